@@ -1,0 +1,8 @@
+#![forbid(unsafe_code)]
+
+pub mod config;
+pub mod db;
+pub mod name;
+pub mod report;
+pub mod schedule;
+pub mod time;

@@ -1,0 +1,125 @@
+//! What a run leaves behind: the plain record that every report is made of, in the names of the JSON contract.
+//!
+//! Fields are added, never renamed. Times are UTC; counts are rows; durations are milliseconds. A record holds no value of
+//! any row: names, counts, times and digests only.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// Version of the program that made it.
+    pub tenure: String,
+    /// The run's id.
+    pub run: String,
+    pub kind: RunKind,
+    pub status: Status,
+    /// The one instant from which all cutoffs of the run are counted.
+    pub as_of: Timestamp,
+    pub started: Timestamp,
+    /// `None` while it runs, or where it died and was not closed yet.
+    pub finished: Option<Timestamp>,
+    /// Who started it: `user@host`.
+    pub actor: String,
+    pub schedule: ScheduleRecord,
+    pub rules: Vec<RuleRecord>,
+    /// Holds that were in force, those of the schedule included.
+    pub holds: Vec<HoldRecord>,
+    /// Sentences for the reader: warnings of the check, runs that this one had to close, who passed a guard.
+    pub notes: Vec<String>,
+    /// `None` in a dry run, which writes no database.
+    pub ledger: Option<LedgerRecord>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunKind {
+    DryRun,
+    Run,
+}
+
+/// Of a run or a rule. A run bears the worst of its rules, in the order failed, guarded, stopped, ok.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    Ok,
+    /// Stopped early; the rest remains for the next run.
+    Stopped,
+    /// A guard stopped it; approval is needed.
+    Guarded,
+    Failed,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ScheduleRecord {
+    pub name: String,
+    /// `sha256:` and hex.
+    pub digest: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RuleRecord {
+    pub rule: String,
+    /// Ids of the promises that the rule keeps.
+    pub promises: Vec<String>,
+    pub database: String,
+    pub table: String,
+    /// `delete`, `aggregate` or `redact`.
+    pub action: String,
+    /// As written: `30 days`, or `until expires_at`.
+    pub retain: String,
+    /// `None` where the period is for ever, or where the rule failed before it was known.
+    pub cutoff: Option<Timestamp>,
+    pub status: Status,
+    /// One sentence with the remedy, never a value of a row.
+    pub error: Option<String>,
+    /// Rows past their period for which the rule's condition is true.
+    pub eligible: u64,
+    pub done: u64,
+    /// Covered by a hold, or with a dependent row that is.
+    pub held: u64,
+    /// Kept by a reference that the rule does not cascade over.
+    pub blocked: u64,
+    /// Changed or removed by somebody else between plan and act.
+    pub skipped: u64,
+    pub remaining: u64,
+    /// Rows whose age is not known: NULL, zero, or a text that is no time.
+    pub no_anchor: u64,
+    /// Dependent rows deleted with them (in a dry run: that would be), by table.
+    pub cascaded: BTreeMap<String, u64>,
+    /// References set to NULL (in a dry run: that would be), by `table.column`.
+    pub detached: BTreeMap<String, u64>,
+    /// Rows written to the target of a roll-up.
+    pub rolled_up: u64,
+    /// Held rows by the name of the hold.
+    pub held_by: BTreeMap<String, u64>,
+    /// Which guard stopped it, or would, with the figures.
+    pub guard: Option<String>,
+    pub batches: u64,
+    pub elapsed_ms: u64,
+    /// Oldest known anchor among the rows that stay.
+    pub oldest_kept: Option<Timestamp>,
+    /// Statements, where they were asked for with `--sql`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub statements: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HoldRecord {
+    pub hold: String,
+    pub promises: Vec<String>,
+    pub table: String,
+    /// As written: `10 years`, `until 2030-01-01`, or `until released`.
+    pub term: String,
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LedgerRecord {
+    /// Number of the entry that closed the run, counted from 1.
+    pub entry: u64,
+    /// `sha256:` and hex: the chain's head after that entry.
+    pub head: String,
+}
