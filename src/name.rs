@@ -96,7 +96,7 @@ impl TableName {
 }
 
 /// Splits at the dots outside double quotes and removes the quotation.
-fn split_parts(text: &str) -> Result<Vec<String>, NameError> {
+pub(crate) fn split_parts(text: &str) -> Result<Vec<String>, NameError> {
     let mut parts = vec![String::new()];
     let mut quoted = false;
     let mut chars = text.chars().peekable();

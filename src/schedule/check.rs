@@ -1,1 +1,298 @@
+//! The tables of a schedule file, one function a table: TOML in, checked shapes out.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use sha2::{Digest, Sha256};
+
+use super::document::{self, Item, Table};
+use super::mistake::Mistake;
+use super::{
+    Age, Anchor, Guard, Hold, Keep, Policy, Reading, Rule, Schedule, Source, Term, action, conflict, notation,
+};
+use crate::name::TableName;
+use crate::time::Period;
+
+/// Reads and checks a whole schedule.
+pub(super) fn schedule(source: Arc<Source>) -> Result<Schedule, Vec<Mistake>> {
+    let checked = document::read(Arc::clone(&source), &source.text, "schedule", |root| {
+        root.knows(&["policy", "rule", "hold", "keep", "subject"]);
+        refuse_subject(root);
+        let policy = root.require("policy", "begin with [policy] and its `name`").and_then(|item| policy(&item));
+        let (rules, holds, keeps) = (root.tables_of("rule"), root.tables_of("hold"), root.tables_of("keep"));
+        names_differ(&rules);
+        names_differ(&holds);
+        let rules: Vec<_> = rules.iter().filter_map(rule).collect();
+        let holds: Vec<_> = holds.iter().filter_map(hold).collect();
+        let keeps: Vec<_> = keeps.iter().filter_map(keep).collect();
+        conflict::between(&rules, &holds, policy.as_ref().and_then(|policy| policy.database.as_deref()))
+            .into_iter()
+            .for_each(|mistake| root.add(mistake));
+        Some(Schedule {
+            digest: digest(&source.text),
+            source: Arc::clone(&source),
+            policy: policy?,
+            rules,
+            holds,
+            keeps,
+        })
+    });
+    checked.map(|(schedule, _)| schedule)
+}
+
+/// SHA-256 in lower-case hex.
+fn digest(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn refuse_subject(root: &Table) {
+    if let Some(item) = root.get("subject") {
+        item.refuse("this version of tenure does not erase accounts", "take [subject] and [[subject.data]] out");
+    }
+}
+
+fn policy(item: &Item) -> Option<Policy> {
+    let table = item.table()?.called("policy".to_owned());
+    table.knows(&["name", "timezone", "cron", "effective", "database"]);
+    let name = table.require("name", "name the policy as it was published").and_then(|item| item.text());
+    let timezone = match table.get("timezone") {
+        Some(item) => item.parse(notation::timezone),
+        None => Some(TimeZone::UTC),
+    };
+    let cron = text(&table, "cron");
+    let effective = table.get("effective").and_then(|item| item.date());
+    let database = database(&table);
+    Some(Policy { name: name?.to_owned(), timezone: timezone?, cron, effective, database, places: table.places() })
+}
+
+/// Notes every name that an earlier table of the same kind bears.
+fn names_differ(tables: &[Table]) {
+    let mut first_lines = BTreeMap::new();
+    for item in tables.iter().filter_map(|table| table.get("name")) {
+        let Some(name) = item.value().as_str() else { continue };
+        match first_lines.get(name) {
+            Some(line) => {
+                item.refuse(format!("line {line} bears this name already"), "give each one a name of its own")
+            }
+            None => {
+                first_lines.insert(name, item.line());
+            }
+        }
+    }
+}
+
+fn rule(table: &Table) -> Option<Rule> {
+    table.knows(&[
+        "name",
+        "promise",
+        "database",
+        "table",
+        "anchor",
+        "retain",
+        "expires",
+        "where",
+        "action",
+        "aggregate",
+        "redact",
+        "cascade",
+        "guard",
+        "cron",
+    ]);
+    let name = name(table);
+    let target = target(table);
+    let age = age(table);
+    let action = action::action(table);
+    let cascade = action::cascade(table);
+    let (promises, database, condition, cron) =
+        (promises(table), database(table), text(table, "where"), text(table, "cron"));
+    let guard = table.get("guard").and_then(|item| guard(&item)).unwrap_or_default();
+    Some(Rule {
+        name: name?,
+        promises,
+        database,
+        table: target?,
+        age: age?,
+        condition,
+        action: action?,
+        cascade,
+        guard,
+        cron,
+        places: table.places(),
+    })
+}
+
+fn hold(table: &Table) -> Option<Hold> {
+    table.knows(&["name", "promise", "database", "table", "anchor", "for", "until", "where", "reason"]);
+    let (name, target, term, reason) = (name(table), target(table), term(table), reason(table));
+    let (promises, database, condition) = (promises(table), database(table), text(table, "where"));
+    Some(Hold {
+        name: name?,
+        promises,
+        database,
+        table: target?,
+        term: term?,
+        condition,
+        reason: reason?,
+        places: table.places(),
+    })
+}
+
+fn keep(table: &Table) -> Option<Keep> {
+    table.knows(&["table", "tables", "promise", "database", "reason"]);
+    let tables = kept_tables(table);
+    let (promises, database, reason) = (promises(table), database(table), reason(table));
+    Some(Keep { tables: tables?, promises, database, reason: reason?, places: table.places() })
+}
+
+fn kept_tables(keep: &Table) -> Option<Vec<TableName>> {
+    match (keep.get("table"), keep.get("tables")) {
+        (Some(item), None) => Some(vec![item.parse(notation::table)?]),
+        (None, Some(item)) => Some(item.list().iter().filter_map(|item| item.parse(notation::table)).collect()),
+        (Some(_), Some(item)) => {
+            item.refuse("`table` is there too", "name all of them in `tables`");
+            None
+        }
+        (None, None) => {
+            keep.refuse("it names no table", "write `table = \"…\"` or `tables = [\"…\", \"…\"]`");
+            None
+        }
+    }
+}
+
+fn name(table: &Table) -> Option<String> {
+    table.require("name", "give it a name: reports and the ledger show it").and_then(|item| item.parse(notation::label))
+}
+
+fn target(table: &Table) -> Option<TableName> {
+    table.require("table", "name the table that it is about").and_then(|item| item.parse(notation::table))
+}
+
+fn reason(table: &Table) -> Option<String> {
+    let item = table.require("reason", "say why: reports and certificates show it")?;
+    item.text().map(str::to_owned)
+}
+
+fn text(table: &Table, key: &str) -> Option<String> {
+    table.get(key).and_then(|item| item.text()).map(str::to_owned)
+}
+
+fn database(table: &Table) -> Option<String> {
+    table.get("database").and_then(|item| item.parse(notation::label))
+}
+
+fn promises(table: &Table) -> Vec<String> {
+    let items = table.get("promise").map(|item| item.one_or_more()).unwrap_or_default();
+    items.iter().filter_map(|item| item.text()).map(str::to_owned).collect()
+}
+
+/// `anchor` and `retain`, or `expires`.
+fn age(rule: &Table) -> Option<Age> {
+    match (rule.get("retain"), rule.get("expires")) {
+        (Some(_), None) => {
+            let anchors = rule.require("anchor", "name the column whose age counts").map(|item| anchors(&item));
+            Some(Age::Retain { period: period(rule, "retain")?, anchors: anchors? })
+        }
+        (None, Some(item)) => {
+            if let Some(anchor) = rule.get("anchor") {
+                anchor.refuse("`expires` already names the column that counts", "take one of the two out");
+            }
+            anchor(&item).map(Age::Expires)
+        }
+        (Some(_), Some(item)) => {
+            item.refuse("`retain` and `expires` exclude each other", "take one of the two out");
+            None
+        }
+        (None, None) => {
+            let remedy = "write `anchor` and `retain`, or `expires` where a column holds the time itself";
+            rule.refuse("it does not say when a row is due", remedy);
+            None
+        }
+    }
+}
+
+fn period(table: &Table, key: &str) -> Option<Period> {
+    table.get(key).and_then(|item| item.parse(notation::period))
+}
+
+fn anchors(item: &Item) -> Vec<Anchor> {
+    item.one_or_more().iter().filter_map(anchor).collect()
+}
+
+/// A column path, or `{ column, as, format }`.
+fn anchor(item: &Item) -> Option<Anchor> {
+    if !item.value().is_table() {
+        return Some(Anchor { path: item.parse(notation::column_path)?, reading: Reading::Native });
+    }
+    let table = item.table()?;
+    table.knows(&["column", "as", "format"]);
+    let path = table.require("column", "name the column").and_then(|item| item.parse(notation::column_path));
+    let reading = reading(&table);
+    Some(Anchor { path: path?, reading: reading? })
+}
+
+fn reading(anchor: &Table) -> Option<Reading> {
+    const WORDS: [(&str, fn() -> Reading); 4] = [
+        ("epoch-seconds", || Reading::EpochSeconds),
+        ("epoch-millis", || Reading::EpochMillis),
+        ("epoch-micros", || Reading::EpochMicros),
+        ("text", || Reading::IsoText),
+    ];
+    let reading = match anchor.get("as") {
+        Some(item) => item.choice(&WORDS)?(),
+        None => Reading::Native,
+    };
+    match (anchor.get("format"), reading) {
+        (None, reading) => Some(reading),
+        (Some(format), Reading::IsoText) => format.parse(notation::text_format).map(Reading::Text),
+        (Some(format), _) => {
+            format.refuse("only a text has a format", "write `as = \"text\"`, or take `format` out");
+            None
+        }
+    }
+}
+
+/// `anchor` and `for`, or `until`, or neither.
+fn term(hold: &Table) -> Option<Term> {
+    match (hold.get("anchor"), hold.get("for"), hold.get("until")) {
+        (None, None, None) => Some(Term::Open),
+        (None, None, Some(until)) => until.date().map(Term::Until),
+        (Some(item), Some(length), None) => {
+            let (anchors, period) = (anchors(&item), period(hold, "for")?);
+            if period.is_forever() {
+                length.refuse("a hold without end needs no period", "take `anchor` and `for` out");
+            }
+            Some(Term::For { anchors, period })
+        }
+        (_, _, Some(until)) => {
+            until.refuse("`until` stands alone", "take `anchor` and `for` out, or `until`");
+            None
+        }
+        (Some(item), None, None) => {
+            item.refuse("how long the hold lasts is not said", "add `for = \"10 years\"`");
+            None
+        }
+        (None, Some(item), None) => {
+            item.refuse("from when the period counts is not said", "name the column as `anchor`");
+            None
+        }
+    }
+}
+
+/// `{ max_rows, max_share }`, of a rule and of the config.
+pub(crate) fn guard(item: &Item) -> Option<Guard> {
+    let table = item.table()?;
+    table.knows(&["max_rows", "max_share"]);
+    let max_rows = table.get("max_rows").and_then(|item| item.whole(0..=u64::MAX));
+    let max_share = table.get("max_share").and_then(|item| share(&item));
+    Some(Guard { max_rows, max_share })
+}
+
+fn share(item: &Item) -> Option<f64> {
+    let share = item.number()?;
+    if !(share > 0.0 && share <= 1.0) {
+        item.refuse("a share lies above 0 and is at most 1", "write for example 0.25 for a quarter of the table");
+        return None;
+    }
+    Some(share)
+}

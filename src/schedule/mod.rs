@@ -1,31 +1,67 @@
 //! The retention schedule: TOML to checked rules, every mistake at once.
 //!
-//! Two forms are kept apart. The *raw* form (`raw.rs`) is what serde reads: texts with their places in the file. The
-//! *checked* form (this file) is what the rest of the house uses: nothing in it can be malformed, and every part still
-//! knows its place, so that a mistake that only the live database reveals is shown under the same line.
+//! Two forms are kept apart. The *raw* form (`document.rs`) is the TOML itself, walked with every value's place and with
+//! one list of mistakes, because serde would stop at the first. The *checked* form (this file) is what the rest of the
+//! house uses: nothing in it can be malformed, and every part still knows its place, so that a mistake that only the live
+//! database reveals is shown under the same line.
+//!
+//!     document.rs   the walker; the config is read with it too
+//!     notation.rs   the small notations inside texts: column paths, time formats, measures, templates
+//!     check.rs      the tables of the file, one function a table
+//!     action.rs     what a rule does, and what goes with it
+//!     conflict.rs   what is wrong between rules that are right by themselves
 //!
 //! A schedule knows no database: names are checked for shape here and for existence in `plan`.
 
+mod action;
 mod check;
+mod conflict;
+pub(crate) mod document;
 pub mod mistake;
-mod raw;
+pub(crate) mod notation;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::name::{Name, TableName};
+use crate::schedule::mistake::Mistake;
 use crate::time::Period;
+
+/// Reads and checks a schedule file.
+///
+/// # Errors
+/// All mistakes of the file, in its order; or the one that it cannot be read.
+pub fn load(path: &Path) -> Result<Schedule, Vec<Mistake>> {
+    parse(Source::read("schedule", path).map_err(|mistake| vec![mistake])?)
+}
+
+/// Checks a schedule that was read already.
+///
+/// # Errors
+/// All mistakes of the text, in its order.
+pub fn parse(source: Source) -> Result<Schedule, Vec<Mistake>> {
+    check::schedule(Arc::new(source))
+}
 
 /// A file as it was read, for showing mistakes in it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Source {
     pub path: PathBuf,
     pub text: String,
+}
+
+impl Source {
+    /// Reads a file of UTF-8 text; `what` names its kind in the mistake.
+    pub(crate) fn read(what: &str, path: &Path) -> Result<Self, Mistake> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|reason| Mistake::error(format!("cannot read the {what} `{}`: {reason}", path.display())))?;
+        Ok(Self { path: path.to_owned(), text })
+    }
 }
 
 /// Where each key of a table in the file stands: key (`"table"`, `"redact.ip"`) to the byte range of its value.

@@ -1,0 +1,253 @@
+//! The small notations inside the texts of a schedule: names, column paths, periods, time formats, measures, templates.
+
+use std::fmt;
+
+use jiff::tz::TimeZone;
+
+use super::mistake::nearest;
+use super::{ColumnPath, FormatPart, Hop, MeasureFunction, TemplatePart, TextFormat};
+use crate::name::{Name, NameError, TableName, split_parts};
+use crate::time::{Period, PeriodError};
+
+/// Why a text does not follow its notation, and what to write instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Flaw {
+    pub message: String,
+    pub remedy: String,
+}
+
+impl Flaw {
+    fn new(message: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { message: message.into(), remedy: remedy.into() }
+    }
+}
+
+impl From<NameError> for Flaw {
+    fn from(error: NameError) -> Self {
+        Self::new(error.to_string(), "write the name as the database has it")
+    }
+}
+
+/// The longest name of a rule, hold or database, in characters: it stands in reports and in the ledger.
+const LONGEST_LABEL: usize = 100;
+
+/// The name of a rule, hold or database: one word that can be typed in a shell.
+pub(crate) fn label(text: &str) -> Result<String, Flaw> {
+    let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let starts_well = text.chars().next().is_some_and(char::is_alphanumeric);
+    if !starts_well || !text.chars().all(allowed) || text.chars().count() > LONGEST_LABEL {
+        return Err(Flaw::new(
+            format!("`{text}` is no good name"),
+            format!("use up to {LONGEST_LABEL} letters, digits, `-`, `_` and `.`, a letter or digit first"),
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// A column of the table at hand, to the letter.
+pub(crate) fn column(text: &str) -> Result<Name, Flaw> {
+    Ok(Name::new(text)?)
+}
+
+/// `table`, `schema.table`, or the same with quoted parts.
+pub(crate) fn table(text: &str) -> Result<TableName, Flaw> {
+    TableName::parse(text).map_err(|error| Flaw::new(error.to_string(), "write `table` or `schema.table`"))
+}
+
+/// An IANA time zone.
+pub(crate) fn timezone(text: &str) -> Result<TimeZone, Flaw> {
+    TimeZone::get(text).map_err(|_| {
+        let known: Vec<_> = jiff::tz::db().available().map(|name| name.to_string()).collect();
+        let remedy = match nearest(text, known.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => {
+                "write a name of the IANA database, as \"UTC\" or \"Europe/Berlin\"; this host may lack tzdata".into()
+            }
+        };
+        Flaw::new(format!("\"{text}\" is no time zone that this host knows"), remedy)
+    })
+}
+
+/// A retention period.
+pub(crate) fn period(text: &str) -> Result<Period, Flaw> {
+    Period::parse(text).map_err(|error| {
+        let remedy = match error {
+            PeriodError::Zero => {
+                "where a column tells when a row is due, say `expires` instead of `anchor` and `retain`"
+            }
+            PeriodError::TooLong => "write \"forever\" if that is what it means",
+            _ => "write it in days, weeks, months and years, as \"30 days\", \"7 years 3 months\" or \"P30D\"",
+        };
+        Flaw::new(error.to_string(), remedy)
+    })
+}
+
+const PATH_REMEDY: &str =
+    "write `column`, or `reference -> table.column` for a column of a parent; put names with dots in double quotes";
+
+/// `column`, or `reference -> table.column`, through as many parents as there are arrows.
+pub(crate) fn column_path(text: &str) -> Result<ColumnPath, Flaw> {
+    let malformed = || Flaw::new(format!("`{text}` is no path to a column"), PATH_REMEDY);
+    let mut steps = split_at_arrows(text).into_iter();
+    let mut first = split_parts(steps.next().unwrap_or_default())?;
+    let mut column = Name::new(first.pop().unwrap_or_default())?;
+    if !first.is_empty() {
+        return Err(malformed());
+    }
+    let mut hops = Vec::new();
+    for step in steps {
+        let mut parts = split_parts(step)?;
+        let (next, table) = (parts.pop(), parts.pop());
+        let (Some(next), Some(table)) = (next, table) else { return Err(malformed()) };
+        let schema = parts.pop().map(Name::new).transpose()?;
+        if !parts.is_empty() {
+            return Err(malformed());
+        }
+        hops.push(Hop { column, table: TableName::new(schema, Name::new(table)?) });
+        column = Name::new(next)?;
+    }
+    Ok(ColumnPath { hops, column })
+}
+
+/// The parts between `->` outside double quotes, trimmed.
+fn split_at_arrows(text: &str) -> Vec<&str> {
+    let mut steps = Vec::new();
+    let (mut start, mut quoted) = (0, false);
+    for (at, c) in text.char_indices() {
+        if c == '"' {
+            quoted = !quoted;
+        }
+        if !quoted && text[at..].starts_with("->") {
+            steps.push(text[start..at].trim());
+            start = at + "->".len();
+        }
+    }
+    steps.push(text[start..].trim());
+    steps
+}
+
+/// As a schedule would write it.
+impl fmt::Display for ColumnPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut table = None;
+        let mut step = |f: &mut fmt::Formatter<'_>, column: &Name, next: Option<&TableName>| {
+            let of = table.take().map(|table: TableName| format!("{table}.")).unwrap_or_default();
+            table = next.cloned();
+            let plain = !column.as_str().contains(['.', '"']) && !column.as_str().contains("->");
+            let column = if plain { column.as_str().to_owned() } else { column.quoted('"') };
+            write!(f, "{of}{column}")
+        };
+        for hop in &self.hops {
+            step(f, &hop.column, Some(&hop.table))?;
+            f.write_str(" -> ")?;
+        }
+        step(f, &self.column, None)
+    }
+}
+
+/// The directives of a time format, by the letters after `%`; `%f` stands for `%6f`.
+const DIRECTIVES: [(&str, FormatPart); 8] = [
+    ("Y", FormatPart::Year),
+    ("m", FormatPart::Month),
+    ("d", FormatPart::Day),
+    ("H", FormatPart::Hour),
+    ("M", FormatPart::Minute),
+    ("S", FormatPart::Second),
+    ("6f", FormatPart::Micros),
+    ("f", FormatPart::Micros),
+];
+
+/// A time format of fixed-width fields, as `%Y%m%d%H%M%S`.
+///
+/// It must hold the whole date: a time that is known to the month only would let rows go up to a month early.
+pub(crate) fn text_format(text: &str) -> Result<TextFormat, Flaw> {
+    let remedy = "known: %Y, %m, %d, %H, %M, %S, %6f (microseconds), all of fixed width, and %% for a percent sign";
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        rest = &rest[c.len_utf8()..];
+        if c != '%' {
+            parts.push(FormatPart::Literal(c));
+        } else if let Some(after) = rest.strip_prefix('%') {
+            parts.push(FormatPart::Literal('%'));
+            rest = after;
+        } else {
+            let directive = DIRECTIVES.iter().find_map(|(letters, part)| Some((rest.strip_prefix(letters)?, *part)));
+            let Some((after, part)) = directive else {
+                let letter: String = rest.chars().take(1).collect();
+                return Err(Flaw::new(format!("`%{letter}` is no field of fixed width"), remedy));
+            };
+            if parts.contains(&part) {
+                return Err(Flaw::new(format!("`{text}` names a field twice"), "name each field once"));
+            }
+            parts.push(part);
+            rest = after;
+        }
+    }
+    if ![FormatPart::Year, FormatPart::Month, FormatPart::Day].iter().all(|part| parts.contains(part)) {
+        return Err(Flaw::new(format!("`{text}` does not tell the whole date"), "it needs %Y, %m and %d"));
+    }
+    Ok(TextFormat { pattern: text.to_owned(), parts })
+}
+
+/// `count`, or a function of a column: `sum(duration_s)`.
+pub(crate) fn measure(text: &str) -> Result<MeasureFunction, Flaw> {
+    const FUNCTIONS: [(&str, fn(Name) -> MeasureFunction); 5] = [
+        ("sum", MeasureFunction::Sum),
+        ("min", MeasureFunction::Min),
+        ("max", MeasureFunction::Max),
+        ("avg", MeasureFunction::Avg),
+        ("distinct", MeasureFunction::Distinct),
+    ];
+    if text.trim() == "count" {
+        return Ok(MeasureFunction::Count);
+    }
+    let call = text.trim().strip_suffix(')').and_then(|call| call.split_once('('));
+    let (word, argument) = call.unwrap_or((text.trim(), ""));
+    let word = word.trim();
+    match FUNCTIONS.iter().find(|(known, _)| *known == word) {
+        Some((_, function)) if !argument.trim().is_empty() => Ok(function(Name::new(argument.trim())?)),
+        Some(_) => Err(Flaw::new(format!("`{text}` names no column"), format!("write `{word}(column)`"))),
+        None => Err(Flaw::new(
+            format!("`{text}` is no measure"),
+            match nearest(word, FUNCTIONS.iter().map(|(known, _)| *known).chain(["count"])) {
+                Some("count") => "did you mean `count`? It counts rows and takes no column".to_owned(),
+                Some(near) => format!("did you mean `{near}(column)`?"),
+                None => "known: count, sum(column), min(column), max(column), avg(column), distinct(column)".to_owned(),
+            },
+        )),
+    }
+}
+
+/// Literal text with columns of the same row in braces: `deleted-{id}`; a brace itself is doubled.
+pub(crate) fn template(text: &str) -> Result<Vec<TemplatePart>, Flaw> {
+    let unbalanced =
+        || Flaw::new(format!("`{text}` has a brace without its partner"), "double a brace that is meant as text");
+    let mut parts = Vec::new();
+    let mut literal = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(['{', '}']) {
+        literal.push_str(&rest[..at]);
+        let brace = &rest[at..=at];
+        rest = &rest[at + 1..];
+        if let Some(after) = rest.strip_prefix(brace) {
+            literal.push_str(brace);
+            rest = after;
+            continue;
+        }
+        let (column, after) = rest.split_once('}').filter(|_| brace == "{").ok_or_else(unbalanced)?;
+        if column.contains('{') {
+            return Err(unbalanced());
+        }
+        if !literal.is_empty() {
+            parts.push(TemplatePart::Literal(std::mem::take(&mut literal)));
+        }
+        parts.push(TemplatePart::Column(Name::new(column)?));
+        rest = after;
+    }
+    literal.push_str(rest);
+    if !literal.is_empty() {
+        parts.push(TemplatePart::Literal(literal));
+    }
+    Ok(parts)
+}
