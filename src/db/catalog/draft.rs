@@ -1,0 +1,211 @@
+//! A catalog in the making: answers of the catalog queries, put where they belong.
+//!
+//! Every query of every dialect answers in the layout that its reader here documents, schema and table first, so that one
+//! set of readers serves all three. Rows of tables that were left out of [`Draft::tables`] are passed over.
+
+use std::collections::HashMap;
+
+use super::{Column, ColumnKind, ForeignKey, Index, OnDelete, Rights, Table, TableKind, Trigger};
+use crate::db::{DbError, ErrorKind, Row};
+use crate::name::{Name, TableName};
+
+#[derive(Default)]
+pub(super) struct Draft {
+    pub tables: Vec<Table>,
+    places: HashMap<TableName, usize>,
+}
+
+impl Draft {
+    /// `schema, table, kind, row security, select, insert, update, delete, rowid, rows, bytes`
+    ///
+    /// A table whose name no statement can hold is left out: no rule can name it.
+    pub fn tables(&mut self, rows: &[Row]) {
+        for row in rows {
+            let Some(name) = table_name(row, 0) else { continue };
+            self.places.insert(name.clone(), self.tables.len());
+            self.tables.push(Table {
+                name,
+                kind: table_kind(row.text(2).unwrap_or_default()),
+                columns: vec![],
+                primary_key: vec![],
+                unique_keys: vec![],
+                indexes: vec![],
+                foreign_keys: vec![],
+                leaves: vec![],
+                triggers: vec![],
+                row_security: flag(row, 3),
+                rights: Rights {
+                    select: flag(row, 4),
+                    insert: flag(row, 5),
+                    update: flag(row, 6),
+                    delete: flag(row, 7),
+                },
+                has_rowid: flag(row, 8),
+                estimated_rows: count(row, 9),
+                estimated_bytes: count(row, 10),
+            });
+        }
+    }
+
+    /// `schema, table, column, type name, type as written, nullable, generated, longest, collation`, in the table's order;
+    /// `kind` reads the two types.
+    ///
+    /// A column whose name no statement can hold is left out, as such a table is.
+    pub fn columns(&mut self, rows: &[Row], kind: fn(&str, &str) -> ColumnKind) {
+        for row in rows {
+            let (Some(table), Some(name)) = (self.table(row), row.name(2)) else { continue };
+            let sql_type = row.text(4).unwrap_or_default();
+            table.columns.push(Column {
+                name,
+                kind: kind(row.text(3).unwrap_or_default(), sql_type),
+                sql_type: sql_type.to_owned(),
+                nullable: flag(row, 5),
+                generated: flag(row, 6),
+                max_chars: count(row, 7).and_then(|chars| u32::try_from(chars).ok()),
+                collation: row.text(8).map(str::to_owned),
+            });
+        }
+    }
+
+    /// `schema, table, index, primary, unique, partial, ordered, column`, a row a key part, in order; the column is NULL
+    /// where the part is an expression or the prefix of a column. Fills the keys as well: columns must be there already.
+    pub fn indexes(&mut self, rows: &[Row]) {
+        for parts in rows.chunk_by(same_thing) {
+            let row = &parts[0];
+            let Some(table) = self.table(row) else { continue };
+            let columns: Vec<Name> = parts.iter().map_while(|part| part.name(7)).collect();
+            let whole = columns.len() == parts.len();
+            let (primary, unique, partial) = (flag(row, 3), flag(row, 4), flag(row, 5));
+            if unique && !partial && whole && columns.iter().all(|column| never_null(table, column)) {
+                if primary {
+                    table.primary_key.clone_from(&columns);
+                } else {
+                    table.unique_keys.push(columns.clone());
+                }
+            }
+            let name = row.text(2).unwrap_or_default().to_owned();
+            table.indexes.push(Index { name, columns, unique, partial, ordered: flag(row, 6) });
+        }
+    }
+
+    /// `schema, table, key, column, parent schema, parent, parent column, ON DELETE, deferred`, a row a column, in order;
+    /// the parent column is NULL where the parent is not there.
+    ///
+    /// # Errors
+    /// Where a name in a key is none that a statement can hold: such a key cannot be planned with, and a key that is
+    /// passed over would hide what it cascades to.
+    pub fn foreign_keys(&mut self, rows: &[Row]) -> Result<(), DbError> {
+        for parts in rows.chunk_by(same_thing) {
+            let row = &parts[0];
+            let key = ForeignKey {
+                name: row.text(2).unwrap_or_default().to_owned(),
+                columns: parts.iter().map(|part| name(part, 3)).collect::<Result<_, _>>()?,
+                parent: TableName::new(row.name(4), name(row, 5)?),
+                parent_columns: parts.iter().filter_map(|part| part.name(6)).collect(),
+                on_delete: on_delete(row.text(7).unwrap_or_default()),
+                deferred: flag(row, 8),
+            };
+            name(row, 1)?;
+            if let Some(table) = self.table(row) {
+                table.foreign_keys.push(key);
+            }
+        }
+        Ok(())
+    }
+
+    /// `schema, table, trigger, on delete, on update, before`; rows of one trigger follow each other and are merged.
+    pub fn triggers(&mut self, rows: &[Row]) {
+        for events in rows.chunk_by(same_thing) {
+            let Some(table) = self.table(&events[0]) else { continue };
+            table.triggers.push(Trigger {
+                name: events[0].text(2).unwrap_or_default().to_owned(),
+                on_delete: events.iter().any(|event| flag(event, 3)),
+                on_update: events.iter().any(|event| flag(event, 4)),
+                before: events.iter().any(|event| flag(event, 5)),
+            });
+        }
+    }
+
+    /// The table that a row's first two values name.
+    pub fn table(&mut self, row: &Row) -> Option<&mut Table> {
+        let place = *self.places.get(&table_name(row, 0)?)?;
+        self.tables.get_mut(place)
+    }
+
+    /// Foreign keys may write their parent in another case than the parent itself has, where the database ignores case:
+    /// puts in the names as the catalog has them, so that names can be compared to the letter from here on.
+    pub fn spell_parents_as_declared(&mut self) {
+        let lower = |name: &TableName| name.to_string().to_ascii_lowercase();
+        let declared: HashMap<String, (TableName, Vec<Name>)> = self
+            .tables
+            .iter()
+            .map(|table| {
+                let columns = table.columns.iter().map(|column| column.name.clone()).collect();
+                (lower(&table.name), (table.name.clone(), columns))
+            })
+            .collect();
+        for key in self.tables.iter_mut().flat_map(|table| &mut table.foreign_keys) {
+            let Some((parent, columns)) = declared.get(&lower(&key.parent)) else { continue };
+            key.parent.clone_from(parent);
+            for written in &mut key.parent_columns {
+                let meant = columns.iter().find(|column| column.as_str().eq_ignore_ascii_case(written.as_str()));
+                if let Some(meant) = meant {
+                    written.clone_from(meant);
+                }
+            }
+        }
+    }
+}
+
+/// The table named by the two values from `column` on: schema, where there is one, and table.
+pub(super) fn table_name(row: &Row, column: usize) -> Option<TableName> {
+    Some(TableName::new(row.name(column), row.name(column + 1)?))
+}
+
+/// Numbers and booleans: anything but zero and NULL.
+pub(super) fn flag(row: &Row, column: usize) -> bool {
+    row.int(column).is_some_and(|value| value != 0)
+}
+
+fn count(row: &Row, column: usize) -> Option<u64> {
+    row.int(column).and_then(|value| u64::try_from(value).ok())
+}
+
+/// Rows that belong to the same index, key or trigger: they agree in schema, table and name.
+fn same_thing(a: &Row, b: &Row) -> bool {
+    a.0.iter().zip(&b.0).take(3).all(|(a, b)| a == b)
+}
+
+fn never_null(table: &Table, name: &Name) -> bool {
+    table.columns.iter().any(|column| column.name == *name && !column.nullable)
+}
+
+fn name(row: &Row, column: usize) -> Result<Name, DbError> {
+    let text = row.text(column).unwrap_or_default();
+    Name::new(text).map_err(|error| {
+        DbError::new(
+            ErrorKind::Other,
+            format!("a foreign key uses the name {text:?}, which no statement can hold: {error}; rename it"),
+        )
+    })
+}
+
+fn table_kind(word: &str) -> TableKind {
+    match word {
+        "ordinary" => TableKind::Ordinary,
+        "partitioned" => TableKind::Partitioned,
+        "leaf" => TableKind::Leaf,
+        "view" => TableKind::View,
+        _ => TableKind::Other,
+    }
+}
+
+fn on_delete(rule: &str) -> OnDelete {
+    match rule {
+        "CASCADE" => OnDelete::Cascade,
+        "SET NULL" => OnDelete::SetNull,
+        "SET DEFAULT" => OnDelete::SetDefault,
+        "RESTRICT" => OnDelete::Restrict,
+        _ => OnDelete::NoAction,
+    }
+}

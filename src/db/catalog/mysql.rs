@@ -1,0 +1,314 @@
+//! The catalog of MySQL and MariaDB, from `information_schema`, which shows a role only what it has some right on.
+//!
+//! It is not joined: MariaDB opens the tables anew for every row of a join over it. Names are matched here instead, also
+//! because its own comparison ignores case where the names do not.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::draft::{Draft, table_name};
+use super::tokens::{Token, find, tokens};
+use super::{Catalog, ColumnKind, Table, ask, version_number};
+use crate::db::{Connection, DbError, Dialect, ErrorKind, Row, Statement, Value};
+use crate::name::{Name, TableName};
+
+pub(super) fn read(connection: &mut Connection) -> Result<Catalog, DbError> {
+    let server = Server::ask(connection)?;
+    let references = ask(connection, REFERENCES)?;
+    let scope = Scope::new(server.database.clone(), &references);
+    let references = with_rules(connection, scope.only(references))?;
+
+    let mut draft = Draft::default();
+    draft.tables(&scope.only(scope.ask(connection, TABLES)?));
+    let columns = scope.ask(connection, COLUMNS)?;
+    draft.columns(&columns, column_kind);
+    draft.indexes(&scope.ask(connection, &server.indexes())?);
+    draft.foreign_keys(&references)?;
+    draft.triggers(&scope.ask(connection, TRIGGERS)?);
+    if server.folds_names {
+        draft.spell_parents_as_declared();
+    }
+    note_column_rights(&mut draft, &columns);
+    note_delete_rights(&mut draft.tables, &ask(connection, "SHOW GRANTS")?);
+
+    Ok(Catalog {
+        dialect: Dialect::Mysql,
+        version: format!("{} {}", if server.is_mariadb { "MariaDB" } else { "MySQL" }, server.version),
+        version_number: version_number(&server.version),
+        search_path: vec![server.database],
+        table_names_ignore_case: server.folds_names,
+        tables: draft.tables,
+    })
+}
+
+/// Every foreign key that the role can see, in whatever database: one elsewhere can cascade from here.
+const REFERENCES: &str = "
+    SELECT TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, COLUMN_NAME,
+           REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME, REFERENCED_COLUMN_NAME
+      FROM information_schema.KEY_COLUMN_USAGE
+     WHERE REFERENCED_TABLE_NAME IS NOT NULL
+     ORDER BY TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, ORDINAL_POSITION";
+
+/// A system-versioned table (MariaDB) keeps what is deleted from it, so it is none that rows can be purged from.
+const TABLES: &str = "
+    SELECT TABLE_SCHEMA, TABLE_NAME,
+           CASE WHEN TABLE_TYPE LIKE '%VIEW' THEN 'view'
+                WHEN TABLE_TYPE = 'BASE TABLE'
+                     AND ENGINE IN (SELECT ENGINE FROM information_schema.ENGINES WHERE TRANSACTIONS = 'YES')
+                THEN 'ordinary' ELSE 'other' END,
+           0, 0, 0, 0, 0, 0, TABLE_ROWS, DATA_LENGTH + INDEX_LENGTH
+      FROM information_schema.TABLES
+     WHERE TABLE_SCHEMA IN ({}) AND LEFT(TABLE_NAME, 7) <> 'tenure_' AND TABLE_NAME <> '__diesel_schema_migrations'
+     ORDER BY TABLE_SCHEMA, TABLE_NAME";
+
+/// The last value is what the role may do with the column, by every grant and enabled role.
+const COLUMNS: &str = "
+    SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, CAST(COLUMN_TYPE AS CHAR), IS_NULLABLE = 'YES',
+           EXTRA LIKE '%VIRTUAL GENERATED%' OR EXTRA LIKE '%STORED GENERATED%',
+           CASE WHEN DATA_TYPE IN ('char', 'varchar') THEN CHARACTER_MAXIMUM_LENGTH END,
+           NULLIF(COLLATION_NAME, @@collation_database), PRIVILEGES
+      FROM information_schema.COLUMNS
+     WHERE TABLE_SCHEMA IN ({})
+     ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION";
+
+const TRIGGERS: &str = "
+    SELECT EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE, TRIGGER_NAME, EVENT_MANIPULATION = 'DELETE',
+           EVENT_MANIPULATION = 'UPDATE', ACTION_TIMING = 'BEFORE'
+      FROM information_schema.TRIGGERS
+     WHERE EVENT_OBJECT_SCHEMA IN ({})
+     ORDER BY EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE, TRIGGER_NAME";
+
+struct Server {
+    /// Digits and dots.
+    version: String,
+    is_mariadb: bool,
+    database: Name,
+    /// `lower_case_table_names` is not 0.
+    folds_names: bool,
+}
+
+impl Server {
+    fn ask(connection: &mut Connection) -> Result<Self, DbError> {
+        let rows = ask(connection, "SELECT VERSION(), DATABASE(), @@lower_case_table_names")?;
+        let row = rows.first().cloned().unwrap_or(Row(vec![]));
+        let version = row.text(0).unwrap_or_default();
+        let database = row.name(1).ok_or_else(|| {
+            DbError::new(ErrorKind::Missing, "the URL names no database; end it with one: mysql://user@host/database")
+        })?;
+        Ok(Self {
+            version: version.split('-').next().unwrap_or_default().to_owned(),
+            is_mariadb: version.contains("MariaDB"),
+            database,
+            folds_names: row.int(2) != Some(0),
+        })
+    }
+
+    /// The column is NULL for an expression, and for the prefix of a column, by which nothing can be walked in order. An
+    /// index that the optimiser was told to ignore still keeps its columns unique.
+    fn indexes(&self) -> String {
+        let in_use = if self.is_mariadb { "IGNORED = 'NO'" } else { "IS_VISIBLE = 'YES'" };
+        format!(
+            "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, INDEX_NAME = 'PRIMARY', NON_UNIQUE = 0, 0,
+                    INDEX_TYPE = 'BTREE' AND {in_use}, CASE WHEN SUB_PART IS NULL THEN COLUMN_NAME END
+               FROM information_schema.STATISTICS
+              WHERE TABLE_SCHEMA IN ({{}})
+              ORDER BY TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX"
+        )
+    }
+}
+
+/// The tables that concern us: all of the current database, and those of other databases whose foreign keys lead into it,
+/// over however many steps.
+struct Scope {
+    database: Name,
+    outside: BTreeSet<TableName>,
+}
+
+impl Scope {
+    fn new(database: Name, references: &[Row]) -> Self {
+        let mut scope = Self { database, outside: BTreeSet::new() };
+        let pairs: HashSet<(TableName, TableName)> =
+            references.iter().filter_map(|row| Some((table_name(row, 0)?, table_name(row, 4)?))).collect();
+        loop {
+            let led_in = |(child, parent): &&(TableName, TableName)| !scope.holds(child) && scope.holds(parent);
+            let found: Vec<TableName> = pairs.iter().filter(led_in).map(|(child, _)| child.clone()).collect();
+            if found.is_empty() {
+                return scope;
+            }
+            scope.outside.extend(found);
+        }
+    }
+
+    fn holds(&self, table: &TableName) -> bool {
+        table.schema.as_ref() == Some(&self.database) || self.outside.contains(table)
+    }
+
+    /// Those rows whose table is in scope. A table with a name that is none stays, for [`Draft`] to judge.
+    fn only(&self, mut rows: Vec<Row>) -> Vec<Row> {
+        rows.retain(|row| table_name(row, 0).is_none_or(|table| self.holds(&table)));
+        rows
+    }
+
+    /// Puts the databases in question in place of `{}`.
+    fn ask(&self, connection: &mut Connection, sql: &str) -> Result<Vec<Row>, DbError> {
+        let elsewhere = self.outside.iter().filter_map(|table| table.schema.as_ref());
+        let databases: BTreeSet<&Name> = elsewhere.chain([&self.database]).collect();
+        let placeholders = vec!["?"; databases.len()].join(", ");
+        let binds = databases.into_iter().map(|name| Value::Text(name.as_str().to_owned())).collect();
+        connection.query(&Statement { sql: sql.replace("{}", &placeholders), binds })
+    }
+}
+
+/// Adds ON DELETE, and "not deferred", to each row of a foreign key.
+fn with_rules(connection: &mut Connection, mut references: Vec<Row>) -> Result<Vec<Row>, DbError> {
+    let key = |row: &Row| (table_name(row, 0), row.text(2).unwrap_or_default().to_owned());
+    let sql = "SELECT CONSTRAINT_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, DELETE_RULE
+                 FROM information_schema.REFERENTIAL_CONSTRAINTS";
+    let mut rules: HashMap<_, String> =
+        ask(connection, sql)?.iter().map(|row| (key(row), row.text(3).unwrap_or_default().to_owned())).collect();
+    let hidden: BTreeSet<TableName> =
+        references.iter().filter(|row| !rules.contains_key(&key(row))).filter_map(|row| table_name(row, 0)).collect();
+    for table in hidden {
+        for (name, rule) in hidden_rules(connection, &table)? {
+            rules.insert((Some(table.clone()), name), rule);
+        }
+    }
+    for row in &mut references {
+        let rule = rules.get(&key(row)).cloned().unwrap_or_default();
+        row.0.extend([Value::Text(rule), Value::Bool(false)]);
+    }
+    Ok(references)
+}
+
+/// MariaDB hides the rules, and they alone, from a role that may only read; the statement that made the table tells them,
+/// and has to be asked for table by table. Where that is refused too, the rule stays unknown and is taken for NO ACTION:
+/// then the rows that are referred to are kept.
+fn hidden_rules(connection: &mut Connection, table: &TableName) -> Result<Vec<(String, String)>, DbError> {
+    let quote = Dialect::Mysql.quote();
+    let schema = table.schema.as_ref().map(|schema| format!("{}.", schema.quoted(quote))).unwrap_or_default();
+    match ask(connection, &format!("SHOW CREATE TABLE {schema}{}", table.table.quoted(quote))) {
+        Ok(rows) => Ok(rows.first().and_then(|row| row.text(1)).map(rules_of).unwrap_or_default()),
+        Err(error) if error.kind == ErrorKind::Privilege => Ok(vec![]),
+        Err(error) => Err(error),
+    }
+}
+
+/// Foreign key and its ON DELETE, from a `CREATE TABLE` as the server writes it.
+fn rules_of(create_table: &str) -> Vec<(String, String)> {
+    let tokens = tokens(create_table);
+    let clauses = tokens.split(|token| token.is("CONSTRAINT")).skip(1);
+    clauses
+        .filter_map(|clause| {
+            let [Token::Quoted(name), Token::Word(foreign), ..] = clause else { return None };
+            if foreign != "FOREIGN" {
+                return None;
+            }
+            let rule = match find(clause, &["ON", "DELETE"]).and_then(|at| clause.get(at + 2..)) {
+                Some([Token::Word(first), ..]) if first == "CASCADE" => "CASCADE",
+                Some([Token::Word(first), second, ..]) if first == "SET" && second.is("NULL") => "SET NULL",
+                Some([Token::Word(first), ..]) if first == "SET" => "SET DEFAULT",
+                _ => "RESTRICT",
+            };
+            Some((name.clone(), rule.to_owned()))
+        })
+        .collect()
+}
+
+/// Reading needs every column, redacting only those that it names.
+fn note_column_rights(draft: &mut Draft, columns: &[Row]) {
+    for columns in columns.chunk_by(|a, b| a.0[..2] == b.0[..2]) {
+        let Some(table) = draft.table(&columns[0]) else { continue };
+        let may = |row: &Row, right: &str| row.text(9).unwrap_or_default().split(',').any(|word| word.trim() == right);
+        table.rights.select = columns.iter().all(|row| may(row, "select"));
+        table.rights.insert = columns.iter().all(|row| may(row, "insert"));
+        table.rights.update = columns.iter().any(|row| may(row, "update"));
+    }
+}
+
+/// DELETE is a right on tables, so no column tells it; and `information_schema` does not show what comes from a role.
+fn note_delete_rights(tables: &mut [Table], grants: &[Row]) {
+    let places: Vec<DeleteGrant> = grants.iter().filter_map(|row| DeleteGrant::read(row.text(0)?)).collect();
+    for table in tables {
+        table.rights.delete = places.iter().any(|place| place.covers(&table.name));
+    }
+}
+
+/// Where a `GRANT` allows DELETE.
+#[derive(Debug, PartialEq)]
+enum DeleteGrant {
+    Everywhere,
+    /// A pattern of database names.
+    Databases(String),
+    Table(String, String),
+}
+
+impl DeleteGrant {
+    fn read(grant: &str) -> Option<Self> {
+        let tokens = tokens(grant);
+        let on = find(&tokens, &["ON"])?;
+        let allows = tokens[..on].split(|token| *token == Token::Mark(',')).any(|right| match right {
+            // DELETE HISTORY is another right.
+            [.., last] => last.is("DELETE") || right.iter().any(|word| word.is("ALL")),
+            [] => false,
+        });
+        if !tokens.first()?.is("GRANT") || !allows {
+            return None;
+        }
+        let place = tokens[on + 1..].strip_prefix(&[Token::Word("TABLE".into())]).unwrap_or(&tokens[on + 1..]);
+        match place {
+            [Token::Mark('*'), Token::Mark('.'), Token::Mark('*'), ..] => Some(Self::Everywhere),
+            [Token::Quoted(database), Token::Mark('.'), Token::Mark('*'), ..] => {
+                Some(Self::Databases(database.clone()))
+            }
+            [Token::Quoted(database), Token::Mark('.'), Token::Quoted(table), ..] => {
+                Some(Self::Table(database.clone(), table.clone()))
+            }
+            _ => None,
+        }
+    }
+
+    fn covers(&self, name: &TableName) -> bool {
+        let schema = name.schema.as_ref().map(Name::as_str).unwrap_or_default();
+        match self {
+            Self::Everywhere => true,
+            Self::Databases(pattern) => is_like(pattern, schema),
+            Self::Table(database, table) => database == schema && table == name.table.as_str(),
+        }
+    }
+}
+
+/// SQL's LIKE, as database names in grants are compared: `%`, `_`, and either of them meant literally after `\`.
+fn is_like(pattern: &str, text: &str) -> bool {
+    let mut pattern_rest = pattern.chars();
+    let mut text_rest = text.chars();
+    match pattern_rest.next() {
+        None => text.is_empty(),
+        Some('%') => {
+            text.char_indices().map(|(at, _)| at).chain([text.len()]).any(|at| is_like(&pattern[1..], &text[at..]))
+        }
+        Some('_') => text_rest.next().is_some() && is_like(pattern_rest.as_str(), text_rest.as_str()),
+        Some('\\') if pattern_rest.as_str().starts_with(['%', '_', '\\']) => {
+            pattern_rest.next() == text_rest.next() && is_like(pattern_rest.as_str(), text_rest.as_str())
+        }
+        literal => literal == text_rest.next() && is_like(pattern_rest.as_str(), text_rest.as_str()),
+    }
+}
+
+fn column_kind(data_type: &str, column_type: &str) -> ColumnKind {
+    match data_type {
+        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" if column_type.contains("unsigned") => {
+            ColumnKind::UnsignedInteger
+        }
+        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" => ColumnKind::Integer,
+        "float" | "double" => ColumnKind::Float,
+        "decimal" => ColumnKind::Decimal,
+        "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" | "enum" | "set" => ColumnKind::Text,
+        "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => ColumnKind::Binary,
+        "date" => ColumnKind::Date,
+        "datetime" => ColumnKind::Timestamp,
+        "timestamp" => ColumnKind::TimestampTz,
+        "uuid" => ColumnKind::Uuid,
+        "inet4" | "inet6" => ColumnKind::Inet,
+        "json" => ColumnKind::Json,
+        _ => ColumnKind::Other,
+    }
+}
