@@ -11,7 +11,7 @@ use diesel::sql_types as st;
 use diesel::sqlite::{Sqlite, SqliteConnection, SqliteType};
 use diesel::{Connection as _, RunQueryDsl};
 
-use super::{DbError, Dialect, ErrorKind, Row, Statement, Value};
+use super::{DbError, Dialect, ErrorKind, Row, Statement, Value, sqlite_functions};
 
 /// How long a statement waits for a lock before the batch is tried again, smaller.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -36,7 +36,7 @@ pub enum Mode {
     Several,
 }
 
-enum Link {
+pub(super) enum Link {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
     Mysql(MysqlConnection),
@@ -75,7 +75,11 @@ impl Connection {
         })?;
         let failed = |error| DbError::of_connect(&target, &error);
         let link = match dialect {
-            Dialect::Sqlite => Link::Sqlite(SqliteConnection::establish(&sqlite_file(url, access)).map_err(failed)?),
+            Dialect::Sqlite => {
+                let mut conn = SqliteConnection::establish(&sqlite_file(url, access)).map_err(failed)?;
+                sqlite_functions::register(&mut conn).map_err(|error| DbError::of(dialect, &error))?;
+                Link::Sqlite(conn)
+            }
             Dialect::Postgres => Link::Postgres(PgConnection::establish(url).map_err(failed)?),
             Dialect::Mysql => {
                 let url = url.replacen("mariadb://", "mysql://", 1);
@@ -245,12 +249,9 @@ impl Connection {
         }
     }
 
-    /// The Diesel connections, for what only they can do: migrations and the functions registered on SQLite.
-    pub(super) fn sqlite(&mut self) -> Option<&mut SqliteConnection> {
-        match &mut self.link {
-            Link::Sqlite(conn) => Some(conn),
-            _ => None,
-        }
+    /// The Diesel connection, for migrations.
+    pub(super) fn link(&mut self) -> &mut Link {
+        &mut self.link
     }
 }
 

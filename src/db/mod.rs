@@ -3,10 +3,22 @@
 //! Everything above speaks of [`Statement`]s, [`Row`]s and [`catalog`] facts. A statement is put together from checked
 //! names, bound values, parsed conditions and the literals of this room; nothing else can get into one.
 
+mod anchor;
+pub mod batch;
+mod builder;
 pub mod catalog;
+pub mod condition;
 mod connection;
+pub mod control;
+pub mod count;
+mod doomed;
 mod error;
+mod predicate;
+mod redact;
+pub mod rollup;
+mod sqlite_functions;
 mod value;
+pub mod window;
 
 pub use connection::{Access, Connection, Mode};
 pub use error::{DbError, ErrorKind};

@@ -1,0 +1,247 @@
+//! The acts on one window, inside the caller's transaction.
+
+use super::builder::Sql;
+use super::count::{Consequences, number, one_row, scope};
+use super::doomed::{self, Within, where_due};
+use super::predicate::{self, Scope};
+use super::window::Window;
+use super::{Connection, DbError, Dialect, ErrorKind, Statement, redact};
+use crate::plan::{Axis, RulePlan, SelfEffect, SelfLink, Target};
+use crate::schedule::Then;
+
+/// What one batch did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Done {
+    /// The rule's own rows.
+    pub rows: u64,
+    pub consequences: Consequences,
+    /// Rows written to the target of a roll-up.
+    pub rolled_up: u64,
+}
+
+/// Does a batch of this rule take more than one statement?
+pub fn takes_several(rule: &RulePlan, target: &Target) -> bool {
+    !rule.dependents.is_empty() || target.self_links.iter().any(|link| link.effect != SelfEffect::Block)
+}
+
+/// Deletes the rule's rows in the window, and what goes with them first.
+///
+/// # Errors
+/// [`ErrorKind::Conflict`] where the statements of the batch did not meet the same rows; the caller rolls back.
+pub fn delete(
+    conn: &mut Connection,
+    rule: &RulePlan,
+    target: &Target,
+    axis: &Axis,
+    window: &Window,
+) -> Result<Done, DbError> {
+    let scope = scope(rule, target);
+    let part = Within::Window(axis, window);
+    if !takes_several(rule, target) {
+        let rows = conn.execute(&delete_roots(conn.dialect(), scope, part))?;
+        return Ok(Done { rows, ..Done::default() });
+    }
+    match scope.self_cascade() {
+        Some(link) => delete_with_descendants(conn, rule, scope, link, part),
+        None => delete_with_dependents(conn, rule, scope, part),
+    }
+}
+
+fn delete_with_dependents(
+    conn: &mut Connection,
+    rule: &RulePlan,
+    scope: Scope<'_>,
+    part: Within<'_>,
+) -> Result<Done, DbError> {
+    let expected = lock_and_count(conn, scope, part)?;
+    if expected == 0 {
+        return Ok(Done::default());
+    }
+    let mut consequences = let_go(conn, rule, scope, part)?;
+    delete_dependents(conn, rule, scope, part, &mut consequences)?;
+    let rows = conn.execute(&delete_roots(conn.dialect(), scope, part))?;
+    require_same(expected, rows)?;
+    Ok(Done { rows, consequences, rolled_up: 0 })
+}
+
+/// A cascade over the table itself: the closure is deleted from its leaves upwards, its roots last, so that the closure
+/// can be found again until it is gone.
+fn delete_with_descendants(
+    conn: &mut Connection,
+    rule: &RulePlan,
+    scope: Scope<'_>,
+    link: &SelfLink,
+    part: Within<'_>,
+) -> Result<Done, DbError> {
+    let row = one_row(conn, &doomed::count_descendants(conn.dialect(), scope, link, part))?;
+    let (due, beyond) = (number(&row, 0), number(&row, 1));
+    if due + beyond == 0 {
+        return Ok(Done::default());
+    }
+    let mut consequences = let_go(conn, rule, scope, part)?;
+    delete_dependents(conn, rule, scope, part, &mut consequences)?;
+    let leaves = doomed::delete_leaves(conn.dialect(), scope, link, part);
+    let gone = repeat(conn, &leaves)?;
+    require_same(due + beyond, gone)?;
+    if beyond > 0 {
+        *consequences.cascaded.entry(rule.table.to_string()).or_default() += beyond;
+    }
+    Ok(Done { rows: due, consequences, rolled_up: 0 })
+}
+
+/// How many rows of the window are due. On MySQL the rows and the gaps between them are locked on the way, so that the
+/// statements that follow meet the same rows; PostgreSQL's snapshot and SQLite's single writer do that by themselves.
+pub(super) fn lock_and_count(conn: &mut Connection, scope: Scope<'_>, part: Within<'_>) -> Result<u64, DbError> {
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("SELECT COUNT(*) FROM ");
+    predicate::from(&mut sql, scope.target);
+    where_due(&mut sql, scope, part);
+    if conn.dialect() == Dialect::Mysql {
+        sql.push(" FOR UPDATE");
+    }
+    Ok(number(&one_row(conn, &sql.finish())?, 0))
+}
+
+/// References that are to become NULL do so before anything is deleted.
+fn let_go(
+    conn: &mut Connection,
+    rule: &RulePlan,
+    scope: Scope<'_>,
+    part: Within<'_>,
+) -> Result<Consequences, DbError> {
+    let dialect = conn.dialect();
+    let mut found = Consequences::default();
+    for dependent in scope.dependents.iter().filter(|dependent| dependent.then == Then::Null) {
+        for link in &dependent.links {
+            let rows = conn.execute(&doomed::detach(dialect, scope, link, part))?;
+            add(&mut found.detached, doomed::link_label(dependent), rows);
+        }
+    }
+    for link in scope.target.self_links.iter().filter(|link| link.effect == SelfEffect::Null) {
+        let stay = number(&one_row(conn, &doomed::count_orphans(dialect, scope, link, part))?, 0);
+        conn.execute(&doomed::detach_own(dialect, scope, link, part))?;
+        add(&mut found.detached, doomed::self_label(rule, link), stay);
+    }
+    Ok(found)
+}
+
+/// Children before their parents.
+fn delete_dependents(
+    conn: &mut Connection,
+    rule: &RulePlan,
+    scope: Scope<'_>,
+    part: Within<'_>,
+    found: &mut Consequences,
+) -> Result<(), DbError> {
+    for dependent in rule.dependents.iter().rev().filter(|dependent| dependent.then == Then::Delete) {
+        for link in &dependent.links {
+            let statement = doomed::delete_dependent(conn.dialect(), scope, dependent, link, part);
+            let rows = match dependent.self_links.is_empty() {
+                true => conn.execute(&statement)?,
+                false => repeat(conn, &statement)?,
+            };
+            add(&mut found.cascaded, dependent.table.to_string(), rows);
+        }
+    }
+    Ok(())
+}
+
+fn repeat(conn: &mut Connection, statement: &Statement) -> Result<u64, DbError> {
+    let mut all = 0;
+    loop {
+        let rows = conn.execute(statement)?;
+        all += rows;
+        if rows == 0 {
+            return Ok(all);
+        }
+    }
+}
+
+fn add(map: &mut std::collections::BTreeMap<String, u64>, key: String, rows: u64) {
+    if rows > 0 {
+        *map.entry(key).or_default() += rows;
+    }
+}
+
+/// The statements of a batch must have met the same rows. They may not have where the application works beside us, where
+/// a trigger interferes, or where the rule's own condition looks at rows that the cascade removes.
+pub(super) fn require_same(expected: u64, found: u64) -> Result<(), DbError> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(DbError::new(
+        ErrorKind::Conflict,
+        format!(
+            "the statements of one batch met {expected} and then {found} rows, so it was rolled back; \
+             a trigger may turn rows away, or the rule's condition looks at rows that its cascade removes"
+        ),
+    ))
+}
+
+pub(super) fn delete_roots(dialect: Dialect, scope: Scope<'_>, part: Within<'_>) -> Statement {
+    let mut sql = Sql::new(dialect);
+    sql.push("DELETE FROM ");
+    predicate::from(&mut sql, scope.target);
+    where_due(&mut sql, scope, part);
+    sql.finish()
+}
+
+/// Redacts the rule's rows in the window that are not redacted yet.
+pub fn redact(
+    conn: &mut Connection,
+    rule: &RulePlan,
+    target: &Target,
+    axis: &Axis,
+    window: &Window,
+) -> Result<Done, DbError> {
+    let part = Within::Window(axis, window);
+    let rows = conn.execute(&redact_rows(conn.dialect(), scope(rule, target), part))?;
+    Ok(Done { rows, ..Done::default() })
+}
+
+fn redact_rows(dialect: Dialect, scope: Scope<'_>, part: Within<'_>) -> Statement {
+    let mut sql = Sql::new(dialect);
+    sql.push("UPDATE ");
+    predicate::from(&mut sql, scope.target);
+    sql.push(" SET ");
+    redact::assignments(&mut sql, scope.target);
+    where_due(&mut sql, scope, part);
+    sql.finish()
+}
+
+/// The statements that change rows, as a run would send them but for the window, which it adds to each.
+pub fn statements(dialect: Dialect, rule: &RulePlan) -> Vec<Statement> {
+    let mut all = Vec::new();
+    for target in &rule.targets {
+        let scope = scope(rule, target);
+        let everything = Window::default();
+        let part = Within::Window(&Axis::Whole, &everything);
+        match &rule.act {
+            crate::plan::Act::Redact => all.push(redact_rows(dialect, scope, part)),
+            crate::plan::Act::Delete => all.extend(delete_statements(dialect, scope, part)),
+            crate::plan::Act::Aggregate(rollup) => {
+                all.extend(super::rollup::statements(dialect, rule, target, rollup));
+            }
+        }
+    }
+    all
+}
+
+fn delete_statements(dialect: Dialect, scope: Scope<'_>, part: Within<'_>) -> Vec<Statement> {
+    let mut all = Vec::new();
+    for dependent in scope.dependents.iter().filter(|dependent| dependent.then == Then::Null) {
+        all.extend(dependent.links.iter().map(|link| doomed::detach(dialect, scope, link, part)));
+    }
+    let own = |effect| scope.target.self_links.iter().filter(move |link| link.effect == effect);
+    all.extend(own(SelfEffect::Null).map(|link| doomed::detach_own(dialect, scope, link, part)));
+    for dependent in scope.dependents.iter().rev().filter(|dependent| dependent.then == Then::Delete) {
+        let links = dependent.links.iter();
+        all.extend(links.map(|link| doomed::delete_dependent(dialect, scope, dependent, link, part)));
+    }
+    match scope.self_cascade() {
+        Some(link) => all.push(doomed::delete_leaves(dialect, scope, link, part)),
+        None => all.push(delete_roots(dialect, scope, part)),
+    }
+    all
+}
+

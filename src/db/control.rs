@@ -1,0 +1,399 @@
+//! The control tables: in PostgreSQL in a schema of their own, elsewhere under the prefix `tenure_`.
+//!
+//! They are made by migrations that are embedded in the program and tracked in a table of our own, so that an application
+//! that uses Diesel keeps its `__diesel_schema_migrations` as it was.
+
+use diesel::migration::{Migration, MigrationSource};
+use diesel::mysql::Mysql;
+use diesel::pg::Pg;
+use diesel::sqlite::Sqlite;
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+
+use super::builder::Sql;
+use super::connection::Link;
+use super::{Connection, DbError, Dialect, ErrorKind, Mode, Row, Statement, Value};
+
+const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+const MYSQL: EmbeddedMigrations = embed_migrations!("migrations/mysql");
+
+/// A control table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Table {
+    Run,
+    Batch,
+    Gate,
+    Entry,
+    Migration,
+}
+
+impl Sql {
+    fn control(&mut self, table: Table) -> &mut Self {
+        self.push(match self.dialect {
+            Dialect::Postgres => "tenure.",
+            Dialect::Sqlite | Dialect::Mysql => "tenure_",
+        });
+        self.push(match table {
+            Table::Run => "run",
+            Table::Batch => "batch",
+            Table::Gate => "gate",
+            Table::Entry => "entry",
+            Table::Migration => "migration",
+        })
+    }
+
+    fn text(&mut self, text: &str) -> &mut Self {
+        self.bind(Value::Text(text.to_owned()))
+    }
+
+    fn maybe(&mut self, text: Option<&str>) -> &mut Self {
+        self.bind(text.map_or(Value::Null, |text| Value::Text(text.to_owned())))
+    }
+
+    fn int(&mut self, int: i64) -> &mut Self {
+        self.bind(Value::Int(int))
+    }
+}
+
+/// The database's own clock, microseconds since 1970.
+pub fn clock(conn: &mut Connection) -> Result<i64, DbError> {
+    let statement = Statement::plain(match conn.dialect() {
+        Dialect::Sqlite => "SELECT CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
+        Dialect::Postgres => "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)",
+        Dialect::Mysql => "SELECT CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000000 AS SIGNED)",
+    });
+    let rows = conn.query(&statement)?;
+    rows.first().and_then(|row| row.int(0)).ok_or_else(|| DbError::new(ErrorKind::Other, "the database tells no time"))
+}
+
+/// Are the control tables there, and of this version?
+pub fn is_ready(conn: &mut Connection) -> Result<bool, DbError> {
+    Ok(pending(conn)?.is_empty())
+}
+
+/// Versions of the migrations that were not applied yet.
+fn pending(conn: &mut Connection) -> Result<Vec<String>, DbError> {
+    let applied = applied(conn)?;
+    let all = match conn.dialect() {
+        Dialect::Sqlite => versions::<Sqlite>(&SQLITE)?,
+        Dialect::Postgres => versions::<Pg>(&POSTGRES)?,
+        Dialect::Mysql => versions::<Mysql>(&MYSQL)?,
+    };
+    Ok(all.into_iter().filter(|version| !applied.contains(version)).collect())
+}
+
+fn applied(conn: &mut Connection) -> Result<Vec<String>, DbError> {
+    let exists = Statement::plain(match conn.dialect() {
+        Dialect::Sqlite => "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'tenure_migration'",
+        Dialect::Postgres => {
+            "SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname = 'tenure' AND c.relname = 'migration'"
+        }
+        Dialect::Mysql => {
+            "SELECT 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'tenure_migration'"
+        }
+    });
+    if conn.query(&exists)?.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("SELECT version FROM ").control(Table::Migration);
+    Ok(conn.query(&sql.finish())?.iter().filter_map(|row| row.text(0).map(str::to_owned)).collect())
+}
+
+fn versions<DB: diesel::backend::Backend>(source: &EmbeddedMigrations) -> Result<Vec<String>, DbError> {
+    Ok(sorted::<DB>(source)?.iter().map(|migration| migration.name().version().to_string()).collect())
+}
+
+fn sorted<DB: diesel::backend::Backend>(source: &EmbeddedMigrations) -> Result<Vec<Box<dyn Migration<DB>>>, DbError> {
+    let mut all = MigrationSource::<DB>::migrations(source)
+        .map_err(|_| DbError::new(ErrorKind::Other, "the embedded migrations cannot be read"))?;
+    all.sort_by_key(|migration| migration.name().version().as_owned());
+    Ok(all)
+}
+
+/// Makes or upgrades the control tables; the versions that were applied. Running it twice, or in two places at once, is
+/// harmless: the second finds the first one's row, or fails on it and is rolled back (MySQL: on the table that is there).
+pub fn migrate(conn: &mut Connection) -> Result<Vec<String>, DbError> {
+    let pending = pending(conn)?;
+    if pending.is_empty() {
+        return Ok(pending);
+    }
+    let tracking = match conn.dialect() {
+        Dialect::Sqlite => "CREATE TABLE IF NOT EXISTS tenure_migration (version TEXT NOT NULL PRIMARY KEY) STRICT",
+        Dialect::Postgres => {
+            "CREATE SCHEMA IF NOT EXISTS tenure; \
+             CREATE TABLE IF NOT EXISTS tenure.migration (version TEXT NOT NULL PRIMARY KEY)"
+        }
+        Dialect::Mysql => {
+            "CREATE TABLE IF NOT EXISTS tenure_migration (version VARCHAR(128) NOT NULL PRIMARY KEY) ENGINE = InnoDB"
+        }
+    };
+    conn.script(tracking)?;
+    for version in &pending {
+        conn.transaction(Mode::Single, |conn| apply(conn, version))?;
+    }
+    Ok(pending)
+}
+
+fn apply(conn: &mut Connection, version: &str) -> Result<(), DbError> {
+    let dialect = conn.dialect();
+    let applied = match conn.link() {
+        Link::Sqlite(link) => run_one::<Sqlite, _>(&SQLITE, version, |m| m.run(link))?,
+        Link::Postgres(link) => run_one::<Pg, _>(&POSTGRES, version, |m| m.run(link))?,
+        Link::Mysql(link) => run_one::<Mysql, _>(&MYSQL, version, |m| m.run(link))?,
+    };
+    applied.map_err(|error| match error.downcast::<diesel::result::Error>() {
+        Ok(error) => DbError::of(dialect, &error),
+        Err(_) => DbError::new(ErrorKind::Other, "a migration of the control tables failed"),
+    })?;
+    let mut sql = Sql::new(dialect);
+    sql.push("INSERT INTO ").control(Table::Migration).push(" (version) VALUES (").text(version).push(")");
+    conn.execute(&sql.finish()).map(drop)
+}
+
+type MigrationResult = diesel::migration::Result<()>;
+
+fn run_one<DB: diesel::backend::Backend, F>(
+    source: &EmbeddedMigrations,
+    version: &str,
+    run: F,
+) -> Result<MigrationResult, DbError>
+where
+    F: FnOnce(Box<dyn Migration<DB>>) -> MigrationResult,
+{
+    let found = sorted::<DB>(source)?.into_iter().find(|migration| migration.name().version().to_string() == version);
+    found.map(run).ok_or_else(|| DbError::new(ErrorKind::Other, "an embedded migration is missing"))
+}
+
+/// A row of `run`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunRow {
+    pub id: String,
+    pub holder: String,
+    pub plan: String,
+    /// `None` while it runs, and after it died.
+    pub record: Option<String>,
+}
+
+pub fn insert_run(conn: &mut Connection, id: &str, holder: &str, started: i64, plan: &str) -> Result<(), DbError> {
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("INSERT INTO ").control(Table::Run).push(" (id, holder, started, plan) VALUES (");
+    sql.text(id).push(", ").text(holder).push(", ").int(started).push(", ").text(plan).push(")");
+    conn.execute(&sql.finish()).map(drop)
+}
+
+/// Closes a run that is open; false where somebody else closed it.
+pub fn finish_run(conn: &mut Connection, id: &str, finished: i64, record: &str) -> Result<bool, DbError> {
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("UPDATE ").control(Table::Run).push(" SET finished = ").int(finished).push(", record = ").text(record);
+    sql.push(" WHERE id = ").text(id).push(" AND finished IS NULL");
+    Ok(conn.execute(&sql.finish())? == 1)
+}
+
+/// Which runs to read.
+#[derive(Debug, Clone, Copy)]
+pub enum Which<'a> {
+    Open,
+    /// Newest first.
+    Latest(u64),
+    /// Those whose id starts so.
+    Id(&'a str),
+}
+
+pub fn runs(conn: &mut Connection, which: Which<'_>) -> Result<Vec<RunRow>, DbError> {
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("SELECT id, holder, plan, record FROM ").control(Table::Run);
+    match which {
+        Which::Open => {
+            sql.push(" WHERE finished IS NULL ORDER BY started");
+        }
+        Which::Latest(limit) => {
+            sql.push(" ORDER BY started DESC, id DESC LIMIT ").number(limit);
+        }
+        Which::Id(prefix) => {
+            let length = prefix.chars().count() as u64;
+            sql.push(" WHERE substr(id, 1, ").number(length).push(") = ").text(prefix).push(" ORDER BY started DESC");
+        }
+    }
+    let rows = conn.query(&sql.finish())?;
+    Ok(rows.iter().map(run_row).collect())
+}
+
+fn run_row(row: &Row) -> RunRow {
+    let text = |column| row.text(column).unwrap_or_default().to_owned();
+    RunRow { id: text(0), holder: text(1), plan: text(2), record: row.text(3).map(str::to_owned) }
+}
+
+/// A row of `batch`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchRow {
+    pub id: String,
+    pub run: String,
+    pub rule: String,
+    /// Microseconds since 1970.
+    pub at: i64,
+    pub done: u64,
+    pub rolled_up: u64,
+    /// JSON of what went, or was let go, with the rows.
+    pub consequences: String,
+}
+
+pub fn insert_batch(conn: &mut Connection, batch: &BatchRow) -> Result<(), DbError> {
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("INSERT INTO ").control(Table::Batch).push(" (id, run, rule, at, done, rolled_up, consequences) VALUES (");
+    sql.text(&batch.id).push(", ").text(&batch.run).push(", ").text(&batch.rule).push(", ").int(batch.at);
+    sql.push(", ").int(batch.done as i64).push(", ").int(batch.rolled_up as i64);
+    sql.push(", ").text(&batch.consequences).push(")");
+    conn.execute(&sql.finish()).map(drop)
+}
+
+/// The batches of a run in the order of their ids, or the one batch of this id.
+pub fn batches(conn: &mut Connection, run: Option<&str>, id: Option<&str>) -> Result<Vec<BatchRow>, DbError> {
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("SELECT id, run, rule, at, done, rolled_up, consequences FROM ").control(Table::Batch).push(" WHERE ");
+    match (run, id) {
+        (_, Some(id)) => sql.push("id = ").text(id),
+        (run, None) => sql.push("run = ").text(run.unwrap_or_default()),
+    };
+    sql.push(" ORDER BY id");
+    let rows = conn.query(&sql.finish())?;
+    let number = |row: &Row, column| row.int(column).and_then(|int| u64::try_from(int).ok()).unwrap_or(0);
+    let text = |row: &Row, column| row.text(column).unwrap_or_default().to_owned();
+    Ok(rows
+        .iter()
+        .map(|row| BatchRow {
+            id: text(row, 0),
+            run: text(row, 1),
+            rule: text(row, 2),
+            at: row.int(3).unwrap_or(0),
+            done: number(row, 4),
+            rolled_up: number(row, 5),
+            consequences: text(row, 6),
+        })
+        .collect())
+}
+
+/// A row of `gate`: who may work on a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GateRow {
+    pub token: i64,
+    /// `None` where nobody holds it.
+    pub run: Option<String>,
+    pub holder: Option<String>,
+    /// Last sign of life, microseconds since 1970 by the database's clock.
+    pub seen: i64,
+}
+
+/// Makes the rule's gate where there is none.
+pub fn ensure_gate(conn: &mut Connection, rule: &str, now: i64) -> Result<(), DbError> {
+    let mut sql = Sql::new(conn.dialect());
+    sql.push(match conn.dialect() {
+        Dialect::Mysql => "INSERT IGNORE INTO ",
+        Dialect::Sqlite | Dialect::Postgres => "INSERT INTO ",
+    });
+    sql.control(Table::Gate).push(" (rule, token, seen) VALUES (").text(rule).push(", 0, ").int(now).push(")");
+    if conn.dialect() != Dialect::Mysql {
+        sql.push(" ON CONFLICT (rule) DO NOTHING");
+    }
+    conn.execute(&sql.finish()).map(drop)
+}
+
+pub fn gate(conn: &mut Connection, rule: &str) -> Result<Option<GateRow>, DbError> {
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("SELECT token, run, holder, seen FROM ").control(Table::Gate).push(" WHERE rule = ").text(rule);
+    let rows = conn.query(&sql.finish())?;
+    Ok(rows.first().map(|row| GateRow {
+        token: row.int(0).unwrap_or(0),
+        run: row.text(1).map(str::to_owned),
+        holder: row.text(2).map(str::to_owned),
+        seen: row.int(3).unwrap_or(0),
+    }))
+}
+
+/// Takes, renews or (with no run) gives back a gate by compare-and-swap on its token; false where another was faster.
+/// Waits for batches in flight, which share a lock on the row.
+pub fn swap_gate(
+    conn: &mut Connection,
+    rule: &str,
+    old: i64,
+    new: i64,
+    run: Option<&str>,
+    holder: Option<&str>,
+    now: i64,
+) -> Result<bool, DbError> {
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("UPDATE ").control(Table::Gate).push(" SET token = ").int(new).push(", run = ").maybe(run);
+    sql.push(", holder = ").maybe(holder).push(", seen = ").int(now);
+    sql.push(" WHERE rule = ").text(rule).push(" AND token = ").int(old);
+    Ok(conn.execute(&sql.finish())? == 1)
+}
+
+/// Inside a batch's transaction: is this still the rule's token? Shares a lock on the row, so that a takeover waits for
+/// the batch and every batch after it sees the new token.
+pub fn token_is(conn: &mut Connection, rule: &str, token: i64) -> Result<bool, DbError> {
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("SELECT token FROM ").control(Table::Gate).push(" WHERE rule = ").text(rule);
+    sql.push(match conn.dialect() {
+        Dialect::Sqlite => "",
+        Dialect::Postgres => " FOR SHARE",
+        Dialect::Mysql => " LOCK IN SHARE MODE",
+    });
+    Ok(conn.query(&sql.finish())?.first().and_then(|row| row.int(0)) == Some(token))
+}
+
+/// A row of `entry`: a link of the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryRow {
+    /// From 1.
+    pub number: i64,
+    pub at: i64,
+    pub kind: String,
+    pub run: Option<String>,
+    pub body: String,
+    pub previous: String,
+    pub hash: String,
+}
+
+/// Fails with [`ErrorKind::Constraint`] where somebody else took the number.
+pub fn insert_entry(conn: &mut Connection, entry: &EntryRow) -> Result<(), DbError> {
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("INSERT INTO ").control(Table::Entry).push(" (number, at, kind, run, body, previous, hash) VALUES (");
+    sql.int(entry.number).push(", ").int(entry.at).push(", ").text(&entry.kind).push(", ");
+    sql.maybe(entry.run.as_deref()).push(", ").text(&entry.body).push(", ").text(&entry.previous);
+    sql.push(", ").text(&entry.hash).push(")");
+    conn.execute(&sql.finish()).map(drop)
+}
+
+/// The newest entry, or `None` where the chain is empty.
+pub fn last_entry(conn: &mut Connection) -> Result<Option<EntryRow>, DbError> {
+    Ok(entries(conn, " ORDER BY number DESC LIMIT 1", None)?.into_iter().next())
+}
+
+/// Entries about one run, oldest first.
+pub fn entries_of_run(conn: &mut Connection, run: &str) -> Result<Vec<EntryRow>, DbError> {
+    entries(conn, " ORDER BY number", Some(run))
+}
+
+fn entries(conn: &mut Connection, order: &'static str, run: Option<&str>) -> Result<Vec<EntryRow>, DbError> {
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("SELECT number, at, kind, run, body, previous, hash FROM ").control(Table::Entry);
+    if let Some(run) = run {
+        sql.push(" WHERE run = ").text(run);
+    }
+    sql.push(order);
+    let text = |row: &Row, column| row.text(column).unwrap_or_default().to_owned();
+    let rows = conn.query(&sql.finish())?;
+    Ok(rows
+        .iter()
+        .map(|row| EntryRow {
+            number: row.int(0).unwrap_or(0),
+            at: row.int(1).unwrap_or(0),
+            kind: text(row, 2),
+            run: row.text(3).map(str::to_owned),
+            body: text(row, 4),
+            previous: text(row, 5),
+            hash: text(row, 6),
+        })
+        .collect())
+}

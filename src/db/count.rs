@@ -1,0 +1,207 @@
+//! The counting half of the predicate: what a plan says and what a run checks itself against.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::builder::Sql;
+use super::doomed::{self, Within};
+use super::predicate::{self, Look, Scope};
+use super::{Connection, DbError, Row, Statement, Value, anchor};
+use crate::plan::{Reading, RulePlan, SelfEffect, Target};
+use crate::schedule::Then;
+
+/// Rows of one table by what the rule says of them. `eligible` holds the other two.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub eligible: u64,
+    pub held: u64,
+    /// Not held, but referred to by something that stays.
+    pub blocked: u64,
+    /// By the name of the hold; a row under two holds counts for both.
+    pub held_by: BTreeMap<String, u64>,
+}
+
+/// Dependent rows: deleted by table, let go by `table.column`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Consequences {
+    pub cascaded: BTreeMap<String, u64>,
+    pub detached: BTreeMap<String, u64>,
+}
+
+/// Counts a rule's rows in one of its tables.
+pub fn counts(conn: &mut Connection, rule: &RulePlan, target: &Target) -> Result<Counts, DbError> {
+    let scope = scope(rule, target);
+    let row = one_row(conn, &counts_statement(conn.dialect(), scope))?;
+    let held_by = target
+        .holds
+        .iter()
+        .enumerate()
+        .map(|(index, hold)| (hold.name.clone(), number(&row, 3 + index)))
+        .filter(|(_, count)| *count > 0)
+        .collect();
+    Ok(Counts { eligible: number(&row, 0), held: number(&row, 1), blocked: number(&row, 2), held_by })
+}
+
+pub(super) fn counts_statement(dialect: super::Dialect, scope: Scope<'_>) -> Statement {
+    let mut sql = Sql::new(dialect);
+    sql.push("SELECT COUNT(*)");
+    sum_where(&mut sql, predicate::has_holds(scope), |sql| predicate::held(sql, scope));
+    sum_where(&mut sql, predicate::has_blockers(scope), |sql| {
+        if predicate::has_holds(scope) {
+            sql.push("(");
+            predicate::held(sql, scope);
+            sql.push(") IS NOT TRUE AND ");
+        }
+        sql.push("(");
+        predicate::blocked(sql, scope, Look::Ahead);
+        sql.push(")");
+    });
+    for hold in &scope.target.holds {
+        sum_where(&mut sql, true, |sql| predicate::covers(sql, &scope.target.alias, hold));
+    }
+    sql.push(" FROM ");
+    predicate::from(&mut sql, scope.target);
+    sql.push(" WHERE ");
+    predicate::eligible(&mut sql, scope.target);
+    sql.finish()
+}
+
+fn sum_where(sql: &mut Sql, wanted: bool, condition: impl FnOnce(&mut Sql)) {
+    if !wanted {
+        sql.push(", 0");
+        return;
+    }
+    sql.push(", COALESCE(SUM(CASE WHEN ");
+    condition(sql);
+    sql.push(" THEN 1 ELSE 0 END), 0)");
+}
+
+/// Rows whose age is not known.
+pub fn ageless(conn: &mut Connection, target: &Target) -> Result<u64, DbError> {
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("SELECT COUNT(*) FROM ");
+    predicate::from(&mut sql, target);
+    sql.push(" WHERE ");
+    match target.anchors.as_slice() {
+        // What an index on the column can answer.
+        [only] if only.hops.is_empty() && !matches!(only.reading, Reading::Text { .. }) => {
+            anchor::absent(&mut sql, &target.alias, only);
+        }
+        anchors => predicate::ageless(&mut sql, &target.alias, anchors),
+    }
+    Ok(number(&one_row(conn, &sql.finish())?, 0))
+}
+
+/// The oldest known age among the rows that stay. Where `all_go` says that every expired row goes, the search starts at
+/// the cutoff, which an index can serve.
+pub fn oldest_kept(
+    conn: &mut Connection,
+    rule: &RulePlan,
+    target: &Target,
+    all_go: bool,
+) -> Result<Option<Timestamp>, DbError> {
+    let scope = scope(rule, target);
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("SELECT MIN(");
+    predicate::latest(&mut sql, &target.alias, &target.anchors);
+    sql.push(") FROM ");
+    predicate::from(&mut sql, target);
+    sql.push(" WHERE ");
+    match target.anchors.as_slice() {
+        [only] if all_go && only.hops.is_empty() && target.condition.is_none() && anchor::is_plain(only) => {
+            return oldest_from_bound(conn, target, only);
+        }
+        _ => {
+            sql.push("(");
+            predicate::due(&mut sql, scope, Look::Ahead);
+            sql.push(") IS NOT TRUE");
+        }
+    }
+    let row = one_row(conn, &sql.finish())?;
+    let Some(micros) = row.int(0) else { return Ok(None) };
+    Ok(target.anchors.last().and_then(|anchor| anchor::instant_of(micros, &anchor.reading, conn.dialect())))
+}
+
+fn oldest_from_bound(
+    conn: &mut Connection,
+    target: &Target,
+    only: &crate::plan::Anchor,
+) -> Result<Option<Timestamp>, DbError> {
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("SELECT ");
+    anchor::micros(&mut sql, &target.alias, only);
+    sql.push(" FROM ");
+    predicate::from(&mut sql, target);
+    sql.push(" WHERE ");
+    anchor::from_bound(&mut sql, &target.alias, only);
+    sql.push(" ORDER BY ").column(&target.alias, &only.column).push(" LIMIT 1");
+    let rows = conn.query(&sql.finish())?;
+    let micros = rows.first().and_then(|row| row.int(0));
+    Ok(micros.and_then(|micros| anchor::instant_of(micros, &only.reading, conn.dialect())))
+}
+
+/// Does the rule's table hold at least this many rows? Counts no further than it must.
+pub fn holds_at_least(conn: &mut Connection, target: &Target, rows: u64) -> Result<bool, DbError> {
+    Ok(rows_up_to(conn, target, rows)? >= rows)
+}
+
+/// Rows of the table, counted up to `limit`.
+pub fn rows_up_to(conn: &mut Connection, target: &Target, limit: u64) -> Result<u64, DbError> {
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("SELECT COUNT(*) FROM (SELECT 1 AS one FROM ");
+    predicate::from(&mut sql, target);
+    sql.push(" LIMIT ").number(limit).push(") AS tenure_rows");
+    Ok(number(&one_row(conn, &sql.finish())?, 0))
+}
+
+/// Dependent rows that would go, or be let go, with all the rule's rows.
+pub fn consequences(conn: &mut Connection, rule: &RulePlan) -> Result<Consequences, DbError> {
+    let mut found = Consequences::default();
+    let Some(first) = rule.targets.first() else { return Ok(found) };
+    let whole = whole(first);
+    let scope = scope(rule, &whole);
+    for (index, dependent) in rule.dependents.iter().enumerate() {
+        let statement = doomed::count_dependent(conn.dialect(), scope, index, Within::Everything);
+        let count = number(&one_row(conn, &statement)?, 0);
+        if count == 0 {
+            continue;
+        }
+        match dependent.then {
+            Then::Delete => *found.cascaded.entry(dependent.table.to_string()).or_default() += count,
+            Then::Null => *found.detached.entry(doomed::link_label(dependent)).or_default() += count,
+        }
+    }
+    if let Some(link) = scope.self_cascade() {
+        let row = one_row(conn, &doomed::count_descendants(conn.dialect(), scope, link, Within::Everything))?;
+        let beyond = number(&row, 1);
+        if beyond > 0 {
+            *found.cascaded.entry(rule.table.to_string()).or_default() += beyond;
+        }
+    }
+    for link in whole.self_links.iter().filter(|link| link.effect == SelfEffect::Null) {
+        let statement = doomed::count_orphans(conn.dialect(), scope, link, Within::Everything);
+        let count = number(&one_row(conn, &statement)?, 0);
+        if count > 0 {
+            *found.detached.entry(doomed::self_label(rule, link)).or_default() += count;
+        }
+    }
+    Ok(found)
+}
+
+pub(super) fn scope<'a>(rule: &'a RulePlan, target: &'a Target) -> Scope<'a> {
+    Scope { target, dependents: &rule.dependents, removes: rule.act.removes() }
+}
+
+/// The rule's table with everything below it, as one.
+fn whole(target: &Target) -> Target {
+    Target { table: target.root.clone(), only: false, ..target.clone() }
+}
+
+pub(super) fn one_row(conn: &mut Connection, statement: &Statement) -> Result<Row, DbError> {
+    Ok(conn.query(statement)?.into_iter().next().unwrap_or(Row(vec![Value::Int(0)])))
+}
+
+pub(super) fn number(row: &Row, column: usize) -> u64 {
+    row.int(column).and_then(|int| u64::try_from(int).ok()).unwrap_or(0)
+}

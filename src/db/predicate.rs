@@ -1,0 +1,379 @@
+//! Keep or purge: the predicate of a rule, written once for counting and for acting.
+//!
+//! A row goes where it is *eligible* (its age is known and past, the rule's condition is true), not *held* (no hold covers
+//! it, nor any row that would go with it) and not *blocked* (nothing that stays refers to it, nor to a row that would go
+//! with it). All three stand in every statement that changes rows.
+
+use super::{anchor, redact};
+use super::builder::Sql;
+use crate::name::Name;
+use crate::plan::{Anchor, Dependent, Hold, Link, Parent, SelfEffect, SelfLink, Target};
+use crate::schedule::Then;
+
+/// What the predicate is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// The whole rule at once: a row is blocked by its own kind only where some descendant stays for good.
+    Ahead,
+    /// One statement: a row is blocked while any row refers to it, and a later pass finds it free.
+    Now,
+}
+
+/// A rule's rows in one table, as the statements see them.
+#[derive(Clone, Copy)]
+pub(super) struct Scope<'a> {
+    pub target: &'a Target,
+    pub dependents: &'a [Dependent],
+    /// Do the rows go away? (A redaction leaves references as they are.)
+    pub removes: bool,
+}
+
+impl Scope<'_> {
+    fn alias(&self) -> &Name {
+        &self.target.alias
+    }
+
+    pub fn self_cascade(&self) -> Option<&SelfLink> {
+        self.target.self_links.iter().find(|link| link.effect == SelfEffect::Cascade && self.removes)
+    }
+
+    pub fn self_blocks(&self) -> bool {
+        self.removes && self.target.self_links.iter().any(|link| link.effect == SelfEffect::Block)
+    }
+}
+
+/// `FROM` the target, under the name that conditions use.
+pub(super) fn from(sql: &mut Sql, target: &Target) {
+    if target.only {
+        sql.push("ONLY ");
+    }
+    sql.table(&target.table);
+    if target.table.table != target.alias {
+        sql.push(" AS ").name(&target.alias);
+    }
+}
+
+/// The rows that the rule acts upon.
+pub(super) fn due(sql: &mut Sql, scope: Scope<'_>, look: Look) {
+    eligible(sql, scope.target);
+    if has_holds(scope) {
+        sql.push(" AND (");
+        held(sql, scope);
+        sql.push(") IS NOT TRUE");
+    }
+    if has_blockers(scope) {
+        sql.push(" AND (");
+        blocked(sql, scope, look);
+        sql.push(") IS NOT TRUE");
+    }
+}
+
+/// Age known, past its bound, condition true.
+pub(super) fn eligible(sql: &mut Sql, target: &Target) {
+    expired(sql, &target.alias, &target.anchors);
+    if let Some(condition) = &target.condition {
+        sql.push(" AND ").condition(condition);
+    }
+    if !target.redactions.is_empty() {
+        sql.push(" AND ");
+        redact::would_change(sql, target);
+    }
+}
+
+/// The latest known anchor lies before its bound: every one is before or absent, and one at least is before. An odd value
+/// is neither, and keeps the row.
+fn expired(sql: &mut Sql, alias: &Name, anchors: &[Anchor]) {
+    if let [only] = anchors {
+        return anchor::before(sql, alias, only);
+    }
+    sql.push("(");
+    for one in anchors {
+        sql.push("(");
+        anchor::absent(sql, alias, one);
+        sql.push(" OR ");
+        anchor::before(sql, alias, one);
+        sql.push(") AND ");
+    }
+    sql.push("(");
+    sql.list(anchors, " OR ", |sql, one| anchor::before(sql, alias, one));
+    sql.push("))");
+}
+
+/// The row's age cannot be told: no anchor gives a time.
+pub(super) fn ageless(sql: &mut Sql, alias: &Name, anchors: &[Anchor]) {
+    sql.push("COALESCE(");
+    sql.list(anchors, ", ", |sql, one| anchor::micros(sql, alias, one));
+    if anchors.len() == 1 {
+        // COALESCE of one value is refused by SQLite.
+        sql.push(", NULL");
+    }
+    sql.push(") IS NULL");
+}
+
+/// Latest known anchor in microseconds, or NULL.
+pub(super) fn latest(sql: &mut Sql, alias: &Name, anchors: &[Anchor]) {
+    let Some((last, rest)) = anchors.split_last() else {
+        sql.push("NULL");
+        return;
+    };
+    if rest.is_empty() {
+        return anchor::micros(sql, alias, last);
+    }
+    // GREATEST is NULL where one value is, on two of the three.
+    sql.push("CASE WHEN COALESCE(");
+    latest(sql, alias, rest);
+    sql.push(", 0) > COALESCE(");
+    anchor::micros(sql, alias, last);
+    sql.push(", 0) THEN ");
+    latest(sql, alias, rest);
+    sql.push(" ELSE ");
+    anchor::micros(sql, alias, last);
+    sql.push(" END");
+}
+
+pub(super) fn has_holds(scope: Scope<'_>) -> bool {
+    !scope.target.holds.is_empty() || scope.dependents.iter().any(|dependent| !dependent.holds.is_empty())
+}
+
+pub(super) fn has_blockers(scope: Scope<'_>) -> bool {
+    scope.removes
+        && (!scope.target.blockers.is_empty()
+            || scope.self_blocks()
+            || scope.dependents.iter().any(|dependent| dependent.then == Then::Delete && blocks(dependent)))
+}
+
+fn blocks(dependent: &Dependent) -> bool {
+    !dependent.blockers.is_empty() || !dependent.self_links.is_empty()
+}
+
+/// Covered by a hold: the row itself, a row that would go or change with it, or (in a cascade over the table itself) a
+/// descendant.
+pub(super) fn held(sql: &mut Sql, scope: Scope<'_>) {
+    held_directly(sql, scope);
+    if let Some(link) = scope.self_cascade() {
+        sql.push(" OR ");
+        has_descendant(sql, scope, link, &|sql| held_directly(sql, scope));
+    }
+}
+
+fn held_directly(sql: &mut Sql, scope: Scope<'_>) {
+    sql.push("(");
+    sql.list(&scope.target.holds, " OR ", |sql, hold| covers(sql, scope.alias(), hold));
+    if scope.target.holds.is_empty() {
+        sql.push("FALSE");
+    }
+    let aliases = vec![scope.alias().clone()];
+    let relevant = |dependent: &Dependent| !dependent.holds.is_empty();
+    descend(sql, scope, Parent::Root, scope.alias(), &aliases, &relevant, &|sql, dependent, alias| {
+        let natural = *alias == dependent.table.table;
+        sql.list(&dependent.holds, " OR ", |sql, hold| {
+            if hold.condition.is_some() && !natural {
+                // The condition's names would mean the wrong row here: keep by default.
+                sql.push("TRUE");
+            } else {
+                covers(sql, alias, hold);
+            }
+        });
+    });
+    sql.push(")");
+}
+
+/// One hold, on the row that `alias` names.
+pub(super) fn covers(sql: &mut Sql, alias: &Name, hold: &Hold) {
+    sql.push("(");
+    if hold.anchors.is_empty() {
+        sql.push("TRUE");
+    } else {
+        sql.push("(");
+        expired(sql, alias, &hold.anchors);
+        sql.push(") IS NOT TRUE");
+    }
+    if let Some(condition) = &hold.condition {
+        sql.push(" AND ").condition(condition);
+    }
+    sql.push(")");
+}
+
+/// Something that stays refers to the row, or to a row that would go with it.
+pub(super) fn blocked(sql: &mut Sql, scope: Scope<'_>, look: Look) {
+    blocked_from_outside(sql, scope);
+    if let Some(link) = scope.self_cascade() {
+        sql.push(" OR ");
+        has_descendant(sql, scope, link, &|sql| blocked_from_outside(sql, scope));
+    }
+    for link in scope.target.self_links.iter().filter(|link| link.effect == SelfEffect::Block) {
+        sql.push(" OR ");
+        match look {
+            Look::Now => referred_to(sql, &own_link(scope.target, link), scope.alias()),
+            Look::Ahead => has_descendant(sql, scope, link, &|sql| {
+                sql.push("(");
+                due_but_for_its_own_kind(sql, scope);
+                sql.push(") IS NOT TRUE");
+            }),
+        }
+    }
+}
+
+fn due_but_for_its_own_kind(sql: &mut Sql, scope: Scope<'_>) {
+    eligible(sql, scope.target);
+    if has_holds(scope) {
+        sql.push(" AND (");
+        held(sql, scope);
+        sql.push(") IS NOT TRUE");
+    }
+    sql.push(" AND (");
+    blocked_from_outside(sql, scope);
+    sql.push(") IS NOT TRUE");
+}
+
+fn blocked_from_outside(sql: &mut Sql, scope: Scope<'_>) {
+    sql.push("(");
+    sql.list(&scope.target.blockers, " OR ", |sql, link| referred_to(sql, link, scope.alias()));
+    if scope.target.blockers.is_empty() {
+        sql.push("FALSE");
+    }
+    let aliases = vec![scope.alias().clone()];
+    let relevant = |dependent: &Dependent| dependent.then == Then::Delete && blocks(dependent);
+    descend(sql, scope, Parent::Root, scope.alias(), &aliases, &relevant, &|sql, dependent, alias| {
+        sql.list(&dependent.blockers, " OR ", |sql, link| referred_to(sql, link, alias));
+        if !dependent.blockers.is_empty() && !dependent.self_links.is_empty() {
+            sql.push(" OR ");
+        }
+        sql.list(&dependent.self_links, " OR ", |sql, link| {
+            referred_to_by_a_stranger(sql, scope, dependent, link, alias);
+        });
+    });
+    sql.push(")");
+}
+
+fn own_link(target: &Target, link: &SelfLink) -> Link {
+    Link {
+        table: target.root.clone(),
+        columns: link.columns.clone(),
+        parent: Parent::Root,
+        parent_columns: link.parent_columns.clone(),
+    }
+}
+
+/// `EXISTS` a row of the link's table that refers to the row that `alias` names.
+fn referred_to(sql: &mut Sql, link: &Link, alias: &Name) {
+    let child = sql.fresh_alias();
+    sql.push("EXISTS (SELECT 1 FROM ").table(&link.table).push(" AS ").name(&child).push(" WHERE ");
+    equal(sql, &child, &link.columns, alias, &link.parent_columns);
+    sql.push(")");
+}
+
+/// `EXISTS` a row of the same dependent table that refers to this one and does not belong to the same root row, so that
+/// it would stay and point at nothing.
+fn referred_to_by_a_stranger(sql: &mut Sql, scope: Scope<'_>, dependent: &Dependent, link: &Link, alias: &Name) {
+    let other = sql.fresh_alias();
+    sql.push("EXISTS (SELECT 1 FROM ").table(&link.table).push(" AS ").name(&other).push(" WHERE ");
+    equal(sql, &other, &link.columns, alias, &link.parent_columns);
+    for family in dependent.links.iter().filter(|link| link.parent == Parent::Root) {
+        sql.push(" AND (");
+        equal(sql, &other, &family.columns, scope.alias(), &family.parent_columns);
+        sql.push(") IS NOT TRUE");
+    }
+    sql.push(")");
+}
+
+/// `a.x = b.u AND a.y = b.v`
+pub(super) fn equal(sql: &mut Sql, left: &Name, left_columns: &[Name], right: &Name, right_columns: &[Name]) {
+    let pairs: Vec<_> = left_columns.iter().zip(right_columns).collect();
+    sql.list(&pairs, " AND ", |sql, (l, r)| {
+        sql.column(left, l).push(" = ").column(right, r);
+    });
+}
+
+type Say<'a> = &'a dyn Fn(&mut Sql, &Dependent, &Name);
+
+/// ` OR EXISTS (…)` for every way down from `parent` to a dependent of which `relevant` is true.
+fn descend(
+    sql: &mut Sql,
+    scope: Scope<'_>,
+    parent: Parent,
+    parent_alias: &Name,
+    aliases: &[Name],
+    relevant: &dyn Fn(&Dependent) -> bool,
+    say: Say<'_>,
+) {
+    for (index, dependent) in scope.dependents.iter().enumerate() {
+        if !leads_to(scope.dependents, index, relevant) {
+            continue;
+        }
+        for link in dependent.links.iter().filter(|link| link.parent == parent) {
+            let natural = &dependent.table.table;
+            let alias = if aliases.contains(natural) { sql.fresh_alias() } else { natural.clone() };
+            let mut inner = aliases.to_vec();
+            inner.push(alias.clone());
+            sql.push(" OR EXISTS (SELECT 1 FROM ").table(&dependent.table);
+            sql.push(" AS ").name(&alias).push(" WHERE ");
+            equal(sql, &alias, &link.columns, parent_alias, &link.parent_columns);
+            sql.push(" AND (");
+            if relevant(dependent) {
+                say(sql, dependent, &alias);
+            } else {
+                sql.push("FALSE");
+            }
+            if dependent.then == Then::Delete {
+                descend(sql, scope, Parent::Dependent(index), &alias, &inner, relevant, say);
+            }
+            sql.push("))");
+        }
+    }
+}
+
+fn leads_to(dependents: &[Dependent], index: usize, relevant: &dyn Fn(&Dependent) -> bool) -> bool {
+    relevant(&dependents[index])
+        || dependents.iter().enumerate().skip(index + 1).any(|(below, dependent)| {
+            dependent.links.iter().any(|link| link.parent == Parent::Dependent(index))
+                && leads_to(dependents, below, relevant)
+        })
+}
+
+/// Some row that descends from this one over `link` is as `such` says. `such` speaks of the target's own name.
+fn has_descendant(sql: &mut Sql, scope: Scope<'_>, link: &SelfLink, such: &dyn Fn(&mut Sql)) {
+    let alias = scope.alias();
+    let up = sql.fresh_alias();
+    let not_null = |sql: &mut Sql| {
+        sql.list(&link.columns, " AND ", |sql, column| {
+            sql.column(alias, column).push(" IS NOT NULL");
+        });
+    };
+    sql.push("(");
+    sql.columns(alias, &link.parent_columns);
+    sql.push(") IN (WITH RECURSIVE ").name(&up).push(" AS (SELECT ");
+    let keys = key_names(link.columns.len());
+    select_as(sql, alias, &link.columns, &keys);
+    sql.push(" FROM ").table(&scope.target.root);
+    alias_if_other(sql, scope.target);
+    sql.push(" WHERE ");
+    not_null(sql);
+    sql.push(" AND ");
+    such(sql);
+    sql.push(" UNION SELECT ").columns(alias, &link.columns);
+    sql.push(" FROM ").table(&scope.target.root);
+    alias_if_other(sql, scope.target);
+    sql.push(" JOIN ").name(&up).push(" ON ");
+    equal(sql, alias, &link.parent_columns, &up, &keys);
+    sql.push(" WHERE ");
+    not_null(sql);
+    sql.push(") SELECT ").columns(&up, &keys).push(" FROM ").name(&up).push(")");
+}
+
+fn alias_if_other(sql: &mut Sql, target: &Target) {
+    if target.root.table != target.alias {
+        sql.push(" AS ").name(&target.alias);
+    }
+}
+
+pub(super) fn key_names(count: usize) -> Vec<Name> {
+    (1..=count).map(|n| Name::new(format!("k{n}")).expect("a letter and digits are a name")).collect()
+}
+
+pub(super) fn select_as(sql: &mut Sql, alias: &Name, columns: &[Name], names: &[Name]) {
+    let pairs: Vec<_> = columns.iter().zip(names).collect();
+    sql.list(&pairs, ", ", |sql, (column, name)| {
+        sql.column(alias, column).push(" AS ").name(name);
+    });
+}

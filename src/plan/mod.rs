@@ -1,0 +1,294 @@
+//! The plan: what a run would do, as a plain value. Pure: it touches no connection.
+//!
+//! [`resolve`] joins a checked schedule to what the catalog says and gives every rule its tables, bounds, holds and
+//! references, or the mistakes that only a live database reveals. `db` writes the statements from these values, counts
+//! with them (that is the dry run) and acts with them (that is the run): the same predicate, from the same place.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::config::Secret;
+use crate::db::catalog::ColumnKind;
+use crate::name::{Name, TableName};
+use crate::schedule::{Bucket, Redact, TextFormat, Then};
+
+/// One rule, ready to be counted and executed.
+#[derive(Debug, Clone)]
+pub struct RulePlan {
+    pub rule: String,
+    pub promises: Vec<String>,
+    pub database: String,
+    /// As the schedule names the table.
+    pub table: TableName,
+    pub retain: String,
+    /// `None`: the period is for ever, nothing is ever due.
+    pub cutoff: Option<Timestamp>,
+    pub act: Act,
+    /// The tables that hold the rows: one, or one a partition or inheritance child.
+    pub targets: Vec<Target>,
+    /// Tables whose rows go with the rule's rows or let go of them, parents before their children.
+    pub dependents: Vec<Dependent>,
+    pub guard: GuardLimits,
+    pub holds: Vec<HoldFact>,
+}
+
+/// A hold as the report names it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HoldFact {
+    pub name: String,
+    pub promises: Vec<String>,
+    pub table: String,
+    pub term: String,
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GuardLimits {
+    pub max_rows: u64,
+    pub max_share: f64,
+}
+
+/// Which rows of one physical table are due.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The physical table.
+    pub table: TableName,
+    /// The table that the rule names: the physical one, or its root.
+    pub root: TableName,
+    /// The name under which conditions know it (a partition is known as its root).
+    pub alias: Name,
+    /// A partition or inheritance member: only its own rows, not those of its children.
+    pub only: bool,
+    pub anchors: Vec<Anchor>,
+    /// Parsed by `db` when the first statement is written; in the database's own SQL.
+    pub condition: Option<Condition>,
+    /// What a redaction changes; a row of which nothing would change is not eligible (again). Empty for other acts.
+    pub redactions: Vec<Redaction>,
+    pub holds: Vec<Hold>,
+    /// References to these rows that the rule does not cascade over: a row that has one is blocked.
+    pub blockers: Vec<Link>,
+    /// References from the table to itself.
+    pub self_links: Vec<SelfLink>,
+    pub axes: Vec<Axis>,
+    /// The schema's row key; empty where there is none.
+    pub key: Vec<Name>,
+}
+
+/// A column that tells the age, with its cutoff in the column's own terms.
+#[derive(Debug, Clone)]
+pub struct Anchor {
+    pub hops: Vec<Hop>,
+    pub column: Name,
+    pub reading: Reading,
+    pub nullable: bool,
+}
+
+/// From a table to its parent: `column` holds the value of `table`.`key`.
+#[derive(Debug, Clone)]
+pub struct Hop {
+    pub column: Name,
+    pub table: TableName,
+    pub key: Name,
+}
+
+/// How the values are compared. Bounds are exclusive: a value is expired where it is strictly below.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reading {
+    /// `timestamptz`, MySQL `timestamp`.
+    Instant { bound: Timestamp },
+    /// A date and time without zone; the bound is local to the database's naive time zone.
+    Naive { bound: jiff::civil::DateTime, zone: TimeZone },
+    /// A day is expired when all of it is.
+    Date { bound: jiff::civil::Date, zone: TimeZone },
+    /// Whole units since 1970; `per_second` of them.
+    Integer { bound: i64, per_second: i64 },
+    /// Fractional units since 1970.
+    Float { bound: f64, per_second: i64 },
+    /// ISO 8601 with or without zone, or the fields of `format`; those without zone are naive.
+    Text { format: Option<TextFormat>, instant: Timestamp, naive: jiff::civil::DateTime, zone: TimeZone },
+}
+
+/// A condition in the database's own SQL that was parsed as one expression.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition(String);
+
+impl Condition {
+    /// Wraps what `db::condition` has parsed; nothing else calls it.
+    pub(crate) fn parsed(text: &str) -> Self {
+        Self(text.trim().to_owned())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Rows that must stay.
+#[derive(Debug, Clone)]
+pub struct Hold {
+    pub name: String,
+    /// Covered until the latest of these is before its bound; empty where the hold has no such term.
+    pub anchors: Vec<Anchor>,
+    pub condition: Option<Condition>,
+}
+
+/// `table`.`columns` refer to the parent's `parent_columns`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Link {
+    pub table: TableName,
+    pub columns: Vec<Name>,
+    pub parent: Parent,
+    pub parent_columns: Vec<Name>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parent {
+    /// The rule's own table.
+    Root,
+    /// An earlier entry of [`RulePlan::dependents`].
+    Dependent(usize),
+}
+
+/// A table whose rows go with their parents, or let go of them.
+#[derive(Debug, Clone)]
+pub struct Dependent {
+    pub table: TableName,
+    pub then: Then,
+    pub links: Vec<Link>,
+    /// A hold on such a row blocks its parents.
+    pub holds: Vec<Hold>,
+    /// References to such a row, from outside the cascade: they block its parents.
+    pub blockers: Vec<Link>,
+    /// References among such rows; a reference from a row that stays blocks.
+    pub self_links: Vec<Link>,
+}
+
+/// A reference from the rule's table to itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SelfLink {
+    pub columns: Vec<Name>,
+    pub parent_columns: Vec<Name>,
+    pub effect: SelfEffect,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SelfEffect {
+    /// A row stays while a row that refers to it stays: leaves go first.
+    Block,
+    /// What refers to a row goes with it, down to the last descendant.
+    Cascade,
+    /// What refers to a row lets go of it.
+    Null,
+}
+
+/// How a table is cut into windows; the best first, the others for when it fails.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Axis {
+    /// Along an index on the anchor: touches expired rows only.
+    Anchor(KeyColumn),
+    /// Along a unique key: reads the whole table once.
+    Key(Vec<KeyColumn>),
+    /// PostgreSQL heap pages: needs no index at all.
+    Pages,
+    /// One window for everything.
+    Whole,
+}
+
+/// A column whose values travel to the program and back without loss.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeyColumn {
+    pub name: Name,
+    pub transport: Transport,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Transport {
+    /// As it is: integers and text.
+    Plain,
+    /// As hexadecimal text.
+    Hex,
+    /// As text, cast back to this type.
+    Cast(String),
+}
+
+#[derive(Debug, Clone)]
+pub enum Act {
+    Delete,
+    /// As [`Target::redactions`] say.
+    Redact,
+    Aggregate(Rollup),
+}
+
+impl Act {
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Act::Delete => "delete",
+            Act::Redact => "redact",
+            Act::Aggregate(_) => "aggregate",
+        }
+    }
+
+    /// Do the rule's rows go away?
+    pub fn removes(&self) -> bool {
+        !matches!(self, Act::Redact)
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Redaction {
+    pub column: Name,
+    pub kind: ColumnKind,
+    /// As the database writes it; safe behind a cast.
+    pub sql_type: String,
+    pub how: Redact,
+    /// The installation's key, where `how` is a keyed hash.
+    pub key: Option<Secret>,
+}
+
+/// A roll-up whose buckets are cut in the policy's zone.
+#[derive(Debug, Clone)]
+pub struct Rollup {
+    pub into: TableName,
+    pub bucket: Bucket,
+    pub zone: TimeZone,
+    pub form: BucketForm,
+    pub dimensions: Vec<Dimension>,
+    pub measures: Vec<Measure>,
+    pub people: Option<Name>,
+    pub at_least: u32,
+}
+
+/// How the target's `bucket` column says when a bucket starts.
+#[derive(Debug, Clone, PartialEq)]
+pub enum BucketForm {
+    Instant,
+    /// Local to this zone, without saying so.
+    Naive(TimeZone),
+    Date(TimeZone),
+}
+
+#[derive(Debug, Clone)]
+pub struct Dimension {
+    pub column: Name,
+    /// A text dimension says `other` in folded rows; others are NULL there.
+    pub is_text: bool,
+}
+
+/// A column of the target and how rows and roll-ups combine in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measure {
+    pub target: Name,
+    pub fold: Fold,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fold {
+    CountRows,
+    /// Rows in which the column is not NULL.
+    CountValues(Name),
+    Sum(Name),
+    Min(Name),
+    Max(Name),
+    /// Distinct values; exact only while a group comes from one roll-up, NULL after that.
+    Distinct(Name),
+}
