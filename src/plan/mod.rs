@@ -4,6 +4,13 @@
 //! references, or the mistakes that only a live database reveals. `db` writes the statements from these values, counts
 //! with them (that is the dry run) and acts with them (that is the run): the same predicate, from the same place.
 
+mod axes;
+mod dependents;
+mod reading;
+mod redaction;
+mod resolve;
+mod rollup;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -11,6 +18,8 @@ use crate::config::Secret;
 use crate::db::catalog::ColumnKind;
 use crate::name::{Name, TableName};
 use crate::schedule::{Bucket, Redact, TextFormat, Then};
+
+pub use resolve::{Context, Resolved, resolve};
 
 /// One rule, ready to be counted and executed.
 #[derive(Debug, Clone)]
@@ -29,7 +38,6 @@ pub struct RulePlan {
     /// Tables whose rows go with the rule's rows or let go of them, parents before their children.
     pub dependents: Vec<Dependent>,
     pub guard: GuardLimits,
-    pub holds: Vec<HoldFact>,
 }
 
 /// A hold as the report names it.

@@ -1,0 +1,339 @@
+//! What hangs on a rule's rows: what goes with them, what lets go of them, and what keeps them.
+//!
+//! Every foreign key that leads to a row that goes is answered: by the schedule's `cascade`, by the key's own ON DELETE
+//! (a CASCADE or SET NULL that the database would do in silence is done in the open, so that it is counted and held), or
+//! else the row that it points at is blocked.
+
+use super::reading::{Subject, column, find_table};
+use super::resolve::Context;
+use super::{Dependent, Link, Parent, SelfEffect, SelfLink};
+use crate::db::catalog::{ForeignKey, OnDelete, Table};
+use crate::name::{Name, TableName};
+use crate::schedule::mistake::Mistake;
+use crate::schedule::{self, Then};
+
+/// The answer for one rule.
+#[derive(Debug, Default)]
+pub(super) struct Family {
+    pub dependents: Vec<Dependent>,
+    pub blockers: Vec<Link>,
+    pub self_links: Vec<SelfLink>,
+}
+
+/// # Errors
+/// Every cascade entry that cannot be linked.
+pub(super) fn family(
+    context: &Context<'_>,
+    rule: &schedule::Rule,
+    root: &Table,
+    label: &str,
+) -> Result<Family, Vec<Mistake>> {
+    let mut builder = Builder { context, rule, root, label, family: Family::default() };
+    let mistakes: Vec<_> = rule.cascade.iter().filter_map(|entry| builder.declare(entry).err()).collect();
+    if !mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    builder.follow_on_delete();
+    builder.find_blockers();
+    builder.same_parent_columns()?;
+    Ok(builder.family)
+}
+
+/// A roll-up deletes its rows and nothing else: whatever refers to them keeps them.
+pub(super) fn keepers(context: &Context<'_>, root: &Table) -> Family {
+    let mut family = Family::default();
+    for (child, key) in context.catalog.referring(&root.name) {
+        if child.name == root.name {
+            family.self_links.push(self_link(key, SelfEffect::Block));
+        } else {
+            family.blockers.push(link(&child.name, key, Parent::Root));
+        }
+    }
+    family
+}
+
+struct Builder<'a, 'c> {
+    context: &'a Context<'c>,
+    rule: &'a schedule::Rule,
+    root: &'a Table,
+    label: &'a str,
+    family: Family,
+}
+
+impl<'c> Builder<'_, 'c> {
+    fn mistake(&self, entry: &schedule::Cascade, reason: String) -> Mistake {
+        Mistake::error(format!("{}: {reason}", self.label)).at_span(&self.rule.places.source, entry.span.clone())
+    }
+
+    fn declare(&mut self, entry: &schedule::Cascade) -> Result<(), Mistake> {
+        let subject = Subject { label: self.label, places: &self.rule.places, key: "cascade" };
+        let child = find_table(self.context, &subject, &entry.table)
+            .map_err(|mistake| mistake.at_span(&self.rule.places.source, entry.span.clone()))?;
+        let links = match &entry.column {
+            Some(name) => vec![self.link_by_column(entry, child, name)?],
+            None => self.links_by_foreign_keys(entry, child)?,
+        };
+        for link in links {
+            self.add(entry, child, link)?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, entry: &schedule::Cascade, child: &Table, link: Link) -> Result<(), Mistake> {
+        if child.name == self.root.name && link.parent == Parent::Root {
+            let effect = match entry.then {
+                Then::Delete => SelfEffect::Cascade,
+                Then::Null => SelfEffect::Null,
+            };
+            self.require_nullable(entry, child, &link)?;
+            self.family.self_links.push(SelfLink {
+                columns: link.columns,
+                parent_columns: link.parent_columns,
+                effect,
+            });
+            return Ok(());
+        }
+        if child.name == self.root.name && entry.then == Then::Delete {
+            return Err(self
+                .mistake(entry, format!("`{}` is the rule's own table and cannot go with its own dependents", child.name))
+                .remedy("let the reference go with `then = \"null\"`"));
+        }
+        self.require_nullable(entry, child, &link)?;
+        self.attach(child, entry.then, link);
+        Ok(())
+    }
+
+    fn require_nullable(&self, entry: &schedule::Cascade, child: &Table, link: &Link) -> Result<(), Mistake> {
+        let fixed = link
+            .columns
+            .iter()
+            .find(|name| child.column(self.context.catalog.dialect, name).is_some_and(|column| !column.nullable));
+        match fixed {
+            Some(name) if entry.then == Then::Null => Err(self
+                .mistake(entry, format!("`{}.{name}` is NOT NULL and cannot let go", child.name))
+                .remedy("delete the rows with it (`then = \"delete\"`) or keep them")),
+            _ => Ok(()),
+        }
+    }
+
+    fn attach(&mut self, child: &Table, then: Then, link: Link) {
+        let same = self.family.dependents.iter().position(|dependent| {
+            dependent.table == child.name && dependent.then == then && (then == Then::Delete || dependent.links == [link.clone()])
+        });
+        match same {
+            // A table may hang on one of its own rows; that is a link among dependents, not a new one.
+            Some(index) if link.parent == Parent::Dependent(index) => self.family.dependents[index].self_links.push(link),
+            Some(index) => {
+                if !self.family.dependents[index].links.contains(&link) {
+                    self.family.dependents[index].links.push(link);
+                }
+            }
+            None => self.family.dependents.push(Dependent {
+                table: child.name.clone(),
+                then,
+                links: vec![link],
+                holds: Vec::new(),
+                blockers: Vec::new(),
+                self_links: Vec::new(),
+            }),
+        }
+    }
+
+    /// The rule's own table, or one named earlier whose rows go.
+    fn parents(&self) -> Vec<(Parent, TableName)> {
+        let earlier = self.family.dependents.iter().enumerate().filter(|(_, dependent)| dependent.then == Then::Delete);
+        std::iter::once((Parent::Root, self.root.name.clone()))
+            .chain(earlier.map(|(index, dependent)| (Parent::Dependent(index), dependent.table.clone())))
+            .collect()
+    }
+
+    fn link_by_column(&self, entry: &schedule::Cascade, child: &'c Table, name: &Name) -> Result<Link, Mistake> {
+        let subject = Subject { label: self.label, places: &self.rule.places, key: "cascade" };
+        let at = |mistake: Mistake| mistake.at_span(&self.rule.places.source, entry.span.clone());
+        let column = column(self.context, &subject, child, name).map_err(at)?;
+        let parents = self.parents();
+        let wanted = match &entry.parent {
+            Some(parent) => Some(find_table(self.context, &subject, parent).map_err(at)?.name.clone()),
+            None => None,
+        };
+        let by_key = child.foreign_keys.iter().filter(|key| key.columns == [column.name.clone()]).find_map(|key| {
+            let (parent, _) = parents.iter().find(|(_, table)| *table == key.parent)?;
+            wanted.as_ref().is_none_or(|wanted| *wanted == key.parent).then(|| link(&child.name, key, *parent))
+        });
+        if let Some(link) = by_key {
+            return Ok(link);
+        }
+        let table = wanted.unwrap_or_else(|| self.root.name.clone());
+        let Some((parent, _)) = parents.iter().find(|(_, known)| *known == table) else {
+            return Err(self
+                .mistake(entry, format!("`{table}` is neither the rule's table nor one that an earlier entry deletes"))
+                .remedy(format!("name `{table}` before `{}`", child.name)));
+        };
+        let key = self.context.catalog.find(&table).and_then(Table::row_key);
+        match key {
+            Some([key]) => Ok(Link {
+                table: child.name.clone(),
+                columns: vec![column.name.clone()],
+                parent: *parent,
+                parent_columns: vec![key.clone()],
+            }),
+            _ => Err(self
+                .mistake(entry, format!("`{table}` has no key of one column that `{}` could hold", column.name))
+                .remedy("a foreign key of several columns is found by itself: leave `column` away")),
+        }
+    }
+
+    fn links_by_foreign_keys(&self, entry: &schedule::Cascade, child: &'c Table) -> Result<Vec<Link>, Mistake> {
+        let mut links = Vec::new();
+        for (parent, table) in self.parents() {
+            if entry.parent.as_ref().is_some_and(|wanted| {
+                self.context.catalog.find(wanted).is_none_or(|wanted| wanted.name != table)
+            }) {
+                continue;
+            }
+            let keys: Vec<_> = child.foreign_keys.iter().filter(|key| key.parent == table).collect();
+            match keys.as_slice() {
+                [] => {}
+                [key] => links.push(link(&child.name, key, parent)),
+                several => {
+                    let columns: Vec<_> = several.iter().map(|key| format!("`{}`", names(&key.columns))).collect();
+                    return Err(self
+                        .mistake(
+                            entry,
+                            format!("`{}` refers to `{table}` over several columns: {}", child.name, columns.join(", ")),
+                        )
+                        .remedy("add an entry for each: `{ table = …, column = … }`"));
+                }
+            }
+        }
+        if links.is_empty() {
+            return Err(self
+                .mistake(entry, format!("`{}` has no foreign key to `{}` or to an entry before it", child.name, self.root.name))
+                .remedy(format!(
+                    "say which column holds the key: `{{ table = \"{}\", column = \"…\" }}`, and `parent = \"…\"` where it \
+                     is not the rule's table",
+                    entry.table
+                )));
+        }
+        Ok(links)
+    }
+
+    /// Adds what the database itself would do on delete, and what it would then do to that.
+    fn follow_on_delete(&mut self) {
+        loop {
+            let Some((child, then, link)) = self.next_unanswered() else { return };
+            if child.name == self.root.name && link.parent == Parent::Root {
+                let effect = if then == Then::Delete { SelfEffect::Cascade } else { SelfEffect::Null };
+                self.family.self_links.push(SelfLink {
+                    columns: link.columns,
+                    parent_columns: link.parent_columns,
+                    effect,
+                });
+            } else {
+                self.attach(child, then, link);
+            }
+        }
+    }
+
+    fn next_unanswered(&self) -> Option<(&'c Table, Then, Link)> {
+        self.parents().into_iter().enumerate().find_map(|(_, (parent, table))| {
+            let table = self.context.catalog.find(&table)?;
+            self.context.catalog.referring(&table.name).find_map(|(child, key)| {
+                let then = match key.on_delete {
+                    OnDelete::Cascade => Then::Delete,
+                    OnDelete::SetNull => Then::Null,
+                    OnDelete::NoAction | OnDelete::Restrict | OnDelete::SetDefault => return None,
+                };
+                let unanswered = !self.answers(child, key, parent) && !self.would_turn_back(child, then, parent);
+                unanswered.then(|| (child, then, link(&child.name, key, parent)))
+            })
+        })
+    }
+
+    /// A cascade that leads back to a table before its parent cannot be ordered; such a reference blocks.
+    fn would_turn_back(&self, child: &Table, then: Then, parent: Parent) -> bool {
+        if then == Then::Null {
+            return false;
+        }
+        let Parent::Dependent(parent) = parent else { return false };
+        child.name == self.root.name
+            || self
+                .family
+                .dependents
+                .iter()
+                .position(|dependent| dependent.table == child.name && dependent.then == Then::Delete)
+                .is_some_and(|index| index < parent)
+    }
+
+    fn answers(&self, child: &Table, key: &ForeignKey, parent: Parent) -> bool {
+        let same = |link: &Link| link.parent == parent && link.columns == key.columns;
+        let own = child.name == self.root.name
+            && parent == Parent::Root
+            && self.family.self_links.iter().any(|link| link.columns == key.columns);
+        own || self
+            .family
+            .dependents
+            .iter()
+            .filter(|dependent| dependent.table == child.name)
+            .any(|dependent| dependent.links.iter().chain(&dependent.self_links).any(same))
+    }
+
+    fn find_blockers(&mut self) {
+        for (parent, name) in self.parents() {
+            let Some(table) = self.context.catalog.find(&name) else { continue };
+            for (child, key) in self.context.catalog.referring(&table.name) {
+                if self.answers(child, key, parent) {
+                    continue;
+                }
+                match parent {
+                    Parent::Root if child.name == self.root.name => {
+                        self.family.self_links.push(self_link(key, SelfEffect::Block));
+                    }
+                    Parent::Root => self.family.blockers.push(link(&child.name, key, parent)),
+                    Parent::Dependent(index) => {
+                        let dependent = &mut self.family.dependents[index];
+                        let link = link(&child.name, key, parent);
+                        if child.name == dependent.table {
+                            dependent.self_links.push(link);
+                        } else {
+                            dependent.blockers.push(link);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Walking a table's own tree needs one key to walk by.
+    fn same_parent_columns(&self) -> Result<(), Vec<Mistake>> {
+        let cascades = self.family.self_links.iter().filter(|link| link.effect == SelfEffect::Cascade).count();
+        if cascades > 1 {
+            return Err(vec![
+                Mistake::error(format!(
+                    "{}: more than one reference from `{}` to itself deletes what refers to it",
+                    self.label, self.root.name
+                ))
+                .at(&self.rule.places, "cascade")
+                .remedy("let all but one go with `then = \"null\"`"),
+            ]);
+        }
+        Ok(())
+    }
+}
+
+fn link(child: &TableName, key: &ForeignKey, parent: Parent) -> Link {
+    Link {
+        table: child.clone(),
+        columns: key.columns.clone(),
+        parent,
+        parent_columns: key.parent_columns.clone(),
+    }
+}
+
+fn self_link(key: &ForeignKey, effect: SelfEffect) -> SelfLink {
+    SelfLink { columns: key.columns.clone(), parent_columns: key.parent_columns.clone(), effect }
+}
+
+fn names(columns: &[Name]) -> String {
+    columns.iter().map(Name::as_str).collect::<Vec<_>>().join(", ")
+}

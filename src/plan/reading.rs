@@ -1,0 +1,222 @@
+//! From the schedule's anchors to columns of the live database, with the cutoff in each column's own terms.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::resolve::Context;
+use super::{Anchor, Hop, Reading};
+use crate::db::Dialect;
+use crate::db::catalog::{Column, ColumnKind, Table};
+use crate::name::{Name, TableName};
+use crate::schedule::mistake::Mistake;
+use crate::schedule::{self, Places};
+use crate::time::naive_cutoff;
+
+/// What an anchor's mistakes are said of.
+pub(super) struct Subject<'a> {
+    /// `rule \`x\`` or `hold \`x\``.
+    pub label: &'a str,
+    pub places: &'a Places,
+    /// The key under which the anchors stand.
+    pub key: &'a str,
+}
+
+impl Subject<'_> {
+    pub fn mistake(&self, reason: impl AsRef<str>) -> Mistake {
+        Mistake::error(format!("{}: {}", self.label, reason.as_ref())).at(self.places, self.key)
+    }
+}
+
+/// All anchors, or all their mistakes.
+pub(super) fn anchors(
+    context: &Context<'_>,
+    subject: &Subject<'_>,
+    table: &Table,
+    wanted: &[schedule::Anchor],
+    cutoff: Timestamp,
+) -> Result<Vec<Anchor>, Vec<Mistake>> {
+    let (found, mistakes): (Vec<_>, Vec<_>) =
+        wanted.iter().map(|anchor| one(context, subject, table, anchor, cutoff)).partition(Result::is_ok);
+    if mistakes.is_empty() {
+        Ok(found.into_iter().filter_map(Result::ok).collect())
+    } else {
+        Err(mistakes.into_iter().filter_map(Result::err).collect())
+    }
+}
+
+fn one(
+    context: &Context<'_>,
+    subject: &Subject<'_>,
+    table: &Table,
+    wanted: &schedule::Anchor,
+    cutoff: Timestamp,
+) -> Result<Anchor, Mistake> {
+    let mut table = table;
+    let mut hops = Vec::new();
+    for hop in &wanted.path.hops {
+        let (parent, hop) = follow(context, subject, table, hop)?;
+        hops.push(hop);
+        table = parent;
+    }
+    let column = column(context, subject, table, &wanted.path.column)?;
+    let reading = reading(context, column, &wanted.reading, cutoff).map_err(|(reason, remedy)| {
+        subject.mistake(format!("`{}.{}` {reason}", table.name, column.name)).remedy(remedy)
+    })?;
+    Ok(Anchor { nullable: column.nullable || !hops.is_empty(), column: column.name.clone(), hops, reading })
+}
+
+fn follow<'c>(
+    context: &Context<'c>,
+    subject: &Subject<'_>,
+    table: &Table,
+    hop: &schedule::Hop,
+) -> Result<(&'c Table, Hop), Mistake> {
+    let from = column(context, subject, table, &hop.column)?;
+    let parent = find_table(context, subject, &hop.table)?;
+    let by_reference = table
+        .foreign_keys
+        .iter()
+        .find(|key| key.parent == parent.name && key.columns == [from.name.clone()])
+        .map(|key| key.parent_columns.as_slice());
+    match by_reference.or(parent.row_key()) {
+        Some([key]) => {
+            let hop = Hop { column: from.name.clone(), table: parent.name.clone(), key: key.clone() };
+            Ok((parent, hop))
+        }
+        _ => Err(subject
+            .mistake(format!("`{}` has no key of one column that `{}` could hold", parent.name, from.name))
+            .remedy("name a path over single-column references")),
+    }
+}
+
+pub(super) fn find_table<'c>(
+    context: &Context<'c>,
+    subject: &Subject<'_>,
+    name: &TableName,
+) -> Result<&'c Table, Mistake> {
+    context.catalog.find(name).ok_or_else(|| {
+        let remedy = match context.catalog.nearest_table(name) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "name a table that this database and role can see".to_owned(),
+        };
+        subject.mistake(format!("there is no table `{name}` in database `{}`", context.database)).remedy(remedy)
+    })
+}
+
+pub(super) fn column<'t>(
+    context: &Context<'_>,
+    subject: &Subject<'_>,
+    table: &'t Table,
+    name: &Name,
+) -> Result<&'t Column, Mistake> {
+    table.column(context.catalog.dialect, name).ok_or_else(|| {
+        let remedy = match table.nearest_column(name) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => {
+                let known: Vec<_> = table.columns.iter().map(|column| column.name.as_str()).take(20).collect();
+                format!("its columns are {}", known.join(", "))
+            }
+        };
+        subject.mistake(format!("table `{}` has no column `{name}`", table.name)).remedy(remedy)
+    })
+}
+
+type Unreadable = (String, String);
+
+fn reading(
+    context: &Context<'_>,
+    column: &Column,
+    wanted: &schedule::Reading,
+    cutoff: Timestamp,
+) -> Result<Reading, Unreadable> {
+    let zone = context.naive_zone.clone();
+    let sqlite = context.catalog.dialect == Dialect::Sqlite;
+    let naive = naive_cutoff(cutoff, &zone);
+    match wanted {
+        schedule::Reading::Native => match column.kind {
+            ColumnKind::Date | ColumnKind::Timestamp if sqlite => {
+                Ok(Reading::Text { format: None, instant: cutoff, naive, zone })
+            }
+            ColumnKind::TimestampTz => Ok(Reading::Instant { bound: cutoff }),
+            ColumnKind::Timestamp => Ok(Reading::Naive { bound: naive, zone }),
+            ColumnKind::Date => Ok(Reading::Date { bound: naive.date(), zone }),
+            _ => Err((
+                format!("is of type `{}`, which is no time by itself", column.sql_type),
+                format!(
+                    "say what it holds: `{{ column = \"{}\", as = \"epoch-seconds\" }}`, or epoch-millis, epoch-micros, text",
+                    column.name
+                ),
+            )),
+        },
+        schedule::Reading::EpochSeconds => epoch(column, sqlite, cutoff, 1),
+        schedule::Reading::EpochMillis => epoch(column, sqlite, cutoff, 1_000),
+        schedule::Reading::EpochMicros => epoch(column, sqlite, cutoff, 1_000_000),
+        schedule::Reading::IsoText => text(column, sqlite, None, cutoff, zone),
+        schedule::Reading::Text(format) => text(column, sqlite, Some(format.clone()), cutoff, zone),
+    }
+}
+
+fn epoch(column: &Column, sqlite: bool, cutoff: Timestamp, per_second: i64) -> Result<Reading, Unreadable> {
+    let micros = cutoff.as_microsecond();
+    let unit = 1_000_000 / per_second;
+    let exact = micros as f64 / unit as f64;
+    match column.kind {
+        // A column of SQLite can hold whole and broken numbers side by side.
+        _ if sqlite && column.kind != ColumnKind::Text => Ok(Reading::Float { bound: exact, per_second }),
+        ColumnKind::Float | ColumnKind::Decimal => Ok(Reading::Float { bound: exact, per_second }),
+        // The smallest whole number that is not below the cutoff: v < ceil(c) is v < c for whole v.
+        ColumnKind::Integer | ColumnKind::UnsignedInteger => {
+            Ok(Reading::Integer { bound: micros.div_euclid(unit) + i64::from(micros.rem_euclid(unit) > 0), per_second })
+        }
+        _ => Err((
+            format!("is of type `{}`, which holds no numbers", column.sql_type),
+            "leave `as` away for native times, or say as = \"text\"".to_owned(),
+        )),
+    }
+}
+
+fn text(
+    column: &Column,
+    sqlite: bool,
+    format: Option<schedule::TextFormat>,
+    cutoff: Timestamp,
+    zone: TimeZone,
+) -> Result<Reading, Unreadable> {
+    if sqlite || matches!(column.kind, ColumnKind::Text | ColumnKind::Binary) {
+        let naive = naive_cutoff(cutoff, &zone);
+        return Ok(Reading::Text { format, instant: cutoff, naive, zone });
+    }
+    Err((
+        format!("is of type `{}`, which holds no text", column.sql_type),
+        "leave `as` away for native times, or say what the numbers are: as = \"epoch-seconds\"".to_owned(),
+    ))
+}
+
+impl Anchor {
+    /// The same anchor with another instant as its bound.
+    pub fn bounded_by(&self, instant: Timestamp) -> Self {
+        let reading = match &self.reading {
+            Reading::Instant { .. } => Reading::Instant { bound: instant },
+            Reading::Naive { zone, .. } => Reading::Naive { bound: naive_cutoff(instant, zone), zone: zone.clone() },
+            Reading::Date { zone, .. } => {
+                Reading::Date { bound: naive_cutoff(instant, zone).date(), zone: zone.clone() }
+            }
+            Reading::Integer { per_second, .. } => {
+                let (micros, unit) = (instant.as_microsecond(), 1_000_000 / per_second);
+                let bound = micros.div_euclid(unit) + i64::from(micros.rem_euclid(unit) > 0);
+                Reading::Integer { bound, per_second: *per_second }
+            }
+            Reading::Float { per_second, .. } => {
+                let bound = instant.as_microsecond() as f64 / (1_000_000 / per_second) as f64;
+                Reading::Float { bound, per_second: *per_second }
+            }
+            Reading::Text { format, zone, .. } => Reading::Text {
+                format: format.clone(),
+                instant,
+                naive: naive_cutoff(instant, zone),
+                zone: zone.clone(),
+            },
+        };
+        Self { reading, ..self.clone() }
+    }
+}

@@ -1,0 +1,100 @@
+//! Redactions against the live columns: what cannot work is said before anything starts.
+
+use super::Redaction;
+use super::reading::{Subject, column};
+use super::resolve::Context;
+use crate::db::Dialect;
+use crate::db::catalog::{Column, ColumnKind, Table};
+use crate::schedule::mistake::Mistake;
+use crate::schedule::{self, Redact, TemplatePart};
+
+pub(super) fn redactions(
+    context: &Context<'_>,
+    rule: &schedule::Rule,
+    label: &str,
+    table: &Table,
+    wanted: &[schedule::Redaction],
+) -> Result<Vec<Redaction>, Vec<Mistake>> {
+    let (found, mistakes): (Vec<_>, Vec<_>) =
+        wanted.iter().map(|redaction| one(context, rule, label, table, redaction)).partition(Result::is_ok);
+    if mistakes.is_empty() {
+        Ok(found.into_iter().filter_map(Result::ok).collect())
+    } else {
+        Err(mistakes.into_iter().filter_map(Result::err).collect())
+    }
+}
+
+fn one(
+    context: &Context<'_>,
+    rule: &schedule::Rule,
+    label: &str,
+    table: &Table,
+    wanted: &schedule::Redaction,
+) -> Result<Redaction, Mistake> {
+    let key = format!("redact.{}", wanted.column);
+    let subject = Subject { label, places: &rule.places, key: &key };
+    let target = column(context, &subject, table, &wanted.column)?;
+    if let Redact::Placeholder(parts) = &wanted.how {
+        for part in parts {
+            if let TemplatePart::Column(name) = part {
+                column(context, &subject, table, name)?;
+            }
+        }
+    }
+    if let Some((reason, remedy)) = flaw(context, table, target, &wanted.how) {
+        return Err(subject.mistake(format!("`{}.{}` {reason}", table.name, target.name)).remedy(remedy));
+    }
+    let hmac_key = matches!(wanted.how, Redact::Hmac).then(|| context.hmac_key.cloned()).flatten();
+    Ok(Redaction {
+        column: target.name.clone(),
+        kind: target.kind,
+        sql_type: target.sql_type.clone(),
+        how: wanted.how.clone(),
+        key: hmac_key,
+    })
+}
+
+fn flaw(context: &Context<'_>, table: &Table, column: &Column, how: &Redact) -> Option<(String, &'static str)> {
+    let sqlite = context.catalog.dialect == Dialect::Sqlite;
+    let alone_unique = table.unique_keys.iter().any(|key| *key == [column.name.clone()]);
+    if column.generated {
+        return Some(("is computed by the database".into(), "redact the columns that it is computed from"));
+    }
+    if table.primary_key.contains(&column.name) {
+        return Some(("is part of the primary key".into(), "delete the rows, or redact another column"));
+    }
+    let is_text = column.kind == ColumnKind::Text || sqlite;
+    match how {
+        Redact::Null if !column.nullable => {
+            Some(("is NOT NULL".into(), "redact with `{ set = … }` or `{ placeholder = … }`"))
+        }
+        Redact::Set(_) if alone_unique => Some((
+            "is unique, so one value cannot stand in every row".into(),
+            "redact with `{ placeholder = \"deleted-{id}\" }`",
+        )),
+        Redact::TruncateIp if !is_text && column.kind != ColumnKind::Inet => {
+            Some((format!("is of type `{}`, which holds no address", column.sql_type), "redact with \"null\""))
+        }
+        Redact::TruncateIp if !column.nullable && column.kind != ColumnKind::Inet => Some((
+            "is NOT NULL, and a text that is no address would become NULL".into(),
+            "redact with `{ set = … }`, or let the column be NULL",
+        )),
+        Redact::Year if !matches!(column.kind, ColumnKind::Date | ColumnKind::Timestamp | ColumnKind::TimestampTz) => {
+            Some((format!("is of type `{}`, which is no date", column.sql_type), "redact with \"null\""))
+        }
+        Redact::Hmac if !is_text => {
+            Some((format!("is of type `{}`, which holds no text", column.sql_type), "redact with \"null\""))
+        }
+        Redact::Hmac if column.max_chars.is_some_and(|max| max < 37) => {
+            Some(("is too short for a keyed hash of 37 characters".into(), "redact with \"null\""))
+        }
+        Redact::Hmac if context.hmac_key.is_none() => Some((
+            "is to be hashed, but there is no key".into(),
+            "name a file with a secret of at least 32 characters as `hmac_key_file` in tenure.toml",
+        )),
+        Redact::Placeholder(_) if !is_text => {
+            Some((format!("is of type `{}`, which holds no text", column.sql_type), "redact with \"null\""))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,322 @@
+//! A checked schedule meets a live database: every rule gets its tables, bounds, holds and references, or its mistakes.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::dependents::{self, Family};
+use super::reading::{Subject, anchors, find_table};
+use super::{Act, Condition, Dependent, GuardLimits, Hold, HoldFact, RulePlan, Target};
+use super::{axes, redaction, rollup};
+use crate::config::Secret;
+use crate::db::catalog::{Catalog, Table, TableKind};
+use crate::db::condition;
+use crate::schedule::mistake::Mistake;
+use crate::schedule::{self, Action, Age, Guard, Places, Schedule, Term};
+
+/// A guard that nobody wrote: half of a table.
+const DEFAULT_MAX_SHARE: f64 = 0.5;
+
+/// What a schedule is resolved against.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    pub catalog: &'a Catalog,
+    /// The database's name in the config.
+    pub database: &'a str,
+    pub as_of: Timestamp,
+    /// What naive timestamps in the database mean.
+    pub naive_zone: &'a TimeZone,
+    /// The config's guards, for rules without their own.
+    pub guard: Guard,
+    pub hmac_key: Option<&'a Secret>,
+}
+
+/// What came of a schedule's parts that belong to one database.
+pub struct Resolved<'s> {
+    /// In the order of the schedule. A rule that cannot be resolved does not stop the others.
+    pub rules: Vec<(&'s schedule::Rule, Result<RulePlan, Vec<Mistake>>)>,
+    pub holds: Vec<HoldFact>,
+    /// Mistakes in holds. They stop every rule: a hold that is not understood may cover anything.
+    pub hold_mistakes: Vec<Mistake>,
+}
+
+/// Resolves the rules and holds that `chosen` lets through; it is asked with the database that a rule or hold names.
+pub fn resolve<'s>(
+    context: &Context<'_>,
+    schedule: &'s Schedule,
+    chosen: impl Fn(Option<&str>) -> bool,
+) -> Resolved<'s> {
+    let of_database =
+        |named: &Option<String>| chosen(named.as_deref().or(schedule.policy.database.as_deref()));
+    let (holds, mistakes): (Vec<_>, Vec<_>) = schedule
+        .holds
+        .iter()
+        .filter(|hold| of_database(&hold.database))
+        .filter(|hold| is_in_force(context, schedule, hold))
+        .map(|hold| resolve_hold(context, schedule, hold))
+        .partition(Result::is_ok);
+    let holds: Vec<ResolvedHold<'_>> = holds.into_iter().filter_map(Result::ok).collect();
+    let resolver = Resolver { context, schedule, holds: &holds };
+    let rules = schedule
+        .rules
+        .iter()
+        .filter(|rule| of_database(&rule.database))
+        .map(|rule| (rule, resolver.rule(rule)))
+        .collect();
+    Resolved {
+        rules,
+        holds: holds.iter().map(|hold| hold.fact.clone()).collect(),
+        hold_mistakes: mistakes.into_iter().filter_map(Result::err).flatten().collect(),
+    }
+}
+
+struct ResolvedHold<'c> {
+    table: &'c Table,
+    hold: Hold,
+    fact: HoldFact,
+}
+
+/// A hold with a last day ends with that day in the policy's zone.
+fn is_in_force(context: &Context<'_>, schedule: &Schedule, hold: &schedule::Hold) -> bool {
+    match hold.term {
+        Term::Until(last) => context.as_of.to_zoned(schedule.policy.timezone.clone()).date() <= last,
+        Term::For { .. } | Term::Open => true,
+    }
+}
+
+fn resolve_hold<'c>(
+    context: &Context<'c>,
+    schedule: &Schedule,
+    hold: &schedule::Hold,
+) -> Result<ResolvedHold<'c>, Vec<Mistake>> {
+    let label = format!("hold `{}`", hold.name);
+    let subject = Subject { label: &label, places: &hold.places, key: "table" };
+    let table = find_table(context, &subject, &hold.table).map_err(|mistake| vec![mistake])?;
+    let mut mistakes = Vec::new();
+    let mut found = Vec::new();
+    if let Term::For { anchors: wanted, period } = &hold.term {
+        let subject = Subject { key: "anchor", ..subject };
+        match period.before(context.as_of, &schedule.policy.timezone) {
+            Some(cutoff) => match anchors(context, &subject, table, wanted, cutoff) {
+                Ok(anchors) => found = anchors,
+                Err(more) => mistakes.extend(more),
+            },
+            None => mistakes.push(
+                Subject { key: "for", ..subject }
+                    .mistake("the period reaches back beyond the calendar")
+                    .remedy("leave `for` away: the hold is open then"),
+            ),
+        }
+    }
+    let condition = parse_condition(context, &label, &hold.places, hold.condition.as_deref())
+        .map_err(|mistake| mistakes.push(mistake))
+        .unwrap_or_default();
+    if !mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    let term = match &hold.term {
+        Term::For { period, .. } => period.to_string(),
+        Term::Until(last) => format!("until {last}"),
+        Term::Open => "until released".to_owned(),
+    };
+    Ok(ResolvedHold {
+        table,
+        hold: Hold { name: hold.name.clone(), anchors: found, condition },
+        fact: HoldFact {
+            name: hold.name.clone(),
+            promises: hold.promises.clone(),
+            table: table.name.to_string(),
+            term,
+            reason: hold.reason.clone(),
+        },
+    })
+}
+
+fn parse_condition(
+    context: &Context<'_>,
+    label: &str,
+    places: &Places,
+    text: Option<&str>,
+) -> Result<Option<Condition>, Mistake> {
+    let Some(text) = text else { return Ok(None) };
+    condition::parse(context.catalog.dialect, text).map(Some).map_err(|reason| {
+        Mistake::error(format!("{label}: the condition is not one expression: {reason}"))
+            .at(places, "where")
+            .remedy("write a condition as it could stand behind WHERE, without comments and semicolons")
+    })
+}
+
+struct Resolver<'a, 'c> {
+    context: &'a Context<'c>,
+    schedule: &'a Schedule,
+    holds: &'a [ResolvedHold<'c>],
+}
+
+impl<'c> Resolver<'_, 'c> {
+    fn rule(&self, rule: &schedule::Rule) -> Result<RulePlan, Vec<Mistake>> {
+        let label = format!("rule `{}`", rule.name);
+        let subject = Subject { label: &label, places: &rule.places, key: "table" };
+        let root = find_table(self.context, &subject, &rule.table).map_err(|mistake| vec![mistake])?;
+        if let Some(mistake) = unfit(&subject, root) {
+            return Err(vec![mistake]);
+        }
+        let mut mistakes = Vec::new();
+        let mut note = |more: Vec<Mistake>| mistakes.extend(more);
+        let cutoff = self.cutoff(rule);
+        // A period for ever still has its columns checked.
+        let bound = cutoff.unwrap_or(Timestamp::UNIX_EPOCH);
+        let age = Subject { key: age_key(rule), ..subject };
+        let found = anchors(self.context, &age, root, rule.age.anchors(), bound).map_err(&mut note).ok();
+        let condition = parse_condition(self.context, &label, &rule.places, rule.condition.as_deref())
+            .map_err(|mistake| note(vec![mistake]))
+            .unwrap_or_default();
+        let act = self.act(rule, &label, root).map_err(&mut note).ok();
+        let family = self.family(rule, &label, root).map_err(&mut note).ok();
+        let redactions = match &rule.action {
+            Action::Redact(wanted) => {
+                redaction::redactions(self.context, rule, &label, root, wanted).map_err(&mut note).unwrap_or_default()
+            }
+            Action::Delete | Action::Aggregate(_) => Vec::new(),
+        };
+        let (Some(found), Some(act), Some(mut family), true) = (found, act, family, mistakes.is_empty()) else {
+            return Err(mistakes);
+        };
+        self.hold_dependents(&mut family.dependents);
+        let template = Target {
+            table: root.name.clone(),
+            root: root.name.clone(),
+            alias: root.name.table.clone(),
+            only: false,
+            anchors: found,
+            condition,
+            redactions,
+            holds: Vec::new(),
+            blockers: family.blockers,
+            self_links: family.self_links,
+            axes: Vec::new(),
+            key: root.row_key().map(<[_]>::to_vec).unwrap_or_default(),
+        };
+        let targets = match cutoff {
+            Some(_) => self.targets(root, &template),
+            None => Vec::new(),
+        };
+        Ok(RulePlan {
+            rule: rule.name.clone(),
+            promises: rule.promises.clone(),
+            database: self.context.database.to_owned(),
+            table: rule.table.clone(),
+            retain: retain_text(rule),
+            cutoff,
+            act,
+            targets,
+            dependents: family.dependents,
+            guard: self.guard(rule),
+        })
+    }
+
+    fn cutoff(&self, rule: &schedule::Rule) -> Option<Timestamp> {
+        match &rule.age {
+            Age::Retain { period, .. } => period.before(self.context.as_of, &self.schedule.policy.timezone),
+            Age::Expires(_) => Some(self.context.as_of),
+        }
+    }
+
+    fn act(&self, rule: &schedule::Rule, label: &str, root: &Table) -> Result<Act, Vec<Mistake>> {
+        match &rule.action {
+            Action::Delete => Ok(Act::Delete),
+            Action::Redact(_) => Ok(Act::Redact),
+            Action::Aggregate(wanted) => {
+                let age = Subject { label, places: &rule.places, key: age_key(rule) };
+                let [only] = rule.age.anchors() else {
+                    return Err(vec![
+                        age.mistake("a roll-up cuts its buckets along one anchor").remedy("name one column as `anchor`"),
+                    ]);
+                };
+                if !only.path.hops.is_empty() {
+                    let reason = "a roll-up cuts its buckets along a column of its own table";
+                    return Err(vec![age.mistake(reason).remedy("name a column of the table as `anchor`")]);
+                }
+                rollup::rollup(self.context, rule, label, root, wanted, &self.schedule.policy.timezone)
+                    .map(Act::Aggregate)
+            }
+        }
+    }
+
+    fn family(&self, rule: &schedule::Rule, label: &str, root: &Table) -> Result<Family, Vec<Mistake>> {
+        match rule.action {
+            Action::Delete => dependents::family(self.context, rule, root, label),
+            Action::Aggregate(_) => Ok(dependents::keepers(self.context, root)),
+            Action::Redact(_) => Ok(Family::default()),
+        }
+    }
+
+    /// One target a physical table, each with the holds that name it, its root or a partition of it.
+    fn targets(&self, root: &'c Table, template: &Target) -> Vec<Target> {
+        let leaves = self.context.catalog.leaves_of(root);
+        leaves
+            .iter()
+            .map(|leaf| Target {
+                table: leaf.name.clone(),
+                only: !root.leaves.is_empty(),
+                holds: self.holds_on(&[root, leaf]),
+                axes: axes::axes(self.context.catalog, leaf, &template.anchors),
+                key: leaf.row_key().map(<[_]>::to_vec).unwrap_or_default(),
+                ..template.clone()
+            })
+            .collect()
+    }
+
+    fn hold_dependents(&self, dependents: &mut [Dependent]) {
+        for dependent in dependents {
+            if let Some(table) = self.context.catalog.find(&dependent.table) {
+                let leaves = self.context.catalog.leaves_of(table);
+                let mut tables = vec![table];
+                tables.extend(leaves);
+                dependent.holds = self.holds_on(&tables);
+            }
+        }
+    }
+
+    /// Holds on any of the tables, or on something that any of them is a part of.
+    fn holds_on(&self, tables: &[&Table]) -> Vec<Hold> {
+        let covers = |hold: &ResolvedHold<'_>| {
+            tables.iter().any(|table| hold.table.name == table.name || hold.table.leaves.contains(&table.name))
+        };
+        self.holds.iter().filter(|hold| covers(hold)).map(|hold| hold.hold.clone()).collect()
+    }
+
+    fn guard(&self, rule: &schedule::Rule) -> GuardLimits {
+        let max_rows = rule.guard.max_rows.or(self.context.guard.max_rows);
+        let max_share = rule.guard.max_share.or(self.context.guard.max_share);
+        GuardLimits { max_rows: max_rows.unwrap_or(u64::MAX), max_share: max_share.unwrap_or(DEFAULT_MAX_SHARE) }
+    }
+}
+
+fn age_key(rule: &schedule::Rule) -> &'static str {
+    match rule.age {
+        Age::Retain { .. } => "anchor",
+        Age::Expires(_) => "expires",
+    }
+}
+
+fn unfit(subject: &Subject<'_>, table: &Table) -> Option<Mistake> {
+    let (reason, remedy) = match table.kind {
+        TableKind::View => ("is a view", "name the table behind it"),
+        TableKind::Other => (
+            "is a foreign or virtual table, or of an engine without transactions",
+            "act where the rows really are, or move it to an engine with transactions",
+        ),
+        TableKind::Ordinary | TableKind::Partitioned | TableKind::Leaf if table.row_security => (
+            "is under row-level security that hides rows from this role",
+            "give the role BYPASSRLS, or a policy that lets it see every row and no FORCE",
+        ),
+        TableKind::Ordinary | TableKind::Partitioned | TableKind::Leaf => return None,
+    };
+    Some(subject.mistake(format!("`{}` {reason}", table.name)).remedy(remedy))
+}
+
+fn retain_text(rule: &schedule::Rule) -> String {
+    match &rule.age {
+        Age::Retain { period, .. } => period.to_string(),
+        Age::Expires(anchor) => format!("until {}", anchor.path),
+    }
+}

@@ -1,0 +1,221 @@
+//! Roll-ups against the live tables: does the target have the columns that the measures need?
+
+use jiff::tz::TimeZone;
+use jiff::{RoundMode, Timestamp, ToSpan, Unit, Zoned, ZonedRound};
+
+use super::reading::{Subject, column};
+use super::resolve::Context;
+use super::{BucketForm, Dimension, Fold, Measure, Rollup};
+use crate::db::Dialect;
+use crate::db::catalog::{Column, ColumnKind, Table};
+use crate::name::Name;
+use crate::schedule::mistake::Mistake;
+use crate::schedule::{self, Aggregate, Bucket, MeasureFunction};
+
+pub(super) fn rollup(
+    context: &Context<'_>,
+    rule: &schedule::Rule,
+    label: &str,
+    source: &Table,
+    wanted: &Aggregate,
+    zone: &TimeZone,
+) -> Result<Rollup, Vec<Mistake>> {
+    let mut mistakes = Vec::new();
+    let mut look = |name: &Name, key: &str| {
+        let subject = Subject { label, places: &rule.places, key };
+        column(context, &subject, source, name).map_err(|mistake| mistakes.push(mistake)).ok()
+    };
+    let dimensions: Vec<_> = wanted.keep.iter().filter_map(|name| look(name, "aggregate.keep")).collect();
+    let people = wanted.people.as_ref().and_then(|name| look(name, "aggregate.people"));
+    for measure in &wanted.measures {
+        if let Some(name) = measured(&measure.function) {
+            look(name, &format!("aggregate.measures.{}", measure.name));
+        }
+    }
+    if !mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    let measures: Vec<_> = wanted.measures.iter().flat_map(folds).collect();
+    let into = target(context, rule, label, source, wanted, &dimensions, &measures)?;
+    let form = bucket_form(context, into, zone);
+    Ok(Rollup {
+        into: into.name.clone(),
+        bucket: wanted.bucket,
+        zone: zone.clone(),
+        form,
+        dimensions: dimensions
+            .iter()
+            .map(|column| Dimension { column: column.name.clone(), is_text: column.kind == ColumnKind::Text })
+            .collect(),
+        measures,
+        people: people.map(|column| column.name.clone()),
+        at_least: wanted.at_least,
+    })
+}
+
+fn measured(function: &MeasureFunction) -> Option<&Name> {
+    match function {
+        MeasureFunction::Count => None,
+        MeasureFunction::Sum(name)
+        | MeasureFunction::Min(name)
+        | MeasureFunction::Max(name)
+        | MeasureFunction::Avg(name)
+        | MeasureFunction::Distinct(name) => Some(name),
+    }
+}
+
+/// An average cannot be merged, its sum and count can.
+fn folds(measure: &schedule::Measure) -> Vec<Measure> {
+    let one = |fold| vec![Measure { target: measure.name.clone(), fold }];
+    let part = |suffix: &str, fold| {
+        let target = Name::new(format!("{}_{suffix}", measure.name)).expect("a name with a suffix is a name");
+        Measure { target, fold }
+    };
+    match &measure.function {
+        MeasureFunction::Count => one(Fold::CountRows),
+        MeasureFunction::Sum(name) => one(Fold::Sum(name.clone())),
+        MeasureFunction::Min(name) => one(Fold::Min(name.clone())),
+        MeasureFunction::Max(name) => one(Fold::Max(name.clone())),
+        MeasureFunction::Distinct(name) => one(Fold::Distinct(name.clone())),
+        MeasureFunction::Avg(name) => {
+            vec![part("sum", Fold::Sum(name.clone())), part("count", Fold::CountValues(name.clone()))]
+        }
+    }
+}
+
+/// The target, or every reason why it cannot take the roll-up, with the statement that makes one that can.
+fn target<'c>(
+    context: &Context<'c>,
+    rule: &schedule::Rule,
+    label: &str,
+    source: &Table,
+    wanted: &Aggregate,
+    dimensions: &[&Column],
+    measures: &[Measure],
+) -> Result<&'c Table, Vec<Mistake>> {
+    let subject = Subject { label, places: &rule.places, key: "aggregate.into" };
+    let statement = create_table(context.catalog.dialect, source, wanted, dimensions, measures);
+    let Some(table) = context.catalog.find(&wanted.into) else {
+        let reason = format!("there is no table `{}` to roll up into", wanted.into);
+        return Err(vec![subject.mistake(reason).remedy(format!("make it:\n{statement}"))]);
+    };
+    if table.name == source.name {
+        let reason = format!("`{}` cannot be rolled up into itself", source.name);
+        return Err(vec![subject.mistake(reason).remedy("name another table")]);
+    }
+    let has = |name: &str| {
+        Name::new(name).ok().and_then(|name| table.column(context.catalog.dialect, &name)).is_some()
+    };
+    let needed = ["bucket", "folded"].into_iter().map(str::to_owned);
+    let missing: Vec<_> = needed
+        .chain(dimensions.iter().map(|column| column.name.to_string()))
+        .chain(measures.iter().map(|measure| measure.target.to_string()))
+        .filter(|name| !has(name))
+        .collect();
+    if missing.is_empty() {
+        return fixed_columns(context, &subject, table, dimensions, measures, &statement);
+    }
+    let reason = format!("`{}` lacks the columns {}", wanted.into, missing.join(", "));
+    Err(vec![subject.mistake(reason).remedy(format!("this is the shape that it needs:\n{statement}"))])
+}
+
+/// Folded rows have no dimension, the residual row has no bucket, and an empty measure is NULL.
+fn fixed_columns<'c>(
+    context: &Context<'c>,
+    subject: &Subject<'_>,
+    table: &'c Table,
+    dimensions: &[&Column],
+    measures: &[Measure],
+    statement: &str,
+) -> Result<&'c Table, Vec<Mistake>> {
+    let may_be_null = |name: &Name| table.column(context.catalog.dialect, name).is_some_and(|column| column.nullable);
+    let bucket = Name::new("bucket").into_iter();
+    let not_null: Vec<_> = bucket
+        .chain(dimensions.iter().filter(|column| column.kind != ColumnKind::Text).map(|column| column.name.clone()))
+        .chain(measures.iter().filter(|m| !matches!(m.fold, Fold::CountRows | Fold::CountValues(_))).map(|m| m.target.clone()))
+        .filter(|name| !may_be_null(name))
+        .map(|name| name.to_string())
+        .collect();
+    if not_null.is_empty() {
+        return Ok(table);
+    }
+    let reason = format!("`{}` has NOT NULL columns that a roll-up must leave empty: {}", table.name, not_null.join(", "));
+    Err(vec![subject.mistake(reason).remedy(format!("this is the shape that it needs:\n{statement}"))])
+}
+
+fn create_table(
+    dialect: Dialect,
+    source: &Table,
+    wanted: &Aggregate,
+    dimensions: &[&Column],
+    measures: &[Measure],
+) -> String {
+    let quoted = |name: &Name| name.quoted(dialect.quote());
+    let bucket_type = match (dialect, wanted.bucket) {
+        (Dialect::Sqlite, _) | (Dialect::Mysql, _) => "datetime",
+        (Dialect::Postgres, _) => "timestamptz",
+    };
+    let mut lines = vec![format!("  bucket {bucket_type} NULL")];
+    lines.extend(dimensions.iter().map(|column| format!("  {} {} NULL", quoted(&column.name), column.sql_type)));
+    for measure in measures {
+        let sql_type = match &measure.fold {
+            Fold::CountRows | Fold::CountValues(_) | Fold::Distinct(_) => "bigint".to_owned(),
+            Fold::Sum(name) => sum_type(dialect, source.column(dialect, name)).to_owned(),
+            Fold::Min(name) | Fold::Max(name) => {
+                source.column(dialect, name).map_or_else(|| "bigint".to_owned(), |column| column.sql_type.clone())
+            }
+        };
+        lines.push(format!("  {} {sql_type} NULL", quoted(&measure.target)));
+    }
+    lines.push("  folded smallint NOT NULL DEFAULT 0".to_owned());
+    let schema = wanted.into.schema.as_ref().map(|schema| format!("{}.", quoted(schema))).unwrap_or_default();
+    format!("CREATE TABLE {schema}{} (\n{}\n);", quoted(&wanted.into.table), lines.join(",\n"))
+}
+
+fn sum_type(dialect: Dialect, column: Option<&Column>) -> &'static str {
+    match (dialect, column.map(|column| column.kind)) {
+        (Dialect::Sqlite, _) => "numeric",
+        (_, Some(ColumnKind::Float)) => "double precision",
+        _ => "decimal(38,6)",
+    }
+}
+
+fn bucket_form(context: &Context<'_>, into: &Table, zone: &TimeZone) -> BucketForm {
+    let bucket = Name::new("bucket").ok().and_then(|name| into.column(context.catalog.dialect, &name));
+    match bucket.map(|column| column.kind) {
+        Some(ColumnKind::TimestampTz) => BucketForm::Instant,
+        Some(ColumnKind::Date) => BucketForm::Date(zone.clone()),
+        _ => BucketForm::Naive(context.naive_zone.clone()),
+    }
+}
+
+impl Rollup {
+    /// The start of the bucket that holds `instant`, and the start of the next one. Buckets follow the calendar of the
+    /// policy's zone: a day may have 23 or 25 hours.
+    pub fn bucket_of(&self, instant: Timestamp) -> Option<(Timestamp, Timestamp)> {
+        let local = instant.to_zoned(self.zone.clone());
+        let start = floor(&local, self.bucket)?;
+        let step = match self.bucket {
+            Bucket::Hour => 1.hour(),
+            Bucket::Day => 1.day(),
+            Bucket::Week => 1.week(),
+            Bucket::Month => 1.month(),
+        };
+        let next = start.checked_add(step).ok()?;
+        Some((start.timestamp(), next.timestamp()))
+    }
+}
+
+fn floor(local: &Zoned, bucket: Bucket) -> Option<Zoned> {
+    let day = || local.start_of_day().ok();
+    match bucket {
+        Bucket::Hour => local.round(ZonedRound::new().smallest(Unit::Hour).mode(RoundMode::Trunc)).ok(),
+        Bucket::Day => day(),
+        // ISO weeks start on Monday.
+        Bucket::Week => {
+            let since_monday = local.weekday().to_monday_zero_offset();
+            day()?.checked_sub(i32::from(since_monday).days()).ok()
+        }
+        Bucket::Month => local.first_of_month().ok()?.start_of_day().ok(),
+    }
+}
