@@ -232,14 +232,14 @@ fn anchor(item: &Item) -> Option<Anchor> {
 }
 
 fn reading(anchor: &Table) -> Option<Reading> {
-    const WORDS: [(&str, fn() -> Reading); 4] = [
-        ("epoch-seconds", || Reading::EpochSeconds),
-        ("epoch-millis", || Reading::EpochMillis),
-        ("epoch-micros", || Reading::EpochMicros),
-        ("text", || Reading::IsoText),
+    let words = [
+        ("epoch-seconds", Reading::EpochSeconds),
+        ("epoch-millis", Reading::EpochMillis),
+        ("epoch-micros", Reading::EpochMicros),
+        ("text", Reading::IsoText),
     ];
     let reading = match anchor.get("as") {
-        Some(item) => item.choice(&WORDS)?(),
+        Some(item) => item.choice(&words)?,
         None => Reading::Native,
     };
     match (anchor.get("format"), reading) {

@@ -246,9 +246,9 @@ impl<'d> Item<'d> {
     }
 
     /// One of a few words.
-    pub fn choice<T: Copy>(&self, words: &[(&str, T)]) -> Option<T> {
+    pub fn choice<T: Clone>(&self, words: &[(&str, T)]) -> Option<T> {
         let text = self.text()?;
-        let chosen = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        let chosen = words.iter().find(|(word, _)| *word == text).map(|(_, value)| value.clone());
         if chosen.is_none() {
             self.refuse_word(text, words.iter().map(|(word, _)| *word));
         }
