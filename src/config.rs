@@ -392,3 +392,6 @@ fn warn_if_public(item: &Item, written: &str, path: &Path) {
         item.warn(format!("everybody on this host may read `{written}`"), &format!("run `chmod 600 {written}`"));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -351,3 +351,6 @@ pub struct Keep {
     pub reason: String,
     pub places: Places,
 }
+
+#[cfg(test)]
+mod tests;
