@@ -24,9 +24,7 @@ pub(super) fn read(connection: &mut Connection) -> Result<Catalog, DbError> {
     draft.indexes(&scope.ask(connection, &server.indexes())?);
     draft.foreign_keys(&references)?;
     draft.triggers(&scope.ask(connection, TRIGGERS)?);
-    if server.folds_names {
-        draft.spell_parents_as_declared();
-    }
+    draft.spell_parents_as_declared(server.folds_names);
     note_column_rights(&mut draft, &columns);
     note_delete_rights(&mut draft.tables, &ask(connection, "SHOW GRANTS")?);
 

@@ -62,7 +62,7 @@ pub(super) fn read(connection: &mut Connection) -> Result<Catalog, DbError> {
     settle_rowids(&mut draft, &columns, &indexes, &declared);
     draft.indexes(&indexes);
     draft.foreign_keys(&foreign_keys(&ask(connection, FOREIGN_KEYS)?, &declared))?;
-    draft.spell_parents_as_declared();
+    draft.spell_parents_as_declared(true);
     draft.triggers(&triggers(connection)?);
     estimate_rows(connection, &mut draft)?;
 
