@@ -39,7 +39,7 @@ fn part<'d>(rule: &Table<'d>, word: Option<Word>, key: &str, describes: Word) ->
     let item = rule.get(key);
     match (&item, word) {
         (None, Some(word)) if word == describes => {
-            rule.refuse(format!("the action \"{key}\" needs a [rule.{key}]"), &format!("add one below the rule"));
+            rule.refuse(format!("the action \"{key}\" needs a [rule.{key}]"), "add one below the rule");
         }
         (Some(item), Some(word)) if word != describes => {
             item.refuse("another action is named", &format!("write `action = \"{key}\"`, or take [rule.{key}] out"));

@@ -148,7 +148,7 @@ fn keep(table: &Table) -> Option<Keep> {
 fn kept_tables(keep: &Table) -> Option<Vec<TableName>> {
     match (keep.get("table"), keep.get("tables")) {
         (Some(item), None) => Some(vec![item.parse(notation::table)?]),
-        (None, Some(item)) => Some(item.list().iter().filter_map(|item| item.parse(notation::table)).collect()),
+        (None, Some(item)) => Some(item.one_or_more().iter().filter_map(|item| item.parse(notation::table)).collect()),
         (Some(_), Some(item)) => {
             item.refuse("`table` is there too", "name all of them in `tables`");
             None
@@ -232,14 +232,14 @@ fn anchor(item: &Item) -> Option<Anchor> {
 }
 
 fn reading(anchor: &Table) -> Option<Reading> {
-    const WORDS: [(&str, fn() -> Reading); 4] = [
-        ("epoch-seconds", || Reading::EpochSeconds),
-        ("epoch-millis", || Reading::EpochMillis),
-        ("epoch-micros", || Reading::EpochMicros),
-        ("text", || Reading::IsoText),
+    let words = [
+        ("epoch-seconds", Reading::EpochSeconds),
+        ("epoch-millis", Reading::EpochMillis),
+        ("epoch-micros", Reading::EpochMicros),
+        ("text", Reading::IsoText),
     ];
     let reading = match anchor.get("as") {
-        Some(item) => item.choice(&WORDS)?(),
+        Some(item) => item.choice(&words)?,
         None => Reading::Native,
     };
     match (anchor.get("format"), reading) {

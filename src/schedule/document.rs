@@ -75,9 +75,9 @@ pub(crate) struct Table<'d> {
 }
 
 impl<'d> Table<'d> {
-    /// The same table under another name for messages.
+    /// The same table as a thing of its own, with a name for messages.
     pub fn called(self, subject: String) -> Self {
-        Self { subject, ..self }
+        Self { subject, path: String::new(), ..self }
     }
 
     pub fn get(&self, key: &str) -> Option<Item<'d>> {
@@ -144,7 +144,7 @@ impl<'d> Table<'d> {
             .map(|table| {
                 let name = table.entries.get("name").and_then(|name| name.get_ref().as_str());
                 let subject = name.map_or(key.to_owned(), |name| format!("{key} `{name}`"));
-                Table { subject, path: String::new(), ..table }
+                table.called(subject)
             })
             .collect()
     }
@@ -246,9 +246,9 @@ impl<'d> Item<'d> {
     }
 
     /// One of a few words.
-    pub fn choice<T: Copy>(&self, words: &[(&str, T)]) -> Option<T> {
+    pub fn choice<T: Clone>(&self, words: &[(&str, T)]) -> Option<T> {
         let text = self.text()?;
-        let chosen = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        let chosen = words.iter().find(|(word, _)| *word == text).map(|(_, value)| value.clone());
         if chosen.is_none() {
             self.refuse_word(text, words.iter().map(|(word, _)| *word));
         }

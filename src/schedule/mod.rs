@@ -14,7 +14,7 @@
 //! A schedule knows no database: names are checked for shape here and for existence in `plan`.
 
 mod action;
-mod check;
+pub(crate) mod check;
 mod conflict;
 pub(crate) mod document;
 pub mod mistake;
@@ -351,3 +351,6 @@ pub struct Keep {
     pub reason: String,
     pub places: Places,
 }
+
+#[cfg(test)]
+mod tests;

@@ -133,7 +133,8 @@ impl fmt::Display for ColumnPath {
         let mut step = |f: &mut fmt::Formatter<'_>, column: &Name, next: Option<&TableName>| {
             let of = table.take().map(|table: TableName| format!("{table}.")).unwrap_or_default();
             table = next.cloned();
-            let plain = !column.as_str().contains(['.', '"']) && !column.as_str().contains("->");
+            let text = column.as_str();
+            let plain = !text.contains(['.', '"']) && !text.contains("->") && text.trim() == text;
             let column = if plain { column.as_str().to_owned() } else { column.quoted('"') };
             write!(f, "{of}{column}")
         };
@@ -192,7 +193,8 @@ pub(crate) fn text_format(text: &str) -> Result<TextFormat, Flaw> {
 
 /// `count`, or a function of a column: `sum(duration_s)`.
 pub(crate) fn measure(text: &str) -> Result<MeasureFunction, Flaw> {
-    const FUNCTIONS: [(&str, fn(Name) -> MeasureFunction); 5] = [
+    type OfColumn = fn(Name) -> MeasureFunction;
+    const FUNCTIONS: [(&str, OfColumn); 5] = [
         ("sum", MeasureFunction::Sum),
         ("min", MeasureFunction::Min),
         ("max", MeasureFunction::Max),
@@ -250,4 +252,101 @@ pub(crate) fn template(text: &str) -> Result<Vec<TemplatePart>, Flaw> {
         parts.push(TemplatePart::Literal(literal));
     }
     Ok(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::new(text).unwrap()
+    }
+
+    #[test]
+    fn a_column_path_leads_through_parents_and_is_shown_as_it_was_written() {
+        for text in ["at", "a -> t.b", "a -> t.b -> s.t2.c", "\"odd.name\"", "\"x->y\" -> s.\"page.view\".\"a\"\"b\""] {
+            assert_eq!(column_path(text).unwrap().to_string(), text);
+        }
+        let path = column_path("a->t.b ->  s.t2.c").unwrap();
+        assert_eq!(path.column, name("c"));
+        let hop = |column: &str, table: &str| Hop { column: name(column), table: TableName::parse(table).unwrap() };
+        assert_eq!(path.hops, [hop("a", "t"), hop("b", "s.t2")]);
+    }
+
+    #[test]
+    fn a_path_that_names_no_column_of_a_table_is_refused() {
+        for text in ["t.b", "a -> b", "a -> s.t.b.c", "a -> ", "-> t.b", "a -> t.b ->", "\"open", "a -> t."] {
+            assert!(column_path(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_format_is_made_of_fixed_fields_and_literals() {
+        let format = text_format("%Y-%m-%dT%H%M%S.%f").unwrap();
+        use FormatPart::*;
+        let expected =
+            [Year, Literal('-'), Month, Literal('-'), Day, Literal('T'), Hour, Minute, Second, Literal('.'), Micros];
+        assert_eq!(format.parts, expected);
+        assert_eq!(text_format("%Y%m%d%6f").unwrap().parts, [Year, Month, Day, Micros]);
+        assert_eq!(text_format("%d%%%m%Y").unwrap().parts, [Day, Literal('%'), Month, Year]);
+    }
+
+    #[test]
+    fn a_time_format_that_could_be_read_in_two_ways_or_tells_no_date_is_refused() {
+        let refused = |text: &str| text_format(text).unwrap_err().message;
+        assert_eq!(refused("%Y-%b-%d"), "`%b` is no field of fixed width");
+        assert_eq!(refused("%Y%m%d%"), "`%` is no field of fixed width");
+        assert_eq!(refused("%Y%m%d%3f"), "`%3` is no field of fixed width");
+        assert_eq!(refused("%Y%m%d%Y"), "`%Y%m%d%Y` names a field twice");
+        assert_eq!(refused("%f%Y%m%d%6f"), "`%f%Y%m%d%6f` names a field twice");
+        assert_eq!(refused("%Y-%m"), "`%Y-%m` does not tell the whole date");
+    }
+
+    #[test]
+    fn measures_are_count_or_a_function_of_a_column() {
+        assert_eq!(measure("count"), Ok(MeasureFunction::Count));
+        assert_eq!(measure("sum(duration_s)"), Ok(MeasureFunction::Sum(name("duration_s"))));
+        assert_eq!(measure(" distinct( user id ) "), Ok(MeasureFunction::Distinct(name("user id"))));
+        assert_eq!(measure("avg(x)"), Ok(MeasureFunction::Avg(name("x"))));
+        let remedy = |text: &str| measure(text).unwrap_err().remedy;
+        assert_eq!(remedy("sum"), "write `sum(column)`");
+        assert_eq!(remedy("max()"), "write `max(column)`");
+        assert_eq!(remedy("summ(x)"), "did you mean `sum(column)`?");
+        assert_eq!(remedy("count(x)"), "did you mean `count`? It counts rows and takes no column");
+        assert_eq!(
+            remedy("stddev(x)"),
+            "known: count, sum(column), min(column), max(column), avg(column), distinct(column)"
+        );
+    }
+
+    #[test]
+    fn a_template_holds_columns_in_braces_and_doubled_braces_as_text() {
+        let literal = |text: &str| TemplatePart::Literal(text.into());
+        let column = |text: &str| TemplatePart::Column(name(text));
+        assert_eq!(
+            template("deleted-{id}@x.invalid").unwrap(),
+            [literal("deleted-"), column("id"), literal("@x.invalid")]
+        );
+        assert_eq!(template("{a}{b}").unwrap(), [column("a"), column("b")]);
+        assert_eq!(template("{{{id}}}").unwrap(), [literal("{"), column("id"), literal("}")]);
+        for text in ["{id", "id}", "{}", "{a{b}"] {
+            assert!(template(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn labels_can_be_typed_in_a_shell() {
+        for text in ["logs", "old-ip_addresses.2", "ältere-logs", "7y"] {
+            assert_eq!(label(text).as_deref(), Ok(text));
+        }
+        for text in ["-v", "", "two words", "a/b", "a\nb", &"x".repeat(101)] {
+            assert!(label(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_time_zone_is_answered_with_the_nearest() {
+        assert_eq!(timezone("Europe/Berln").unwrap_err().remedy, "did you mean \"Europe/Berlin\"?");
+        assert!(timezone("UTC").is_ok());
+    }
 }

@@ -132,20 +132,23 @@ impl Draft {
         self.tables.get_mut(place)
     }
 
-    /// Foreign keys may write their parent in another case than the parent itself has, where the database ignores case:
-    /// puts in the names as the catalog has them, so that names can be compared to the letter from here on.
-    pub fn spell_parents_as_declared(&mut self) {
-        let lower = |name: &TableName| name.to_string().to_ascii_lowercase();
+    /// Foreign keys may write their parent's columns, and where `ignore_table_case` its name, in another case than the
+    /// parent itself has: puts in the names as the catalog has them, so that names can be compared to the letter from here
+    /// on.
+    pub fn spell_parents_as_declared(&mut self, ignore_table_case: bool) {
+        let known_as = |name: &TableName| {
+            if ignore_table_case { name.to_string().to_ascii_lowercase() } else { name.to_string() }
+        };
         let declared: HashMap<String, (TableName, Vec<Name>)> = self
             .tables
             .iter()
             .map(|table| {
                 let columns = table.columns.iter().map(|column| column.name.clone()).collect();
-                (lower(&table.name), (table.name.clone(), columns))
+                (known_as(&table.name), (table.name.clone(), columns))
             })
             .collect();
         for key in self.tables.iter_mut().flat_map(|table| &mut table.foreign_keys) {
-            let Some((parent, columns)) = declared.get(&lower(&key.parent)) else { continue };
+            let Some((parent, columns)) = declared.get(&known_as(&key.parent)) else { continue };
             key.parent.clone_from(parent);
             for written in &mut key.parent_columns {
                 let meant = columns.iter().find(|column| column.as_str().eq_ignore_ascii_case(written.as_str()));

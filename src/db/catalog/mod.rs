@@ -165,9 +165,10 @@ pub struct Rights {
     pub delete: bool,
 }
 
-/// Reads the catalog in a number of queries that does not depend on the number of tables.
+/// Reads the catalog in a handful of queries, however many tables there are; only MariaDB, which hides the rules of foreign
+/// keys from a role that may just read, is then asked once more for each table that has any.
 ///
-/// Needs no right on any table and writes nothing, so a plan's read-only transaction and role will do.
+/// Writes nothing and locks nothing, so a plan's read-only transaction and role will do.
 ///
 /// # Errors
 /// Those of the queries; on MySQL also a URL without a database ([`ErrorKind::Missing`](crate::db::ErrorKind::Missing)).

@@ -24,9 +24,7 @@ pub(super) fn read(connection: &mut Connection) -> Result<Catalog, DbError> {
     draft.indexes(&scope.ask(connection, &server.indexes())?);
     draft.foreign_keys(&references)?;
     draft.triggers(&scope.ask(connection, TRIGGERS)?);
-    if server.folds_names {
-        draft.spell_parents_as_declared();
-    }
+    draft.spell_parents_as_declared(server.folds_names);
     note_column_rights(&mut draft, &columns);
     note_delete_rights(&mut draft.tables, &ask(connection, "SHOW GRANTS")?);
 
@@ -310,5 +308,42 @@ fn column_kind(data_type: &str, column_type: &str) -> ColumnKind {
         "inet4" | "inet6" => ColumnKind::Inet,
         "json" => ColumnKind::Json,
         _ => ColumnKind::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grant_of_delete_is_read_with_its_place_and_other_rights_are_none() {
+        let read = |grant: &str| DeleteGrant::read(grant);
+        let table = DeleteGrant::Table("app".into(), "it`s".into());
+        assert_eq!(read("GRANT ALL PRIVILEGES ON *.* TO `a`@`%` WITH GRANT OPTION"), Some(DeleteGrant::Everywhere));
+        assert_eq!(read("GRANT SELECT (`id`, `ip`), DELETE ON `app`.`it``s` TO `a`@`%`"), Some(table));
+        assert_eq!(read("GRANT DELETE ON `a\\_b`.* TO `janitor`"), Some(DeleteGrant::Databases("a\\_b".into())));
+        assert_eq!(read("GRANT DELETE HISTORY ON `app`.* TO `a`@`%`"), None);
+        assert_eq!(read("GRANT UPDATE (`delete`, `all`) ON `app`.`t` TO `a`@`%`"), None);
+        assert_eq!(read("GRANT ALL PRIVILEGES ON PROCEDURE `app`.`p` TO `a`@`%`"), None);
+        assert_eq!(read("REVOKE DELETE ON `app`.* FROM `a`@`%`"), None);
+        assert_eq!(read("GRANT `delete` TO `a`@`%`"), None);
+    }
+
+    #[test]
+    fn patterns_of_database_names_match_as_the_server_matches_them() {
+        assert!(is_like("app", "app") && !is_like("app", "app2") && !is_like("app2", "app"));
+        assert!(is_like("a_p", "app") && !is_like("a\\_p", "app") && is_like("a\\_p", "a_p"));
+        assert!(is_like("%", "") && is_like("a%p%", "atop") && !is_like("a%b", "atop") && is_like("%ü", "größü"));
+    }
+
+    #[test]
+    fn rules_are_read_from_a_create_table_whatever_its_comments_say() {
+        let create = "CREATE TABLE `t` (`a` int COMMENT 'it''s CONSTRAINT `x` FOREIGN KEY ON DELETE CASCADE',
+            KEY `a` (`a`), CONSTRAINT `plain` FOREIGN KEY (`a`) REFERENCES `p` (`a`),
+            CONSTRAINT `null` FOREIGN KEY (`a`) REFERENCES `p` (`a`) ON DELETE SET NULL ON UPDATE CASCADE,
+            CONSTRAINT `all` FOREIGN KEY (`a`) REFERENCES `p` (`a`) ON DELETE CASCADE,
+            CONSTRAINT `check` CHECK (`a` > 0)) ENGINE=InnoDB";
+        let expected = [("plain", "RESTRICT"), ("null", "SET NULL"), ("all", "CASCADE")];
+        assert_eq!(rules_of(create), expected.map(|(name, rule)| (name.to_owned(), rule.to_owned())));
     }
 }

@@ -75,16 +75,17 @@ fn tables() -> String {
     )
 }
 
-/// The type name is that of the base type, however many domains lie over it; a length may be set by any of them.
+/// The type name is that of the base type, however many domains lie over it; a length and NOT NULL may be set by any.
 fn columns() -> String {
     format!(
-        "WITH RECURSIVE based (domain, type, typmod) AS (
-             SELECT d.oid, d.typbasetype, d.typtypmod FROM pg_type d WHERE d.typtype = 'd'
+        "WITH RECURSIVE based (domain, type, typmod, firm) AS (
+             SELECT d.oid, d.typbasetype, d.typtypmod, d.typnotnull FROM pg_type d WHERE d.typtype = 'd'
              UNION ALL
-             SELECT b.domain, d.typbasetype, CASE WHEN b.typmod >= 0 THEN b.typmod ELSE d.typtypmod END
+             SELECT b.domain, d.typbasetype, CASE WHEN b.typmod >= 0 THEN b.typmod ELSE d.typtypmod END,
+                    b.firm OR d.typnotnull
                FROM based b JOIN pg_type d ON d.oid = b.type AND d.typtype = 'd')
          SELECT n.nspname::text, c.relname::text, a.attname::text, t.typname::text,
-                format_type(a.atttypid, a.atttypmod), NOT a.attnotnull,
+                format_type(a.atttypid, a.atttypmod), NOT (a.attnotnull OR coalesce(b.firm, FALSE)),
                 a.attgenerated <> '' OR a.attidentity = 'a',
                 CASE WHEN t.typname IN ('varchar', 'bpchar') AND m.typmod > 4 THEN m.typmod - 4 END,
                 CASE WHEN l.collname <> 'default' THEN l.collname::text END

@@ -56,12 +56,13 @@ pub(super) fn read(connection: &mut Connection) -> Result<Catalog, DbError> {
     draft.tables(&ask(connection, TABLES)?);
     let columns = ask(connection, COLUMNS)?;
     draft.columns(&columns, column_kind);
+    quote_odd_types(&mut draft.tables);
     let declared = declared_keys(&columns);
     let indexes = ask(connection, INDEXES)?;
     settle_rowids(&mut draft, &columns, &indexes, &declared);
     draft.indexes(&indexes);
     draft.foreign_keys(&foreign_keys(&ask(connection, FOREIGN_KEYS)?, &declared))?;
-    draft.spell_parents_as_declared();
+    draft.spell_parents_as_declared(true);
     draft.triggers(&triggers(connection)?);
     estimate_rows(connection, &mut draft)?;
 
@@ -73,6 +74,23 @@ pub(super) fn read(connection: &mut Connection) -> Result<Catalog, DbError> {
         table_names_ignore_case: true,
         tables: draft.tables,
     })
+}
+
+/// SQLite takes any text for a type, also one that would end a cast; between quotes it has the same affinity.
+fn quote_odd_types(tables: &mut [Table]) {
+    let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ' ');
+    let size = |c: char| c.is_ascii_digit() || matches!(c, ',' | ' ');
+    let is_plain = |declared: &str| match declared.split_once('(') {
+        Some((name, rest)) => {
+            name.chars().all(word) && rest.strip_suffix(')').is_some_and(|rest| rest.chars().all(size))
+        }
+        None => declared.chars().all(word),
+    };
+    for column in tables.iter_mut().flat_map(|table| &mut table.columns) {
+        if !is_plain(&column.sql_type) {
+            column.sql_type = format!("\"{}\"", column.sql_type.replace('"', "\"\""));
+        }
+    }
 }
 
 /// Primary keys as declared, whether or not they may hold NULL: table in lower case to columns in the key's order.
@@ -212,7 +230,7 @@ fn column_kind(declared: &str, _as_written: &str) -> ColumnKind {
     let declared = declared.to_ascii_uppercase();
     let has = |part: &str| declared.contains(part);
     match declared.as_str() {
-        "" => ColumnKind::Other,
+        "" | "ANY" => ColumnKind::Other,
         "DATE" => ColumnKind::Date,
         "BOOL" | "BOOLEAN" => ColumnKind::Boolean,
         "JSON" => ColumnKind::Json,

@@ -60,14 +60,12 @@ fn quoted<'a>(text: &'a str, close: char, tokens: &mut Vec<Token>) -> &'a str {
     let mut inner = String::new();
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
-        if c != close {
-            inner.push(c);
-        } else if close != ']' && chars.next_if(|(_, next)| *next == close).is_some() {
-            inner.push(c);
-        } else {
+        let ends = c == close && (close == ']' || chars.next_if(|(_, next)| *next == close).is_none());
+        if ends {
             tokens.push(Token::Quoted(inner));
             return &text[at + c.len_utf8()..];
         }
+        inner.push(c);
     }
     tokens.push(Token::Quoted(inner));
     ""
