@@ -1,3 +1,17 @@
 //! Run records and what is made of them: text, HTML, JSON, CSV. Pure: no connection, no clock.
 
+pub mod csv;
+pub mod html;
+pub mod json;
 pub mod record;
+pub mod text;
+pub mod verdict;
+mod visible;
+mod wording;
+
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;
+
+pub use verdict::verdict;

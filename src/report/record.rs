@@ -4,6 +4,7 @@
 //! any row: names, counts, times and digests only.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,23 @@ pub struct RunRecord {
     pub ledger: Option<LedgerRecord>,
 }
 
+impl RunRecord {
+    pub fn is_dry_run(&self) -> bool {
+        self.kind == RunKind::DryRun
+    }
+
+    /// The worst of the run's own status and those of its rules. A rule whose counts do not add up has failed, whatever
+    /// it says of itself.
+    pub fn worst_status(&self) -> Status {
+        self.rules.iter().map(RuleRecord::settled_status).fold(self.status, Ord::max)
+    }
+
+    /// The exit code that this run asks for; of several runs, that of the worst [`worst_status`](Self::worst_status).
+    pub fn exit_code(&self) -> u8 {
+        self.worst_status().exit_code()
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunKind {
@@ -40,8 +58,8 @@ pub enum RunKind {
     Run,
 }
 
-/// Of a run or a rule. A run bears the worst of its rules, in the order failed, guarded, stopped, ok.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Of a run or a rule, from best to worst. A run bears the worst of its rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
     Ok,
@@ -50,6 +68,30 @@ pub enum Status {
     /// A guard stopped it; approval is needed.
     Guarded,
     Failed,
+}
+
+impl Status {
+    /// What the process says to its caller: 0 done, 1 failed, 3 guarded, 4 stopped early. (2 and 5 belong to no run.)
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Failed => 1,
+            Self::Guarded => 3,
+            Self::Stopped => 4,
+        }
+    }
+}
+
+/// As in JSON.
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ok => "ok",
+            Self::Stopped => "stopped",
+            Self::Guarded => "guarded",
+            Self::Failed => "failed",
+        })
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -104,6 +146,23 @@ pub struct RuleRecord {
     /// Statements, where they were asked for with `--sql`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub statements: Vec<String>,
+}
+
+impl RuleRecord {
+    /// Whether eligible = done + held + blocked + skipped + remaining.
+    pub fn balances(&self) -> bool {
+        u128::from(self.eligible) == self.accounted()
+    }
+
+    /// Rows whose fate is told: done + held + blocked + skipped + remaining. Five counts of 64 bits cannot overflow it.
+    pub fn accounted(&self) -> u128 {
+        [self.done, self.held, self.blocked, self.skipped, self.remaining].into_iter().map(u128::from).sum()
+    }
+
+    /// The rule's status, or `Failed` where its counts do not add up.
+    fn settled_status(&self) -> Status {
+        if self.balances() { self.status } else { Status::Failed }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,0 +1,117 @@
+//! What must hold for any record, in every format.
+
+use proptest::prelude::*;
+
+use super::record::{RunRecord, Status};
+use super::verdict::Standing;
+use super::visible::is_unseen;
+use super::wording::{DRY_RUN, IMBALANCE};
+use super::{csv, html, json, samples, text, verdict};
+
+/// Elements that HTML never closes.
+const VOID: [&str; 1] = ["meta"];
+
+/// Reads `page` tag by tag; text in it may hold no `<`. What is opened must be closed, in order.
+fn assert_well_formed(page: &str) {
+    let mut open: Vec<&str> = Vec::new();
+    let mut rest = page.strip_prefix("<!DOCTYPE html>").expect("a document type comes first");
+    while let Some(start) = rest.find('<') {
+        let tag_end = start + end_of_tag(&rest[start..]);
+        let tag = &rest[start + 1..tag_end];
+        let name = tag.trim_start_matches('/').split(' ').next().unwrap_or_default();
+        assert!(!name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric()), "no tag: <{tag}>");
+        if tag.starts_with('/') {
+            assert_eq!(open.pop(), Some(name), "closed out of order");
+        } else if !VOID.contains(&name) {
+            open.push(name);
+        }
+        rest = &rest[tag_end + 1..];
+    }
+    assert!(open.is_empty(), "never closed: {open:?}");
+}
+
+/// Where the `>` stands that ends the tag with which `text` begins; one inside an attribute's quotes does not.
+fn end_of_tag(text: &str) -> usize {
+    let mut quoted = false;
+    text.char_indices()
+        .find(|(_, c)| {
+            quoted ^= *c == '"';
+            *c == '>' && !quoted
+        })
+        .expect("every tag ends")
+        .0
+}
+
+/// The lines of a text report that are not statements.
+fn prose(runs: &[RunRecord]) -> String {
+    let without_statements: Vec<RunRecord> = runs
+        .iter()
+        .cloned()
+        .map(|mut run| {
+            run.rules.iter_mut().for_each(|rule| rule.statements.clear());
+            run
+        })
+        .collect();
+    text::render(&without_statements)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_record_reads_back_from_its_json(runs in proptest::collection::vec(samples::any_run(), 0..3)) {
+        let document = json::render(&runs);
+        prop_assert!(!document.chars().any(|c| c != '\n' && is_unseen(c)));
+        prop_assert_eq!(json::parse(&document).unwrap(), runs);
+    }
+
+    #[test]
+    fn any_record_makes_a_well_formed_page(run in samples::any_run()) {
+        let page = html::render(&[run]);
+        assert_well_formed(&page);
+        prop_assert!(!page.chars().any(|c| c != '\n' && is_unseen(c)));
+    }
+
+    #[test]
+    fn any_record_fits_eighty_columns_and_steers_no_terminal(run in samples::any_run()) {
+        prop_assert!(!text::render(std::slice::from_ref(&run)).chars().any(|c| c != '\n' && is_unseen(c)));
+        prop_assert!(!text::summary_line(&run).chars().any(is_unseen));
+        for line in prose(&[run]).lines() {
+            prop_assert!(line.chars().count() <= 80, "{}", line);
+        }
+    }
+
+    #[test]
+    fn any_record_has_one_row_a_rule_and_no_formula(run in samples::any_run()) {
+        let table = csv::render(std::slice::from_ref(&run));
+        let rows: Vec<::csv::StringRecord> = ::csv::Reader::from_reader(table.as_bytes()).records().map(Result::unwrap).collect();
+        prop_assert_eq!(rows.len(), run.rules.len().max(1));
+        for cell in rows.iter().flatten() {
+            prop_assert!(!cell.starts_with(['=', '+', '-', '@']) && !cell.chars().any(is_unseen), "{}", cell);
+        }
+    }
+
+    #[test]
+    fn no_record_is_called_kept_while_a_row_is_overdue_or_a_count_is_wrong(run in samples::any_run()) {
+        let judged = verdict(&run);
+        let worst_rule = run.rules.iter().map(|rule| rule.status).max();
+        let clean = run.finished.is_some()
+            && worst_rule.is_some_and(|worst| worst <= Status::Stopped && run.status <= worst)
+            && run.rules.iter().all(|rule| rule.balances() && rule.remaining == 0 && rule.blocked == 0);
+        prop_assert_eq!(judged.standing.is_kept(), clean);
+        prop_assert!(judged.promises.iter().all(|promise| promise.standing <= judged.standing));
+        prop_assert!(run.is_dry_run() || judged.standing != Standing::Overdue);
+        prop_assert!(!run.is_dry_run() || judged.standing != Standing::Broken);
+    }
+
+    #[test]
+    fn every_format_marks_a_dry_run_and_an_account_that_does_not_balance(run in samples::any_run()) {
+        let renders = [json::render, csv::render, text::render, html::render];
+        for render in renders {
+            prop_assert_eq!(render(std::slice::from_ref(&run)).contains(DRY_RUN), run.is_dry_run());
+        }
+        let lies = run.rules.iter().any(|rule| !rule.balances());
+        prop_assert_eq!(html::render(std::slice::from_ref(&run)).contains(IMBALANCE), lies);
+        prop_assert_eq!(run.exit_code() == 1, lies || run.worst_status() == Status::Failed);
+    }
+}

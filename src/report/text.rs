@@ -1,0 +1,297 @@
+//! The report for a terminal, a log or the plain part of a mail: 80 columns, no colours, nothing that a terminal obeys.
+
+use super::record::{HoldRecord, RuleRecord, RunRecord};
+use super::verdict::{PromiseVerdict, RuleVerdict, Verdict, verdict};
+use super::visible::{visible, visible_lines};
+use super::wording::{DRY_RUN, IMBALANCE, RESIDUAL, count, instant, provenance, rule_outcome, rule_terms, terms};
+
+/// Characters a line, statements excepted: those are to be copied, so they are never broken.
+const WIDTH: usize = 80;
+
+/// Characters that the labels of particulars take.
+const LABELS: usize = 14;
+
+/// The reports of all runs, one after the other.
+pub fn render(runs: &[RunRecord]) -> String {
+    let mut page = Page::default();
+    if runs.is_empty() {
+        page.paragraph(0, "No run: nothing was due, nothing was checked, nothing was changed.");
+    }
+    for (i, run) in runs.iter().enumerate() {
+        if i > 0 {
+            page.rule_off();
+        }
+        write_run(&mut page, run);
+    }
+    page.out
+}
+
+/// One line for the log and the terminal, of whatever length: verdict, run, and the sums of its rules.
+pub fn summary_line(run: &RunRecord) -> String {
+    let mark = if run.is_dry_run() { format!("{DRY_RUN}: ") } else { String::new() };
+    let rules = if run.rules.len() == 1 { "1 rule".to_owned() } else { format!("{} rules", run.rules.len()) };
+    let sum = |pick: fn(&RuleRecord) -> u64| count(run.rules.iter().map(|rule| u128::from(pick(rule))).sum::<u128>());
+    visible(&format!(
+        "{mark}{}: {}, run {} ({}), {rules}: {} eligible, {} done, {} held, {} blocked, {} skipped, {} remaining",
+        verdict(run).standing.label(),
+        run.schedule.name,
+        run.run,
+        run.worst_status(),
+        sum(|rule| rule.eligible),
+        sum(|rule| rule.done),
+        sum(|rule| rule.held),
+        sum(|rule| rule.blocked),
+        sum(|rule| rule.skipped),
+        sum(|rule| rule.remaining),
+    ))
+}
+
+fn write_run(page: &mut Page, run: &RunRecord) {
+    let verdict = verdict(run);
+    write_dry_run_mark(page, run);
+    write_verdict(page, run, &verdict);
+    write_promises(page, &verdict.promises);
+    write_rules(page, run, &verdict.rules);
+    write_holds(page, &run.holds);
+    write_notes(page, &run.notes);
+    write_provenance(page, run);
+    page.heading("What remains elsewhere");
+    page.paragraph(2, RESIDUAL);
+    write_dry_run_mark(page, run);
+}
+
+/// Above and below, so that it is on the screen wherever the reader stops.
+fn write_dry_run_mark(page: &mut Page, run: &RunRecord) {
+    if run.is_dry_run() {
+        page.rule_off();
+        page.paragraph(WIDTH.saturating_sub(DRY_RUN.chars().count()) / 2, DRY_RUN);
+        page.rule_off();
+    }
+}
+
+fn write_verdict(page: &mut Page, run: &RunRecord, verdict: &Verdict) {
+    page.paragraph(0, &format!("{} — {}", verdict.standing.label().to_uppercase(), verdict.headline));
+    for reason in &verdict.reasons {
+        page.paragraph(2, reason);
+    }
+    page.paragraph(0, &format!("{}, as of {}", run.schedule.name, instant(run.as_of)));
+}
+
+fn write_promises(page: &mut Page, promises: &[PromiseVerdict]) {
+    if promises.is_empty() {
+        return;
+    }
+    page.heading("Promises");
+    for promise in promises {
+        page.entry(&promise.promise, promise.standing.label());
+        for reason in &promise.reasons {
+            page.paragraph(2 + LABELS, reason);
+        }
+    }
+}
+
+fn write_rules(page: &mut Page, run: &RunRecord, judged: &[RuleVerdict]) {
+    for (rule, verdict) in run.rules.iter().zip(judged) {
+        page.heading(&format!("Rule {} — {}", rule.rule, verdict.standing.label()));
+        page.paragraph(2, &verdict.reason);
+        if !rule.balances() {
+            page.paragraph(2, &format!("*** {IMBALANCE} ***"));
+        }
+        page.entry("rows", &equation(rule));
+        for fact in rule_outcome(run, rule).iter().chain(&rule_terms(rule)) {
+            page.entry(fact.label, &fact.value);
+        }
+        for statement in &rule.statements {
+            page.statement(statement);
+        }
+    }
+}
+
+/// `12 eligible = 10 done + 2 held + …`, or with a sign that it is not so.
+fn equation(rule: &RuleRecord) -> String {
+    let sign = if rule.balances() { "=" } else { "≠" };
+    let sum = terms(rule).map(|(name, n)| format!("{} {name}", count(n))).join(" + ");
+    format!("{} eligible {sign} {sum}", count(rule.eligible))
+}
+
+fn write_holds(page: &mut Page, holds: &[HoldRecord]) {
+    if holds.is_empty() {
+        return;
+    }
+    page.heading("Holds in force");
+    for hold in holds {
+        page.entry(&hold.hold, &format!("{}, {}: {}", hold.table, hold.term, hold.reason));
+    }
+}
+
+fn write_notes(page: &mut Page, notes: &[String]) {
+    if notes.is_empty() {
+        return;
+    }
+    page.heading("Notes");
+    for note in notes {
+        page.paragraph(2, note);
+    }
+}
+
+fn write_provenance(page: &mut Page, run: &RunRecord) {
+    page.heading("Evidence");
+    for fact in provenance(run) {
+        // A digest is longer than the room beside a label, and is not to be broken: it is compared and copied.
+        if fact.value.starts_with("sha256:") {
+            page.paragraph(2, fact.label);
+            page.paragraph(4, &fact.value);
+        } else {
+            page.entry(fact.label, &fact.value);
+        }
+    }
+}
+
+/// The page as it grows. Whatever is put on it is made visible first, so nothing on it steers a terminal.
+#[derive(Default)]
+struct Page {
+    out: String,
+}
+
+impl Page {
+    fn line(&mut self, indent: usize, text: &str) {
+        self.out.push_str(&" ".repeat(indent));
+        self.out.push_str(text);
+        self.out.push('\n');
+    }
+
+    fn rule_off(&mut self) {
+        self.line(0, &"=".repeat(WIDTH));
+    }
+
+    fn heading(&mut self, text: &str) {
+        self.out.push('\n');
+        self.paragraph(0, text);
+    }
+
+    fn paragraph(&mut self, indent: usize, text: &str) {
+        for line in wrap(&visible(text), WIDTH - indent) {
+            self.line(indent, &line);
+        }
+    }
+
+    /// A label and beside it the value; below it where the label needs the room.
+    fn entry(&mut self, label: &str, value: &str) {
+        let label = visible(label);
+        let length = label.chars().count();
+        let mut lines = wrap(&visible(value), WIDTH - 2 - LABELS).into_iter();
+        if length < LABELS {
+            let first = lines.next().unwrap_or_default();
+            self.line(2, format!("{label}{}{first}", " ".repeat(LABELS - length)).trim_end());
+        } else {
+            self.paragraph(2, &label);
+        }
+        for line in lines {
+            self.line(2 + LABELS, &line);
+        }
+    }
+
+    /// An SQL statement, line by line as it was written.
+    fn statement(&mut self, statement: &str) {
+        self.line(2, "statement");
+        for line in visible_lines(statement).lines() {
+            self.line(4, line);
+        }
+    }
+}
+
+/// Breaks at spaces, and within a word only where it is longer than a line. Counts characters, not columns: a line of
+/// wide (CJK) characters is longer than `width` columns.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    let mut length = 0;
+    for word in text.split_whitespace() {
+        let word_length = word.chars().count();
+        if length > 0 && length + 1 + word_length > width {
+            lines.push(std::mem::take(&mut line));
+            length = 0;
+        }
+        if length > 0 {
+            line.push(' ');
+            length += 1;
+        }
+        for c in word.chars() {
+            if length == width {
+                lines.push(std::mem::take(&mut line));
+                length = 0;
+            }
+            line.push(c);
+            length += 1;
+        }
+    }
+    if length > 0 {
+        lines.push(line);
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{samples, visible::is_unseen};
+    use super::*;
+
+    #[test]
+    fn a_run_that_kept_every_promise() {
+        insta::assert_snapshot!(render(&[samples::everything_fine()]));
+    }
+
+    #[test]
+    fn a_run_that_found_nothing_says_so() {
+        insta::assert_snapshot!(render(&[samples::nothing_to_do()]));
+    }
+
+    #[test]
+    fn a_run_with_a_failure_and_a_rule_whose_counts_do_not_add_up() {
+        insta::assert_snapshot!(render(&[samples::a_failure()]));
+    }
+
+    #[test]
+    fn a_run_that_a_guard_stopped() {
+        insta::assert_snapshot!(render(&[samples::a_guard()]));
+    }
+
+    #[test]
+    fn a_run_with_holds() {
+        insta::assert_snapshot!(render(&[samples::a_hold()]));
+    }
+
+    #[test]
+    fn a_dry_run_with_its_statements() {
+        insta::assert_snapshot!(render(&[samples::a_dry_run_with_sql()]));
+    }
+
+    #[test]
+    fn no_run_and_several_runs_are_told_apart() {
+        assert!(render(&[]).starts_with("No run: nothing was due"));
+        let both = render(&[samples::nothing_to_do(), samples::a_guard()]);
+        assert_eq!(both.matches("\nEvidence\n").count(), 2);
+    }
+
+    #[test]
+    fn summary_lines_say_it_all_in_one_line() {
+        let lines: Vec<String> = samples::all().iter().map(summary_line).collect();
+        insta::assert_snapshot!(lines.join("\n"));
+    }
+
+    #[test]
+    fn no_name_steers_the_terminal_or_adds_a_line() {
+        let run = samples::hostile();
+        let page = render(std::slice::from_ref(&run));
+        assert!(page.contains("a\\u{1b}[31m\\r\\n\\u{7}b\\u{200f}<!--"), "{page}");
+        assert!(!page.chars().any(|c| c != '\n' && is_unseen(c)));
+        assert!(!summary_line(&run).chars().any(is_unseen));
+    }
+
+    #[test]
+    fn lines_break_at_spaces_and_overlong_words_anywhere() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("a abcdefghij k", 4), ["a", "abcd", "efgh", "ij k"]);
+        assert_eq!(wrap("  ", 4), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,272 @@
+//! Were the promises kept? The answer that every report opens with, for the run and for each promise.
+//!
+//! It fails towards bad news: counts that do not add up, a run that did not close and a run that checked nothing are never
+//! called kept.
+
+use serde::Serialize;
+
+use super::record::{HoldRecord, RuleRecord, RunRecord, Status};
+use super::wording::{act_on, acted, count, rows};
+
+/// From best to worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    Kept,
+    /// Of a dry run only: rows are past their period, and a run would act on them.
+    Overdue,
+    /// Rows past their period stay: a guard, a reference or an early stop keeps them.
+    AtRisk,
+    /// Nothing can be said: the rule could not be planned, the run did not close, or nothing was checked.
+    Unknown,
+    Broken,
+}
+
+impl Standing {
+    pub fn is_kept(self) -> bool {
+        self == Self::Kept
+    }
+
+    /// In words, for a reader.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Overdue => "overdue",
+            Self::AtRisk => "at risk",
+            Self::Unknown => "not known",
+            Self::Broken => "broken",
+        }
+    }
+}
+
+/// The judgement of a run: overall, then by promise (worst first), then by rule (in the order of the record).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Verdict {
+    pub standing: Standing,
+    /// One sentence that says it.
+    pub headline: String,
+    /// What concerns the run as a whole and no rule of it.
+    pub reasons: Vec<String>,
+    pub promises: Vec<PromiseVerdict>,
+    pub rules: Vec<RuleVerdict>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PromiseVerdict {
+    pub promise: String,
+    pub standing: Standing,
+    /// One sentence for each rule and hold that bears on it.
+    pub reasons: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RuleVerdict {
+    pub rule: String,
+    pub standing: Standing,
+    pub reason: String,
+}
+
+/// Judges `run`. A dry run is told what is overdue: it breaks nothing, since it keeps nothing.
+pub fn verdict(run: &RunRecord) -> Verdict {
+    let rules: Vec<RuleVerdict> = run.rules.iter().map(|rule| judge_rule(run, rule)).collect();
+    let run_itself = judge_run_itself(run);
+    let promises = judge_promises(run, &rules);
+    let standing = rules.iter().map(|r| r.standing).chain(run_itself.iter().map(|f| f.standing)).max();
+    let standing = standing.unwrap_or(Standing::Unknown);
+    let headline = headline(run, standing, &promises);
+    Verdict { standing, headline, reasons: run_itself.into_iter().map(|f| f.reason).collect(), promises, rules }
+}
+
+/// Something found, and how bad it is.
+struct Finding {
+    standing: Standing,
+    reason: String,
+}
+
+fn finding(standing: Standing, reason: impl Into<String>) -> Finding {
+    Finding { standing, reason: reason.into() }
+}
+
+fn judge_rule(run: &RunRecord, rule: &RuleRecord) -> RuleVerdict {
+    let found = if run.is_dry_run() { trouble_ahead(rule) } else { trouble(run, rule) };
+    let standing = found.iter().map(|f| f.standing).max().unwrap_or(Standing::Kept);
+    let mut reasons: Vec<String> = found.into_iter().map(|f| f.reason).collect();
+    if standing == Standing::Kept {
+        reasons.push(well_done(rule));
+    }
+    if rule.no_anchor > 0 {
+        reasons.push(format!("{} of unknown age kept", rows(rule.no_anchor)));
+    }
+    RuleVerdict { rule: rule.rule.clone(), standing, reason: reasons.join("; ") }
+}
+
+/// What speaks against a rule that ran.
+fn trouble(run: &RunRecord, rule: &RuleRecord) -> Vec<Finding> {
+    let mut found = Vec::new();
+    if !rule.balances() {
+        found.push(finding(Standing::Broken, imbalance(rule)));
+    }
+    if rule.status == Status::Failed {
+        found.push(finding(Standing::Broken, "failed"));
+    }
+    if rule.status == Status::Guarded {
+        let reason = format!("a guard stopped it: `tenure approve {}` lets it go ahead", run.run);
+        found.push(finding(Standing::AtRisk, reason));
+    }
+    if rule.blocked > 0 {
+        found.push(finding(Standing::AtRisk, blocked(rule)));
+    }
+    if rule.remaining > 0 {
+        let why = if rule.status == Status::Stopped { "stopped early, the next run goes on: " } else { "" };
+        found.push(finding(Standing::AtRisk, format!("{why}{} past their period remain", rows(rule.remaining))));
+    }
+    found
+}
+
+/// What a dry run says of the run to come.
+fn trouble_ahead(rule: &RuleRecord) -> Vec<Finding> {
+    let mut found = Vec::new();
+    if !rule.balances() {
+        found.push(finding(Standing::Unknown, imbalance(rule)));
+    }
+    if rule.status == Status::Failed {
+        found.push(finding(Standing::Unknown, "could not be planned"));
+    }
+    if rule.status == Status::Guarded {
+        found.push(finding(Standing::AtRisk, "a guard would stop it"));
+    }
+    if rule.blocked > 0 {
+        found.push(finding(Standing::AtRisk, blocked(rule)));
+    }
+    if rule.remaining > 0 {
+        let reason = format!("{} past their period: a run would {} them", rows(rule.remaining), act_on(&rule.action));
+        found.push(finding(Standing::Overdue, reason));
+    }
+    found
+}
+
+fn imbalance(rule: &RuleRecord) -> String {
+    format!(
+        "its counts do not add up ({} eligible, {} accounted for): do not rely on them, and run `tenure verify`",
+        count(rule.eligible),
+        count(rule.accounted())
+    )
+}
+
+fn blocked(rule: &RuleRecord) -> String {
+    format!(
+        "{} past their period stay, because rows that the rule does not cascade over refer to them: \
+         name those tables in `cascade`",
+        rows(rule.blocked)
+    )
+}
+
+fn well_done(rule: &RuleRecord) -> String {
+    let mut said = Vec::new();
+    if rule.eligible == 0 {
+        said.push("nothing was past its period".to_owned());
+    }
+    if rule.done > 0 {
+        said.push(format!("{} {}", rows(rule.done), acted(&rule.action)));
+    }
+    if rule.held > 0 {
+        said.push(format!("{} held back by holds", rows(rule.held)));
+    }
+    if rule.skipped > 0 {
+        said.push(format!("{} changed or removed by somebody else meanwhile", rows(rule.skipped)));
+    }
+    said.join(", ")
+}
+
+/// What no rule tells: a run that did not close, that failed as a whole, or that had no rule.
+fn judge_run_itself(run: &RunRecord) -> Vec<Finding> {
+    let mut found = Vec::new();
+    if run.finished.is_none() {
+        found.push(finding(
+            Standing::Unknown,
+            "the run has not finished: either it still runs, or it died and the next run will close it",
+        ));
+    }
+    if run.rules.is_empty() {
+        found.push(finding(Standing::Unknown, "no rule was due: nothing was checked and nothing was changed"));
+    }
+    let worst_rule = run.rules.iter().map(|rule| rule.status).max().unwrap_or(Status::Ok);
+    if run.status > worst_rule {
+        let standing = match (run.status, run.is_dry_run()) {
+            (Status::Failed, false) => Standing::Broken,
+            (Status::Failed, true) => Standing::Unknown,
+            _ => Standing::AtRisk,
+        };
+        found.push(finding(
+            standing,
+            format!("the run as a whole ended as `{}`: see its notes and the log", run.status),
+        ));
+    }
+    found
+}
+
+/// By promise: the worst of its rules. A hold that is in force keeps its promise.
+fn judge_promises(run: &RunRecord, judged: &[RuleVerdict]) -> Vec<PromiseVerdict> {
+    let mut promises: Vec<PromiseVerdict> = Vec::new();
+    for (rule, verdict) in run.rules.iter().zip(judged) {
+        for promise in &rule.promises {
+            bear_on(&mut promises, promise, verdict.standing, format!("{}: {}", rule.rule, verdict.reason));
+        }
+    }
+    for hold in &run.holds {
+        for promise in &hold.promises {
+            bear_on(&mut promises, promise, Standing::Kept, in_force(hold));
+        }
+    }
+    promises.sort_by_key(|p| std::cmp::Reverse(p.standing));
+    promises
+}
+
+fn bear_on(promises: &mut Vec<PromiseVerdict>, promise: &str, standing: Standing, reason: String) {
+    match promises.iter_mut().find(|p| p.promise == promise) {
+        Some(known) => {
+            known.standing = known.standing.max(standing);
+            known.reasons.push(reason);
+        }
+        None => promises.push(PromiseVerdict { promise: promise.to_owned(), standing, reasons: vec![reason] }),
+    }
+}
+
+fn in_force(hold: &HoldRecord) -> String {
+    format!("hold {}: in force on {} ({})", hold.hold, hold.table, hold.term)
+}
+
+fn headline(run: &RunRecord, standing: Standing, promises: &[PromiseVerdict]) -> String {
+    match standing {
+        Standing::Kept if run.rules.iter().all(|rule| rule.eligible == 0) => nothing_found(run).to_owned(),
+        Standing::Kept if run.is_dry_run() => "Nothing is overdue: a run would change nothing.".to_owned(),
+        Standing::Kept if promises.is_empty() => "Every rule did what it says.".to_owned(),
+        Standing::Kept => "Every promise of this run was kept.".to_owned(),
+        Standing::Overdue => format!("{} past their period. A run would act on them.", rows(remaining(run))),
+        Standing::AtRisk => format!("{} at risk.", share(promises, standing)),
+        Standing::Unknown => "Not everything could be checked.".to_owned(),
+        Standing::Broken => format!("{} broken.", share(promises, standing)),
+    }
+}
+
+fn nothing_found(run: &RunRecord) -> &'static str {
+    if run.is_dry_run() {
+        "Nothing is past its period: a run would change nothing."
+    } else {
+        "Nothing was past its period: no row was changed."
+    }
+}
+
+fn remaining(run: &RunRecord) -> u128 {
+    run.rules.iter().map(|rule| u128::from(rule.remaining)).sum()
+}
+
+/// "2 of 5 promises are"; where the trouble lies with no promise, the run itself is named.
+fn share(promises: &[PromiseVerdict], standing: Standing) -> String {
+    let all = if promises.len() == 1 { "1 promise".to_owned() } else { format!("{} promises", promises.len()) };
+    match promises.iter().filter(|p| p.standing == standing).count() {
+        0 => "The run itself is".to_owned(),
+        1 => format!("1 of {all} is"),
+        n => format!("{n} of {all} are"),
+    }
+}
