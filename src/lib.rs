@@ -2,6 +2,8 @@
 
 pub mod config;
 pub mod db;
+pub mod execute;
+pub mod ledger;
 pub mod name;
 pub mod plan;
 pub mod report;

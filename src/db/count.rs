@@ -63,7 +63,7 @@ pub(super) fn counts_statement(dialect: super::Dialect, scope: Scope<'_>) -> Sta
     sql.push(" FROM ");
     predicate::from(&mut sql, scope.target);
     sql.push(" WHERE ");
-    predicate::eligible(&mut sql, scope.target);
+    predicate::considered(&mut sql, scope, Look::Ahead);
     sql.finish()
 }
 
@@ -190,7 +190,7 @@ pub fn consequences(conn: &mut Connection, rule: &RulePlan) -> Result<Consequenc
 }
 
 pub(super) fn scope<'a>(rule: &'a RulePlan, target: &'a Target) -> Scope<'a> {
-    Scope { target, dependents: &rule.dependents, removes: rule.act.removes() }
+    Scope { target, dependents: &rule.dependents, removes: rule.act.removes(), earlier: &rule.earlier }
 }
 
 /// The rule's table with everything below it, as one.

@@ -143,6 +143,9 @@ pub(super) fn count_dependent(dialect: Dialect, scope: Scope<'_>, index: usize, 
     let dependent = &scope.dependents[index];
     sql.push("SELECT COUNT(*) FROM ").table(&dependent.table).push(" WHERE ");
     reached(&mut sql, scope, dependent, part);
+    if part.look() == Look::Ahead {
+        predicate::not_taken(&mut sql, scope.earlier, &dependent.table, &dependent.table.table);
+    }
     sql.finish()
 }
 

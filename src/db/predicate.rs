@@ -4,10 +4,13 @@
 //! it, nor any row that would go with it) and not *blocked* (nothing that stays refers to it, nor to a row that would go
 //! with it). All three stand in every statement that changes rows.
 
+use std::sync::Arc;
+
 use super::{anchor, redact};
 use super::builder::Sql;
 use crate::name::Name;
-use crate::plan::{Anchor, Dependent, Hold, Link, Parent, SelfEffect, SelfLink, Target};
+use crate::name::TableName;
+use crate::plan::{Anchor, Dependent, Hold, Link, Parent, RulePlan, SelfEffect, SelfLink, Target};
 use crate::schedule::Then;
 
 /// What the predicate is for.
@@ -26,6 +29,8 @@ pub(super) struct Scope<'a> {
     pub dependents: &'a [Dependent],
     /// Do the rows go away? (A redaction leaves references as they are.)
     pub removes: bool,
+    /// Rules of the same plan that remove rows before this one does.
+    pub earlier: &'a [Arc<RulePlan>],
 }
 
 impl Scope<'_> {
@@ -55,7 +60,7 @@ pub(super) fn from(sql: &mut Sql, target: &Target) {
 
 /// The rows that the rule acts upon.
 pub(super) fn due(sql: &mut Sql, scope: Scope<'_>, look: Look) {
-    eligible(sql, scope.target);
+    considered(sql, scope, look);
     if has_holds(scope) {
         sql.push(" AND (");
         held(sql, scope);
@@ -64,6 +69,28 @@ pub(super) fn due(sql: &mut Sql, scope: Scope<'_>, look: Look) {
     if has_blockers(scope) {
         sql.push(" AND (");
         blocked(sql, scope, look);
+        sql.push(") IS NOT TRUE");
+    }
+}
+
+/// Eligible; and, looking ahead, not taken by an earlier rule of the plan.
+pub(super) fn considered(sql: &mut Sql, scope: Scope<'_>, look: Look) {
+    eligible(sql, scope.target);
+    if look == Look::Ahead {
+        not_taken(sql, scope.earlier, &scope.target.root, scope.alias());
+    }
+}
+
+/// ` AND NOT` what earlier rules take from `table`. Written only where the row goes under the table's own name, which
+/// those rules' conditions use.
+pub(super) fn not_taken(sql: &mut Sql, earlier: &[Arc<RulePlan>], table: &TableName, alias: &Name) {
+    for rule in earlier {
+        let Some(target) = rule.targets.first().filter(|target| target.root == *table && target.alias == *alias) else {
+            continue;
+        };
+        let taken = Scope { target, dependents: &rule.dependents, removes: true, earlier: &rule.earlier };
+        sql.push(" AND (");
+        due(sql, taken, Look::Ahead);
         sql.push(") IS NOT TRUE");
     }
 }
@@ -196,15 +223,15 @@ pub(super) fn covers(sql: &mut Sql, alias: &Name, hold: &Hold) {
 
 /// Something that stays refers to the row, or to a row that would go with it.
 pub(super) fn blocked(sql: &mut Sql, scope: Scope<'_>, look: Look) {
-    blocked_from_outside(sql, scope);
+    blocked_from_outside(sql, scope, look);
     if let Some(link) = scope.self_cascade() {
         sql.push(" OR ");
-        has_descendant(sql, scope, link, &|sql| blocked_from_outside(sql, scope));
+        has_descendant(sql, scope, link, &|sql| blocked_from_outside(sql, scope, look));
     }
     for link in scope.target.self_links.iter().filter(|link| link.effect == SelfEffect::Block) {
         sql.push(" OR ");
         match look {
-            Look::Now => referred_to(sql, &own_link(scope.target, link), scope.alias()),
+            Look::Now => referred_to(sql, scope, &own_link(scope.target, link), scope.alias(), look),
             Look::Ahead => has_descendant(sql, scope, link, &|sql| {
                 sql.push("(");
                 due_but_for_its_own_kind(sql, scope);
@@ -214,6 +241,7 @@ pub(super) fn blocked(sql: &mut Sql, scope: Scope<'_>, look: Look) {
     }
 }
 
+/// Looks ahead, and counts what earlier rules take as gone.
 fn due_but_for_its_own_kind(sql: &mut Sql, scope: Scope<'_>) {
     eligible(sql, scope.target);
     if has_holds(scope) {
@@ -222,20 +250,20 @@ fn due_but_for_its_own_kind(sql: &mut Sql, scope: Scope<'_>) {
         sql.push(") IS NOT TRUE");
     }
     sql.push(" AND (");
-    blocked_from_outside(sql, scope);
+    blocked_from_outside(sql, scope, Look::Ahead);
     sql.push(") IS NOT TRUE");
 }
 
-fn blocked_from_outside(sql: &mut Sql, scope: Scope<'_>) {
+fn blocked_from_outside(sql: &mut Sql, scope: Scope<'_>, look: Look) {
     sql.push("(");
-    sql.list(&scope.target.blockers, " OR ", |sql, link| referred_to(sql, link, scope.alias()));
+    sql.list(&scope.target.blockers, " OR ", |sql, link| referred_to(sql, scope, link, scope.alias(), look));
     if scope.target.blockers.is_empty() {
         sql.push("FALSE");
     }
     let aliases = vec![scope.alias().clone()];
     let relevant = |dependent: &Dependent| dependent.then == Then::Delete && blocks(dependent);
     descend(sql, scope, Parent::Root, scope.alias(), &aliases, &relevant, &|sql, dependent, alias| {
-        sql.list(&dependent.blockers, " OR ", |sql, link| referred_to(sql, link, alias));
+        sql.list(&dependent.blockers, " OR ", |sql, link| referred_to(sql, scope, link, alias, look));
         if !dependent.blockers.is_empty() && !dependent.self_links.is_empty() {
             sql.push(" OR ");
         }
@@ -255,11 +283,16 @@ fn own_link(target: &Target, link: &SelfLink) -> Link {
     }
 }
 
-/// `EXISTS` a row of the link's table that refers to the row that `alias` names.
-fn referred_to(sql: &mut Sql, link: &Link, alias: &Name) {
-    let child = sql.fresh_alias();
+/// `EXISTS` a row of the link's table that refers to the row that `alias` names; looking ahead, one that stays.
+fn referred_to(sql: &mut Sql, scope: Scope<'_>, link: &Link, alias: &Name, look: Look) {
+    let natural = &link.table.table;
+    let hidden = natural == alias || natural == scope.alias();
+    let child = if hidden { sql.fresh_alias() } else { natural.clone() };
     sql.push("EXISTS (SELECT 1 FROM ").table(&link.table).push(" AS ").name(&child).push(" WHERE ");
     equal(sql, &child, &link.columns, alias, &link.parent_columns);
+    if look == Look::Ahead {
+        not_taken(sql, scope.earlier, &link.table, &child);
+    }
     sql.push(")");
 }
 

@@ -6,10 +6,13 @@
 
 mod axes;
 mod dependents;
+mod order;
 mod reading;
 mod redaction;
 mod resolve;
 mod rollup;
+
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -19,6 +22,7 @@ use crate::db::catalog::ColumnKind;
 use crate::name::{Name, TableName};
 use crate::schedule::{Bucket, Redact, TextFormat, Then};
 
+pub use order::in_order;
 pub use resolve::{Context, Resolved, resolve};
 
 /// One rule, ready to be counted and executed.
@@ -38,6 +42,8 @@ pub struct RulePlan {
     /// Tables whose rows go with the rule's rows or let go of them, parents before their children.
     pub dependents: Vec<Dependent>,
     pub guard: GuardLimits,
+    /// Rules of the same plan that remove rows before this one: what they take is gone when this one looks.
+    pub earlier: Vec<Arc<RulePlan>>,
 }
 
 /// A hold as the report names it.

@@ -210,6 +210,7 @@ impl<'c> Resolver<'_, 'c> {
             targets,
             dependents: family.dependents,
             guard: self.guard(rule),
+            earlier: Vec::new(),
         })
     }
 

@@ -1,0 +1,101 @@
+//! One owner a rule: a gate with a fencing token.
+//!
+//! Whoever takes a gate raises its token. Every batch compares the token inside its own transaction, under a shared lock,
+//! so a worker that was paused and wakes up after somebody took over changes nothing.
+
+use super::holder::Holder;
+use crate::db::control;
+use crate::db::{Connection, DbError};
+use crate::report::record::RunRecord;
+
+/// After this long without a sign of life, microseconds, a holder that cannot be asked counts as gone.
+const LASTS: i64 = 120 * 1_000_000;
+
+/// The right to work on one rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    gate: String,
+    token: i64,
+    run: String,
+}
+
+/// What came of asking for a lease.
+#[derive(Debug)]
+pub enum Taken {
+    Lease(Lease),
+    /// Somebody else works on the rule; the sentence says who.
+    Busy(String),
+}
+
+/// Takes the gate of `policy`'s `rule` for `run`.
+pub fn take(conn: &mut Connection, policy: &str, rule: &str, run: &str) -> Result<Taken, DbError> {
+    let gate = gate_name(policy, rule);
+    let now = control::clock(conn)?;
+    control::ensure_gate(conn, &gate, now)?;
+    let Some(row) = control::gate(conn, &gate)? else {
+        return Ok(Taken::Busy("its gate in the ledger was removed just now; run again".to_owned()));
+    };
+    if let (Some(other), Some(holder)) = (&row.run, row.holder.as_deref()) {
+        if is_held(holder, row.seen, now) {
+            return Ok(Taken::Busy(busy(other, holder, row.seen, now)));
+        }
+    }
+    let token = row.token + 1;
+    let me = Holder::this_process().to_text();
+    if control::swap_gate(conn, &gate, row.token, token, Some(run), Some(&me), now)? {
+        return Ok(Taken::Lease(Lease { gate, token, run: run.to_owned() }));
+    }
+    Ok(Taken::Busy("another run took it at the same moment; wait for it".to_owned()))
+}
+
+fn gate_name(policy: &str, rule: &str) -> String {
+    format!("{policy}/{rule}").chars().take(120).collect()
+}
+
+fn is_held(holder: &str, seen: i64, now: i64) -> bool {
+    let surely_dead = Holder::from_text(holder).is_some_and(|holder| holder.is_surely_dead());
+    !surely_dead && now.saturating_sub(seen) < LASTS
+}
+
+fn busy(run: &str, holder: &str, seen: i64, now: i64) -> String {
+    let who = Holder::from_text(holder)
+        .map_or_else(|| "another process".to_owned(), |holder| format!("process {} on {}", holder.pid, holder.host));
+    let ago = now.saturating_sub(seen) / 1_000_000;
+    format!("run `{run}` works on it ({who}, last seen {ago} s ago); wait for it, or run again once it has ended")
+}
+
+impl Lease {
+    /// Inside a batch's transaction: is the rule still ours?
+    pub fn holds(&self, conn: &mut Connection) -> Result<bool, DbError> {
+        control::token_is(conn, &self.gate, self.token)
+    }
+
+    /// A sign of life between batches.
+    pub fn renew(&self, conn: &mut Connection) -> Result<bool, DbError> {
+        let now = control::clock(conn)?;
+        let me = Holder::this_process().to_text();
+        control::swap_gate(conn, &self.gate, self.token, self.token, Some(&self.run), Some(&me), now)
+    }
+
+    /// Gives the rule back. The token stays raised, so that a late batch of ours still finds the gate shut.
+    pub fn release(self, conn: &mut Connection) -> Result<(), DbError> {
+        let now = control::clock(conn)?;
+        control::swap_gate(conn, &self.gate, self.token, self.token + 1, None, None, now).map(drop)
+    }
+}
+
+/// Does the run still live, as far as can be told from here?
+pub(super) fn is_alive(conn: &mut Connection, record: &RunRecord, holder: &str, now: i64) -> Result<bool, DbError> {
+    if Holder::from_text(holder).is_some_and(|holder| holder.is_surely_dead()) {
+        return Ok(false);
+    }
+    let mut seen = record.started.as_microsecond();
+    for rule in &record.rules {
+        if let Some(gate) = control::gate(conn, &gate_name(&record.schedule.name, &rule.rule))? {
+            if gate.run.as_deref() == Some(record.run.as_str()) {
+                seen = seen.max(gate.seen);
+            }
+        }
+    }
+    Ok(now.saturating_sub(seen) < LASTS)
+}

@@ -1,0 +1,225 @@
+//! What happened: runs, batches and the chain of entries, in the database beside the data.
+//!
+//! A batch is recorded in the transaction that does it; a run is closed by one entry that holds the digest of all its
+//! batches and the hash of the entry before it. A run that died is closed by the next one with the same function.
+
+mod chain;
+mod holder;
+pub mod lease;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::db::control::{self, BatchRow, Which};
+use crate::db::count::Consequences;
+use crate::db::{Connection, DbError, ErrorKind, Mode};
+use crate::report::record::{LedgerRecord, RunRecord, Status};
+
+pub use holder::Holder;
+
+/// Makes a run known before it does anything: `record` holds what was planned.
+pub fn begin(conn: &mut Connection, record: &RunRecord, holder: &Holder) -> Result<(), DbError> {
+    control::insert_run(conn, &record.run, &holder.to_text(), record.started.as_microsecond(), &json(record)?)
+}
+
+/// One batch as its transaction records it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Batch {
+    pub id: String,
+    pub run: String,
+    pub rule: String,
+    pub done: u64,
+    pub rolled_up: u64,
+    pub cascaded: BTreeMap<String, u64>,
+    pub detached: BTreeMap<String, u64>,
+}
+
+/// Records a batch; must stand in the batch's own transaction.
+pub fn record_batch(conn: &mut Connection, batch: &Batch, at: Timestamp) -> Result<(), DbError> {
+    let consequences = json(&(&batch.cascaded, &batch.detached))?;
+    control::insert_batch(
+        conn,
+        &BatchRow {
+            id: batch.id.clone(),
+            run: batch.run.clone(),
+            rule: batch.rule.clone(),
+            at: at.as_microsecond(),
+            done: batch.done,
+            rolled_up: batch.rolled_up,
+            consequences,
+        },
+    )
+}
+
+/// After a COMMIT whose outcome is unknown: the batch, if it happened.
+pub fn find_batch(conn: &mut Connection, id: &str) -> Result<Option<Batch>, DbError> {
+    control::batches(conn, None, Some(id))?.into_iter().next().map(batch_of).transpose()
+}
+
+fn batch_of(row: BatchRow) -> Result<Batch, DbError> {
+    let Consequences { cascaded, detached } = consequences_of(&row)?;
+    Ok(Batch { id: row.id, run: row.run, rule: row.rule, done: row.done, rolled_up: row.rolled_up, cascaded, detached })
+}
+
+fn consequences_of(row: &BatchRow) -> Result<Consequences, DbError> {
+    let (cascaded, detached) = serde_json::from_str(&row.consequences)
+        .map_err(|_| DbError::new(ErrorKind::Other, format!("batch `{}` of the ledger cannot be read", row.id)))?;
+    Ok(Consequences { cascaded, detached })
+}
+
+/// Closes a run: reconciles it with its batches, chains its entry and writes the final record, in one transaction.
+///
+/// # Errors
+/// Where the ledger's batches do not add up to what the record says was done, the run is closed as failed and says so.
+pub fn close(conn: &mut Connection, record: &mut RunRecord) -> Result<(), DbError> {
+    let batches = control::batches(conn, Some(&record.run), None)?;
+    reconcile(record, &batches);
+    let body = json(&Closing { record: &*record, batches: batches.len() as u64, batches_digest: digest_of(&batches) })?;
+    let at = record.finished.unwrap_or(record.started);
+    let entry = conn.transaction(Mode::Single, |conn| {
+        let entry = chain::append(conn, "run", Some(&record.run), body, at)?;
+        record.ledger = Some(LedgerRecord { entry: entry.number as u64, head: format!("sha256:{}", entry.hash) });
+        if !control::finish_run(conn, &record.run, at.as_microsecond(), &json(record)?)? {
+            return Err(DbError::new(ErrorKind::Constraint, format!("run `{}` was closed by somebody else", record.run)));
+        }
+        Ok(entry)
+    });
+    if entry.is_err() {
+        record.ledger = None;
+    }
+    entry.map(drop)
+}
+
+#[derive(Serialize)]
+struct Closing<'a> {
+    record: &'a RunRecord,
+    batches: u64,
+    batches_digest: String,
+}
+
+/// The digest of a run's batches: SHA-256 over one line a batch, fields apart by tabs, in the order of their ids.
+fn digest_of(batches: &[BatchRow]) -> String {
+    let mut hash = Sha256::new();
+    for batch in batches {
+        let line = format!(
+            "{}\t{}\t{}\t{}\t{}\t{}\n",
+            batch.id, batch.rule, batch.at, batch.done, batch.rolled_up, batch.consequences
+        );
+        hash.update(line.as_bytes());
+    }
+    format!("sha256:{}", chain::hex(&hash.finalize()))
+}
+
+/// What was done is what the batches say; anything else is a bug or somebody's hand in the ledger, and fails the rule.
+fn reconcile(record: &mut RunRecord, batches: &[BatchRow]) {
+    for rule in &mut record.rules {
+        let recorded: u64 = batches.iter().filter(|batch| batch.rule == rule.rule).map(|batch| batch.done).sum();
+        if recorded != rule.done {
+            rule.status = Status::Failed;
+            rule.error = Some(format!(
+                "{} rows were done, but the ledger's batches hold {recorded}; compare the ledger with a backup",
+                rule.done
+            ));
+        }
+    }
+    record.status = record.worst_status();
+}
+
+/// Closes runs that died: their process is gone, or nobody has seen them for longer than a lease lasts. The ids.
+pub fn close_dead(conn: &mut Connection) -> Result<Vec<String>, DbError> {
+    let mut closed = Vec::new();
+    let now = control::clock(conn)?;
+    for row in control::runs(conn, Which::Open)? {
+        let mut record: RunRecord = parse(&row.plan, &row.id)?;
+        if lease::is_alive(conn, &record, &row.holder, now)? {
+            continue;
+        }
+        let batches = control::batches(conn, Some(&row.id), None)?;
+        fill_from_batches(&mut record, &batches)?;
+        record.finished = Timestamp::from_microsecond(now).ok();
+        match close(conn, &mut record) {
+            Ok(()) => closed.push(row.id),
+            // Another process closed it in the meantime: that is as good.
+            Err(error) if error.kind == ErrorKind::Constraint => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(closed)
+}
+
+/// What a dead run did is what its batches say; what it planned beyond that remains.
+fn fill_from_batches(record: &mut RunRecord, batches: &[BatchRow]) -> Result<(), DbError> {
+    record.notes.push("the process died before the run ended; it was closed from the batches in the ledger".to_owned());
+    for rule in &mut record.rules {
+        for batch in batches.iter().filter(|batch| batch.rule == rule.rule) {
+            let consequences = consequences_of(batch)?;
+            rule.done += batch.done;
+            rule.rolled_up += batch.rolled_up;
+            rule.batches += 1;
+            add_all(&mut rule.cascaded, &consequences.cascaded);
+            add_all(&mut rule.detached, &consequences.detached);
+        }
+        rule.eligible = rule.eligible.max(rule.done + rule.held + rule.blocked);
+        rule.remaining = rule.eligible - rule.done - rule.held - rule.blocked;
+        if rule.status == Status::Ok && rule.remaining > 0 {
+            rule.status = Status::Failed;
+            rule.error = Some("the process died before the rule was done; the next run goes on".to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// Adds the counts of `more` to those of `to`.
+pub fn add_all(to: &mut BTreeMap<String, u64>, more: &BTreeMap<String, u64>) {
+    for (key, count) in more {
+        *to.entry(key.clone()).or_default() += count;
+    }
+}
+
+/// The newest runs first; those that were not closed as they were planned.
+pub fn history(conn: &mut Connection, limit: u64) -> Result<Vec<RunRecord>, DbError> {
+    read(conn, Which::Latest(limit))
+}
+
+/// Runs whose id starts with `prefix`.
+pub fn find(conn: &mut Connection, prefix: &str) -> Result<Vec<RunRecord>, DbError> {
+    read(conn, Which::Id(prefix))
+}
+
+fn read(conn: &mut Connection, which: Which<'_>) -> Result<Vec<RunRecord>, DbError> {
+    if !control::is_ready(conn)? {
+        return Ok(Vec::new());
+    }
+    control::runs(conn, which)?
+        .into_iter()
+        .map(|row| parse(row.record.as_deref().unwrap_or(&row.plan), &row.id))
+        .collect()
+}
+
+/// Notes in the chain that somebody let a guarded run go ahead.
+pub fn record_approval(conn: &mut Connection, run: &str, actor: &str, at: Timestamp) -> Result<(), DbError> {
+    let body = json(&BTreeMap::from([("approved", run), ("actor", actor)]))?;
+    conn.transaction(Mode::Single, |conn| chain::append(conn, "approval", Some(run), body, at)).map(drop)
+}
+
+/// Was the run approved before? An approval is good for one run.
+pub fn is_approved(conn: &mut Connection, run: &str) -> Result<bool, DbError> {
+    Ok(control::entries_of_run(conn, run)?.iter().any(|entry| entry.kind == "approval"))
+}
+
+/// When the newest entry was written; `None` where the chain is empty.
+pub fn last_entry_at(conn: &mut Connection) -> Result<Option<Timestamp>, DbError> {
+    Ok(control::last_entry(conn)?.and_then(|entry| Timestamp::from_microsecond(entry.at).ok()))
+}
+
+fn json<T: Serialize>(value: &T) -> Result<String, DbError> {
+    serde_json::to_string(value).map_err(|_| DbError::new(ErrorKind::Other, "a record cannot be written as JSON"))
+}
+
+fn parse(text: &str, run: &str) -> Result<RunRecord, DbError> {
+    serde_json::from_str(text)
+        .map_err(|_| DbError::new(ErrorKind::Other, format!("the record of run `{run}` in the ledger cannot be read")))
+}
