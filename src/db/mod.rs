@@ -6,10 +6,12 @@
 pub mod catalog;
 mod connection;
 mod error;
+mod insert;
 mod value;
 
 pub use connection::{Access, Connection, Mode};
 pub use error::{DbError, ErrorKind};
+pub use insert::InsertInto;
 pub use value::{Row, Statement, Value};
 
 /// The three kinds of database; chosen by the URL's scheme at run time.
