@@ -30,6 +30,11 @@ impl Draw {
         low + self.below(high.saturating_sub(low).max(0) as u64 + 1) as i64
     }
 
+    /// The later of two draws between `low` and `high`: what people do thins out towards the past.
+    pub fn later_of(&mut self, low: i64, high: i64) -> i64 {
+        self.between(low, high).max(self.between(low, high))
+    }
+
     /// 0.0 up to, but not, 1.0.
     pub fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1u64 << 53) as f64

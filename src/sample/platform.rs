@@ -4,8 +4,6 @@
 //! The traits of an account follow from its id (every twelfth recent one is a minor, and so on), which lets any row know
 //! the person that it belongs to without reading them.
 
-use std::ops::Range;
-
 use jiff::Timestamp;
 
 use super::Size;
@@ -97,7 +95,7 @@ impl Counts {
     }
 }
 
-/// The oldest quarter of the completions, those on an edge apart, had their certificates renewed.
+/// Every other one of the older half of the completions, those on an edge apart, had its certificate renewed.
 fn renewals(completions: u64, edges: u64) -> u64 {
     completions.saturating_sub(edges) / 4
 }
@@ -164,10 +162,13 @@ impl Platform {
     /// grow with time, as they do in an application.
     pub fn event(&self, table: &str, row: u64, rows: u64, spread: Spread) -> Event {
         let mut draw = self.draw(table, row);
-        match self.edges.of(table).get(row as usize) {
+        let edges = self.edges.of(table);
+        match edges.get(row as usize) {
             Some(&Edge { at, whose }) => Event { at, account: self.person_at(whose, at), edge: true, draw },
             None => {
-                let at = self.as_of - spread.age((row as f64 + draw.unit()) / rows as f64);
+                let edges = edges.len() as u64;
+                let position = ((row - edges) as f64 + draw.unit()) / (rows - edges) as f64;
+                let at = self.as_of - spread.age(position);
                 Event { at, account: self.account_at(at, &mut draw), edge: false, draw }
             }
         }
@@ -201,10 +202,16 @@ impl Platform {
         self.as_of - FOUNDED + (FOUNDED as f64 * position) as Micros
     }
 
-    /// The rows of `course_completion` whose certificate was renewed, in the order of the renewals.
-    pub fn renewed_completions(&self) -> Range<u64> {
+    /// The row of `course_completion` whose certificate was renewed by the renewal with that number, from 0.
+    pub fn renewed_completion(&self, renewal: u64) -> u64 {
+        self.edges.of("course_completion").len() as u64 + 2 * renewal
+    }
+
+    /// Whether that row of `course_completion` is one of those.
+    pub fn is_renewed(&self, completion: u64) -> bool {
         let edges = self.edges.of("course_completion").len() as u64;
-        edges..edges + renewals(self.counts.course_completion, edges)
+        let renewals = renewals(self.counts.course_completion, edges);
+        completion.checked_sub(edges).is_some_and(|place| place % 2 == 0 && place / 2 < renewals)
     }
 
     /// The place of an account among those that are ordinary adults, from 0; `None` for anybody else.
@@ -231,6 +238,10 @@ impl Platform {
             let edge = self.edges.of("account").get(account as usize / 24);
             edge.map_or_else(|| self.lately(account, "withdrawn"), |edge| edge.at)
         })
+    }
+
+    pub fn marketing_withdrawn_at(&self, account: u64) -> Option<Micros> {
+        (account % 8 == 6).then(|| self.later(account, "marketing"))
     }
 
     /// Who withdrew the consent to analytics, in the order of the edges.

@@ -163,6 +163,17 @@ fn the_people_on_the_edge_of_withdrawal_have_page_views_and_their_attempts_have_
 }
 
 #[test]
+fn among_the_completions_that_are_due_one_has_a_renewed_certificate() {
+    let mut campus = Campus::new(1);
+    let cutoff = instant::time_text(instant::before(as_of(), "7 years").as_microsecond());
+    let due = format!(
+        "SELECT count(*) FROM certificate r JOIN course_completion c ON c.id = r.completion_id \
+         WHERE r.renewed_from IS NOT NULL AND c.renewed_at = r.issued_at AND c.renewed_at < '{cutoff}'"
+    );
+    assert!(campus.count(&due) > 0);
+}
+
+#[test]
 fn nothing_lies_in_the_future_but_the_edges_and_what_is_valid_until_then() {
     let mut campus = Campus::new(1);
     let now = instant::time_text(as_of().as_microsecond());

@@ -3,6 +3,8 @@
 
 -- As most applications run it; the mode stays with the file.
 PRAGMA journal_mode = WAL;
+-- 64 MB, for the connection that makes and fills the tables.
+PRAGMA cache_size = -65536;
 
 CREATE TABLE organisation (
     id integer PRIMARY KEY,

@@ -72,7 +72,7 @@ pub(super) const COURSE_SETTING: Table = Table {
         let mut draw = platform.draw("course_setting", row);
         let edge = platform.ordinary(account).and_then(|place| platform.edges.of("course_setting").get(place as usize));
         let created = platform.created_at(account).max(platform.as_of - 9 * YEAR);
-        let updated = edge.map_or_else(|| draw.between(created, platform.as_of), |edge| edge.at);
+        let updated = edge.map_or_else(|| draw.later_of(created, platform.as_of), |edge| edge.at);
         vec![
             id(account),
             id(1 + draw.below(platform.counts.course)),
@@ -139,7 +139,7 @@ fn lesson_progress(platform: &Platform, row: u64) -> Vec<Value> {
 fn lesson_times(platform: &Platform, account: u64, step: u64, draw: &mut Draw) -> (Micros, Option<Micros>) {
     let earliest = platform.created_at(account).max(platform.as_of - 9 * YEAR);
     let latest = (platform.as_of - 2 * LESSONS as i64 * DAY - DAY).max(earliest);
-    let first = draw.between(earliest, latest);
+    let first = draw.later_of(earliest, latest);
     let gives_up = draw.below(6) == 0;
     let started = first + 2 * step as i64 * DAY;
     let completed = (!gives_up || step < LESSONS / 2).then_some(started + HOUR);
@@ -274,11 +274,11 @@ struct Completion {
     renewed: Option<Micros>,
 }
 
-/// Certificates are renewed two years after the completion.
+/// Certificates are renewed a year after the completion.
 fn completion_at(platform: &Platform, row: u64) -> Completion {
     let rows = platform.counts.course_completion;
     let event = platform.event("course_completion", row, rows, Spread::recent(730, 0.5));
-    let renewed = platform.renewed_completions().contains(&row).then_some(event.at + 2 * YEAR);
+    let renewed = platform.is_renewed(row).then_some(event.at + YEAR);
     Completion { event, renewed }
 }
 
@@ -299,7 +299,7 @@ pub(super) const CERTIFICATE: Table = Table {
 fn certificate(platform: &Platform, row: u64) -> Vec<Value> {
     let completions = platform.counts.course_completion;
     let renewal = row.checked_sub(completions);
-    let completion = renewal.map_or(row, |place| platform.renewed_completions().start + place);
+    let completion = renewal.map_or(row, |renewal| platform.renewed_completion(renewal));
     let completed = completion_at(platform, completion);
     let issued = renewal.and(completed.renewed).unwrap_or(completed.event.at);
     vec![

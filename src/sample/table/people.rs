@@ -74,7 +74,7 @@ fn account(platform: &Platform, row: u64) -> Vec<Value> {
         text(draw.pick(&GIVEN_NAMES)),
         text(draw.pick(&FAMILY_NAMES)),
         maybe(birth(platform, minor, &mut draw), date),
-        Value::Bool(!minor && draw.chance(40)),
+        Value::Bool(!minor && platform.marketing_withdrawn_at(account).is_none() && draw.chance(40)),
         Value::Bool(withdrawn.is_none() && platform.consents_to_analytics(account)),
         maybe(withdrawn, time),
         maybe(platform.restricted_at(account), time),
@@ -126,14 +126,20 @@ pub(super) const CONSENT: Table = Table {
         ("withdrawn_at", TimestampTz),
     ],
     rows: |counts| counts.consent,
-    row: |platform, row| {
-        let account = row + 1;
-        let edge = platform.ordinary(account).and_then(|place| platform.edges.of("consent").get(place as usize));
-        let withdrawn = edge.map(|edge| edge.at).or(platform.analytics_withdrawn_at(account));
-        let purpose = if edge.is_some() { "marketing" } else { "analytics" };
-        vec![id(row + 1), id(account), text(purpose), time(platform.created_at(account)), maybe(withdrawn, time)]
-    },
+    row: consent,
 };
+
+/// One consent an account, to marketing or to analytics.
+fn consent(platform: &Platform, row: u64) -> Vec<Value> {
+    let account = row + 1;
+    let edge = platform.ordinary(account).and_then(|place| platform.edges.of("consent").get(place as usize));
+    let marketing = edge.map(|edge| edge.at).or_else(|| platform.marketing_withdrawn_at(account));
+    let (purpose, withdrawn) = match marketing {
+        Some(withdrawn) => ("marketing", Some(withdrawn)),
+        None => ("analytics", platform.analytics_withdrawn_at(account)),
+    };
+    vec![id(row + 1), id(account), text(purpose), time(platform.created_at(account)), maybe(withdrawn, time)]
+}
 
 pub(super) const API_TOKEN: Table = Table {
     name: "api_token",
