@@ -7,5 +7,6 @@ pub mod ledger;
 pub mod name;
 pub mod plan;
 pub mod report;
+pub mod sample;
 pub mod schedule;
 pub mod time;

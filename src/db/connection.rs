@@ -287,7 +287,7 @@ fn sqlite_file(url: &str, access: Access) -> String {
     let path: String = path
         .bytes()
         .map(|byte| match byte {
-            b'?' | b'#' | b'%' => format!("%{byte:02X}"),
+            b'?' | b'#' | b'%' | 0x80..=0xFF => format!("%{byte:02X}"),
             byte => char::from(byte).to_string(),
         })
         .collect();

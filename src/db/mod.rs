@@ -17,11 +17,13 @@ mod predicate;
 mod redact;
 pub mod rollup;
 mod sqlite_functions;
+mod insert;
 mod value;
 pub mod window;
 
 pub use connection::{Access, Connection, Mode};
 pub use error::{DbError, ErrorKind};
+pub use insert::InsertInto;
 pub use value::{Row, Statement, Value};
 
 /// The three kinds of database; chosen by the URL's scheme at run time.

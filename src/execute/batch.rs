@@ -1,0 +1,90 @@
+//! One batch: the act and its record in one transaction.
+
+use jiff::Timestamp;
+
+use crate::db::batch::{self, Done};
+use crate::db::count::Consequences;
+use crate::db::window::Window;
+use crate::db::{Connection, DbError, ErrorKind, Mode};
+use crate::ledger::lease::Lease;
+use crate::ledger::{self, Batch};
+use crate::plan::{Act, Axis, RulePlan, Target};
+
+/// What came of trying a batch.
+pub(super) enum Attempt {
+    Done(Done),
+    /// Nothing was done; it may pass when it is tried again, smaller.
+    Again(DbError),
+}
+
+/// Under which name a batch is recorded.
+pub(super) struct Identity<'a> {
+    pub id: String,
+    pub run: &'a str,
+    pub rule: &'a str,
+}
+
+/// Runs `act` and records it; `None` where the lease is lost and nothing was done.
+///
+/// Either both the act and its row in the ledger are committed or neither is: a crash before COMMIT loses the batch, a
+/// crash after it loses nothing. A batch that found nothing leaves no row.
+pub(super) fn transact(
+    conn: &mut Connection,
+    lease: &Lease,
+    identity: &Identity<'_>,
+    several: bool,
+    act: impl FnOnce(&mut Connection) -> Result<Done, DbError>,
+) -> Result<Option<Done>, DbError> {
+    let mode = if several { Mode::Several } else { Mode::Single };
+    conn.transaction(mode, |conn| {
+        if !lease.holds(conn)? {
+            return Ok(None);
+        }
+        let done = act(conn)?;
+        if done != Done::default() {
+            ledger::record_batch(conn, &record(identity, &done), Timestamp::now())?;
+        }
+        Ok(Some(done))
+    })
+}
+
+fn record(identity: &Identity<'_>, done: &Done) -> Batch {
+    Batch {
+        id: identity.id.clone(),
+        run: identity.run.to_owned(),
+        rule: identity.rule.to_owned(),
+        done: done.rows,
+        rolled_up: done.rolled_up,
+        cascaded: done.consequences.cascaded.clone(),
+        detached: done.consequences.detached.clone(),
+    }
+}
+
+/// After a COMMIT whose outcome is unknown: what the batch did, or `None` where it was not committed. (Where the server
+/// still works on that COMMIT, the same batch tried again waits for its locks and then fails on the id.)
+pub(super) fn outcome(conn: &mut Connection, identity: &Identity<'_>) -> Result<Option<Done>, DbError> {
+    Ok(ledger::find_batch(conn, &identity.id)?.map(|batch| Done {
+        rows: batch.done,
+        rolled_up: batch.rolled_up,
+        consequences: Consequences { cascaded: batch.cascaded, detached: batch.detached },
+    }))
+}
+
+pub(super) fn act(
+    conn: &mut Connection,
+    plan: &RulePlan,
+    target: &Target,
+    axis: &Axis,
+    window: &Window,
+) -> Result<Done, DbError> {
+    match plan.act {
+        Act::Redact => batch::redact(conn, plan, target, axis, window),
+        Act::Delete | Act::Aggregate(_) => batch::delete(conn, plan, target, axis, window),
+    }
+}
+
+/// Beside what is transient by nature: a reference that the application added while the batch ran is seen, and keeps its
+/// row, when the batch is tried again; and servers in other languages hide a deadlock among the other errors.
+pub(super) fn may_pass_later(error: &DbError) -> bool {
+    error.is_transient() || matches!(error.kind, ErrorKind::ForeignKey | ErrorKind::Other)
+}

@@ -1,0 +1,323 @@
+//! Doing what a plan says, batch by batch.
+//!
+//! One rule: take its lease, walk its tables window by window, one transaction a window, and record each batch in the
+//! transaction that does it. Every error a batch can meet ends in one of three ways: the same window again, smaller; the
+//! rule stopped, with the rest for the next run; or the rule failed, with a sentence.
+
+mod batch;
+mod pace;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::db::batch::Done;
+use crate::db::window::{self, Edge, Next, Window};
+use crate::db::{Connection, DbError, rollup};
+use crate::ledger::lease::{self, Lease, Taken};
+use crate::plan::{Act, Anchor, Axis, Rollup, RulePlan, SelfEffect, Target};
+
+use batch::Attempt;
+use pace::Pace;
+
+/// How often the lease is renewed between batches.
+const RENEW_EVERY: Duration = Duration::from_secs(5);
+
+/// Tells a run to end at the next batch boundary.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// The flag itself, for signal handlers.
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
+    }
+
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// How a rule ended.
+#[derive(Debug)]
+pub enum Ending {
+    Done,
+    /// The rest remains for the next run; the reason.
+    Stopped(String),
+    /// The reason and the remedy.
+    Failed(String),
+}
+
+/// What a rule did, however it ended.
+#[derive(Debug, Default)]
+pub struct Tally {
+    pub done: Done,
+    pub batches: u64,
+}
+
+/// What the worker needs beside the plan.
+pub struct Worker<'a> {
+    pub conn: &'a mut Connection,
+    /// Opens the same database again after the connection was lost.
+    pub reopen: &'a dyn Fn() -> Result<Connection, DbError>,
+    pub policy: &'a str,
+    pub run: &'a str,
+    pub stop: &'a Stop,
+    /// Called after each batch with the rows of the rule done so far.
+    pub progress: &'a mut dyn FnMut(u64),
+}
+
+/// Why the walk over a table ended before its end.
+#[derive(Debug)]
+enum Halt {
+    Stopped(String),
+    Failed(DbError),
+}
+
+impl From<DbError> for Halt {
+    fn from(error: DbError) -> Self {
+        Halt::Failed(error)
+    }
+}
+
+/// Executes one rule and says how it ended; what was committed is in the tally in any case.
+pub fn rule(worker: &mut Worker<'_>, plan: &RulePlan) -> (Tally, Ending) {
+    let mut tally = Tally::default();
+    let lease = match lease::take(worker.conn, worker.policy, &plan.rule, worker.run) {
+        Ok(Taken::Lease(lease)) => lease,
+        Ok(Taken::Busy(who)) => return (tally, Ending::Stopped(who)),
+        Err(error) => return (tally, Ending::Failed(error.message)),
+    };
+    let mut walk = Walk { worker, plan, lease: &lease, tally: &mut tally, renewed: Instant::now(), sequence: 0 };
+    let ending = match walk.tables() {
+        Ok(()) => Ending::Done,
+        Err(Halt::Stopped(reason)) => Ending::Stopped(reason),
+        Err(Halt::Failed(error)) => Ending::Failed(error.message),
+    };
+    // A gate that cannot be given back opens by itself: this process is gone then, or its lease has run out.
+    let _ = lease.release(worker.conn);
+    (tally, ending)
+}
+
+/// One rule on its way over its tables.
+struct Walk<'a, 'w> {
+    worker: &'a mut Worker<'w>,
+    plan: &'a RulePlan,
+    lease: &'a Lease,
+    tally: &'a mut Tally,
+    renewed: Instant,
+    sequence: u64,
+}
+
+impl Walk<'_, '_> {
+    fn tables(&mut self) -> Result<(), Halt> {
+        let plan = self.plan;
+        loop {
+            let before = self.tally.done.rows;
+            for target in &plan.targets {
+                match &plan.act {
+                    Act::Aggregate(rollup) => self.buckets(target, rollup)?,
+                    Act::Delete | Act::Redact => self.windows(target)?,
+                }
+            }
+            // Rows that their own kind blocked are free once that kind is gone: leaves first, a pass for each generation.
+            let own_kind = |target: &Target| target.self_links.iter().any(|link| link.effect == SelfEffect::Block);
+            if self.tally.done.rows == before || !plan.act.removes() || !plan.targets.iter().any(own_kind) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Along the best axis, or the next one where that one has too many equal values.
+    fn windows(&mut self, target: &Target) -> Result<(), Halt> {
+        for axis in &target.axes {
+            if self.along(target, axis)? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// False where the axis ran into a tie; what was done until then is done.
+    fn along(&mut self, target: &Target, axis: &Axis) -> Result<bool, Halt> {
+        let mut pace = Pace::of(self.worker.conn.dialect(), axis);
+        let mut lower: Option<Edge> = None;
+        loop {
+            self.between_batches()?;
+            let window = match self.next_window(target, axis, &lower, &mut pace)? {
+                Some(window) => window,
+                None => return Ok(false),
+            };
+            let started = Instant::now();
+            match self.attempt(|conn, plan| batch::act(conn, plan, target, axis, &window), takes_several(self.plan, target))? {
+                Attempt::Done(done) => {
+                    self.count(done);
+                    pace.took(started.elapsed());
+                    match window.after() {
+                        Some(edge) => lower = Some(edge),
+                        None => return Ok(true),
+                    }
+                }
+                Attempt::Again(error) => pace.shrink(error)?,
+            }
+        }
+    }
+
+    fn next_window(
+        &mut self,
+        target: &Target,
+        axis: &Axis,
+        lower: &Option<Edge>,
+        pace: &mut Pace,
+    ) -> Result<Option<Window>, Halt> {
+        loop {
+            match window::next(self.worker.conn, target, axis, lower.clone(), pace.size()) {
+                Ok(Next::Window(window)) => return Ok(Some(window)),
+                Ok(Next::Tied) => return Ok(None),
+                Err(error) if error.is_transient() => {
+                    self.mend(&error)?;
+                    pace.shrink(error)?;
+                }
+                Err(error) => return Err(Halt::Failed(error)),
+            }
+        }
+    }
+
+    /// Bucket by bucket, oldest first, each in one transaction.
+    fn buckets(&mut self, target: &Target, rollup: &Rollup) -> Result<(), Halt> {
+        let mut pace = Pace::of(self.worker.conn.dialect(), &Axis::Whole);
+        let mut passed = None;
+        loop {
+            self.between_batches()?;
+            let oldest = match rollup::oldest_due(self.worker.conn, self.plan, target) {
+                Ok(oldest) => oldest,
+                Err(error) if error.is_transient() => {
+                    self.mend(&error)?;
+                    pace.shrink(error)?;
+                    continue;
+                }
+                Err(error) => return Err(Halt::Failed(error)),
+            };
+            let Some((start, end)) = oldest.and_then(|oldest| rollup.bucket_of(oldest)) else { return Ok(()) };
+            if passed == Some(start) {
+                // The bucket was rolled up and something of it is due again at once: a late row, or a trigger that turns
+                // deletes away. The next run will tell which.
+                return Ok(());
+            }
+            let Some((first, ended)) = bucket_edges(self.plan, target, start, end) else { return Ok(()) };
+            match self.attempt(|conn, plan| rollup::bucket(conn, plan, &ended, rollup, &first, start), true)? {
+                Attempt::Done(done) => {
+                    self.count(done);
+                    passed = Some(start);
+                }
+                Attempt::Again(error) => pace.shrink(error)?,
+            }
+        }
+    }
+
+    /// Stops where it was told to, and shows that it lives.
+    fn between_batches(&mut self) -> Result<(), Halt> {
+        if self.worker.stop.is_set() {
+            return Err(Halt::Stopped("a signal asked it to stop; the rest remains for the next run".to_owned()));
+        }
+        if self.renewed.elapsed() < RENEW_EVERY {
+            return Ok(());
+        }
+        self.renewed = Instant::now();
+        match self.lease.renew(self.worker.conn) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(lost_lease()),
+            Err(error) => self.mend(&error),
+        }
+    }
+
+    /// One batch in one transaction, with its record. The id is made before anything is sent, so that it can be looked
+    /// for where the connection is lost at COMMIT.
+    fn attempt(
+        &mut self,
+        act: impl Fn(&mut Connection, &RulePlan) -> Result<Done, DbError>,
+        several: bool,
+    ) -> Result<Attempt, Halt> {
+        self.sequence += 1;
+        let id = format!("{}/{}/{:06}", self.worker.run, self.plan.rule, self.sequence);
+        let identity = batch::Identity { id, run: self.worker.run, rule: &self.plan.rule };
+        let outcome = batch::transact(self.worker.conn, self.lease, &identity, several, |conn| act(conn, self.plan));
+        match outcome {
+            Ok(Some(done)) => Ok(Attempt::Done(done)),
+            Ok(None) => Err(lost_lease()),
+            Err(error) if error.kind == crate::db::ErrorKind::CommitUnknown => {
+                self.reconnect()?;
+                match batch::outcome(self.worker.conn, &identity)? {
+                    Some(done) => Ok(Attempt::Done(done)),
+                    None => Ok(Attempt::Again(error)),
+                }
+            }
+            Err(error) if batch::may_pass_later(&error) => {
+                self.mend(&error)?;
+                Ok(Attempt::Again(error))
+            }
+            Err(error) => Err(Halt::Failed(error)),
+        }
+    }
+
+    fn count(&mut self, done: Done) {
+        let tally = &mut self.tally.done;
+        tally.rows += done.rows;
+        tally.rolled_up += done.rolled_up;
+        crate::ledger::add_all(&mut tally.consequences.cascaded, &done.consequences.cascaded);
+        crate::ledger::add_all(&mut tally.consequences.detached, &done.consequences.detached);
+        self.tally.batches += u64::from(done != Done::default());
+        (self.worker.progress)(self.tally.done.rows);
+    }
+
+    /// A lost connection is opened again; other errors left it as it was.
+    fn mend(&mut self, error: &DbError) -> Result<(), Halt> {
+        if error.kind == crate::db::ErrorKind::Lost { self.reconnect() } else { Ok(()) }
+    }
+
+    fn reconnect(&mut self) -> Result<(), Halt> {
+        const WAITS: [u64; 6] = [100, 500, 1_000, 2_000, 5_000, 10_000];
+        let mut last = None;
+        for wait in WAITS {
+            if self.worker.stop.is_set() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(wait));
+            match (self.worker.reopen)() {
+                Ok(conn) => {
+                    *self.worker.conn = conn;
+                    return Ok(());
+                }
+                Err(error) => last = Some(error),
+            }
+        }
+        match last {
+            Some(error) => Err(Halt::Failed(error)),
+            None => Err(Halt::Stopped("a signal asked it to stop while the database was away".to_owned())),
+        }
+    }
+}
+
+fn lost_lease() -> Halt {
+    Halt::Stopped("another run took the rule over; nothing was changed after that".to_owned())
+}
+
+fn takes_several(plan: &RulePlan, target: &Target) -> bool {
+    plan.act.removes() && crate::db::batch::takes_several(plan, target)
+}
+
+/// The anchor bounded by the bucket's start, and the target bounded by its end. A bucket that has not wholly expired is
+/// not touched: the rule's own bound was already moved down to a bucket's edge.
+fn bucket_edges(
+    plan: &RulePlan,
+    target: &Target,
+    start: jiff::Timestamp,
+    end: jiff::Timestamp,
+) -> Option<(Anchor, Target)> {
+    if plan.cutoff.is_none_or(|cutoff| end > cutoff) {
+        return None;
+    }
+    let anchor = target.anchors.first()?;
+    let ended = Target { anchors: vec![anchor.bounded_by(end)], ..target.clone() };
+    Some((anchor.bounded_by(start), ended))
+}

@@ -1,0 +1,92 @@
+//! How large the next batch is: as large as fits the time that a transaction may take.
+
+use std::thread;
+use std::time::Duration;
+
+use super::Halt;
+use crate::db::{DbError, Dialect};
+use crate::plan::Axis;
+
+/// Attempts at one window before the rule fails.
+const ATTEMPTS: u32 = 7;
+
+/// The size of windows along one axis, in rows, or pages on [`Axis::Pages`].
+pub(super) struct Pace {
+    size: u64,
+    largest: u64,
+    aim: Duration,
+    failures: u32,
+}
+
+impl Pace {
+    /// Starts small and grows. SQLite aims at half a second, since there small batches rewrite the same index pages over
+    /// and over; servers at a tenth, since there others wait for our locks.
+    pub fn of(dialect: Dialect, axis: &Axis) -> Self {
+        let aim = match dialect {
+            Dialect::Sqlite => Duration::from_millis(500),
+            Dialect::Postgres | Dialect::Mysql => Duration::from_millis(100),
+        };
+        let (size, largest) = match (axis, dialect) {
+            (Axis::Pages, _) => (128, 65_536),
+            (_, Dialect::Sqlite) => (20_000, 2_000_000),
+            (_, Dialect::Postgres) => (5_000, 200_000),
+            (_, Dialect::Mysql) => (2_000, 50_000),
+        };
+        Self { size, largest, aim, failures: 0 }
+    }
+
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Moves towards the aim, by a factor of four at the most.
+    pub fn took(&mut self, elapsed: Duration) {
+        self.failures = 0;
+        let ratio = self.aim.as_secs_f64() / elapsed.as_secs_f64().max(1e-4);
+        let next = self.size as f64 * ratio.clamp(0.25, 4.0);
+        self.size = (next as u64).clamp(1, self.largest);
+    }
+
+    /// After an attempt that failed but may pass: half the size, after a pause; the rule fails with the last error once
+    /// that has been tried often enough.
+    pub fn shrink(&mut self, error: DbError) -> Result<(), Halt> {
+        self.failures += 1;
+        if self.failures >= ATTEMPTS {
+            let message = format!("{} (tried {ATTEMPTS} times, smaller each time); run again later", error.message);
+            return Err(Halt::Failed(DbError { message, ..error }));
+        }
+        self.size = (self.size / 2).max(1);
+        thread::sleep(Duration::from_millis(20 << self.failures));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::ErrorKind;
+
+    fn pace() -> Pace {
+        Pace::of(Dialect::Postgres, &Axis::Whole)
+    }
+
+    #[test]
+    fn a_fast_batch_makes_the_next_one_larger_and_a_slow_one_smaller() {
+        let mut pace = pace();
+        pace.took(Duration::from_millis(1));
+        assert_eq!(pace.size(), 20_000);
+        pace.took(Duration::from_millis(400));
+        assert_eq!(pace.size(), 5_000);
+    }
+
+    #[test]
+    fn a_batch_that_keeps_failing_fails_the_rule_with_its_last_error() {
+        let mut pace = pace();
+        let error = || DbError::new(ErrorKind::Conflict, "deadlock");
+        for _ in 1..ATTEMPTS {
+            assert!(pace.shrink(error()).is_ok());
+        }
+        assert_eq!(pace.size(), 78);
+        assert!(matches!(pace.shrink(error()), Err(Halt::Failed(error)) if error.message.starts_with("deadlock (tried 7 times")));
+    }
+}

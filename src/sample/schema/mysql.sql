@@ -1,0 +1,348 @@
+-- The sample learning platform on MySQL and MariaDB: an application's schema, not tenure's.
+-- Instants are datetime(6) in UTC, except where the comment beside a column says otherwise. InnoDB makes the missing
+-- indexes of references by itself.
+
+CREATE TABLE organisation (
+    id bigint PRIMARY KEY,
+    name varchar(120) NOT NULL,
+    created_at datetime(6) NOT NULL
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+
+CREATE TABLE account (
+    id bigint PRIMARY KEY,
+    organisation_id bigint,
+    -- Set while the person is a minor; the application clears it on the 18th birthday.
+    guardian_id bigint,
+    email varchar(190) NOT NULL UNIQUE,
+    given_name varchar(80),
+    family_name varchar(80),
+    birth_date date,
+    marketing_consent boolean NOT NULL,
+    analytics_consent boolean NOT NULL,
+    -- Consent to analytics was withdrawn then; cleared when it is given again.
+    analytics_withdrawn_at datetime(6),
+    -- The person restricts or objects to the processing of their data since then.
+    restricted_at datetime(6),
+    created_at datetime(6) NOT NULL,
+    closed_at datetime(6),
+    FOREIGN KEY (organisation_id) REFERENCES organisation (id) ON DELETE SET NULL,
+    FOREIGN KEY (guardian_id) REFERENCES account (id) ON DELETE SET NULL
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+CREATE INDEX account_organisation ON account (organisation_id);
+CREATE INDEX account_guardian ON account (guardian_id);
+CREATE INDEX account_closed ON account (closed_at);
+
+CREATE TABLE communication_preference (
+    account_id bigint PRIMARY KEY,
+    newsletter boolean NOT NULL,
+    reminders boolean NOT NULL,
+    updated_at datetime(6) NOT NULL,
+    FOREIGN KEY (account_id) REFERENCES account (id) ON DELETE CASCADE
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+
+CREATE TABLE consent (
+    id bigint PRIMARY KEY,
+    account_id bigint NOT NULL,
+    purpose varchar(40) NOT NULL,
+    granted_at datetime(6) NOT NULL,
+    -- Not indexed: few consents are ever withdrawn.
+    withdrawn_at datetime(6),
+    FOREIGN KEY (account_id) REFERENCES account (id) ON DELETE CASCADE
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+CREATE INDEX consent_account ON consent (account_id);
+
+CREATE TABLE api_token (
+    id bigint PRIMARY KEY,
+    account_id bigint NOT NULL,
+    label varchar(80) NOT NULL,
+    digest varchar(64) NOT NULL UNIQUE,
+    created_at datetime(6) NOT NULL,
+    -- NULL: does not expire.
+    expires_at datetime(6),
+    FOREIGN KEY (account_id) REFERENCES account (id) ON DELETE CASCADE
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+CREATE INDEX api_token_account ON api_token (account_id);
+CREATE INDEX api_token_expires ON api_token (expires_at);
+
+CREATE TABLE login (
+    id bigint PRIMARY KEY,
+    account_id bigint NOT NULL,
+    -- Seconds since 1970.
+    at bigint NOT NULL,
+    succeeded boolean NOT NULL,
+    ip varchar(45),
+    user_agent varchar(200),
+    FOREIGN KEY (account_id) REFERENCES account (id) ON DELETE CASCADE
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+CREATE INDEX login_account ON login (account_id);
+CREATE INDEX login_at ON login (at);
+
+CREATE TABLE course (
+    id bigint PRIMARY KEY,
+    organisation_id bigint,
+    slug varchar(80) NOT NULL UNIQUE,
+    title varchar(160) NOT NULL,
+    published_at datetime(6) NOT NULL,
+    FOREIGN KEY (organisation_id) REFERENCES organisation (id) ON DELETE SET NULL
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+CREATE INDEX course_organisation ON course (organisation_id);
+
+CREATE TABLE lesson (
+    id bigint PRIMARY KEY,
+    course_id bigint NOT NULL,
+    position integer NOT NULL,
+    title varchar(160) NOT NULL,
+    UNIQUE (course_id, position),
+    FOREIGN KEY (course_id) REFERENCES course (id) ON DELETE CASCADE
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+
+CREATE TABLE quiz (
+    id bigint PRIMARY KEY,
+    lesson_id bigint NOT NULL,
+    title varchar(160) NOT NULL,
+    pass_mark integer NOT NULL,
+    FOREIGN KEY (lesson_id) REFERENCES lesson (id) ON DELETE CASCADE
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+CREATE INDEX quiz_lesson ON quiz (lesson_id);
+
+CREATE TABLE course_setting (
+    account_id bigint NOT NULL,
+    course_id bigint NOT NULL,
+    pace varchar(20) NOT NULL,
+    reminders boolean NOT NULL,
+    updated_at datetime(6) NOT NULL,
+    PRIMARY KEY (account_id, course_id),
+    FOREIGN KEY (account_id) REFERENCES account (id) ON DELETE CASCADE,
+    FOREIGN KEY (course_id) REFERENCES course (id) ON DELETE CASCADE
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+CREATE INDEX course_setting_course ON course_setting (course_id);
+CREATE INDEX course_setting_updated ON course_setting (updated_at);
+
+CREATE TABLE enrolment (
+    id bigint PRIMARY KEY,
+    account_id bigint NOT NULL,
+    course_id bigint NOT NULL,
+    enrolled_at datetime(6) NOT NULL,
+    last_active_at datetime(6) NOT NULL,
+    left_at datetime(6),
+    FOREIGN KEY (account_id) REFERENCES account (id) ON DELETE RESTRICT,
+    FOREIGN KEY (course_id) REFERENCES course (id) ON DELETE RESTRICT
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+CREATE INDEX enrolment_account ON enrolment (account_id, course_id);
+CREATE INDEX enrolment_course ON enrolment (course_id);
+CREATE INDEX enrolment_active ON enrolment (last_active_at);
+
+CREATE TABLE lesson_progress (
+    account_id bigint NOT NULL,
+    lesson_id bigint NOT NULL,
+    started_at datetime(6) NOT NULL,
+    completed_at datetime(6),
+    PRIMARY KEY (account_id, lesson_id),
+    FOREIGN KEY (account_id) REFERENCES account (id),
+    FOREIGN KEY (lesson_id) REFERENCES lesson (id)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+CREATE INDEX lesson_progress_lesson ON lesson_progress (lesson_id);
+CREATE INDEX lesson_progress_completed ON lesson_progress (completed_at);
+
+CREATE TABLE quiz_attempt (
+    id bigint PRIMARY KEY,
+    account_id bigint NOT NULL,
+    quiz_id bigint NOT NULL,
+    started_at datetime(6) NOT NULL,
+    -- NULL: never handed in.
+    finished_at datetime(6),
+    score integer,
+    FOREIGN KEY (account_id) REFERENCES account (id) ON DELETE RESTRICT,
+    FOREIGN KEY (quiz_id) REFERENCES quiz (id)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+CREATE INDEX quiz_attempt_account ON quiz_attempt (account_id);
+CREATE INDEX quiz_attempt_quiz ON quiz_attempt (quiz_id);
+CREATE INDEX quiz_attempt_finished ON quiz_attempt (finished_at);
+
+-- Bears no time of its own: its age is that of the attempt.
+CREATE TABLE quiz_answer (
+    id bigint PRIMARY KEY,
+    attempt_id bigint NOT NULL,
+    question integer NOT NULL,
+    answer varchar(400) NOT NULL,
+    correct boolean NOT NULL,
+    FOREIGN KEY (attempt_id) REFERENCES quiz_attempt (id) ON DELETE CASCADE
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+CREATE INDEX quiz_answer_attempt ON quiz_answer (attempt_id);
+
+CREATE TABLE placement_result (
+    id bigint PRIMARY KEY,
+    account_id bigint NOT NULL,
+    course_id bigint NOT NULL,
+    level varchar(10) NOT NULL,
+    score integer NOT NULL,
+    -- Not indexed.
+    taken_on date NOT NULL,
+    FOREIGN KEY (account_id) REFERENCES account (id) ON DELETE CASCADE,
+    FOREIGN KEY (course_id) REFERENCES course (id)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+CREATE INDEX placement_result_account ON placement_result (account_id);
+
+CREATE TABLE generated_lesson (
+    id bigint PRIMARY KEY,
+    account_id bigint NOT NULL,
+    course_id bigint,
+    title varchar(160) NOT NULL,
+    body text NOT NULL,
+    -- Not indexed.
+    created_at datetime(6) NOT NULL,
+    FOREIGN KEY (account_id) REFERENCES account (id) ON DELETE CASCADE,
+    FOREIGN KEY (course_id) REFERENCES course (id) ON DELETE SET NULL
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+CREATE INDEX generated_lesson_account ON generated_lesson (account_id);
+
+CREATE TABLE course_completion (
+    id bigint PRIMARY KEY,
+    account_id bigint NOT NULL,
+    course_id bigint NOT NULL,
+    status varchar(30) NOT NULL CHECK (status IN ('verified', 'verification_pending')),
+    grade integer NOT NULL,
+    completed_at datetime(6) NOT NULL,
+    -- When the certificate was last renewed.
+    renewed_at datetime(6),
+    FOREIGN KEY (account_id) REFERENCES account (id) ON DELETE RESTRICT,
+    FOREIGN KEY (course_id) REFERENCES course (id) ON DELETE RESTRICT
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+CREATE INDEX course_completion_account ON course_completion (account_id);
+CREATE INDEX course_completion_course ON course_completion (course_id);
+CREATE INDEX course_completion_completed ON course_completion (completed_at);
+
+CREATE TABLE certificate (
+    id bigint PRIMARY KEY,
+    completion_id bigint NOT NULL,
+    renewed_from bigint,
+    number varchar(40) NOT NULL UNIQUE,
+    issued_at datetime(6) NOT NULL,
+    FOREIGN KEY (completion_id) REFERENCES course_completion (id) ON DELETE RESTRICT,
+    FOREIGN KEY (renewed_from) REFERENCES certificate (id)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+CREATE INDEX certificate_completion ON certificate (completion_id);
+CREATE INDEX certificate_renewed ON certificate (renewed_from);
+
+CREATE TABLE payment (
+    id bigint PRIMARY KEY,
+    account_id bigint NOT NULL,
+    course_id bigint,
+    invoice varchar(40) NOT NULL UNIQUE,
+    amount_cents bigint NOT NULL,
+    currency varchar(3) NOT NULL,
+    billing_name varchar(160),
+    billing_address varchar(240),
+    paid_at datetime(6) NOT NULL,
+    FOREIGN KEY (account_id) REFERENCES account (id) ON DELETE RESTRICT,
+    FOREIGN KEY (course_id) REFERENCES course (id) ON DELETE SET NULL
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+CREATE INDEX payment_account ON payment (account_id);
+CREATE INDEX payment_paid ON payment (paid_at);
+
+CREATE TABLE support_ticket (
+    id bigint PRIMARY KEY,
+    account_id bigint,
+    subject varchar(160) NOT NULL,
+    opened_at datetime(6) NOT NULL,
+    -- NULL: still open.
+    closed_at datetime(6),
+    FOREIGN KEY (account_id) REFERENCES account (id) ON DELETE SET NULL
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+CREATE INDEX support_ticket_account ON support_ticket (account_id);
+CREATE INDEX support_ticket_closed ON support_ticket (closed_at);
+
+CREATE TABLE support_message (
+    id bigint PRIMARY KEY,
+    ticket_id bigint NOT NULL,
+    -- NULL: written by the support team.
+    author_id bigint,
+    reply_to bigint,
+    body varchar(1000) NOT NULL,
+    sent_at datetime(6) NOT NULL,
+    FOREIGN KEY (ticket_id) REFERENCES support_ticket (id) ON DELETE RESTRICT,
+    FOREIGN KEY (author_id) REFERENCES account (id) ON DELETE SET NULL,
+    FOREIGN KEY (reply_to) REFERENCES support_message (id) ON DELETE SET NULL
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+CREATE INDEX support_message_ticket ON support_message (ticket_id);
+CREATE INDEX support_message_author ON support_message (author_id);
+CREATE INDEX support_message_reply ON support_message (reply_to);
+
+-- Written by the proxy, which knows no foreign keys.
+CREATE TABLE access_log (
+    id bigint PRIMARY KEY,
+    account_id bigint,
+    logged_at datetime(6) NOT NULL,
+    method varchar(8) NOT NULL,
+    path varchar(200) NOT NULL,
+    status integer NOT NULL,
+    ip varchar(45) NOT NULL,
+    session varchar(40)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+CREATE INDEX access_log_logged ON access_log (logged_at);
+
+CREATE TABLE error_log (
+    id bigint PRIMARY KEY,
+    -- Milliseconds since 1970.
+    at bigint NOT NULL,
+    level varchar(10) NOT NULL,
+    message varchar(400) NOT NULL,
+    account_id bigint,
+    FOREIGN KEY (account_id) REFERENCES account (id) ON DELETE SET NULL
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+CREATE INDEX error_log_at ON error_log (at);
+
+CREATE TABLE page_view (
+    id bigint PRIMARY KEY,
+    -- NULL: not signed in, or no consent to analytics.
+    user_id bigint,
+    organisation_id bigint,
+    course_id bigint,
+    path varchar(200) NOT NULL,
+    viewed_at datetime(6) NOT NULL,
+    duration_s integer NOT NULL,
+    FOREIGN KEY (user_id) REFERENCES account (id) ON DELETE SET NULL
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+CREATE INDEX page_view_user ON page_view (user_id);
+CREATE INDEX page_view_viewed ON page_view (viewed_at);
+
+-- Targets of roll-ups. `folded`: 0 a named group, 1 the bucket's small groups together, 2 what was too little to show.
+CREATE TABLE page_view_daily (
+    bucket datetime,
+    course_id bigint,
+    path varchar(200),
+    views bigint NOT NULL,
+    seconds bigint,
+    longest integer,
+    folded smallint NOT NULL DEFAULT 0
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+CREATE INDEX page_view_daily_bucket ON page_view_daily (bucket);
+
+CREATE TABLE page_view_monthly (
+    bucket datetime,
+    course_id bigint,
+    views bigint NOT NULL,
+    people bigint,
+    duration_sum bigint,
+    duration_count bigint,
+    folded smallint NOT NULL DEFAULT 0
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+CREATE INDEX page_view_monthly_bucket ON page_view_monthly (bucket);
+
+CREATE TABLE organisation_activity_monthly (
+    bucket datetime,
+    organisation_id bigint,
+    course_id bigint,
+    views bigint NOT NULL,
+    seconds bigint,
+    folded smallint NOT NULL DEFAULT 0
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+CREATE INDEX organisation_activity_monthly_bucket ON organisation_activity_monthly (bucket);
+
+CREATE TABLE error_log_weekly (
+    bucket datetime,
+    level varchar(10),
+    errors bigint NOT NULL,
+    folded smallint NOT NULL DEFAULT 0
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+CREATE INDEX error_log_weekly_bucket ON error_log_weekly (bucket);
