@@ -1,0 +1,6 @@
+//! tenure from outside: its commands and its library against real databases. Run by `make test`.
+
+#[macro_use]
+mod harness;
+
+mod harness_works;
