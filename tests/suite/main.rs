@@ -2,5 +2,7 @@
 
 #[macro_use]
 mod harness;
+mod real;
 
 mod harness_works;
+mod real_applications_load;
