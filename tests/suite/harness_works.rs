@@ -1,5 +1,8 @@
 //! The harness itself: a suite that looked at the wrong database would be green for ever.
 
+use std::env;
+use std::process::Command;
+
 use tenure::db::{Access, Connection, Dialect, ErrorKind, Value};
 
 use crate::harness::{Tenure, TestDb};
@@ -75,6 +78,28 @@ fn the_servers_speak_tls_and_their_certificates_can_be_verified() {
         };
         let rows = connection.query(&tenure::db::Statement { sql: sql.into(), binds: vec![] }).unwrap();
         assert!(!rows[0].text(1).unwrap_or_default().is_empty(), "{dialect:?} talks in plain text");
+    }
+}
+
+#[test]
+fn a_server_whose_certificate_another_authority_signed_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let other_ca = dir.path().join("ca.pem");
+    let made = Command::new("openssl")
+        .args("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=other".split(' '))
+        .arg("-keyout")
+        .arg(dir.path().join("ca.key"))
+        .arg("-out")
+        .arg(&other_ca)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    for dialect in SERVERS {
+        let db = TestDb::new(dialect);
+        let url = db.tls_url().replace(&env::var("TENURE_TEST_CA").unwrap(), other_ca.to_str().unwrap());
+        let error = Connection::open(&url, Access::ReadOnly).err().unwrap_or_else(|| panic!("{dialect:?} was trusted"));
+        assert_eq!(error.kind, ErrorKind::Connect);
+        assert!(error.message.contains("certificate") || error.message.contains("TLS"), "{error}");
     }
 }
 
