@@ -1,0 +1,42 @@
+//! What the stories need: databases of their own, the program, and portable DDL.
+
+mod db;
+mod ddl;
+mod dump;
+mod program;
+mod server;
+
+pub use db::TestDb;
+pub use ddl::ddl;
+pub use program::Tenure;
+
+/// Tells each story on SQLite, PostgreSQL and MySQL: `fn a_story(db: TestDb) { … }` becomes the tests `a_story::sqlite`,
+/// `a_story::postgres` and `a_story::mysql`, each with a fresh, empty database.
+macro_rules! on_every_database {
+    ($($(#[$attribute:meta])* fn $story:ident($db:ident: TestDb) $body:block)+) => {$(
+        mod $story {
+            #[allow(unused_imports)]
+            use super::*;
+
+            fn story($db: $crate::harness::TestDb) $body
+
+            $(#[$attribute])*
+            #[test]
+            fn sqlite() {
+                story($crate::harness::TestDb::new(tenure::db::Dialect::Sqlite));
+            }
+
+            $(#[$attribute])*
+            #[test]
+            fn postgres() {
+                story($crate::harness::TestDb::new(tenure::db::Dialect::Postgres));
+            }
+
+            $(#[$attribute])*
+            #[test]
+            fn mysql() {
+                story($crate::harness::TestDb::new(tenure::db::Dialect::Mysql));
+            }
+        }
+    )+};
+}
