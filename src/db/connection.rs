@@ -249,6 +249,15 @@ impl Connection {
         }
     }
 
+    /// SQLite: moves the write-ahead log into the file and empties it, so that deleted text does not survive there. It
+    /// does what it can: a reader in another process may hold a part back until the next time.
+    pub fn checkpoint(&mut self) -> Result<(), DbError> {
+        match self.dialect() {
+            Dialect::Sqlite => self.query(&Statement::plain("PRAGMA wal_checkpoint(TRUNCATE)")).map(drop),
+            Dialect::Postgres | Dialect::Mysql => Ok(()),
+        }
+    }
+
     /// The Diesel connection, for migrations.
     pub(super) fn link(&mut self) -> &mut Link {
         &mut self.link

@@ -18,7 +18,7 @@ use crate::db::count::Consequences;
 use crate::db::{Connection, DbError, ErrorKind, Mode};
 use crate::report::record::{LedgerRecord, RunRecord, Status};
 
-pub use holder::Holder;
+pub use holder::{Holder, actor};
 
 /// Makes a run known before it does anything: `record` holds what was planned.
 pub fn begin(conn: &mut Connection, record: &RunRecord, holder: &Holder) -> Result<(), DbError> {

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 
 use super::dependents::{self, Family};
 use super::reading::{Subject, anchors, find_table};
-use super::{Act, Condition, Dependent, GuardLimits, Hold, HoldFact, RulePlan, Target};
+use super::{Act, Anchor, Condition, Dependent, GuardLimits, Hold, HoldFact, Rollup, RulePlan, Target};
 use super::{axes, redaction, rollup};
 use crate::config::Secret;
 use crate::db::catalog::{Catalog, Table, TableKind};
@@ -177,8 +177,12 @@ impl<'c> Resolver<'_, 'c> {
             }
             Action::Delete | Action::Aggregate(_) => Vec::new(),
         };
-        let (Some(found), Some(act), Some(mut family), true) = (found, act, family, mistakes.is_empty()) else {
+        let (Some(mut found), Some(act), Some(mut family), true) = (found, act, family, mistakes.is_empty()) else {
             return Err(mistakes);
+        };
+        let cutoff = match &act {
+            Act::Aggregate(rollup) => cutoff.map(|cutoff| bucket_edge(rollup, cutoff, &mut found)),
+            Act::Delete | Act::Redact => cutoff,
         };
         self.hold_dependents(&mut family.dependents);
         let template = Target {
@@ -290,6 +294,15 @@ impl<'c> Resolver<'_, 'c> {
         let max_share = rule.guard.max_share.or(self.context.guard.max_share);
         GuardLimits { max_rows: max_rows.unwrap_or(u64::MAX), max_share: max_share.unwrap_or(DEFAULT_MAX_SHARE) }
     }
+}
+
+/// A bucket is rolled up only when all of it has expired: the cutoff moves down to the start of its bucket.
+fn bucket_edge(rollup: &Rollup, cutoff: Timestamp, anchors: &mut [Anchor]) -> Timestamp {
+    let edge = rollup.bucket_of(cutoff).map_or(cutoff, |(start, _)| start);
+    for anchor in anchors {
+        *anchor = anchor.bounded_by(edge);
+    }
+    edge
 }
 
 fn age_key(rule: &schedule::Rule) -> &'static str {

@@ -1,0 +1,42 @@
+//! `tenure demo`: a sample learning platform, and the whole of the main job on it.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use super::{Common, Failure, Outcome, Selection, run};
+use crate::sample::{self, DemoError};
+
+pub(super) fn demo(common: &Common, dir: &Path, rows: u64) -> Outcome {
+    let as_of = common.as_of.unwrap_or_else(Timestamp::now);
+    let paths = sample::prepare_demo(dir, rows, as_of).map_err(refused)?;
+    eprintln!("made {} rows in {}", paths.tally.rows(), paths.database.display());
+    let demo = Common {
+        config: Some(paths.config.clone()),
+        schedules: Vec::new(),
+        database: None,
+        as_of: Some(as_of),
+        json: common.json,
+        quiet: common.quiet,
+        verbose: common.verbose,
+    };
+    let everything = Selection { rules: Vec::new(), sql: false };
+    if !common.json {
+        println!("== tenure plan --config {} ==\n", paths.config.display());
+        let planned = run::plan(&demo, &everything)?;
+        if planned != 0 {
+            return Ok(planned);
+        }
+        println!("\n== tenure run --config {} ==\n", paths.config.display());
+    }
+    let code = run::run(&demo, &everything, false)?;
+    if !common.json {
+        println!("\nThe reports are in {}", paths.state_dir.join("reports").display());
+        println!("Look around: tenure runs --config {}", paths.config.display());
+    }
+    Ok(code)
+}
+
+fn refused(error: DemoError) -> Failure {
+    Failure::Usage(error.to_string())
+}

@@ -1,0 +1,29 @@
+//! `tenure migrate`: makes or upgrades the control tables, for owners of databases in which the run's role may not.
+
+use super::setup::Setup;
+use super::{Common, Failure, Outcome};
+use crate::db::{Access, control};
+
+pub(super) fn migrate(common: &Common) -> Outcome {
+    let setup = Setup::load(common)?;
+    if setup.config.databases.is_empty() {
+        return Err(Failure::Usage("there is no database: name one with --database URL or in tenure.toml".to_owned()));
+    }
+    let mut all = Vec::new();
+    setup.each_database(Access::ReadWrite, |database, conn| {
+        all.push((database.name.clone(), control::migrate(conn)?));
+        Ok(())
+    })?;
+    if common.json {
+        let databases: serde_json::Map<_, _> = all.into_iter().map(|(name, applied)| (name, applied.into())).collect();
+        println!("{:#}", serde_json::json!({ "applied": databases }));
+        return Ok(0);
+    }
+    for (name, applied) in all {
+        match applied.as_slice() {
+            [] => println!("{name}: the control tables are up to date"),
+            applied => println!("{name}: applied {}", applied.join(", ")),
+        }
+    }
+    Ok(0)
+}

@@ -1,0 +1,226 @@
+//! The command line: one file a command. Results go to stdout, logs and progress to stderr.
+
+mod check;
+mod demo;
+mod migrate;
+mod report;
+mod run;
+mod setup;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::schedule::mistake::{self, Mistake};
+use crate::time::parse_as_of;
+
+/// Keeps published retention promises: deletes, aggregates and redacts what a schedule says is due, and proves it.
+#[derive(Debug, Parser)]
+#[command(name = "tenure", version, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+struct Common {
+    /// The config [default: $TENURE_CONFIG, ./tenure.toml, /etc/tenure/tenure.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// A retention schedule, instead of the config's; may be repeated
+    #[arg(long = "schedule", global = true, value_name = "FILE")]
+    schedules: Vec<PathBuf>,
+    /// A database, instead of the config's only one or `main`
+    #[arg(long, global = true, value_name = "URL")]
+    database: Option<String>,
+    /// The instant from which cutoffs are counted: RFC 3339 or a date (in the future for dry runs only)
+    #[arg(long, global = true, value_name = "INSTANT", value_parser = parse_instant)]
+    as_of: Option<Timestamp>,
+    /// One JSON document on stdout and nothing else
+    #[arg(long, global = true)]
+    json: bool,
+    /// Log errors only, show no progress
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Log more; twice for every batch
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+fn parse_instant(text: &str) -> Result<Timestamp, String> {
+    parse_as_of(text).map_err(|error| error.to_string())
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a sample learning platform in SQLite, and plan, run and report on it
+    Demo {
+        /// Where to make it
+        #[arg(long, default_value = "./tenure-demo", value_name = "DIR")]
+        dir: PathBuf,
+        /// Rows of the sample, 10,000 to 10,000,000
+        #[arg(long, default_value_t = 100_000)]
+        rows: u64,
+    },
+    /// Hold config and schedules against themselves and against the live databases
+    Check {
+        /// Do not connect to any database
+        #[arg(long)]
+        offline: bool,
+    },
+    /// The dry run: read-only, with exact counts (the same as `run --dry-run`)
+    Plan {
+        #[command(flatten)]
+        selection: Selection,
+    },
+    /// Plan, then do it, then report
+    Run {
+        #[command(flatten)]
+        selection: Selection,
+        /// Stop after the plan; change nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Pass the guards; recorded with who said so
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Let a run that a guard stopped go ahead, exactly as planned
+    Approve {
+        /// The run's id, or its beginning
+        run: String,
+    },
+    /// List past runs and dry runs, newest first
+    Runs {
+        /// How many
+        #[arg(long, default_value_t = 20)]
+        limit: u64,
+    },
+    /// Show the report of a run or dry run
+    Report {
+        /// The run's id, or its beginning
+        run: String,
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+        /// Write it to a file
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Make or upgrade the control tables
+    Migrate,
+}
+
+#[derive(Debug, Args)]
+struct Selection {
+    /// Rules to run [default: all]
+    rules: Vec<String>,
+    /// Show the statements
+    #[arg(long)]
+    sql: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Html,
+    Json,
+    Csv,
+}
+
+/// How a command ended, beside what it printed.
+enum Failure {
+    /// Bad config, schedule or usage: nothing was started. Exit code 2.
+    Mistakes(Vec<Mistake>),
+    /// The same in one sentence.
+    Usage(String),
+    /// Anything else that went wrong. Exit code 1.
+    Other(anyhow::Error),
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Failure::Other(error)
+    }
+}
+
+impl From<crate::db::DbError> for Failure {
+    fn from(error: crate::db::DbError) -> Self {
+        Failure::Other(error.into())
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Failure::Other(error.into())
+    }
+}
+
+type Outcome = Result<u8, Failure>;
+
+/// Runs the program with the process's own arguments.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log_to_stderr(&cli.common);
+    let json = cli.common.json;
+    let code = match dispatch(cli) {
+        Ok(code) => code,
+        Err(failure) => explain(failure, json),
+    };
+    ExitCode::from(code)
+}
+
+fn dispatch(cli: Cli) -> Outcome {
+    let common = &cli.common;
+    match cli.command {
+        Command::Demo { dir, rows } => demo::demo(common, &dir, rows),
+        Command::Check { offline } => check::check(common, offline),
+        Command::Plan { selection } => run::plan(common, &selection),
+        Command::Run { selection, dry_run: true, .. } => run::plan(common, &selection),
+        Command::Run { selection, dry_run: false, yes } => run::run(common, &selection, yes),
+        Command::Approve { run } => run::approve(common, &run),
+        Command::Runs { limit } => report::runs(common, limit),
+        Command::Report { run, format, output } => report::report(common, &run, format, output.as_deref()),
+        Command::Migrate => migrate::migrate(common),
+    }
+}
+
+/// `TENURE_LOG` overrides, in the syntax of tracing's filters.
+fn log_to_stderr(common: &Common) {
+    let level = match (common.quiet, common.verbose) {
+        (true, _) => LevelFilter::ERROR,
+        (false, 0) => LevelFilter::WARN,
+        (false, 1) => LevelFilter::INFO,
+        (false, _) => LevelFilter::DEBUG,
+    };
+    let filter = tracing_subscriber::EnvFilter::builder()
+        .with_default_directive(level.into())
+        .with_env_var("TENURE_LOG")
+        .from_env_lossy();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}
+
+fn explain(failure: Failure, json: bool) -> u8 {
+    let (code, sentence, mistakes) = match failure {
+        Failure::Mistakes(mistakes) => (2, None, mistakes),
+        Failure::Usage(sentence) => (2, Some(sentence), Vec::new()),
+        Failure::Other(error) => (1, Some(format!("{error:#}")), Vec::new()),
+    };
+    if json {
+        println!("{:#}", serde_json::json!({ "tenure": env!("CARGO_PKG_VERSION"), "error": sentence, "mistakes": mistakes }));
+    }
+    match sentence {
+        Some(sentence) => eprintln!("tenure: {sentence}"),
+        None => eprint!("{}", mistake::render(&mistakes, colour())),
+    }
+    code
+}
+
+/// Colours on a terminal, unless `NO_COLOR` says otherwise.
+fn colour() -> bool {
+    use std::io::IsTerminal as _;
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}

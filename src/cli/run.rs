@@ -1,0 +1,183 @@
+//! `tenure plan`, `tenure run` and `tenure approve`.
+
+use std::io::IsTerminal as _;
+use std::sync::Arc;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::Timestamp;
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use super::setup::{Pair, Setup};
+use super::{Common, Failure, Outcome, Selection, report};
+use crate::db::{Access, Connection};
+use crate::execute::Stop;
+use crate::ledger::{self, actor};
+use crate::report::record::{RunKind, RunRecord, Status};
+use crate::run::{self, Consent, Job, Refusal, files};
+
+/// The dry run.
+pub(super) fn plan(common: &Common, selection: &Selection) -> Outcome {
+    let setup = Setup::with_schedules(common)?;
+    setup.know_rules(&selection.rules)?;
+    let records = each_pair(&setup, selection, |job, _| run::dry_run(job))?;
+    finish(common, &setup, &records)
+}
+
+/// Plans, and does it.
+pub(super) fn run(common: &Common, selection: &Selection, yes: bool) -> Outcome {
+    let setup = Setup::with_schedules(common)?;
+    setup.know_rules(&selection.rules)?;
+    refuse_future(&setup)?;
+    let consent = if yes { Consent::Yes(actor()) } else { Consent::Ask };
+    let stop = stop_on_signals()?;
+    let records = each_pair(&setup, selection, |job, _| execute(common, job, &consent, &stop))?;
+    finish(common, &setup, &records)
+}
+
+/// Runs the guarded rules of an earlier run: the same schedule, the same instant, no more rows than were planned.
+pub(super) fn approve(common: &Common, prefix: &str) -> Outcome {
+    let mut setup = Setup::with_schedules(common)?;
+    let planned = report::find_one(&setup, prefix)?;
+    let rules = approvable(&planned)?;
+    let (pair, database) = meant(&setup, &planned)?;
+    let mut conn = Connection::open(database.url.reveal(), Access::ReadWrite)?;
+    if ledger::is_approved(&mut conn, &planned.run)? {
+        return Err(Failure::Usage(format!("run `{}` was approved before; an approval is good for one run", planned.run)));
+    }
+    let name = pair.schedule.policy.name.clone();
+    ledger::record_approval(&mut conn, &planned.run, &actor(), Timestamp::now())?;
+    drop(conn);
+    let database = database.name.clone();
+    setup.as_of = planned.as_of;
+    let consent = Consent::Approved { by: actor(), run: Box::new(planned) };
+    let stop = stop_on_signals()?;
+    let selection = Selection { rules, sql: false };
+    let records = each_pair(&setup, &selection, |job, pair| {
+        if pair.schedule.policy.name == name && pair.database.name == database {
+            execute(common, job, &consent, &stop).map(Some)
+        } else {
+            Ok(None)
+        }
+    })?;
+    finish(common, &setup, &records.into_iter().flatten().collect::<Vec<_>>())
+}
+
+fn approvable(planned: &RunRecord) -> Result<Vec<String>, Failure> {
+    if planned.kind == RunKind::DryRun {
+        let sentence = format!("`{}` is a dry run; only a run that a guard stopped can be approved", planned.run);
+        return Err(Failure::Usage(sentence));
+    }
+    let guarded = planned.rules.iter().filter(|rule| rule.status == Status::Guarded);
+    let rules: Vec<_> = guarded.map(|rule| rule.rule.clone()).collect();
+    if rules.is_empty() {
+        return Err(Failure::Usage(format!("no guard stopped a rule of run `{}`", planned.run)));
+    }
+    Ok(rules)
+}
+
+/// The policy and database of a past run, unchanged since.
+fn meant<'a>(
+    setup: &'a Setup,
+    planned: &RunRecord,
+) -> Result<(Pair<'a>, &'a crate::config::DatabaseConfig), Failure> {
+    let database = planned.rules.first().map(|rule| rule.database.as_str()).unwrap_or_default();
+    let pair = setup
+        .pairs()
+        .into_iter()
+        .find(|pair| pair.schedule.policy.name == planned.schedule.name && pair.database.name == database)
+        .ok_or_else(|| {
+            Failure::Usage(format!("policy `{}` of run `{}` is not in the schedules", planned.schedule.name, planned.run))
+        })?;
+    if format!("sha256:{}", pair.schedule.digest) != planned.schedule.digest {
+        return Err(Failure::Usage(format!(
+            "the schedule changed since run `{}` was planned, so it would be another plan; run it again and approve that",
+            planned.run
+        )));
+    }
+    let database = pair.database;
+    Ok((pair, database))
+}
+
+fn each_pair<T>(
+    setup: &Setup,
+    selection: &Selection,
+    mut act: impl FnMut(&Job<'_>, &Pair<'_>) -> Result<T, Refusal>,
+) -> Result<Vec<T>, Failure> {
+    let mut done = Vec::new();
+    for pair in setup.pairs() {
+        let job = setup.job(&pair, &selection.rules, selection.sql);
+        let any_chosen = selection.rules.is_empty()
+            || pair.schedule.rules.iter().any(|rule| selection.rules.contains(&rule.name));
+        if any_chosen {
+            done.push(act(&job, &pair).map_err(|refusal| match refusal {
+                Refusal::Schedule(mistakes) => Failure::Mistakes(mistakes),
+                Refusal::Other(error) => Failure::Other(error),
+            })?);
+        }
+    }
+    Ok(done)
+}
+
+fn execute(common: &Common, job: &Job<'_>, consent: &Consent, stop: &Stop) -> Result<RunRecord, Refusal> {
+    let bar = progress_bar(common);
+    let mut shown = String::new();
+    let record = run::run(job, consent, stop, &mut |rule, done, planned| {
+        if shown != rule {
+            shown = rule.to_owned();
+            bar.set_message(shown.clone());
+        }
+        bar.set_length(planned.max(done));
+        bar.set_position(done);
+    });
+    bar.finish_and_clear();
+    record
+}
+
+/// On a terminal only.
+fn progress_bar(common: &Common) -> ProgressBar {
+    if common.quiet || common.json || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(5));
+    let style = ProgressStyle::with_template("{msg:24} {wide_bar} {human_pos}/{human_len} rows, {eta} left");
+    if let Ok(style) = style {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// The first signal ends the run at the next batch boundary, a second one at once: what is in flight is rolled back.
+fn stop_on_signals() -> Result<Stop, Failure> {
+    let stop = Stop::default();
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, 4, stop.flag())?;
+        signal_hook::flag::register(signal, Arc::clone(&stop.flag()))?;
+    }
+    Ok(stop)
+}
+
+fn refuse_future(setup: &Setup) -> Result<(), Failure> {
+    if setup.as_of > Timestamp::now() {
+        let sentence = "--as-of lies in the future, which only a dry run may look at: use `tenure plan`";
+        return Err(Failure::Usage(sentence.to_owned()));
+    }
+    Ok(())
+}
+
+/// Writes the reports, prints them, and says how it went.
+fn finish(common: &Common, setup: &Setup, records: &[RunRecord]) -> Outcome {
+    print!("{}", report::render(records, if common.json { super::Format::Json } else { super::Format::Text }));
+    let mut code = records.iter().max_by_key(|record| record.worst_status()).map_or(0, RunRecord::exit_code);
+    for record in records {
+        match files::write(&setup.config.state_dir, record) {
+            Ok(path) if !common.json && !common.quiet => eprintln!("reports: {}.{{txt,html,json,csv}}", path.display()),
+            Ok(_) => {}
+            // The run is in the ledger and on the screen; the missing file is a failure all the same.
+            Err(error) => {
+                eprintln!("tenure: {error:#}");
+                code = 1;
+            }
+        }
+    }
+    Ok(code)
+}

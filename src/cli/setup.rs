@@ -1,0 +1,193 @@
+//! From the common options to a config, its schedules, and the runs that they make.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+use super::{Common, Failure};
+use crate::config::{Config, DatabaseConfig};
+use crate::db::{Access, Connection};
+use crate::ledger::actor;
+use crate::run::Job;
+use crate::schedule::mistake::{Mistake, nearest};
+use crate::schedule::{self, Schedule};
+use crate::time::Clock;
+
+/// Everything a command needs, checked.
+pub(super) struct Setup {
+    pub config: Config,
+    pub schedules: Vec<Schedule>,
+    /// Taken once.
+    pub as_of: Timestamp,
+}
+
+/// One policy on one database.
+pub(super) struct Pair<'a> {
+    pub schedule: &'a Schedule,
+    pub database: &'a DatabaseConfig,
+    /// Rules and holds that name no database mean this one.
+    pub is_default: bool,
+}
+
+impl Setup {
+    /// Reads config and schedules; all mistakes of all files at once.
+    pub fn load(common: &Common) -> Result<Self, Failure> {
+        let config = config(common)?;
+        warn(&config.warnings);
+        let files = if common.schedules.is_empty() { &config.schedules } else { &common.schedules };
+        let schedules = load_all(files)?;
+        let setup = Self { config, schedules, as_of: common.as_of.unwrap_or_else(|| Clock::System.now()) };
+        setup.know_databases()?;
+        Ok(setup)
+    }
+
+    /// As [`load`](Self::load), for commands that need a schedule.
+    pub fn with_schedules(common: &Common) -> Result<Self, Failure> {
+        let setup = Self::load(common)?;
+        if setup.schedules.is_empty() {
+            let sentence = "there is no schedule: name one with --schedule FILE, or list them as `schedules` in tenure.toml";
+            return Err(Failure::Usage(sentence.to_owned()));
+        }
+        if setup.config.databases.is_empty() {
+            let sentence = "there is no database: name one with --database URL, or in tenure.toml as [database.main]";
+            return Err(Failure::Usage(sentence.to_owned()));
+        }
+        Ok(setup)
+    }
+
+    /// The policies' databases: each schedule with every database that a rule or hold of it means.
+    pub fn pairs(&self) -> Vec<Pair<'_>> {
+        let mut pairs = Vec::new();
+        for schedule in &self.schedules {
+            let default = self.default_database(schedule);
+            for database in self.config.databases.values() {
+                let is_default = default == Some(database.name.as_str());
+                if named(schedule).any(|name| name.map_or(is_default, |name| name == database.name)) {
+                    pairs.push(Pair { schedule, database, is_default });
+                }
+            }
+        }
+        pairs
+    }
+
+    /// What `database` nowhere says: the only one, or `main`.
+    fn default_database<'a>(&'a self, schedule: &'a Schedule) -> Option<&'a str> {
+        let only = || {
+            let mut names = self.config.databases.keys();
+            names.next().filter(|_| names.next().is_none())
+        };
+        let policy = schedule.policy.database.as_deref();
+        policy.or_else(|| self.config.databases.get_key_value("main").map(|(name, _)| name).or_else(only).map(String::as_str))
+    }
+
+    /// Every database that a schedule names must be in the config.
+    fn know_databases(&self) -> Result<(), Failure> {
+        if self.config.databases.is_empty() {
+            return Ok(());
+        }
+        let known = || self.config.databases.keys().map(String::as_str);
+        let mut mistakes = Vec::new();
+        for schedule in &self.schedules {
+            let rules = schedule.rules.iter().map(|rule| (&rule.database, &rule.places));
+            let holds = schedule.holds.iter().map(|hold| (&hold.database, &hold.places));
+            let policy = std::iter::once((&schedule.policy.database, &schedule.policy.places));
+            for (name, places) in policy.chain(rules).chain(holds) {
+                let Some(name) = name.as_deref().filter(|name| !self.config.databases.contains_key(*name)) else {
+                    continue;
+                };
+                let remedy = match nearest(name, known()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("the config knows {}", known().collect::<Vec<_>>().join(", ")),
+                };
+                let mistake = Mistake::error(format!("there is no database `{name}` in the config"));
+                mistakes.push(mistake.at(places, "database").remedy(remedy));
+            }
+            if named(schedule).any(|name| name.is_none()) && self.default_database(schedule).is_none() {
+                let message = "the config has several databases, and the policy says of which it speaks nowhere";
+                let remedy = "say `database = \"…\"` under [policy], or call one of them `main`";
+                mistakes.push(Mistake::error(message).at(&schedule.policy.places, "").remedy(remedy));
+            }
+        }
+        if mistakes.is_empty() { Ok(()) } else { Err(Failure::Mistakes(mistakes)) }
+    }
+
+    /// Rules named on the command line must be somewhere.
+    pub fn know_rules(&self, wanted: &[String]) -> Result<(), Failure> {
+        let known = || self.schedules.iter().flat_map(|schedule| &schedule.rules).map(|rule| rule.name.as_str());
+        for name in wanted {
+            if !known().any(|rule| rule == name) {
+                let hint = nearest(name, known()).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+                return Err(Failure::Usage(format!("there is no rule `{name}` in the schedules{hint}")));
+            }
+        }
+        Ok(())
+    }
+
+    pub fn job<'a>(&'a self, pair: &Pair<'a>, rules: &'a [String], statements: bool) -> Job<'a> {
+        Job {
+            config: &self.config,
+            schedule: pair.schedule,
+            database: pair.database,
+            is_default_database: pair.is_default,
+            rules,
+            as_of: self.as_of,
+            actor: actor(),
+            statements,
+        }
+    }
+
+    /// Opens each database of the config in turn.
+    pub fn each_database(
+        &self,
+        access: Access,
+        mut visit: impl FnMut(&DatabaseConfig, &mut Connection) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        for database in self.config.databases.values() {
+            let url = database.read_only_url.as_ref().filter(|_| access == Access::ReadOnly).unwrap_or(&database.url);
+            visit(database, &mut Connection::open(url.reveal(), access)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// The databases that the rules and holds of a schedule name; `None` where they name none.
+fn named(schedule: &Schedule) -> impl Iterator<Item = Option<&str>> {
+    let rules = schedule.rules.iter().map(|rule| rule.database.as_deref());
+    let holds = schedule.holds.iter().map(|hold| hold.database.as_deref());
+    let policy = schedule.policy.database.as_deref();
+    rules.chain(holds).map(move |name| name.or(policy))
+}
+
+fn config(common: &Common) -> Result<Config, Failure> {
+    let from_file = Config::load(common.config.as_deref()).map_err(Failure::Mistakes)?;
+    let Some(url) = &common.database else {
+        return Ok(from_file.unwrap_or_else(|| Config { databases: Default::default(), ..Config::for_url("") }));
+    };
+    if crate::db::Dialect::of_url(url).is_none() {
+        let sentence = "--database wants a URL that starts with sqlite://, postgres://, mysql:// or mariadb://";
+        return Err(Failure::Usage(sentence.to_owned()));
+    }
+    let given = Config::for_url(url);
+    Ok(match from_file {
+        Some(config) => Config { databases: given.databases, ..config },
+        None => given,
+    })
+}
+
+fn load_all(files: &[PathBuf]) -> Result<Vec<Schedule>, Failure> {
+    let mut schedules = Vec::new();
+    let mut mistakes = Vec::new();
+    for file in files {
+        match schedule::load(file) {
+            Ok(schedule) => schedules.push(schedule),
+            Err(more) => mistakes.extend(more),
+        }
+    }
+    if mistakes.is_empty() { Ok(schedules) } else { Err(Failure::Mistakes(mistakes)) }
+}
+
+fn warn(warnings: &[Mistake]) {
+    for warning in warnings {
+        tracing::warn!("{}", warning.message);
+    }
+}

@@ -1,0 +1,85 @@
+//! Guards: how much a rule may do without being asked, and who said that it may.
+
+use crate::db::count;
+use crate::db::{Connection, DbError};
+use crate::plan::RulePlan;
+use crate::report::record::{RuleRecord, RunRecord, Status};
+
+/// Tables up to this size are not looked at by share: half of three rows is no catastrophe.
+const SMALL_TABLE: u64 = 1_000;
+
+/// Whether a run may pass the guards.
+#[derive(Debug, Clone)]
+pub enum Consent {
+    /// Nobody said so: a guard stops its rule.
+    Ask,
+    /// `--yes`, by this actor.
+    Yes(String),
+    /// An approval of a run that a guard stopped: its rules with their figures. A rule that would do more than was
+    /// approved is stopped again.
+    Approved { by: String, run: Box<RunRecord> },
+}
+
+/// The sentence of the guard that the plan trips, if any.
+pub(super) fn of(conn: &mut Connection, plan: &RulePlan, record: &RuleRecord) -> Result<Option<String>, DbError> {
+    let due = record.remaining;
+    let all = rows_touched(record);
+    if all > plan.guard.max_rows {
+        return Ok(Some(format!("{all} rows, cascades included, are more than max_rows = {}", plan.guard.max_rows)));
+    }
+    if due == 0 || plan.guard.max_share >= 1.0 {
+        return Ok(None);
+    }
+    // The share is due / table; it is enough to know whether the table is as large as due / max_share.
+    let enough = (due as f64 / plan.guard.max_share).ceil() as u64;
+    let mut rows = 0;
+    for target in &plan.targets {
+        rows += count::rows_up_to(conn, target, enough.max(SMALL_TABLE + 1) - rows)?;
+        if rows >= enough.max(SMALL_TABLE + 1) {
+            return Ok(None);
+        }
+    }
+    if rows <= SMALL_TABLE || rows >= enough {
+        return Ok(None);
+    }
+    let percent = due as f64 / rows as f64 * 100.0;
+    let limit = plan.guard.max_share * 100.0;
+    Ok(Some(format!("{due} of the table's {rows} rows ({percent:.1} %) are more than max_share = {limit:.0} %")))
+}
+
+fn rows_touched(record: &RuleRecord) -> u64 {
+    record.remaining + record.cascaded.values().sum::<u64>()
+}
+
+/// Stops the rules whose guard nobody has passed, and notes who passed the others'.
+pub(super) fn apply(record: &mut RunRecord, consent: &Consent) {
+    let mut passed = Vec::new();
+    for rule in record.rules.iter_mut().filter(|rule| rule.status == Status::Ok) {
+        if let Consent::Approved { run, .. } = consent {
+            if let Some(more) = beyond_approval(rule, run) {
+                rule.guard = Some(more);
+                rule.status = Status::Guarded;
+                continue;
+            }
+        }
+        if rule.guard.is_none() {
+            continue;
+        }
+        match consent {
+            Consent::Ask => rule.status = Status::Guarded,
+            Consent::Yes(actor) => passed.push(format!("{actor} passed the guard of rule `{}` with --yes", rule.rule)),
+            Consent::Approved { by, run } => {
+                passed.push(format!("{by} approved rule `{}` as run `{}` had planned it", rule.rule, run.run));
+            }
+        }
+    }
+    record.notes.extend(passed);
+    record.status = record.worst_status();
+}
+
+/// The approval was for figures; more than those is another plan.
+fn beyond_approval(rule: &RuleRecord, approved: &RunRecord) -> Option<String> {
+    let planned = approved.rules.iter().find(|planned| planned.rule == rule.rule).map_or(0, rows_touched);
+    let now = rows_touched(rule);
+    (now > planned).then(|| format!("{now} rows are now due, but {planned} were approved in run `{}`", approved.run))
+}

@@ -1,0 +1,307 @@
+//! One run of one policy on one database: recover, plan, guard, execute, reconcile, close, report.
+//!
+//! A dry run stops after the plan. There is no other difference: both make the plan and its figures here, from the same
+//! predicate, and everything below is told what to do by the plan alone.
+
+mod guard;
+pub mod files;
+mod survey;
+
+use anyhow::{Context as _, anyhow, bail};
+use jiff::Timestamp;
+
+use crate::config::{Config, DatabaseConfig};
+use crate::db::{Access, Connection, DbError, ErrorKind, Mode, catalog, control};
+use crate::execute::{self, Ending, Stop, Tally, Worker};
+use crate::ledger::{self, Holder};
+use crate::plan::{self, RulePlan};
+use crate::report::record::{HoldRecord, RuleRecord, RunKind, RunRecord, ScheduleRecord, Status};
+use crate::schedule::mistake::Mistake;
+use crate::schedule::{Rule, Schedule};
+
+pub use guard::Consent;
+
+/// Host and database clocks, and the ledger's newest entry, may differ by so many microseconds; beyond that one of them
+/// is wrong, and a wrong clock must not purge.
+const CLOCK_TOLERANCE: i64 = 60 * 1_000_000;
+
+/// What is to be run, and how.
+pub struct Job<'a> {
+    pub config: &'a Config,
+    pub schedule: &'a Schedule,
+    pub database: &'a DatabaseConfig,
+    /// Of the rules and holds that name no database, is this the one they mean?
+    pub is_default_database: bool,
+    /// Empty for all.
+    pub rules: &'a [String],
+    /// Taken once; every cutoff of the run is counted from it.
+    pub as_of: Timestamp,
+    pub actor: String,
+    /// Put the statements into the record.
+    pub statements: bool,
+}
+
+/// Why nothing was started.
+#[derive(Debug)]
+pub enum Refusal {
+    /// The schedule does not fit the database.
+    Schedule(Vec<Mistake>),
+    /// Anything else.
+    Other(anyhow::Error),
+}
+
+impl From<anyhow::Error> for Refusal {
+    fn from(error: anyhow::Error) -> Self {
+        Refusal::Other(error)
+    }
+}
+
+impl From<DbError> for Refusal {
+    fn from(error: DbError) -> Self {
+        Refusal::Other(error.into())
+    }
+}
+
+/// Tells how far a run is: rule, rows done, rows planned.
+pub type Progress<'a> = &'a mut dyn FnMut(&str, u64, u64);
+
+/// Makes the plan and its figures in read-only transactions; changes nothing, anywhere.
+pub fn dry_run(job: &Job<'_>) -> Result<RunRecord, Refusal> {
+    let mut conn = job.open(Access::ReadOnly)?;
+    let planned = make_plan(job, &mut conn)?;
+    let mut record = job.record(RunKind::DryRun, planned.rules(), planned.holds);
+    for rule in record.rules.iter_mut().filter(|rule| rule.guard.is_some()) {
+        rule.status = Status::Guarded;
+    }
+    record.status = record.worst_status();
+    record.finished = Some(Timestamp::now());
+    Ok(record)
+}
+
+/// Plans, and then does what was planned.
+pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>) -> Result<RunRecord, Refusal> {
+    let mut conn = job.open(Access::ReadWrite)?;
+    prepare_ledger(&mut conn)?;
+    check_clocks(&mut conn)?;
+    let closed = ledger::close_dead(&mut conn)?;
+    let planned = make_plan(job, &mut conn)?;
+    let mut record = job.record(RunKind::Run, planned.rules(), planned.holds.clone());
+    record.notes.extend(closed.iter().map(|run| format!("run `{run}` had died and was closed before this one")));
+    guard::apply(&mut record, consent);
+    ledger::begin(&mut conn, &record, &Holder::this_process())?;
+    let plans = planned.into_plans();
+    for plan in &plans {
+        execute_rule(job, &mut conn, plan, &mut record, stop, &mut *progress);
+    }
+    record.finished = Some(Timestamp::now());
+    // From here on nothing is deleted any more: a run that cannot be closed is closed by the next one.
+    conn = alive(job, conn)?;
+    ledger::close(&mut conn, &mut record)?;
+    conn.checkpoint()?;
+    Ok(record)
+}
+
+/// Plans with the figures that belong to them, in the order in which the rules act.
+struct Planned {
+    /// A rule that could not be planned has a record only.
+    rules: Vec<(Option<RulePlan>, RuleRecord)>,
+    holds: Vec<HoldRecord>,
+}
+
+impl Planned {
+    fn rules(&self) -> Vec<RuleRecord> {
+        self.rules.iter().map(|(_, record)| record.clone()).collect()
+    }
+
+    fn into_plans(self) -> Vec<RulePlan> {
+        self.rules.into_iter().filter_map(|(plan, _)| plan).collect()
+    }
+}
+
+fn make_plan(job: &Job<'_>, conn: &mut Connection) -> Result<Planned, Refusal> {
+    let catalog = conn.transaction(Mode::ReadOnly, catalog::read)?;
+    let context = plan::Context {
+        catalog: &catalog,
+        database: &job.database.name,
+        as_of: job.as_of,
+        naive_zone: &job.database.naive_timezone,
+        guard: job.config.guard,
+        hmac_key: job.config.hmac_key.as_ref(),
+    };
+    let resolved = plan::resolve(&context, job.schedule, |named| job.is_meant(named));
+    if !resolved.hold_mistakes.is_empty() {
+        return Err(Refusal::Schedule(resolved.hold_mistakes));
+    }
+    let holds = resolved.holds.iter().map(survey::hold_record).collect();
+    let mut rules = Vec::new();
+    let mut plans = Vec::new();
+    for (rule, outcome) in resolved.rules {
+        match outcome {
+            _ if !job.is_chosen(rule) => {}
+            Ok(plan) => plans.push(plan),
+            Err(mistakes) => rules.push((None, survey::unplanned(rule, &job.database.name, &mistakes))),
+        }
+    }
+    for plan in plan::in_order(plans) {
+        let record = survey::figures(conn, &plan, job.statements);
+        rules.push((Some(plan), record));
+    }
+    Ok(Planned { rules, holds })
+}
+
+/// Executes one rule into its record; whatever happens to it does not touch the others.
+fn execute_rule(
+    job: &Job<'_>,
+    conn: &mut Connection,
+    plan: &RulePlan,
+    record: &mut RunRecord,
+    stop: &Stop,
+    progress: Progress<'_>,
+) {
+    let Some(index) = record.rules.iter().position(|rule| rule.rule == plan.rule) else { return };
+    let entry = &mut record.rules[index];
+    if entry.status != Status::Ok {
+        return;
+    }
+    if let Some(date) = job.not_yet_in_force() {
+        entry.status = Status::Stopped;
+        entry.error = Some(format!("the schedule takes effect on {date}; until then it is only planned"));
+        return;
+    }
+    let started = std::time::Instant::now();
+    let planned = entry.remaining;
+    let mut worker = Worker {
+        conn,
+        reopen: &|| job.connect(Access::ReadWrite),
+        policy: &job.schedule.policy.name,
+        run: &record.run,
+        stop,
+        progress: &mut |done| progress(&plan.rule, done, planned),
+    };
+    let (tally, ending) = execute::rule(&mut worker, plan);
+    settle(entry, conn, plan, tally, ending);
+    entry.elapsed_ms = started.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
+}
+
+/// Writes down how a rule ended and counts again what is left.
+fn settle(entry: &mut RuleRecord, conn: &mut Connection, plan: &RulePlan, tally: Tally, ending: Ending) {
+    entry.done = tally.done.rows;
+    entry.batches = tally.batches;
+    entry.rolled_up = tally.done.rolled_up;
+    entry.cascaded = tally.done.consequences.cascaded;
+    entry.detached = tally.done.consequences.detached;
+    match ending {
+        Ending::Done => survey::reconcile(conn, plan, entry),
+        Ending::Stopped(reason) => end(entry, Status::Stopped, reason),
+        Ending::Failed(reason) => end(entry, Status::Failed, reason),
+    }
+}
+
+/// What was planned and not done remains.
+fn end(entry: &mut RuleRecord, status: Status, reason: String) {
+    entry.status = status;
+    entry.error = Some(reason);
+    let settled = entry.done + entry.held + entry.blocked;
+    entry.eligible = entry.eligible.max(settled);
+    entry.remaining = entry.eligible - settled;
+}
+
+impl Job<'_> {
+    fn open(&self, access: Access) -> anyhow::Result<Connection> {
+        self.connect(access).with_context(|| format!("database `{}`", self.database.name))
+    }
+
+    fn connect(&self, access: Access) -> Result<Connection, DbError> {
+        let read_only = self.database.read_only_url.as_ref().filter(|_| access == Access::ReadOnly);
+        Connection::open(read_only.unwrap_or(&self.database.url).reveal(), access)
+    }
+
+    fn is_meant(&self, named: Option<&str>) -> bool {
+        named.map_or(self.is_default_database, |named| named == self.database.name)
+    }
+
+    fn is_chosen(&self, rule: &Rule) -> bool {
+        self.rules.is_empty() || self.rules.contains(&rule.name)
+    }
+
+    fn not_yet_in_force(&self) -> Option<jiff::civil::Date> {
+        let policy = &self.schedule.policy;
+        let today = self.as_of.to_zoned(policy.timezone.clone()).date();
+        policy.effective.filter(|effective| today < *effective)
+    }
+
+    fn record(&self, kind: RunKind, rules: Vec<RuleRecord>, holds: Vec<HoldRecord>) -> RunRecord {
+        let mut record = RunRecord {
+            tenure: env!("CARGO_PKG_VERSION").to_owned(),
+            run: new_id(),
+            kind,
+            status: Status::Ok,
+            as_of: self.as_of,
+            started: Timestamp::now(),
+            finished: None,
+            actor: self.actor.clone(),
+            schedule: ScheduleRecord {
+                name: self.schedule.policy.name.clone(),
+                digest: format!("sha256:{}", self.schedule.digest),
+            },
+            rules,
+            holds,
+            notes: Vec::new(),
+            ledger: None,
+        };
+        record.status = record.worst_status();
+        record
+    }
+}
+
+/// The time and three random bytes: sorts by time, and can be typed.
+fn new_id() -> String {
+    let mut random = [0u8; 3];
+    // Without a source of randomness the nanoseconds have to tell two runs of one second apart.
+    if getrandom::fill(&mut random).is_err() {
+        random.copy_from_slice(&Timestamp::now().subsec_nanosecond().to_be_bytes()[1..]);
+    }
+    let [a, b, c] = random;
+    format!("{}-{a:02x}{b:02x}{c:02x}", Timestamp::now().strftime("%Y%m%dT%H%M%SZ"))
+}
+
+fn prepare_ledger(conn: &mut Connection) -> anyhow::Result<()> {
+    match control::migrate(conn) {
+        Ok(_) => Ok(()),
+        Err(error) if matches!(error.kind, ErrorKind::Privilege | ErrorKind::ReadOnly) => Err(anyhow!(
+            "the control tables are missing or old and this role may not make them; \
+             let their owner run `tenure migrate` once ({error})"
+        )),
+        Err(error) => Err(error).context("the control tables cannot be made"),
+    }
+}
+
+/// Host, database and ledger must agree on what time it is.
+fn check_clocks(conn: &mut Connection) -> anyhow::Result<()> {
+    let database = control::clock(conn)?;
+    let host = Timestamp::now().as_microsecond();
+    let apart = (host - database).abs();
+    if apart > CLOCK_TOLERANCE {
+        bail!(
+            "the clocks of this host and of the database are {} s apart, so nothing was purged; set the wrong one right",
+            apart / 1_000_000
+        );
+    }
+    let newest = ledger::last_entry_at(conn)?.map_or(i64::MIN, Timestamp::as_microsecond);
+    if newest > host + CLOCK_TOLERANCE {
+        bail!(
+            "the ledger's newest entry lies {} s in the future, so a clock went back and nothing was purged; \
+             set the clock right",
+            (newest - host) / 1_000_000
+        );
+    }
+    Ok(())
+}
+
+/// The same connection, or a new one where the last rule lost it.
+fn alive(job: &Job<'_>, mut conn: Connection) -> anyhow::Result<Connection> {
+    match control::clock(&mut conn) {
+        Ok(_) => Ok(conn),
+        Err(_) => job.open(Access::ReadWrite),
+    }
+}

@@ -1,0 +1,193 @@
+//! Figures: what the database says of a plan before it acts, and of what is left after it.
+
+use crate::db::count::{self, Counts};
+use crate::db::{Connection, DbError, Mode, Value, batch};
+use crate::ledger::add_all;
+use crate::plan::{HoldFact, RulePlan};
+use crate::report::record::{HoldRecord, RuleRecord, Status};
+use crate::schedule::mistake::Mistake;
+use crate::schedule::{Age, Rule};
+
+use super::guard;
+
+pub(super) fn hold_record(hold: &HoldFact) -> HoldRecord {
+    HoldRecord {
+        hold: hold.name.clone(),
+        promises: hold.promises.clone(),
+        table: hold.table.clone(),
+        term: hold.term.clone(),
+        reason: hold.reason.clone(),
+    }
+}
+
+/// The record of a rule that does not fit the database: failed, with every reason and remedy.
+pub(super) fn unplanned(rule: &Rule, database: &str, mistakes: &[Mistake]) -> RuleRecord {
+    let sentence = |mistake: &Mistake| match &mistake.remedy {
+        Some(remedy) => format!("{}; {remedy}", mistake.message),
+        None => mistake.message.clone(),
+    };
+    let retain = match &rule.age {
+        Age::Retain { period, .. } => period.to_string(),
+        Age::Expires(anchor) => format!("until {}", anchor.path),
+    };
+    RuleRecord {
+        status: Status::Failed,
+        error: Some(mistakes.iter().map(sentence).collect::<Vec<_>>().join("; ")),
+        ..empty(&rule.name, &rule.promises, database, &rule.table.to_string(), rule.action.as_str(), &retain)
+    }
+}
+
+fn empty(rule: &str, promises: &[String], database: &str, table: &str, action: &str, retain: &str) -> RuleRecord {
+    RuleRecord {
+        rule: rule.to_owned(),
+        promises: promises.to_vec(),
+        database: database.to_owned(),
+        table: table.to_owned(),
+        action: action.to_owned(),
+        retain: retain.to_owned(),
+        cutoff: None,
+        status: Status::Ok,
+        error: None,
+        eligible: 0,
+        done: 0,
+        held: 0,
+        blocked: 0,
+        skipped: 0,
+        remaining: 0,
+        no_anchor: 0,
+        cascaded: Default::default(),
+        detached: Default::default(),
+        rolled_up: 0,
+        held_by: Default::default(),
+        guard: None,
+        batches: 0,
+        elapsed_ms: 0,
+        oldest_kept: None,
+        statements: Vec::new(),
+    }
+}
+
+/// Counts a rule in a read-only transaction of its own. A database error makes the record a failed one.
+pub(super) fn figures(conn: &mut Connection, plan: &RulePlan, statements: bool) -> RuleRecord {
+    let started = std::time::Instant::now();
+    let mut record = RuleRecord {
+        cutoff: plan.cutoff,
+        ..empty(
+            &plan.rule,
+            &plan.promises,
+            &plan.database,
+            &plan.table.to_string(),
+            plan.act.as_str(),
+            &plan.retain,
+        )
+    };
+    if statements {
+        record.statements = batch::statements(conn.dialect(), plan).iter().map(shown).collect();
+    }
+    if let Err(error) = conn.transaction(Mode::ReadOnly, |conn| count_into(conn, plan, &mut record)) {
+        record.status = Status::Failed;
+        record.error = Some(error.message);
+    }
+    record.elapsed_ms = started.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
+    record
+}
+
+fn count_into(conn: &mut Connection, plan: &RulePlan, record: &mut RuleRecord) -> Result<(), DbError> {
+    let counts = counts(conn, plan)?;
+    record.eligible = counts.eligible;
+    record.held = counts.held;
+    record.blocked = counts.blocked;
+    record.held_by = counts.held_by;
+    record.remaining = record.eligible - record.held - record.blocked;
+    for target in &plan.targets {
+        record.no_anchor += count::ageless(conn, target)?;
+    }
+    if record.remaining > 0 {
+        let found = count::consequences(conn, plan)?;
+        record.cascaded = found.cascaded;
+        record.detached = found.detached;
+    }
+    record.oldest_kept = oldest_kept(conn, plan, record)?;
+    record.guard = guard::of(conn, plan, record)?;
+    Ok(())
+}
+
+fn counts(conn: &mut Connection, plan: &RulePlan) -> Result<Counts, DbError> {
+    let mut sum = Counts::default();
+    for target in &plan.targets {
+        let one = count::counts(conn, plan, target)?;
+        sum.eligible += one.eligible;
+        sum.held += one.held;
+        sum.blocked += one.blocked;
+        add_all(&mut sum.held_by, &one.held_by);
+    }
+    Ok(sum)
+}
+
+fn oldest_kept(
+    conn: &mut Connection,
+    plan: &RulePlan,
+    record: &RuleRecord,
+) -> Result<Option<jiff::Timestamp>, DbError> {
+    let all_go = record.held == 0 && record.blocked == 0;
+    let mut oldest = None;
+    for target in &plan.targets {
+        let one = count::oldest_kept(conn, plan, target, all_go)?;
+        oldest = match (oldest, one) {
+            (Some(a), Some(b)) => Some(std::cmp::min(a, b)),
+            (a, b) => a.or(b),
+        };
+    }
+    Ok(oldest)
+}
+
+/// After a rule has done all it could: what is left is counted, not assumed. Rows that were planned and neither done nor
+/// left went by themselves (`skipped`); rows that came late join the eligible ones.
+pub(super) fn reconcile(conn: &mut Connection, plan: &RulePlan, record: &mut RuleRecord) {
+    let planned = record.eligible;
+    let left = match conn.transaction(Mode::ReadOnly, |conn| counts(conn, plan)) {
+        Ok(left) => left,
+        Err(error) => {
+            record.eligible = planned.max(record.done + record.held + record.blocked);
+            record.remaining = record.eligible - record.done - record.held - record.blocked;
+            record.status = Status::Failed;
+            record.error = Some(format!("what is left could not be counted: {}", error.message));
+            return;
+        }
+    };
+    record.held = left.held;
+    record.blocked = left.blocked;
+    record.held_by = left.held_by;
+    record.remaining = left.eligible - left.held - left.blocked;
+    let accounted = record.done + left.eligible;
+    record.skipped = planned.saturating_sub(accounted);
+    record.eligible = planned.max(accounted);
+    if record.remaining > 0 {
+        record.status = Status::Failed;
+        record.error = Some(format!(
+            "{} rows that are due are still there: a trigger or rewrite rule may turn the change away, or rows came in \
+             late; look at the table's triggers and run again",
+            record.remaining
+        ));
+    }
+}
+
+/// A statement with its values below it, as `--sql` shows it. They are the schedule's own: cutoffs and constants.
+fn shown(statement: &crate::db::Statement) -> String {
+    let mut text = statement.sql.clone();
+    for (index, value) in statement.binds.iter().enumerate() {
+        let value = match value {
+            Value::Text(text) => format!("'{}'", text.replace('\'', "''")),
+            Value::Int(int) => int.to_string(),
+            Value::Unsigned(int) => int.to_string(),
+            Value::Float(float) => float.to_string(),
+            Value::Bool(bool) => bool.to_string(),
+            Value::Null => "NULL".to_owned(),
+            // The padded key of a keyed hash.
+            Value::Bytes(bytes) => format!("({} bytes, not shown)", bytes.len()),
+        };
+        text.push_str(&format!("\n-- {}: {value}", index + 1));
+    }
+    text
+}
+
