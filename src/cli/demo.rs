@@ -2,13 +2,12 @@
 
 use std::path::Path;
 
-use jiff::Timestamp;
-
 use super::{Common, Failure, Outcome, Selection, run};
 use crate::sample::{self, DemoError};
+use crate::time::Clock;
 
 pub(super) fn demo(common: &Common, dir: &Path, rows: u64) -> Outcome {
-    let as_of = common.as_of.unwrap_or_else(Timestamp::now);
+    let as_of = common.as_of.unwrap_or_else(|| Clock::System.now());
     let paths = sample::prepare_demo(dir, rows, as_of).map_err(refused)?;
     eprintln!("made {} rows in {}", paths.tally.rows(), paths.database.display());
     let demo = Common {

@@ -80,8 +80,13 @@ fn before_bound(sql: &mut Sql, alias: &Name, column: &Name, reading: &Reading) {
         }
         Reading::Text { format, instant, naive, zone } => match sql.dialect {
             Dialect::Sqlite => {
+                sql.push("(");
+                if format.is_none() {
+                    // Implied by what follows, whatever the offset, and what an index on the text can serve.
+                    sql.column(alias, column).push(" < ").bind(iso_day(*instant, 2)).push(" AND ");
+                }
                 sqlite_micros(sql, alias, column, format.as_ref(), zone);
-                sql.push(" < ").bind(Value::Int(instant.as_microsecond()));
+                sql.push(" < ").bind(Value::Int(instant.as_microsecond())).push(")");
             }
             Dialect::Postgres | Dialect::Mysql => {
                 sql.push("(");
@@ -377,6 +382,13 @@ fn render(format: &TextFormat, bound: DateTime) -> String {
     out
 }
 
+/// The day that lies `days` from the instant's, as ISO text. Offsets stay below a day, so with two days to spare the text
+/// of any earlier (or later) time, whatever its zone, sorts below (or above) it.
+fn iso_day(instant: Timestamp, days: i32) -> Value {
+    let day = TimeZone::UTC.to_datetime(instant).date();
+    Value::Text(day.saturating_add(jiff::Span::new().days(days)).to_string())
+}
+
 /// UTC, six digits; PostgreSQL is told so, MySQL sessions are in UTC.
 pub(super) fn instant_text(instant: Timestamp, dialect: Dialect) -> String {
     let text = naive_text(TimeZone::UTC.to_datetime(instant));
@@ -424,10 +436,14 @@ pub(super) fn from_bound(sql: &mut Sql, alias: &Name, anchor: &Anchor) {
         Reading::Float { bound, .. } => {
             sql.column(alias, column).push(" >= ").bind(Value::Float(*bound));
         }
-        Reading::Text { .. } => {
+        Reading::Text { format, instant, .. } => {
+            sql.push("(");
+            if format.is_none() && sql.dialect == Dialect::Sqlite {
+                sql.column(alias, column).push(" >= ").bind(iso_day(*instant, -2)).push(" AND ");
+            }
             sql.push("(");
             before(sql, alias, anchor);
-            sql.push(") IS NOT TRUE");
+            sql.push(") IS NOT TRUE)");
         }
     }
 }

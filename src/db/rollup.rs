@@ -28,26 +28,17 @@ enum Folded {
     Residual = 2,
 }
 
-/// Microseconds of the oldest row that is due, as an instant.
-pub fn oldest_due(conn: &mut Connection, rule: &RulePlan, target: &Target) -> Result<Option<Timestamp>, DbError> {
+/// The instant of some row that is due, of the oldest ones by the column's own order: it tells the next bucket.
+pub fn next_due(conn: &mut Connection, rule: &RulePlan, target: &Target) -> Result<Option<Timestamp>, DbError> {
     let Some(first) = target.anchors.first() else { return Ok(None) };
-    let scope = scope(rule, target);
     let mut sql = Sql::new(conn.dialect());
-    if anchor::is_plain(first) {
-        sql.push("SELECT ");
-        anchor::micros(&mut sql, &target.alias, first);
-    } else {
-        sql.push("SELECT MIN(");
-        anchor::micros(&mut sql, &target.alias, first);
-        sql.push(")");
-    }
+    sql.push("SELECT ");
+    anchor::micros(&mut sql, &target.alias, first);
     sql.push(" FROM ");
     predicate::from(&mut sql, target);
     sql.push(" WHERE ");
-    predicate::due(&mut sql, scope, Look::Ahead);
-    if anchor::is_plain(first) {
-        sql.push(" ORDER BY ").column(&target.alias, &first.column).push(" LIMIT 1");
-    }
+    predicate::due(&mut sql, scope(rule, target), Look::Now);
+    sql.push(" ORDER BY ").column(&target.alias, &first.column).push(" LIMIT 1");
     let rows = conn.query(&sql.finish())?;
     let micros = rows.first().and_then(|row| row.int(0));
     Ok(micros.and_then(|micros| anchor::instant_of(micros, &first.reading, conn.dialect())))

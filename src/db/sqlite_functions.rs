@@ -1,5 +1,6 @@
 //! What SQLite lacks: exact times, truncated addresses and keyed hashes, as functions of our own on our connection.
 
+use std::cell::RefCell;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use diesel::define_sql_function;
@@ -19,11 +20,23 @@ define_sql_function! { fn tenure_hmac(key: Binary, value: Nullable<Text>) -> Nul
 
 pub(super) fn register(conn: &mut SqliteConnection) -> diesel::QueryResult<()> {
     tenure_micros_utils::register_impl(conn, |value: Option<String>, format: String, zone: String| {
-        let zone = TimeZone::get(&zone).unwrap_or(TimeZone::UTC);
-        micros(&value?, &format, &zone)
+        with_zone(&zone, |zone| micros(&value?, &format, zone))
     })?;
     tenure_truncate_ip_utils::register_impl(conn, |value: Option<String>| truncate_ip(&value?))?;
     tenure_hmac_utils::register_impl(conn, |key: Vec<u8>, value: Option<String>| keyed_hash(&key, &value?))
+}
+
+/// Looking a zone up costs more than reading a time in it, and a statement asks for the same one for every row.
+fn with_zone<T>(name: &str, read: impl FnOnce(&TimeZone) -> T) -> T {
+    thread_local! {
+        static LAST: RefCell<(String, TimeZone)> = const { RefCell::new((String::new(), TimeZone::UTC)) };
+    }
+    LAST.with_borrow_mut(|last| {
+        if last.0 != name {
+            *last = (name.to_owned(), TimeZone::get(name).unwrap_or(TimeZone::UTC));
+        }
+        read(&last.1)
+    })
 }
 
 /// Microseconds since 1970 of a text, or `None` where it is no time. A time without zone is read as late as the zone

@@ -189,8 +189,8 @@ impl Walk<'_, '_> {
         let mut passed = None;
         loop {
             self.between_batches()?;
-            let oldest = match rollup::oldest_due(self.worker.conn, self.plan, target) {
-                Ok(oldest) => oldest,
+            let due = match rollup::next_due(self.worker.conn, self.plan, target) {
+                Ok(due) => due,
                 Err(error) if error.is_transient() => {
                     self.mend(&error)?;
                     pace.shrink(error)?;
@@ -198,7 +198,7 @@ impl Walk<'_, '_> {
                 }
                 Err(error) => return Err(Halt::Failed(error)),
             };
-            let Some((start, end)) = oldest.and_then(|oldest| rollup.bucket_of(oldest)) else { return Ok(()) };
+            let Some((start, end)) = due.and_then(|due| rollup.bucket_of(due)) else { return Ok(()) };
             if passed == Some(start) {
                 // The bucket was rolled up and something of it is due again at once: a late row, or a trigger that turns
                 // deletes away. The next run will tell which.
