@@ -32,7 +32,7 @@ use crate::schedule::{self, Schedule};
 
 pub use across::across;
 pub use coverage::coverage;
-pub use offline::offline;
+pub use offline::{cron, offline};
 
 /// Holds one schedule's parts that belong to one database against that database: all that [`plan::resolve`] refuses,
 /// and for each rule that it does not refuse what is in its way and what somebody should know. In the order of the

@@ -228,3 +228,9 @@ fn a_tree_that_goes_with_its_roots_is_told_unless_it_is_meant() {
     );
     assert_eq!(lab.findings(&purge(meant)), [""; 0]);
 }
+
+#[test]
+fn no_row_is_read_so_none_can_make_a_condition_fail_or_stand_in_a_message() {
+    let lab = Lab::sqlite(&format!("{LOG} INSERT INTO log VALUES (1, '2020-01-01', 'ann@example.org');"));
+    assert_eq!(lab.findings(&purge("where = \"json(status) IS NOT NULL\"")), [""; 0]);
+}
