@@ -1,5 +1,32 @@
+//! tenure turns a written retention schedule into rows that are gone, and into proof that they are.
+//!
+//! ```text
+//! schedule (TOML) -> plan -> execute (batches) -> ledger -> report
+//! ```
+//!
+//! Data flows one way. A *plan* is a plain value: which rows, with every cutoff, predicate, hold and reference in it. A dry
+//! run makes the plan, counts with it and stops; a run makes the same plan and hands it to [`execute`].
+//!
+//! The house, from the roof down; imports run downwards only:
+//!
+//! | floor | room | what it does |
+//! | --- | --- | --- |
+//! | roof | [`cli`] | one file a command |
+//! | 4 | [`run`] | one run: recover, plan, guard, execute, reconcile, close, report |
+//! | 3 | [`execute`] | the batch loop |
+//! | 3 | [`check`] | what can be known before a run |
+//! | 3 | [`report`] | run record -> text, HTML, JSON, CSV; pure |
+//! | 2 | [`plan`] | checked schedule + catalog facts + holds + instant -> plan; pure |
+//! | 2 | [`ledger`] | runs, batches, leases, the hash chain |
+//! | 1 | [`schedule`] | TOML -> checked rules, every mistake at once |
+//! | 1 | [`db`] | connections, catalogs, statements; the only room that knows a dialect |
+//! | 1 | [`config`] | databases, paths, secrets |
+//! | ground | [`name`], [`time`] | checked identifiers; the clock, periods and cutoffs |
+//! | beside | [`sample`] | the sample learning platform |
+
 #![forbid(unsafe_code)]
 
+pub mod check;
 pub mod cli;
 pub mod config;
 pub mod db;
@@ -8,7 +35,7 @@ pub mod ledger;
 pub mod name;
 pub mod plan;
 pub mod report;
-pub mod sample;
 pub mod run;
+pub mod sample;
 pub mod schedule;
 pub mod time;

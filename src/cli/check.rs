@@ -1,9 +1,69 @@
-//! `tenure check`.
+//! `tenure check`: everything that can be known before a run.
 
-use super::setup::Setup;
-use super::{Common, Outcome};
+use super::setup::{Pair, Setup};
+use super::{Common, Failure, Outcome};
+use crate::check;
+use crate::db::{Access, Connection, Mode, catalog};
+use crate::plan;
+use crate::schedule::Schedule;
+use crate::schedule::mistake::{self, Mistake};
 
-pub(super) fn check(common: &Common, _offline: bool) -> Outcome {
-    Setup::with_schedules(common)?;
-    Ok(0)
+pub(super) fn check(common: &Common, offline: bool) -> Outcome {
+    let setup = if offline { Setup::load(common)? } else { Setup::with_schedules(common)? };
+    let schedules: Vec<_> = setup.schedules.iter().collect();
+    let mut findings = setup.config.warnings.clone();
+    findings.extend(check::offline(&schedules, setup.as_of));
+    if !offline {
+        findings.extend(live(&setup)?);
+    }
+    report(common, &findings);
+    if findings.iter().any(Mistake::is_error) { Err(Failure::Silent(2)) } else { Ok(0) }
+}
+
+/// One database after the other: each of its policies, and then all of them together.
+fn live(setup: &Setup) -> Result<Vec<Mistake>, Failure> {
+    let mut findings = Vec::new();
+    for database in setup.config.databases.values() {
+        let pairs: Vec<_> = setup.pairs().into_iter().filter(|pair| pair.database.name == database.name).collect();
+        if pairs.is_empty() {
+            continue;
+        }
+        let mut conn = Connection::open(database.url.reveal(), Access::ReadOnly)?;
+        let catalog = conn.transaction(Mode::ReadOnly, catalog::read)?;
+        let context = plan::Context {
+            catalog: &catalog,
+            database: &database.name,
+            as_of: setup.as_of,
+            naive_zone: &database.naive_timezone,
+            guard: setup.config.guard,
+            hmac_key: setup.config.hmac_key.as_ref(),
+        };
+        for pair in &pairs {
+            findings.extend(check::database(&mut conn, &context, pair.schedule, chosen(pair), true));
+        }
+        let schedules: Vec<&Schedule> = pairs.iter().map(|pair| pair.schedule).collect();
+        let here =
+            |named: Option<&str>| named.map_or(pairs.iter().all(|pair| pair.is_default), |name| name == database.name);
+        findings.extend(check::across(&schedules, &catalog, here));
+        findings.extend(check::coverage(&schedules, &catalog, here));
+    }
+    Ok(findings)
+}
+
+fn chosen<'a>(pair: &'a Pair<'_>) -> impl Fn(Option<&str>) -> bool + Copy + 'a {
+    |named| named.map_or(pair.is_default, |name| name == pair.database.name)
+}
+
+fn report(common: &Common, findings: &[Mistake]) {
+    let errors = findings.iter().filter(|finding| finding.is_error()).count();
+    let warnings = findings.len() - errors;
+    if common.json {
+        println!("{:#}", serde_json::json!({ "errors": errors, "warnings": warnings, "findings": findings }));
+        return;
+    }
+    print!("{}", mistake::render(findings, super::colour()));
+    match (errors, warnings) {
+        (0, 0) => println!("everything fits"),
+        (errors, warnings) => println!("{errors} errors, {warnings} warnings"),
+    }
 }

@@ -137,6 +137,8 @@ enum Failure {
     Mistakes(Vec<Mistake>),
     /// The same in one sentence.
     Usage(String),
+    /// The command has said it already.
+    Silent(u8),
     /// Anything else that went wrong. Exit code 1.
     Other(anyhow::Error),
 }
@@ -207,10 +209,14 @@ fn explain(failure: Failure, json: bool) -> u8 {
     let (code, sentence, mistakes) = match failure {
         Failure::Mistakes(mistakes) => (2, None, mistakes),
         Failure::Usage(sentence) => (2, Some(sentence), Vec::new()),
+        Failure::Silent(code) => return code,
         Failure::Other(error) => (1, Some(format!("{error:#}")), Vec::new()),
     };
     if json {
-        println!("{:#}", serde_json::json!({ "tenure": env!("CARGO_PKG_VERSION"), "error": sentence, "mistakes": mistakes }));
+        println!(
+            "{:#}",
+            serde_json::json!({ "tenure": env!("CARGO_PKG_VERSION"), "error": sentence, "mistakes": mistakes })
+        );
     }
     match sentence {
         Some(sentence) => eprintln!("tenure: {sentence}"),

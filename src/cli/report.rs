@@ -67,9 +67,9 @@ pub(super) fn find_one(setup: &Setup, prefix: &str) -> Result<RunRecord, Failure
     match found.len() {
         1 => Ok(found.remove(0)),
         0 => Err(Failure::Usage(format!("there is no run `{prefix}`; `tenure runs` lists them"))),
-        several => {
-            Err(Failure::Usage(format!("`{prefix}` is the beginning of {several} runs; type more of the one that you mean")))
-        }
+        several => Err(Failure::Usage(format!(
+            "`{prefix}` is the beginning of {several} runs; type more of the one that you mean"
+        ))),
     }
 }
 

@@ -42,7 +42,10 @@ pub(super) fn approve(common: &Common, prefix: &str) -> Outcome {
     let (pair, database) = meant(&setup, &planned)?;
     let mut conn = Connection::open(database.url.reveal(), Access::ReadWrite)?;
     if ledger::is_approved(&mut conn, &planned.run)? {
-        return Err(Failure::Usage(format!("run `{}` was approved before; an approval is good for one run", planned.run)));
+        return Err(Failure::Usage(format!(
+            "run `{}` was approved before; an approval is good for one run",
+            planned.run
+        )));
     }
     let name = pair.schedule.policy.name.clone();
     ledger::record_approval(&mut conn, &planned.run, &actor(), Timestamp::now())?;
@@ -76,17 +79,17 @@ fn approvable(planned: &RunRecord) -> Result<Vec<String>, Failure> {
 }
 
 /// The policy and database of a past run, unchanged since.
-fn meant<'a>(
-    setup: &'a Setup,
-    planned: &RunRecord,
-) -> Result<(Pair<'a>, &'a crate::config::DatabaseConfig), Failure> {
+fn meant<'a>(setup: &'a Setup, planned: &RunRecord) -> Result<(Pair<'a>, &'a crate::config::DatabaseConfig), Failure> {
     let database = planned.rules.first().map(|rule| rule.database.as_str()).unwrap_or_default();
     let pair = setup
         .pairs()
         .into_iter()
         .find(|pair| pair.schedule.policy.name == planned.schedule.name && pair.database.name == database)
         .ok_or_else(|| {
-            Failure::Usage(format!("policy `{}` of run `{}` is not in the schedules", planned.schedule.name, planned.run))
+            Failure::Usage(format!(
+                "policy `{}` of run `{}` is not in the schedules",
+                planned.schedule.name, planned.run
+            ))
         })?;
     if format!("sha256:{}", pair.schedule.digest) != planned.schedule.digest {
         return Err(Failure::Usage(format!(
@@ -106,8 +109,8 @@ fn each_pair<T>(
     let mut done = Vec::new();
     for pair in setup.pairs() {
         let job = setup.job(&pair, &selection.rules, selection.sql);
-        let any_chosen = selection.rules.is_empty()
-            || pair.schedule.rules.iter().any(|rule| selection.rules.contains(&rule.name));
+        let any_chosen =
+            selection.rules.is_empty() || pair.schedule.rules.iter().any(|rule| selection.rules.contains(&rule.name));
         if any_chosen {
             done.push(act(&job, &pair).map_err(|refusal| match refusal {
                 Refusal::Schedule(mistakes) => Failure::Mistakes(mistakes),

@@ -45,7 +45,8 @@ impl Setup {
     pub fn with_schedules(common: &Common) -> Result<Self, Failure> {
         let setup = Self::load(common)?;
         if setup.schedules.is_empty() {
-            let sentence = "there is no schedule: name one with --schedule FILE, or list them as `schedules` in tenure.toml";
+            let sentence =
+                "there is no schedule: name one with --schedule FILE, or list them as `schedules` in tenure.toml";
             return Err(Failure::Usage(sentence.to_owned()));
         }
         if setup.config.databases.is_empty() {
@@ -77,7 +78,9 @@ impl Setup {
             names.next().filter(|_| names.next().is_none())
         };
         let policy = schedule.policy.database.as_deref();
-        policy.or_else(|| self.config.databases.get_key_value("main").map(|(name, _)| name).or_else(only).map(String::as_str))
+        policy.or_else(|| {
+            self.config.databases.get_key_value("main").map(|(name, _)| name).or_else(only).map(String::as_str)
+        })
     }
 
     /// Every database that a schedule names must be in the config.

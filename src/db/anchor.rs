@@ -67,7 +67,9 @@ fn at_end_of_path(sql: &mut Sql, alias: &Name, anchor: &Anchor, depth: usize, le
 
 fn before_bound(sql: &mut Sql, alias: &Name, column: &Name, reading: &Reading) {
     match reading {
-        Reading::Instant { bound } => native_before(sql, alias, column, instant_text(*bound, sql.dialect), "timestamptz"),
+        Reading::Instant { bound } => {
+            native_before(sql, alias, column, instant_text(*bound, sql.dialect), "timestamptz")
+        }
         Reading::Naive { bound, .. } => native_before(sql, alias, column, naive_text(*bound), "timestamp"),
         Reading::Date { bound, .. } => native_before(sql, alias, column, bound.to_string(), "date"),
         Reading::Integer { bound, .. } => {
@@ -412,7 +414,6 @@ pub(super) fn instant_of(micros: i64, reading: &Reading, dialect: Dialect) -> Op
     };
     TimeZone::UTC.to_datetime(instant).to_zoned(zone.clone()).ok().map(|zoned| zoned.timestamp())
 }
-
 
 /// Can an index on the column serve comparisons with the bound?
 pub(super) fn is_plain(anchor: &Anchor) -> bool {

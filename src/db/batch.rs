@@ -103,12 +103,7 @@ pub(super) fn lock_and_count(conn: &mut Connection, scope: Scope<'_>, part: With
 }
 
 /// References that are to become NULL do so before anything is deleted.
-fn let_go(
-    conn: &mut Connection,
-    rule: &RulePlan,
-    scope: Scope<'_>,
-    part: Within<'_>,
-) -> Result<Consequences, DbError> {
+fn let_go(conn: &mut Connection, rule: &RulePlan, scope: Scope<'_>, part: Within<'_>) -> Result<Consequences, DbError> {
     let dialect = conn.dialect();
     let mut found = Consequences::default();
     for dependent in scope.dependents.iter().filter(|dependent| dependent.then == Then::Null) {
@@ -244,4 +239,3 @@ fn delete_statements(dialect: Dialect, scope: Scope<'_>, part: Within<'_>) -> Ve
     }
     all
 }
-

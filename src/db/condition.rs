@@ -13,11 +13,7 @@ use crate::plan::Condition;
 /// # Errors
 /// The parser's sentence, which quotes nothing but the schedule.
 pub fn parse(dialect: Dialect, text: &str) -> Result<Condition, String> {
-    let grammar: Box<dyn ParserDialect> = match dialect {
-        Dialect::Sqlite => Box::new(SQLiteDialect {}),
-        Dialect::Postgres => Box::new(PostgreSqlDialect {}),
-        Dialect::Mysql => Box::new(MySqlDialect {}),
-    };
+    let grammar = grammar(dialect);
     let tokens = Tokenizer::new(grammar.as_ref(), text).tokenize().map_err(|error| error.to_string())?;
     for token in &tokens {
         match token {
@@ -35,7 +31,172 @@ pub fn parse(dialect: Dialect, text: &str) -> Result<Condition, String> {
     if rest.token != Token::EOF {
         return Err(format!("`{}` stands where the condition should have ended", rest.token));
     }
-    Ok(Condition::parsed(text))
+    Ok(match dialect {
+        Dialect::Sqlite => Condition::parsed(&names_in_backticks(text)),
+        Dialect::Postgres | Dialect::Mysql => Condition::parsed(text),
+    })
+}
+
+/// Writes `"name"` as `` `name` ``. SQLite takes a name in double quotes that is no column for a text, so that a
+/// mistyped condition would be true of every row; in backticks it is a name or an error.
+fn names_in_backticks(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(['"', '\'', '`', '[']) {
+        let (quoted, after) = split_after_quotation(&rest[start..]);
+        out.push_str(&rest[..start]);
+        match quoted.strip_prefix('"').and_then(|quoted| quoted.strip_suffix('"')) {
+            Some(name) => out.extend(["`", &name.replace("\"\"", "\"").replace('`', "``"), "`"]),
+            None => out.push_str(quoted),
+        }
+        rest = after;
+    }
+    out + rest
+}
+
+/// `text` begins with a quotation, in which the character that would end it can stand doubled.
+fn split_after_quotation(text: &str) -> (&str, &str) {
+    let closing = match text.chars().next() {
+        Some('[') => ']',
+        Some(quote) => quote,
+        None => return (text, ""),
+    };
+    let mut end = 1;
+    while let Some(found) = text[end..].find(closing) {
+        end += found + 1;
+        if closing == ']' || !text[end..].starts_with(closing) {
+            return text.split_at(end);
+        }
+        end += 1;
+    }
+    (text, "")
+}
+
+/// What in the condition is not the same from one moment to the next, as it is written there: the clock, chance, and on
+/// SQLite and PostgreSQL the texts that mean the clock.
+pub fn volatile_parts(dialect: Dialect, condition: &Condition) -> Vec<String> {
+    let Ok(tokens) = Tokenizer::new(grammar(dialect).as_ref(), condition.as_str()).tokenize() else {
+        return Vec::new();
+    };
+    let tokens: Vec<Token> = tokens.into_iter().filter(|token| !matches!(token, Token::Whitespace(_))).collect();
+    let mut found: Vec<String> = (0..tokens.len()).filter_map(|at| volatile_part(dialect, &tokens, at)).collect();
+    found.dedup();
+    found
+}
+
+fn volatile_part(dialect: Dialect, tokens: &[Token], at: usize) -> Option<String> {
+    let before = at.checked_sub(1).map(|before| &tokens[before]);
+    match &tokens[at] {
+        Token::Word(word) if word.quote_style.is_none() && before != Some(&Token::Period) => {
+            let name = word.value.to_ascii_lowercase();
+            if tokens.get(at + 1) == Some(&Token::LParen) {
+                let arguments = arguments(&tokens[at + 2..]);
+                return calls(dialect, &name, arguments).then(|| format!("{name}()"));
+            }
+            clocks(dialect).contains(&name.as_str()).then_some(name)
+        }
+        Token::SingleQuotedString(text) if means_the_clock(dialect, text, before, tokens.get(at + 1)) => {
+            Some(format!("'{text}'"))
+        }
+        _ => None,
+    }
+}
+
+/// How many arguments stand up to the parenthesis that closes the call.
+fn arguments(after_open: &[Token]) -> usize {
+    if after_open.first() == Some(&Token::RParen) {
+        return 0;
+    }
+    let (mut depth, mut commas) = (0_usize, 0);
+    for token in after_open {
+        match token {
+            Token::LParen => depth += 1,
+            Token::RParen if depth == 0 => break,
+            Token::RParen => depth -= 1,
+            Token::Comma if depth == 0 => commas += 1,
+            _ => {}
+        }
+    }
+    commas + 1
+}
+
+/// Does a function called with so many arguments answer otherwise each time?
+fn calls(dialect: Dialect, name: &str, arguments: usize) -> bool {
+    if clocks(dialect).contains(&name) {
+        return true;
+    }
+    match dialect {
+        Dialect::Sqlite => match name {
+            "random" | "randomblob" | "changes" | "total_changes" | "last_insert_rowid" => true,
+            // Without a time value they mean now.
+            "date" | "time" | "datetime" | "julianday" | "unixepoch" => arguments == 0,
+            "strftime" => arguments == 1,
+            _ => false,
+        },
+        Dialect::Postgres => match name {
+            "now"
+            | "clock_timestamp"
+            | "statement_timestamp"
+            | "transaction_timestamp"
+            | "timeofday"
+            | "random"
+            | "gen_random_uuid"
+            | "uuid_generate_v4"
+            | "nextval" => true,
+            // Up to today.
+            "age" => arguments == 1,
+            _ => false,
+        },
+        Dialect::Mysql => match name {
+            "now" | "curdate" | "curtime" | "sysdate" | "rand" | "uuid" | "uuid_short" | "connection_id" => true,
+            "unix_timestamp" => arguments == 0,
+            _ => false,
+        },
+    }
+}
+
+/// Words that mean the clock, also without parentheses.
+fn clocks(dialect: Dialect) -> &'static [&'static str] {
+    match dialect {
+        Dialect::Sqlite => &["current_timestamp", "current_date", "current_time"],
+        Dialect::Postgres => &["current_timestamp", "current_date", "current_time", "localtime", "localtimestamp"],
+        Dialect::Mysql => &[
+            "current_timestamp",
+            "current_date",
+            "current_time",
+            "localtime",
+            "localtimestamp",
+            "utc_timestamp",
+            "utc_date",
+            "utc_time",
+        ],
+    }
+}
+
+/// `date('now')` on SQLite; `at < 'now'` and `'today'::date` on PostgreSQL. A status called `'today'` is none.
+fn means_the_clock(dialect: Dialect, text: &str, before: Option<&Token>, after: Option<&Token>) -> bool {
+    match dialect {
+        Dialect::Sqlite => text.eq_ignore_ascii_case("now") && matches!(before, Some(Token::LParen | Token::Comma)),
+        Dialect::Postgres => {
+            let named = ["now", "today", "yesterday", "tomorrow"].iter().any(|word| text.eq_ignore_ascii_case(word));
+            let compared = matches!(before, Some(Token::Lt | Token::LtEq | Token::Gt | Token::GtEq));
+            let typed = matches!(before, Some(Token::Word(word)) if is_time_type(&word.value));
+            named && (compared || typed || after == Some(&Token::DoubleColon))
+        }
+        Dialect::Mysql => false,
+    }
+}
+
+fn is_time_type(word: &str) -> bool {
+    ["date", "time", "timestamp", "timestamptz"].iter().any(|known| word.eq_ignore_ascii_case(known))
+}
+
+fn grammar(dialect: Dialect) -> Box<dyn ParserDialect> {
+    match dialect {
+        Dialect::Sqlite => Box::new(SQLiteDialect {}),
+        Dialect::Postgres => Box::new(PostgreSqlDialect {}),
+        Dialect::Mysql => Box::new(MySqlDialect {}),
+    }
 }
 
 #[cfg(test)]
@@ -75,5 +236,31 @@ mod tests {
                 assert!(parse(dialect, text).is_err(), "{dialect:?}: {text}");
             }
         }
+    }
+
+    #[test]
+    fn what_answers_otherwise_each_time_is_found_in_every_dialect() {
+        let parts = |dialect, text| volatile_parts(dialect, &parse(dialect, text).unwrap());
+        for dialect in [Dialect::Sqlite, Dialect::Postgres, Dialect::Mysql] {
+            assert_eq!(parts(dialect, "at < CURRENT_TIMESTAMP AND x"), ["current_timestamp"]);
+            assert!(parts(dialect, "t.current_date = 1 OR \"now\" = 2 OR status = 'now'").is_empty());
+        }
+        assert_eq!(parts(Dialect::Sqlite, "at < datetime('now', '-1 day') AND random() > 0"), ["'now'", "random()"]);
+        assert_eq!(parts(Dialect::Sqlite, "at < date() OR date(at) = '2024-01-01'"), ["date()"]);
+        assert_eq!(parts(Dialect::Postgres, "age(at) > '1 year' AND age(a, b) > '1 day'"), ["age()"]);
+        assert_eq!(parts(Dialect::Postgres, "at < 'today'::date OR at > 'now'"), ["'today'", "'now'"]);
+        assert_eq!(parts(Dialect::Mysql, "at < NOW() AND UNIX_TIMESTAMP(at) > 1"), ["now()"]);
+    }
+
+    #[test]
+    fn on_sqlite_a_name_in_double_quotes_stays_a_name_and_texts_stay_as_they_are() {
+        let written = |text| parse(Dialect::Sqlite, text).unwrap().as_str().to_owned();
+        assert_eq!(
+            written(r#""status" <> 'a "quoted" word' AND t."id" > 1"#),
+            r#"`status` <> 'a "quoted" word' AND t.`id` > 1"#
+        );
+        assert_eq!(written(r#""we""ird`" = 'it''s "x"'"#), r#"`we"ird``` = 'it''s "x"'"#);
+        assert_eq!(written(r#"[a"b] = `c"d` AND "é" = 1"#), r#"[a"b] = `c"d` AND `é` = 1"#);
+        assert_eq!(parse(Dialect::Postgres, r#""a" = 1"#).unwrap().as_str(), r#""a" = 1"#);
     }
 }

@@ -194,7 +194,7 @@ pub(super) fn scope<'a>(rule: &'a RulePlan, target: &'a Target) -> Scope<'a> {
 }
 
 /// The rule's table with everything below it, as one.
-fn whole(target: &Target) -> Target {
+pub(super) fn whole(target: &Target) -> Target {
     Target { table: target.root.clone(), only: false, ..target.clone() }
 }
 

@@ -3,6 +3,7 @@
 //! Everything above speaks of [`Statement`]s, [`Row`]s and [`catalog`] facts. A statement is put together from checked
 //! names, bound values, parsed conditions and the literals of this room; nothing else can get into one.
 
+pub mod advice;
 mod anchor;
 pub mod batch;
 mod builder;
@@ -13,11 +14,12 @@ pub mod control;
 pub mod count;
 mod doomed;
 mod error;
+mod insert;
 mod predicate;
+pub mod probe;
 mod redact;
 pub mod rollup;
 mod sqlite_functions;
-mod insert;
 mod value;
 pub mod window;
 

@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
-use super::{anchor, redact};
 use super::builder::Sql;
+use super::{anchor, redact};
 use crate::name::Name;
 use crate::name::TableName;
 use crate::plan::{Anchor, Dependent, Hold, Link, Parent, RulePlan, SelfEffect, SelfLink, Target};

@@ -90,15 +90,21 @@ fn truncated_ip(sql: &mut Sql, alias: &Name, redaction: &Redaction) {
             sql.column(alias, column).push(")) END))");
         }
         (Dialect::Postgres, _) => {
-            sql.push("CASE WHEN ").column(alias, column).push(" ~ '^([0-9]{1,3}[.]){3}[0-9]{1,3}$' THEN regexp_replace(");
+            sql.push("CASE WHEN ")
+                .column(alias, column)
+                .push(" ~ '^([0-9]{1,3}[.]){3}[0-9]{1,3}$' THEN regexp_replace(");
             sql.column(alias, column).push(", '[0-9]+$', '0') WHEN ").column(alias, column);
             sql.push(" ~ '^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*$' THEN COALESCE(substring(").column(alias, column);
             sql.push(" from '^[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,2}'), '') || '::' END");
         }
         (Dialect::Mysql, _) => {
             sql.push("CASE WHEN ").column(alias, column).push(" REGEXP '^([0-9]{1,3}[.]){3}[0-9]{1,3}$' THEN ");
-            sql.push("CONCAT(SUBSTRING_INDEX(").column(alias, column).push(", '.', 3), '.0') WHEN ").column(alias, column);
-            sql.push(" REGEXP '^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*$' THEN CONCAT(COALESCE(REGEXP_SUBSTR(").column(alias, column);
+            sql.push("CONCAT(SUBSTRING_INDEX(")
+                .column(alias, column)
+                .push(", '.', 3), '.0') WHEN ")
+                .column(alias, column);
+            sql.push(" REGEXP '^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*$' THEN CONCAT(COALESCE(REGEXP_SUBSTR(")
+                .column(alias, column);
             sql.push(", '^[0-9A-Fa-f]{1,4}(:[0-9A-Fa-f]{1,4}){0,2}'), ''), '::') END");
         }
     }

@@ -86,7 +86,9 @@ pub fn bucket(
 
 enum Folding {
     /// The `folded` smallest groups become `other`.
-    Groups { folded: u64 },
+    Groups {
+        folded: u64,
+    },
     TooSmall,
 }
 

@@ -4,12 +4,12 @@ use std::cell::RefCell;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use diesel::define_sql_function;
-use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+use diesel::sql_types::{Binary, Nullable, Text};
 use diesel::sqlite::SqliteConnection;
 use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
 use jiff::civil::{DateTime, Time};
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
-use jiff::Timestamp;
 use sha2::Sha256;
 
 use super::redact::HMAC_MARK;
@@ -70,7 +70,8 @@ fn iso_micros(text: &str, zone: &TimeZone) -> Option<i64> {
 
 /// `HH:MM`, `HH:MM:SS` or `HH:MM:SS.fraction`, cut to microseconds.
 fn clock_time(text: &str) -> Option<Time> {
-    let two = |at: usize| text.get(at..at + 2)?.bytes().all(|b| b.is_ascii_digit()).then(|| text[at..at + 2].parse().ok())?;
+    let two =
+        |at: usize| text.get(at..at + 2)?.bytes().all(|b| b.is_ascii_digit()).then(|| text[at..at + 2].parse().ok())?;
     let colon = |at: usize| (text.as_bytes().get(at) == Some(&b':')).then_some(());
     let (hour, minute): (i8, i8) = (two(0)?, two(3)?);
     colon(2)?;
@@ -208,7 +209,9 @@ mod tests {
 
     #[test]
     fn a_text_that_is_no_time_is_not_taken_for_one() {
-        for text in ["", "never", "2026-02-30", "0000-00-00", "2026-08-25 25:00:00", "2026-08-25 02:15:00 garbage", "20260825"] {
+        for text in
+            ["", "never", "2026-02-30", "0000-00-00", "2026-08-25 25:00:00", "2026-08-25 02:15:00 garbage", "20260825"]
+        {
             assert_eq!(utc(text), None, "{text}");
         }
     }

@@ -125,7 +125,9 @@ fn ranked(
 
 fn next_pages(conn: &mut Connection, target: &Target, lower: Option<Edge>, pages: u64) -> Result<Next, DbError> {
     let mut sql = Sql::new(conn.dialect());
-    sql.push("SELECT pg_relation_size(CAST(CAST(").bind(Value::Text(regclass(target))).push(" AS text) AS regclass)) / ");
+    sql.push("SELECT pg_relation_size(CAST(CAST(")
+        .bind(Value::Text(regclass(target)))
+        .push(" AS text) AS regclass)) / ");
     sql.push("CAST(current_setting('block_size') AS bigint)");
     let size = conn.query(&sql.finish())?.first().and_then(|row| row.int(0)).unwrap_or(0);
     let start = match lower.as_ref().and_then(|edge| edge.values.first()) {

@@ -149,7 +149,9 @@ impl Walk<'_, '_> {
                 None => return Ok(false),
             };
             let started = Instant::now();
-            match self.attempt(|conn, plan| batch::act(conn, plan, target, axis, &window), takes_several(self.plan, target))? {
+            match self
+                .attempt(|conn, plan| batch::act(conn, plan, target, axis, &window), takes_several(self.plan, target))?
+            {
                 Attempt::Done(done) => {
                     self.count(done);
                     pace.took(started.elapsed());

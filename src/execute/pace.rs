@@ -87,6 +87,8 @@ mod tests {
             assert!(pace.shrink(error()).is_ok());
         }
         assert_eq!(pace.size(), 78);
-        assert!(matches!(pace.shrink(error()), Err(Halt::Failed(error)) if error.message.starts_with("deadlock (tried 7 times")));
+        assert!(
+            matches!(pace.shrink(error()), Err(Halt::Failed(error)) if error.message.starts_with("deadlock (tried 7 times"))
+        );
     }
 }

@@ -83,7 +83,10 @@ pub fn close(conn: &mut Connection, record: &mut RunRecord) -> Result<(), DbErro
         let entry = chain::append(conn, "run", Some(&record.run), body, at)?;
         record.ledger = Some(LedgerRecord { entry: entry.number as u64, head: format!("sha256:{}", entry.hash) });
         if !control::finish_run(conn, &record.run, at.as_microsecond(), &json(record)?)? {
-            return Err(DbError::new(ErrorKind::Constraint, format!("run `{}` was closed by somebody else", record.run)));
+            return Err(DbError::new(
+                ErrorKind::Constraint,
+                format!("run `{}` was closed by somebody else", record.run),
+            ));
         }
         Ok(entry)
     });

@@ -95,7 +95,10 @@ impl<'c> Builder<'_, 'c> {
         }
         if child.name == self.root.name && entry.then == Then::Delete {
             return Err(self
-                .mistake(entry, format!("`{}` is the rule's own table and cannot go with its own dependents", child.name))
+                .mistake(
+                    entry,
+                    format!("`{}` is the rule's own table and cannot go with its own dependents", child.name),
+                )
                 .remedy("let the reference go with `then = \"null\"`"));
         }
         self.require_nullable(entry, child, &link)?;
@@ -118,11 +121,15 @@ impl<'c> Builder<'_, 'c> {
 
     fn attach(&mut self, child: &Table, then: Then, link: Link) {
         let same = self.family.dependents.iter().position(|dependent| {
-            dependent.table == child.name && dependent.then == then && (then == Then::Delete || dependent.links == [link.clone()])
+            dependent.table == child.name
+                && dependent.then == then
+                && (then == Then::Delete || dependent.links == [link.clone()])
         });
         match same {
             // A table may hang on one of its own rows; that is a link among dependents, not a new one.
-            Some(index) if link.parent == Parent::Dependent(index) => self.family.dependents[index].self_links.push(link),
+            Some(index) if link.parent == Parent::Dependent(index) => {
+                self.family.dependents[index].self_links.push(link)
+            }
             Some(index) => {
                 if !self.family.dependents[index].links.contains(&link) {
                     self.family.dependents[index].links.push(link);
@@ -186,9 +193,11 @@ impl<'c> Builder<'_, 'c> {
     fn links_by_foreign_keys(&self, entry: &schedule::Cascade, child: &'c Table) -> Result<Vec<Link>, Mistake> {
         let mut links = Vec::new();
         for (parent, table) in self.parents() {
-            if entry.parent.as_ref().is_some_and(|wanted| {
-                self.context.catalog.find(wanted).is_none_or(|wanted| wanted.name != table)
-            }) {
+            if entry
+                .parent
+                .as_ref()
+                .is_some_and(|wanted| self.context.catalog.find(wanted).is_none_or(|wanted| wanted.name != table))
+            {
                 continue;
             }
             let keys: Vec<_> = child.foreign_keys.iter().filter(|key| key.parent == table).collect();
@@ -200,7 +209,11 @@ impl<'c> Builder<'_, 'c> {
                     return Err(self
                         .mistake(
                             entry,
-                            format!("`{}` refers to `{table}` over several columns: {}", child.name, columns.join(", ")),
+                            format!(
+                                "`{}` refers to `{table}` over several columns: {}",
+                                child.name,
+                                columns.join(", ")
+                            ),
                         )
                         .remedy("add an entry for each: `{ table = …, column = … }`"));
                 }
@@ -322,12 +335,7 @@ impl<'c> Builder<'_, 'c> {
 }
 
 fn link(child: &TableName, key: &ForeignKey, parent: Parent) -> Link {
-    Link {
-        table: child.clone(),
-        columns: key.columns.clone(),
-        parent,
-        parent_columns: key.parent_columns.clone(),
-    }
+    Link { table: child.clone(), columns: key.columns.clone(), parent, parent_columns: key.parent_columns.clone() }
 }
 
 fn self_link(key: &ForeignKey, effect: SelfEffect) -> SelfLink {

@@ -44,7 +44,8 @@ fn depends_on(rule: &RulePlan, other: &RulePlan) -> bool {
         return false;
     }
     own.is_some_and(|target| target.blockers.iter().any(|link| link.table == *table))
-        || rule.dependents.iter().any(|dependent| {
-            dependent.table == *table || dependent.blockers.iter().any(|link| link.table == *table)
-        })
+        || rule
+            .dependents
+            .iter()
+            .any(|dependent| dependent.table == *table || dependent.blockers.iter().any(|link| link.table == *table))
 }

@@ -45,8 +45,7 @@ pub fn resolve<'s>(
     schedule: &'s Schedule,
     chosen: impl Fn(Option<&str>) -> bool,
 ) -> Resolved<'s> {
-    let of_database =
-        |named: &Option<String>| chosen(named.as_deref().or(schedule.policy.database.as_deref()));
+    let of_database = |named: &Option<String>| chosen(named.as_deref().or(schedule.policy.database.as_deref()));
     let (holds, mistakes): (Vec<_>, Vec<_>) = schedule
         .holds
         .iter()
@@ -233,7 +232,8 @@ impl<'c> Resolver<'_, 'c> {
                 let age = Subject { label, places: &rule.places, key: age_key(rule) };
                 let [only] = rule.age.anchors() else {
                     return Err(vec![
-                        age.mistake("a roll-up cuts its buckets along one anchor").remedy("name one column as `anchor`"),
+                        age.mistake("a roll-up cuts its buckets along one anchor")
+                            .remedy("name one column as `anchor`"),
                     ]);
                 };
                 if !only.path.hops.is_empty() {

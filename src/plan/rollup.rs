@@ -103,9 +103,7 @@ fn target<'c>(
         let reason = format!("`{}` cannot be rolled up into itself", source.name);
         return Err(vec![subject.mistake(reason).remedy("name another table")]);
     }
-    let has = |name: &str| {
-        Name::new(name).ok().and_then(|name| table.column(context.catalog.dialect, &name)).is_some()
-    };
+    let has = |name: &str| Name::new(name).ok().and_then(|name| table.column(context.catalog.dialect, &name)).is_some();
     let needed = ["bucket", "folded"].into_iter().map(str::to_owned);
     let missing: Vec<_> = needed
         .chain(dimensions.iter().map(|column| column.name.to_string()))
@@ -132,14 +130,20 @@ fn fixed_columns<'c>(
     let bucket = Name::new("bucket").into_iter();
     let not_null: Vec<_> = bucket
         .chain(dimensions.iter().filter(|column| column.kind != ColumnKind::Text).map(|column| column.name.clone()))
-        .chain(measures.iter().filter(|m| !matches!(m.fold, Fold::CountRows | Fold::CountValues(_))).map(|m| m.target.clone()))
+        .chain(
+            measures
+                .iter()
+                .filter(|m| !matches!(m.fold, Fold::CountRows | Fold::CountValues(_)))
+                .map(|m| m.target.clone()),
+        )
         .filter(|name| !may_be_null(name))
         .map(|name| name.to_string())
         .collect();
     if not_null.is_empty() {
         return Ok(table);
     }
-    let reason = format!("`{}` has NOT NULL columns that a roll-up must leave empty: {}", table.name, not_null.join(", "));
+    let reason =
+        format!("`{}` has NOT NULL columns that a roll-up must leave empty: {}", table.name, not_null.join(", "));
     Err(vec![subject.mistake(reason).remedy(format!("this is the shape that it needs:\n{statement}"))])
 }
 

@@ -16,8 +16,12 @@ pub fn write(state_dir: &Path, record: &RunRecord) -> anyhow::Result<PathBuf> {
     let base = dir.join(&record.run);
     let runs = std::slice::from_ref(record);
     // The JSON last: a run whose JSON is there has all its reports.
-    let all =
-        [("txt", text::render(runs)), ("html", html::render(runs)), ("csv", csv::render(runs)), ("json", json::render(runs))];
+    let all = [
+        ("txt", text::render(runs)),
+        ("html", html::render(runs)),
+        ("csv", csv::render(runs)),
+        ("json", json::render(runs)),
+    ];
     for (ending, content) in all {
         let path = base.with_extension(ending);
         replace(&path, &content).with_context(|| format!("cannot write the report {}", path.display()))?;

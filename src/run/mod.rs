@@ -3,8 +3,8 @@
 //! A dry run stops after the plan. There is no other difference: both make the plan and its figures here, from the same
 //! predicate, and everything below is told what to do by the plan alone.
 
-mod guard;
 pub mod files;
+mod guard;
 mod survey;
 
 use anyhow::{Context as _, anyhow, bail};

@@ -72,14 +72,7 @@ pub(super) fn figures(conn: &mut Connection, plan: &RulePlan, statements: bool) 
     let started = std::time::Instant::now();
     let mut record = RuleRecord {
         cutoff: plan.cutoff,
-        ..empty(
-            &plan.rule,
-            &plan.promises,
-            &plan.database,
-            &plan.table.to_string(),
-            plan.act.as_str(),
-            &plan.retain,
-        )
+        ..empty(&plan.rule, &plan.promises, &plan.database, &plan.table.to_string(), plan.act.as_str(), &plan.retain)
     };
     if statements {
         record.statements = batch::statements(conn.dialect(), plan).iter().map(shown).collect();
@@ -190,4 +183,3 @@ fn shown(statement: &crate::db::Statement) -> String {
     }
     text
 }
-

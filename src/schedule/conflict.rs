@@ -28,12 +28,7 @@ pub(super) fn between(rules: &[Rule], holds: &[Hold], default_database: Option<&
 
 /// Two rules that would act on the same row at the same age: which of them did is left to chance.
 fn same_row_at_same_age(earlier: &Rule, later: &Rule) -> Option<Mistake> {
-    let same_rows = match (&earlier.condition, &later.condition) {
-        (Some(one), Some(other)) => one.trim() == other.trim(),
-        _ => true,
-    };
-    let clash = same_rows && same_age(&earlier.age, &later.age);
-    clash.then(|| {
+    act_on_same_rows(earlier, later).then(|| {
         Mistake::error(format!(
             "rule `{}`: rule `{}` acts on the same rows of `{}` at the same age",
             later.name, earlier.name, later.table
@@ -41,6 +36,15 @@ fn same_row_at_same_age(earlier: &Rule, later: &Rule) -> Option<Mistake> {
         .remedy("join the two, give them different periods, or tell their rows apart by `where`")
         .at(&later.places, age_key(later))
     })
+}
+
+/// Would two rules on one table act on some row at the same age? Different conditions are taken to tell rows apart.
+pub(crate) fn act_on_same_rows(one: &Rule, other: &Rule) -> bool {
+    let same_rows = match (&one.condition, &other.condition) {
+        (Some(one), Some(other)) => one.trim() == other.trim(),
+        _ => true,
+    };
+    same_rows && same_age(&one.age, &other.age)
 }
 
 /// A stage that comes when an unconditional deletion has left it nothing to do.

@@ -32,6 +32,8 @@ use crate::name::{Name, TableName};
 use crate::schedule::mistake::Mistake;
 use crate::time::Period;
 
+pub(crate) use conflict::act_on_same_rows;
+
 /// Reads and checks a schedule file.
 ///
 /// # Errors

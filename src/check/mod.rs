@@ -1,0 +1,165 @@
+//! What `tenure check` finds: a schedule against itself, against the schedules beside it, and against a live database.
+//!
+//!     offline.rs      needs no database: names, promises, cron
+//!     probes.rs       does the database understand the conditions and the statements?
+//!     rights.rs       may the role do what the schedule needs, and does it see every row?
+//!     references.rs   what keeps rows that are due, and what goes with them unsaid
+//!     cost.rs         what makes a rule read more than it must
+//!     across.rs       what is wrong between rules of several files, and between rules and what is kept
+//!     coverage.rs     tables with times or people in them that nothing names
+//!
+//! An error is something with which a run could not do what the schedule says; a warning is something that somebody
+//! should know before the first run. Nothing here reads a row.
+
+mod across;
+mod cost;
+mod coverage;
+mod offline;
+mod probes;
+mod references;
+mod rights;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use crate::db::catalog::{Catalog, Table};
+use crate::db::{Connection, DbError, Dialect};
+use crate::name::{Name, TableName};
+use crate::plan::{self, RulePlan, Target};
+use crate::schedule::mistake::Mistake;
+use crate::schedule::{self, Schedule};
+
+pub use across::across;
+pub use coverage::coverage;
+pub use offline::{cron, offline};
+
+/// Holds one schedule's parts that belong to one database against that database: all that [`plan::resolve`] refuses,
+/// and for each rule that it does not refuse what is in its way and what somebody should know. In the order of the
+/// file.
+///
+/// `chosen` is asked with the database that a rule or hold names. With `writes` the role must have the rights of a run,
+/// else those of a plan alone. `conn` must stand outside of a transaction: a server breaks one off
+/// at the first statement that it refuses.
+pub fn database(
+    conn: &mut Connection,
+    context: &plan::Context<'_>,
+    schedule: &Schedule,
+    chosen: impl Fn(Option<&str>) -> bool + Copy,
+    writes: bool,
+) -> Vec<Mistake> {
+    let asker = match Asker::of(conn, writes) {
+        Ok(asker) => asker,
+        Err(error) => return vec![unanswered(context, &error)],
+    };
+    let conditions = probes::conditions(conn, context, schedule, chosen);
+    let resolved = plan::resolve(context, schedule, chosen);
+    let mut mistakes = conditions.mistakes.clone();
+    mistakes.extend(resolved.hold_mistakes);
+    for (rule, planned) in resolved.rules {
+        match planned {
+            Err(more) => mistakes.extend(more),
+            Ok(plan) => {
+                let about = About { catalog: context.catalog, rule, plan: &plan };
+                mistakes.extend(about_rule(conn, about, &asker, &conditions));
+            }
+        }
+    }
+    in_order_of_the_file(mistakes)
+}
+
+fn about_rule(conn: &mut Connection, about: About<'_>, asker: &Asker, conditions: &probes::Conditions) -> Vec<Mistake> {
+    // A rule that keeps for ever does nothing, so there is nothing in its way.
+    let Some(target) = about.plan.targets.first() else { return Vec::new() };
+    let needs = rights::needs(about.plan, asker.writes);
+    let mut mistakes = rights::missing(about, &needs, asker);
+    mistakes.extend(rights::hidden_rows(about, &needs));
+    // A refusal for want of rights has been told already, and one for a condition as well.
+    if mistakes.is_empty() && conditions.are_understood(about.plan) {
+        mistakes.extend(probes::statements(conn, about, asker.writes));
+    }
+    mistakes.extend(references::findings(about, target));
+    mistakes.extend(cost::findings(about, target));
+    mistakes
+}
+
+/// Who the database takes us for, and what it is to be asked for.
+struct Asker {
+    /// Quoted for GRANT; `None` where the database has no roles.
+    role: Option<String>,
+    writes: bool,
+}
+
+impl Asker {
+    fn of(conn: &mut Connection, writes: bool) -> Result<Self, DbError> {
+        Ok(Self { role: crate::db::probe::role(conn)?, writes })
+    }
+}
+
+/// A rule, what became of it, and the catalog that it became it by.
+#[derive(Clone, Copy)]
+struct About<'a> {
+    catalog: &'a Catalog,
+    rule: &'a schedule::Rule,
+    plan: &'a RulePlan,
+}
+
+impl<'a> About<'a> {
+    fn dialect(&self) -> Dialect {
+        self.catalog.dialect
+    }
+
+    fn error(&self, key: &str, reason: impl AsRef<str>) -> Mistake {
+        Mistake::error(format!("rule `{}`: {}", self.rule.name, reason.as_ref())).at(&self.rule.places, key)
+    }
+
+    fn warning(&self, key: &str, reason: impl AsRef<str>) -> Mistake {
+        Mistake::warning(format!("rule `{}`: {}", self.rule.name, reason.as_ref())).at(&self.rule.places, key)
+    }
+
+    /// The table of this name, as it stands in the plan: named by the catalog, so there.
+    fn table(&self, name: &TableName) -> Option<&'a Table> {
+        self.catalog.tables.iter().find(|table| table.name == *name)
+    }
+
+    fn root(&self, target: &Target) -> Option<&'a Table> {
+        self.table(&target.root)
+    }
+
+    /// A table as a schedule would name it.
+    fn spelled(&self, name: &TableName) -> String {
+        spelled(self.catalog, name)
+    }
+}
+
+/// Without its schema where it is found without it.
+fn spelled(catalog: &Catalog, name: &TableName) -> String {
+    let plain = TableName::new(None, name.table.clone());
+    match catalog.find(&plain) {
+        Some(found) if found.name == *name => plain.to_string(),
+        _ => name.to_string(),
+    }
+}
+
+fn unanswered(context: &plan::Context<'_>, error: &DbError) -> Mistake {
+    Mistake::error(format!("database `{}` does not answer: {error}", context.database))
+        .remedy("look whether the server is up, and run the check again")
+}
+
+fn in_order_of_the_file(mut mistakes: Vec<Mistake>) -> Vec<Mistake> {
+    mistakes.sort_by_key(|mistake| (mistake.place.as_ref().map(|place| place.span.start), mistake.severity));
+    mistakes
+}
+
+/// `a`, `b`
+fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
+    items.into_iter().map(|item| format!("`{}`", item.to_string())).collect::<Vec<_>>().join(", ")
+}
+
+/// `x` or `(x, y)`, behind a dot.
+fn joined(columns: &[Name]) -> String {
+    match columns {
+        [only] => only.to_string(),
+        several => format!("({})", several.iter().map(Name::as_str).collect::<Vec<_>>().join(", ")),
+    }
+}

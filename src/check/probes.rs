@@ -1,0 +1,115 @@
+//! Does the database understand the conditions, and the statements that are made of them?
+
+use std::collections::HashSet;
+
+use crate::db::{Connection, DbError, condition, probe};
+use crate::name::TableName;
+use crate::plan::{self, RulePlan};
+use crate::schedule::mistake::Mistake;
+use crate::schedule::{Places, Schedule};
+
+use super::{About, list};
+
+/// What was found in the conditions of a schedule.
+pub(super) struct Conditions {
+    pub mistakes: Vec<Mistake>,
+    /// Labels of the rules and holds whose condition was refused.
+    refused: HashSet<String>,
+}
+
+impl Conditions {
+    /// No condition in the rule's statements was refused by itself.
+    pub fn are_understood(&self, rule: &RulePlan) -> bool {
+        let of_targets = rule.targets.iter().flat_map(|target| &target.holds);
+        let mut holds = of_targets.chain(rule.dependents.iter().flat_map(|dependent| &dependent.holds));
+        !self.refused.contains(&rule_label(&rule.rule))
+            && !holds.any(|hold| self.refused.contains(&hold_label(&hold.name)))
+    }
+}
+
+fn rule_label(name: &str) -> String {
+    format!("rule `{name}`")
+}
+
+fn hold_label(name: &str) -> String {
+    format!("hold `{name}`")
+}
+
+/// A `where` of a rule or a hold.
+struct Where<'s> {
+    label: String,
+    table: &'s TableName,
+    text: &'s str,
+    places: &'s Places,
+}
+
+/// Tries every condition on its own table, also that of a hold which no rule has met yet.
+pub(super) fn conditions(
+    conn: &mut Connection,
+    context: &plan::Context<'_>,
+    schedule: &Schedule,
+    chosen: impl Fn(Option<&str>) -> bool,
+) -> Conditions {
+    let mut found = Conditions { mistakes: Vec::new(), refused: HashSet::new() };
+    for part in wheres(schedule, chosen) {
+        let Some(table) = context.catalog.find(part.table) else { continue };
+        let Ok(condition) = condition::parse(context.catalog.dialect, part.text) else { continue };
+        found.mistakes.extend(volatile(context, &part, &condition));
+        if !table.rights.select {
+            continue;
+        }
+        if let Err(error) = probe::condition(conn, &table.name, &condition) {
+            found.mistakes.push(refusal(context, &part, &error));
+            found.refused.insert(part.label);
+        }
+    }
+    found
+}
+
+fn wheres(schedule: &Schedule, chosen: impl Fn(Option<&str>) -> bool) -> Vec<Where<'_>> {
+    let of_database = |named: &Option<String>| chosen(named.as_deref().or(schedule.policy.database.as_deref()));
+    let rules = schedule.rules.iter().filter(|rule| of_database(&rule.database)).filter_map(|rule| {
+        let text = rule.condition.as_deref()?;
+        Some(Where { label: rule_label(&rule.name), table: &rule.table, text, places: &rule.places })
+    });
+    let holds = schedule.holds.iter().filter(|hold| of_database(&hold.database)).filter_map(|hold| {
+        let text = hold.condition.as_deref()?;
+        Some(Where { label: hold_label(&hold.name), table: &hold.table, text, places: &hold.places })
+    });
+    rules.chain(holds).collect()
+}
+
+fn refusal(context: &plan::Context<'_>, part: &Where<'_>, error: &DbError) -> Mistake {
+    let database = context.catalog.dialect.as_str();
+    let remedy =
+        format!("write it in the database's own SQL, as it could stand behind `SELECT … FROM {} WHERE`", part.table);
+    refused(&format!("{}: {database} refuses the condition", part.label), error, &remedy).at(part.places, "where")
+}
+
+/// A server that was busy, or went away, has not judged.
+fn refused(what: &str, error: &DbError, remedy: &str) -> Mistake {
+    let remedy = if error.is_transient() { "nothing may be wrong with it: run the check again" } else { remedy };
+    Mistake::error(format!("{what}: {error}")).remedy(remedy)
+}
+
+fn volatile(context: &plan::Context<'_>, part: &Where<'_>, condition: &plan::Condition) -> Option<Mistake> {
+    let parts = condition::volatile_parts(context.catalog.dialect, condition);
+    (!parts.is_empty()).then(|| {
+        Mistake::warning(format!(
+            "{}: {} answers otherwise each time, so a run may meet other rows than its dry run did",
+            part.label,
+            list(parts)
+        ))
+        .at(part.places, "where")
+        .remedy("let an anchor and a period tell the age, and the condition speak of columns alone")
+    })
+}
+
+/// Tries the statements of a rule as a whole: here a reference between columns of different types comes to light.
+pub(super) fn statements(conn: &mut Connection, about: About<'_>, writes: bool) -> Option<Mistake> {
+    let counted = probe::counting(conn, about.plan);
+    let tried = if writes { counted.and_then(|()| probe::acting(conn, about.plan)) } else { counted };
+    let what = format!("rule `{}`: {} refuses its statements", about.rule.name, about.dialect().as_str());
+    let remedy = "`tenure plan --sql` shows them; look at the types of the columns that it compares";
+    tried.err().map(|error| refused(&what, &error, remedy).at(&about.rule.places, "table"))
+}

@@ -1,0 +1,166 @@
+//! May the role do what the schedule needs, and does it see every row?
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::db::catalog::Rights;
+use crate::db::{Dialect, advice};
+use crate::name::TableName;
+use crate::plan::{Act, Anchor, Hold, RulePlan, SelfEffect};
+use crate::schedule::Then;
+use crate::schedule::mistake::Mistake;
+
+use super::{About, Asker, list};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Right {
+    Select,
+    Insert,
+    Update,
+    Delete,
+}
+
+impl Right {
+    /// The word of GRANT.
+    fn as_str(self) -> &'static str {
+        match self {
+            Right::Select => "SELECT",
+            Right::Insert => "INSERT",
+            Right::Update => "UPDATE",
+            Right::Delete => "DELETE",
+        }
+    }
+
+    fn is_held(self, rights: &Rights) -> bool {
+        match self {
+            Right::Select => rights.select,
+            Right::Insert => rights.insert,
+            Right::Update => rights.update,
+            Right::Delete => rights.delete,
+        }
+    }
+}
+
+/// Every table that the rule's statements name, with the rights that they take.
+pub(super) type Needs = BTreeMap<TableName, BTreeSet<Right>>;
+
+/// What a plan reads and, with `writes`, what a run changes. The database's own cascades need no right of the role's.
+pub(super) fn needs(plan: &RulePlan, writes: bool) -> Needs {
+    let mut needs = Needs::new();
+    let mut need = |table: &TableName, right: Right| {
+        needs.entry(table.clone()).or_default().insert(right);
+    };
+    for table in tables_read(plan) {
+        need(table, Right::Select);
+    }
+    if writes {
+        for (table, right) in tables_changed(plan) {
+            need(table, right);
+        }
+    }
+    needs
+}
+
+fn tables_read(plan: &RulePlan) -> Vec<&TableName> {
+    let mut tables = Vec::new();
+    for target in &plan.targets {
+        tables.push(&target.table);
+        tables.extend(hops(&target.anchors));
+        tables.extend(hops_of_holds(&target.holds));
+        tables.extend(target.blockers.iter().map(|link| &link.table));
+        // Dependents and a table's own tree are looked at from the root.
+        if !plan.dependents.is_empty() || !target.self_links.is_empty() {
+            tables.push(&target.root);
+        }
+    }
+    for dependent in &plan.dependents {
+        tables.push(&dependent.table);
+        tables.extend(hops_of_holds(&dependent.holds));
+        tables.extend(dependent.blockers.iter().map(|link| &link.table));
+    }
+    if let Act::Aggregate(rollup) = &plan.act {
+        tables.push(&rollup.into);
+    }
+    tables
+}
+
+fn hops(anchors: &[Anchor]) -> impl Iterator<Item = &TableName> {
+    anchors.iter().flat_map(|anchor| anchor.hops.iter().map(|hop| &hop.table))
+}
+
+fn hops_of_holds(holds: &[Hold]) -> impl Iterator<Item = &TableName> {
+    holds.iter().flat_map(|hold| hops(&hold.anchors))
+}
+
+fn tables_changed(plan: &RulePlan) -> Vec<(&TableName, Right)> {
+    let mut tables = Vec::new();
+    let own = if plan.act.removes() { Right::Delete } else { Right::Update };
+    for target in &plan.targets {
+        let has = |effect| target.self_links.iter().any(|link| link.effect == effect);
+        // A tree is taken down through the root, from its leaves upwards.
+        tables.push((if has(SelfEffect::Cascade) { &target.root } else { &target.table }, own));
+        if has(SelfEffect::Null) {
+            tables.push((&target.root, Right::Update));
+        }
+    }
+    tables.extend(plan.dependents.iter().map(|dependent| match dependent.then {
+        Then::Delete => (&dependent.table, Right::Delete),
+        Then::Null => (&dependent.table, Right::Update),
+    }));
+    if let Act::Aggregate(rollup) = &plan.act {
+        tables.extend([(&rollup.into, Right::Insert), (&rollup.into, Right::Update)]);
+    }
+    tables
+}
+
+/// What the role lacks, with the statements that give it.
+pub(super) fn missing(about: About<'_>, needs: &Needs, asker: &Asker) -> Vec<Mistake> {
+    let lacks: Vec<Lack<'_>> = needs.iter().filter_map(|(table, rights)| Lack::find(about, table, rights)).collect();
+    if lacks.is_empty() {
+        return Vec::new();
+    }
+    let role = asker.role.as_deref().unwrap_or("the role");
+    let each: Vec<_> =
+        lacks.iter().map(|lack| format!("{} on `{}`", lack.words().join(", "), about.spelled(lack.table))).collect();
+    let grants: Vec<_> = lacks.iter().flat_map(|lack| lack.grants(about.dialect(), role)).collect();
+    let mistake = about
+        .error("table", format!("the role {role} lacks {}", each.join("; ")))
+        .remedy(format!("let an owner run:\n{}", grants.join("\n")));
+    vec![mistake]
+}
+
+struct Lack<'a> {
+    table: &'a TableName,
+    rights: Vec<Right>,
+    /// Perhaps for want of USAGE on the schema.
+    has_none: bool,
+}
+
+impl<'a> Lack<'a> {
+    fn find(about: About<'_>, table: &'a TableName, rights: &BTreeSet<Right>) -> Option<Self> {
+        let held = about.table(table)?.rights;
+        let lacking: Vec<Right> = rights.iter().copied().filter(|right| !right.is_held(&held)).collect();
+        let has_none = !(held.select || held.insert || held.update || held.delete);
+        (!lacking.is_empty()).then_some(Self { table, rights: lacking, has_none })
+    }
+
+    fn words(&self) -> Vec<&'static str> {
+        self.rights.iter().map(|right| right.as_str()).collect()
+    }
+
+    fn grants(&self, dialect: Dialect, role: &str) -> Vec<String> {
+        let schema = self.table.schema.as_ref().filter(|_| self.has_none && dialect == Dialect::Postgres);
+        let usage = schema.map(|schema| advice::grant_usage(schema, role));
+        usage.into_iter().chain([advice::grant(dialect, &self.words(), self.table, role)]).collect()
+    }
+}
+
+/// Tables beside the rule's own that hide rows: a row that refers to one that is due, or a hold, would be overlooked.
+pub(super) fn hidden_rows(about: About<'_>, needs: &Needs) -> Option<Mistake> {
+    let veiled = |name: &&TableName| about.table(name).is_some_and(|table| table.row_security);
+    let names: Vec<_> = needs.keys().filter(veiled).map(|name| about.spelled(name)).collect();
+    (!names.is_empty()).then(|| {
+        about
+            .error("table", format!("row-level security hides rows of {} from this role", list(names)))
+            .remedy("give the role BYPASSRLS, or a policy that lets it see every row and no FORCE")
+    })
+}

@@ -1,0 +1,131 @@
+use super::*;
+
+fn told_offline(schedules: &[&Schedule]) -> Vec<String> {
+    told(&offline(schedules, now()))
+}
+
+fn told_across(lab: &Lab, schedules: &[&Schedule]) -> Vec<String> {
+    told(&across(schedules, &lab.catalog(), |_| true))
+}
+
+#[test]
+fn a_rule_name_that_two_files_bear_is_told_at_the_later_one() {
+    let (one, other) = (read("a.toml", &purge("")), read("b.toml", &purge("")));
+    let found = told(&offline(&[&one, &other], now()));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].starts_with("error 2 rule `r`: a rule of `a.toml` bears this name already"), "{found:#?}");
+}
+
+#[test]
+fn a_promise_is_one_word() {
+    let good = read("a.toml", &purge("promise = [\"A1\", \"GDPR-17.1\", \"inarax/I4\"]"));
+    assert_eq!(told_offline(&[&good]), [""; 0]);
+    let bad = read("a.toml", &purge("promise = [\"A1\", \"we delete logs\", \"-\"]"));
+    let found = told_offline(&[&bad]);
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(found[0].starts_with("error 7 rule `r`: `we delete logs` is no id of a promise"), "{found:#?}");
+}
+
+#[test]
+fn a_cron_expression_must_mean_something_and_come_true_some_day() {
+    let found = |cron: &str| told_offline(&[&read("a.toml", &purge(&format!("cron = \"{cron}\"")))]);
+    for good in ["15 2 * * *", "0 0 29 2 *", "*/5 1-4 * * MON-FRI", "@daily"] {
+        assert_eq!(found(good), [""; 0], "{good}");
+    }
+    assert!(found("15 2 * *")[0].starts_with("error 7 rule `r`: `15 2 * *` is no cron expression: "));
+    assert!(found("0 15 2 * * *")[0].contains("is no cron expression"), "seconds are refused");
+    assert_eq!(found("0 0 30 2 *"), ["error 7 rule `r`: `0 0 30 2 *` never comes true (name a day that exists)"]);
+}
+
+#[test]
+fn rules_of_two_files_may_not_act_on_the_same_rows_at_the_same_age() {
+    let lab = Lab::sqlite("CREATE TABLE log (id INTEGER PRIMARY KEY, at DATETIME);");
+    let one = read("a.toml", &purge(""));
+    let named = |table: &str, period: &str| {
+        purge("").replace("\"r\"", "\"s\"").replace("\"log\"", table).replace("30 days", period)
+    };
+    let other = read("b.toml", &named("\"LOG\"", "30 days"));
+    assert_eq!(
+        told_across(&lab, &[&one, &other]),
+        [
+            "error 5 rule `s`: rule `r` of `a.toml` acts on the same rows of `log` at the same age (join the two, give them \
+          different periods, or tell their rows apart by `where`)"
+        ]
+    );
+    let later = read("b.toml", &named("\"log\"", "60 days"));
+    assert_eq!(told_across(&lab, &[&one, &later]), [""; 0]);
+    let both = read("c.toml", &format!("{}{}", purge(""), named("\"Log\"", "30 days")));
+    assert_eq!(told_across(&lab, &[&both]).len(), 1, "one file can spell a table in two ways");
+    let elsewhere = |named: Option<&str>| named.is_none();
+    let billing = read("b.toml", &format!("{}database = \"billing\"\n", named("\"log\"", "30 days")));
+    assert_eq!(told(&across(&[&one, &billing], &lab.catalog(), elsewhere)), [""; 0]);
+}
+
+#[test]
+fn what_is_kept_on_purpose_may_neither_be_purged_nor_go_with_what_is() {
+    let lab = Lab::sqlite(
+        "CREATE TABLE log (id INTEGER PRIMARY KEY, at DATETIME);
+         CREATE TABLE tag (id INTEGER PRIMARY KEY, log_id INTEGER REFERENCES log ON DELETE CASCADE);
+         CREATE TABLE mark (id INTEGER PRIMARY KEY, tag_id INTEGER REFERENCES tag ON DELETE CASCADE);",
+    );
+    let keep = |table: &str| read("k.toml", &format!("[[keep]]\ntable = \"{table}\"\nreason = \"tax law\"\n"));
+    let rule = read("a.toml", &purge(""));
+    let remedy = "(take the table out of [[keep]], or the rule out; a [[hold]] keeps some of the rows)";
+    assert_eq!(
+        told_across(&lab, &[&rule, &keep("log")]),
+        [format!("error 3 rule `r`: it takes rows of `log` away, but `k.toml` keeps `log`: tax law {remedy}")]
+    );
+    assert_eq!(
+        told_across(&lab, &[&rule, &keep("mark")]),
+        [format!("error 3 rule `r`: rows of `mark` go with its own, but `k.toml` keeps `mark`: tax law {remedy}")]
+    );
+    let for_ever = read("a.toml", &purge("").replace("30 days", "forever"));
+    assert_eq!(told_across(&lab, &[&for_ever, &keep("log")]), [""; 0]);
+    let redaction = read("a.toml", &purge("redact = { id = \"null\" }").replace("\"delete\"", "\"redact\""));
+    assert_eq!(told_across(&lab, &[&redaction, &keep("log")]), [""; 0], "its rows stay");
+}
+
+#[test]
+fn tables_with_times_or_people_that_nothing_names_are_listed_with_the_columns_that_say_so() {
+    let lab = Lab::sqlite(
+        "CREATE TABLE log (id INTEGER PRIMARY KEY, at DATETIME);
+         CREATE TABLE login (id INTEGER PRIMARY KEY, user_id INTEGER, ip TEXT, timecreated INTEGER);
+         CREATE TABLE shipment (id INTEGER PRIMARY KEY, ship_date DATE, zip TEXT);
+         CREATE TABLE mail (id INTEGER PRIMARY KEY, a_email TEXT, b_email TEXT, c_email TEXT, d_email TEXT, e_email TEXT,
+                            f_email TEXT, g_email TEXT, email_sent BOOLEAN);
+         CREATE TABLE country (id INTEGER PRIMARY KEY, name TEXT, update_count INTEGER); CREATE VIEW v AS SELECT * FROM login;",
+    );
+    let remedy = |table: &str| {
+        format!("(write a rule for it, or keep it on purpose:\n[[keep]]\ntable = \"{table}\"\nreason = \"…\")")
+    };
+    let login = format!(
+        "warning table `login` seems to hold something of people (`user_id`, `ip`) and times (`timecreated`), and no rule, hold \
+         or keep names it {}",
+        remedy("login")
+    );
+    let found = lab.coverage(&[&read("a.toml", &purge(""))]);
+    assert_eq!(found.len(), 3, "{found:#?}");
+    assert_eq!(found[0], login);
+    assert!(found[1].contains("`f_email` and 1 more), and no rule"), "{found:#?}");
+    assert!(found[2].starts_with("warning table `shipment` seems to hold times (`ship_date`), and"), "{found:#?}");
+}
+
+#[test]
+fn rules_holds_keeps_cascades_targets_and_paths_all_cover_the_tables_that_they_name() {
+    let tables = ["log", "cascaded", "parent", "target", "held", "held_parent", "kept", "forgotten"];
+    let script: String =
+        tables.iter().map(|name| format!("CREATE TABLE {name} (id INTEGER PRIMARY KEY, at DATETIME);")).collect();
+    let lab = Lab::sqlite(&script);
+    let deletion =
+        purge("cascade = [{ table = \"cascaded\", column = \"id\" }]").replace("\"at\"", "\"id -> parent.at\"");
+    let rollup = purge("[rule.aggregate]\ninto = \"target\"\nbucket = \"day\"\nmeasures = { n = \"count\" }")
+        .replace("\"r\"", "\"s\"")
+        .replace("\"delete\"", "\"aggregate\"");
+    let hold = "[[hold]]\nname = \"h\"\ntable = \"held\"\nanchor = \"id -> held_parent.at\"\nfor = \"1 year\"\nreason = \"x\"\n";
+    let keep = "[[keep]]\ntables = [\"kept\"]\nreason = \"x\"\n";
+    let schedule = read("a.toml", &format!("{deletion}{rollup}{hold}{keep}"));
+    let found = lab.coverage(&[&schedule]);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].contains("`forgotten`"), "{found:#?}");
+    assert_eq!(told(&coverage(&[&schedule], &lab.catalog(), |_| false)).len(), tables.len(), "of another database");
+}
