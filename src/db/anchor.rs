@@ -216,6 +216,9 @@ fn text_of(sql: &mut Sql, alias: &Name, column: &Name, format: Option<&TextForma
 
 type Piece<'a> = &'a dyn Fn(&mut Sql);
 
+/// Writes what a text means as a time.
+type TimeOf = fn(&mut Sql, Piece<'_>);
+
 /// The regular expressions guard the casts: what they let through, the server can read.
 fn text_before(sql: &mut Sql, text: Piece<'_>, instant: Timestamp, naive: DateTime) {
     let dialect = sql.dialect;
@@ -236,7 +239,7 @@ fn text_before(sql: &mut Sql, text: Piece<'_>, instant: Timestamp, naive: DateTi
 }
 
 fn text_micros(sql: &mut Sql, text: Piece<'_>) {
-    let cases: [(String, fn(&mut Sql, Piece<'_>)); 3] = [
+    let cases: [(String, TimeOf); 3] = [
         (format!("^({ISO_DATE})[T ]{ISO_TIME} ?{ISO_ZONE}$"), zoned_value),
         (format!("^({ISO_DATE})[T ]{ISO_TIME}$"), naive_value),
         (format!("^({ISO_DATE})$"), date_value),

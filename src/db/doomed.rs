@@ -26,10 +26,10 @@ impl Within<'_> {
 /// ` WHERE` the window and the whole predicate.
 pub(super) fn where_due(sql: &mut Sql, scope: Scope<'_>, part: Within<'_>) {
     sql.push(" WHERE ");
-    if let Within::Window(axis, window) = part {
-        if within(sql, scope.target, axis, window) {
-            sql.push(" AND ");
-        }
+    if let Within::Window(axis, window) = part
+        && within(sql, scope.target, axis, window)
+    {
+        sql.push(" AND ");
     }
     predicate::due(sql, scope, part.look());
 }

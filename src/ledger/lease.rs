@@ -35,10 +35,10 @@ pub fn take(conn: &mut Connection, policy: &str, rule: &str, run: &str) -> Resul
     let Some(row) = control::gate(conn, &gate)? else {
         return Ok(Taken::Busy("its gate in the ledger was removed just now; run again".to_owned()));
     };
-    if let (Some(other), Some(holder)) = (&row.run, row.holder.as_deref()) {
-        if is_held(holder, row.seen, now) {
-            return Ok(Taken::Busy(busy(other, holder, row.seen, now)));
-        }
+    if let (Some(other), Some(holder)) = (&row.run, row.holder.as_deref())
+        && is_held(holder, row.seen, now)
+    {
+        return Ok(Taken::Busy(busy(other, holder, row.seen, now)));
     }
     let token = row.token + 1;
     let me = Holder::this_process().to_text();
@@ -91,10 +91,10 @@ pub(super) fn is_alive(conn: &mut Connection, record: &RunRecord, holder: &str, 
     }
     let mut seen = record.started.as_microsecond();
     for rule in &record.rules {
-        if let Some(gate) = control::gate(conn, &gate_name(&record.schedule.name, &rule.rule))? {
-            if gate.run.as_deref() == Some(record.run.as_str()) {
-                seen = seen.max(gate.seen);
-            }
+        if let Some(gate) = control::gate(conn, &gate_name(&record.schedule.name, &rule.rule))?
+            && gate.run.as_deref() == Some(record.run.as_str())
+        {
+            seen = seen.max(gate.seen);
         }
     }
     Ok(now.saturating_sub(seen) < LASTS)

@@ -249,7 +249,7 @@ impl<'c> Builder<'_, 'c> {
     }
 
     fn next_unanswered(&self) -> Option<(&'c Table, Then, Link)> {
-        self.parents().into_iter().enumerate().find_map(|(_, (parent, table))| {
+        self.parents().into_iter().find_map(|(parent, table)| {
             let table = self.context.catalog.find(&table)?;
             self.context.catalog.referring(&table.name).find_map(|(child, key)| {
                 let then = match key.on_delete {

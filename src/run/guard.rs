@@ -55,12 +55,12 @@ fn rows_touched(record: &RuleRecord) -> u64 {
 pub(super) fn apply(record: &mut RunRecord, consent: &Consent) {
     let mut passed = Vec::new();
     for rule in record.rules.iter_mut().filter(|rule| rule.status == Status::Ok) {
-        if let Consent::Approved { run, .. } = consent {
-            if let Some(more) = beyond_approval(rule, run) {
-                rule.guard = Some(more);
-                rule.status = Status::Guarded;
-                continue;
-            }
+        if let Consent::Approved { run, .. } = consent
+            && let Some(more) = beyond_approval(rule, run)
+        {
+            rule.guard = Some(more);
+            rule.status = Status::Guarded;
+            continue;
         }
         if rule.guard.is_none() {
             continue;
