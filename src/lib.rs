@@ -16,10 +16,11 @@
 //! | 3 | [`execute`] | the batch loop |
 //! | 3 | [`check`] | what can be known before a run |
 //! | 3 | [`report`] | run record -> text, HTML, JSON, CSV; pure |
-//! | 2 | [`plan`] | checked schedule + catalog facts + holds + instant -> plan; pure |
+//! | 2 | [`resolve`] | checked schedule + catalog facts + instant -> plan; pure |
 //! | 2 | [`ledger`] | runs, batches, leases, the hash chain |
 //! | 1 | [`schedule`] | TOML -> checked rules, every mistake at once |
 //! | 1 | [`db`] | connections, catalogs, statements; the only room that knows a dialect |
+//! | 1 | [`plan`] | the plan: a plain value that knows no database |
 //! | 1 | [`config`] | databases, paths, secrets |
 //! | ground | [`name`], [`time`] | checked identifiers; the clock, periods and cutoffs |
 //! | beside | [`sample`] | the sample learning platform |
@@ -35,6 +36,7 @@ pub mod ledger;
 pub mod name;
 pub mod plan;
 pub mod report;
+pub mod resolve;
 pub mod run;
 pub mod sample;
 pub mod schedule;

@@ -26,7 +26,8 @@ mod tests;
 use crate::db::catalog::{Catalog, Table};
 use crate::db::{Connection, DbError, Dialect};
 use crate::name::{Name, TableName};
-use crate::plan::{self, RulePlan, Target};
+use crate::plan::{RulePlan, Target};
+use crate::resolve;
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{self, Schedule};
 
@@ -34,7 +35,7 @@ pub use across::across;
 pub use coverage::coverage;
 pub use offline::{cron, offline};
 
-/// Holds one schedule's parts that belong to one database against that database: all that [`plan::resolve`] refuses,
+/// Holds one schedule's parts that belong to one database against that database: all that [`resolve::resolve`] refuses,
 /// and for each rule that it does not refuse what is in its way and what somebody should know. In the order of the
 /// file.
 ///
@@ -43,7 +44,7 @@ pub use offline::{cron, offline};
 /// at the first statement that it refuses.
 pub fn database(
     conn: &mut Connection,
-    context: &plan::Context<'_>,
+    context: &resolve::Context<'_>,
     schedule: &Schedule,
     chosen: impl Fn(Option<&str>) -> bool + Copy,
     writes: bool,
@@ -53,7 +54,7 @@ pub fn database(
         Err(error) => return vec![unanswered(context, &error)],
     };
     let conditions = probes::conditions(conn, context, schedule, chosen);
-    let resolved = plan::resolve(context, schedule, chosen);
+    let resolved = resolve::resolve(context, schedule, chosen);
     let mut mistakes = conditions.mistakes.clone();
     mistakes.extend(resolved.hold_mistakes);
     for (rule, planned) in resolved.rules {
@@ -141,7 +142,7 @@ fn spelled(catalog: &Catalog, name: &TableName) -> String {
     }
 }
 
-fn unanswered(context: &plan::Context<'_>, error: &DbError) -> Mistake {
+fn unanswered(context: &resolve::Context<'_>, error: &DbError) -> Mistake {
     Mistake::error(format!("database `{}` does not answer: {error}", context.database))
         .remedy("look whether the server is up, and run the check again")
 }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use crate::db::{Connection, DbError, condition, probe};
 use crate::name::TableName;
 use crate::plan::{self, RulePlan};
+use crate::resolve;
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{Places, Schedule};
 
@@ -46,7 +47,7 @@ struct Where<'s> {
 /// Tries every condition on its own table, also that of a hold which no rule has met yet.
 pub(super) fn conditions(
     conn: &mut Connection,
-    context: &plan::Context<'_>,
+    context: &resolve::Context<'_>,
     schedule: &Schedule,
     chosen: impl Fn(Option<&str>) -> bool,
 ) -> Conditions {
@@ -79,7 +80,7 @@ fn wheres(schedule: &Schedule, chosen: impl Fn(Option<&str>) -> bool) -> Vec<Whe
     rules.chain(holds).collect()
 }
 
-fn refusal(context: &plan::Context<'_>, part: &Where<'_>, error: &DbError) -> Mistake {
+fn refusal(context: &resolve::Context<'_>, part: &Where<'_>, error: &DbError) -> Mistake {
     let database = context.catalog.dialect.as_str();
     let remedy =
         format!("write it in the database's own SQL, as it could stand behind `SELECT … FROM {} WHERE`", part.table);
@@ -92,7 +93,7 @@ fn refused(what: &str, error: &DbError, remedy: &str) -> Mistake {
     Mistake::error(format!("{what}: {error}")).remedy(remedy)
 }
 
-fn volatile(context: &plan::Context<'_>, part: &Where<'_>, condition: &plan::Condition) -> Option<Mistake> {
+fn volatile(context: &resolve::Context<'_>, part: &Where<'_>, condition: &plan::Condition) -> Option<Mistake> {
     let parts = condition::volatile_parts(context.catalog.dialect, condition);
     (!parts.is_empty()).then(|| {
         Mistake::warning(format!(

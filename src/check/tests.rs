@@ -82,7 +82,7 @@ impl Lab {
 
     fn ask(&self, schedule: &str, writes: bool) -> Vec<String> {
         let catalog = self.catalog();
-        let context = plan::Context {
+        let context = resolve::Context {
             catalog: &catalog,
             database: "main",
             as_of: now(),

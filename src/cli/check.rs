@@ -4,7 +4,7 @@ use super::setup::{Pair, Setup};
 use super::{Common, Failure, Outcome};
 use crate::check;
 use crate::db::{Access, Connection, Mode, catalog};
-use crate::plan;
+use crate::resolve;
 use crate::schedule::Schedule;
 use crate::schedule::mistake::{self, Mistake};
 
@@ -30,7 +30,7 @@ fn live(setup: &Setup) -> Result<Vec<Mistake>, Failure> {
         }
         let mut conn = Connection::open(database.url.reveal(), Access::ReadOnly)?;
         let catalog = conn.transaction(Mode::ReadOnly, catalog::read)?;
-        let context = plan::Context {
+        let context = resolve::Context {
             catalog: &catalog,
             database: &database.name,
             as_of: setup.as_of,

@@ -1,16 +1,12 @@
-//! The plan: what a run would do, as a plain value. Pure: it touches no connection.
+//! The plan: what a run would do, as a plain value.
 //!
-//! [`resolve`] joins a checked schedule to what the catalog says and gives every rule its tables, bounds, holds and
-//! references, or the mistakes that only a live database reveals. `db` writes the statements from these values, counts
-//! with them (that is the dry run) and acts with them (that is the run): the same predicate, from the same place.
+//! `resolve` makes it from a checked schedule and what the catalog says; `db` writes the statements from it, counts with
+//! them (that is the dry run) and acts with them (that is the run): the same predicate, from the same place. A plan knows
+//! no connection, no dialect and no text of a statement.
 
-mod axes;
-mod dependents;
+mod bound;
+mod bucket;
 mod order;
-mod reading;
-mod redaction;
-mod resolve;
-mod rollup;
 
 use std::sync::Arc;
 
@@ -18,12 +14,11 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::config::Secret;
-use crate::db::catalog::ColumnKind;
 use crate::name::{Name, TableName};
 use crate::schedule::{Bucket, Redact, TextFormat, Then};
 
+pub use bound::epoch_bound;
 pub use order::in_order;
-pub use resolve::{Context, Resolved, resolve};
 
 /// One rule, ready to be counted and executed.
 #[derive(Debug, Clone)]
@@ -251,7 +246,6 @@ impl Act {
 #[derive(Debug, Clone)]
 pub struct Redaction {
     pub column: Name,
-    pub kind: ColumnKind,
     /// As the database writes it; safe behind a cast.
     pub sql_type: String,
     pub how: Redact,

@@ -16,6 +16,7 @@ use crate::execute::{self, Ending, Stop, Tally, Worker};
 use crate::ledger::{self, Holder};
 use crate::plan::{self, RulePlan};
 use crate::report::record::{HoldRecord, RuleRecord, RunKind, RunRecord, ScheduleRecord, Status};
+use crate::resolve;
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{Rule, Schedule};
 
@@ -120,7 +121,7 @@ impl Planned {
 
 fn make_plan(job: &Job<'_>, conn: &mut Connection) -> Result<Planned, Refusal> {
     let catalog = conn.transaction(Mode::ReadOnly, catalog::read)?;
-    let context = plan::Context {
+    let context = resolve::Context {
         catalog: &catalog,
         database: &job.database.name,
         as_of: job.as_of,
@@ -128,7 +129,7 @@ fn make_plan(job: &Job<'_>, conn: &mut Connection) -> Result<Planned, Refusal> {
         guard: job.config.guard,
         hmac_key: job.config.hmac_key.as_ref(),
     };
-    let resolved = plan::resolve(&context, job.schedule, |named| job.is_meant(named));
+    let resolved = resolve::resolve(&context, job.schedule, |named| job.is_meant(named));
     if !resolved.hold_mistakes.is_empty() {
         return Err(Refusal::Schedule(resolved.hold_mistakes));
     }

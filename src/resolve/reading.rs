@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::resolve::Context;
-use super::{Anchor, Hop, Reading};
+use super::Context;
 use crate::db::Dialect;
 use crate::db::catalog::{Column, ColumnKind, Table};
 use crate::name::{Name, TableName};
+use crate::plan::{Anchor, Hop, Reading, epoch_bound};
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{self, Places};
 use crate::time::naive_cutoff;
@@ -164,9 +164,8 @@ fn epoch(column: &Column, sqlite: bool, cutoff: Timestamp, per_second: i64) -> R
         // A column of SQLite can hold whole and broken numbers side by side.
         _ if sqlite && column.kind != ColumnKind::Text => Ok(Reading::Float { bound: exact, per_second }),
         ColumnKind::Float | ColumnKind::Decimal => Ok(Reading::Float { bound: exact, per_second }),
-        // The smallest whole number that is not below the cutoff: v < ceil(c) is v < c for whole v.
         ColumnKind::Integer | ColumnKind::UnsignedInteger => {
-            Ok(Reading::Integer { bound: micros.div_euclid(unit) + i64::from(micros.rem_euclid(unit) > 0), per_second })
+            Ok(Reading::Integer { bound: epoch_bound(cutoff, per_second), per_second })
         }
         _ => Err((
             format!("is of type `{}`, which holds no numbers", column.sql_type),
@@ -190,33 +189,4 @@ fn text(
         format!("is of type `{}`, which holds no text", column.sql_type),
         "leave `as` away for native times, or say what the numbers are: as = \"epoch-seconds\"".to_owned(),
     ))
-}
-
-impl Anchor {
-    /// The same anchor with another instant as its bound.
-    pub fn bounded_by(&self, instant: Timestamp) -> Self {
-        let reading = match &self.reading {
-            Reading::Instant { .. } => Reading::Instant { bound: instant },
-            Reading::Naive { zone, .. } => Reading::Naive { bound: naive_cutoff(instant, zone), zone: zone.clone() },
-            Reading::Date { zone, .. } => {
-                Reading::Date { bound: naive_cutoff(instant, zone).date(), zone: zone.clone() }
-            }
-            Reading::Integer { per_second, .. } => {
-                let (micros, unit) = (instant.as_microsecond(), 1_000_000 / per_second);
-                let bound = micros.div_euclid(unit) + i64::from(micros.rem_euclid(unit) > 0);
-                Reading::Integer { bound, per_second: *per_second }
-            }
-            Reading::Float { per_second, .. } => {
-                let bound = instant.as_microsecond() as f64 / (1_000_000 / per_second) as f64;
-                Reading::Float { bound, per_second: *per_second }
-            }
-            Reading::Text { format, zone, .. } => Reading::Text {
-                format: format.clone(),
-                instant,
-                naive: naive_cutoff(instant, zone),
-                zone: zone.clone(),
-            },
-        };
-        Self { reading, ..self.clone() }
-    }
 }

@@ -1,10 +1,10 @@
 //! Redactions against the live columns: what cannot work is said before anything starts.
 
-use super::Redaction;
+use super::Context;
 use super::reading::{Subject, column};
-use super::resolve::Context;
 use crate::db::Dialect;
 use crate::db::catalog::{Column, ColumnKind, Table};
+use crate::plan::Redaction;
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{self, Redact, TemplatePart};
 
@@ -47,7 +47,6 @@ fn one(
     let hmac_key = matches!(wanted.how, Redact::Hmac).then(|| context.hmac_key.cloned()).flatten();
     Ok(Redaction {
         column: target.name.clone(),
-        kind: target.kind,
         sql_type: target.sql_type.clone(),
         how: wanted.how.clone(),
         key: hmac_key,

@@ -1,16 +1,15 @@
 //! Roll-ups against the live tables: does the target have the columns that the measures need?
 
 use jiff::tz::TimeZone;
-use jiff::{RoundMode, Timestamp, ToSpan, Unit, Zoned, ZonedRound};
 
+use super::Context;
 use super::reading::{Subject, column};
-use super::resolve::Context;
-use super::{BucketForm, Dimension, Fold, Measure, Rollup};
 use crate::db::Dialect;
 use crate::db::catalog::{Column, ColumnKind, Table};
 use crate::name::Name;
+use crate::plan::{BucketForm, Dimension, Fold, Measure, Rollup};
 use crate::schedule::mistake::Mistake;
-use crate::schedule::{self, Aggregate, Bucket, MeasureFunction};
+use crate::schedule::{self, Aggregate, MeasureFunction};
 
 pub(super) fn rollup(
     context: &Context<'_>,
@@ -155,9 +154,9 @@ fn create_table(
     measures: &[Measure],
 ) -> String {
     let quoted = |name: &Name| name.quoted(dialect.quote());
-    let bucket_type = match (dialect, wanted.bucket) {
-        (Dialect::Sqlite, _) | (Dialect::Mysql, _) => "datetime",
-        (Dialect::Postgres, _) => "timestamptz",
+    let bucket_type = match dialect {
+        Dialect::Sqlite | Dialect::Mysql => "datetime",
+        Dialect::Postgres => "timestamptz",
     };
     let mut lines = vec![format!("  bucket {bucket_type} NULL")];
     lines.extend(dimensions.iter().map(|column| format!("  {} {} NULL", quoted(&column.name), column.sql_type)));
@@ -190,36 +189,5 @@ fn bucket_form(context: &Context<'_>, into: &Table, zone: &TimeZone) -> BucketFo
         Some(ColumnKind::TimestampTz) => BucketForm::Instant,
         Some(ColumnKind::Date) => BucketForm::Date(zone.clone()),
         _ => BucketForm::Naive(context.naive_zone.clone()),
-    }
-}
-
-impl Rollup {
-    /// The start of the bucket that holds `instant`, and the start of the next one. Buckets follow the calendar of the
-    /// policy's zone: a day may have 23 or 25 hours.
-    pub fn bucket_of(&self, instant: Timestamp) -> Option<(Timestamp, Timestamp)> {
-        let local = instant.to_zoned(self.zone.clone());
-        let start = floor(&local, self.bucket)?;
-        let step = match self.bucket {
-            Bucket::Hour => 1.hour(),
-            Bucket::Day => 1.day(),
-            Bucket::Week => 1.week(),
-            Bucket::Month => 1.month(),
-        };
-        let next = start.checked_add(step).ok()?;
-        Some((start.timestamp(), next.timestamp()))
-    }
-}
-
-fn floor(local: &Zoned, bucket: Bucket) -> Option<Zoned> {
-    let day = || local.start_of_day().ok();
-    match bucket {
-        Bucket::Hour => local.round(ZonedRound::new().smallest(Unit::Hour).mode(RoundMode::Trunc)).ok(),
-        Bucket::Day => day(),
-        // ISO weeks start on Monday.
-        Bucket::Week => {
-            let since_monday = local.weekday().to_monday_zero_offset();
-            day()?.checked_sub(i32::from(since_monday).days()).ok()
-        }
-        Bucket::Month => local.first_of_month().ok()?.start_of_day().ok(),
     }
 }

@@ -1,17 +1,23 @@
 //! A checked schedule meets a live database: every rule gets its tables, bounds, holds and references, or its mistakes.
+//! Pure: what it asks of the database stands in the catalog.
+
+mod axes;
+mod dependents;
+mod reading;
+mod redaction;
+mod rollup;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::dependents::{self, Family};
-use super::reading::{Subject, anchors, find_table};
-use super::{Act, Anchor, Condition, Dependent, GuardLimits, Hold, HoldFact, Rollup, RulePlan, Target};
-use super::{axes, redaction, rollup};
 use crate::config::Secret;
 use crate::db::catalog::{Catalog, Table, TableKind};
 use crate::db::condition;
+use crate::plan::{Act, Anchor, Condition, Dependent, GuardLimits, Hold, HoldFact, Rollup, RulePlan, Target};
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{self, Action, Age, Guard, Places, Schedule, Term};
+use dependents::Family;
+use reading::{Subject, anchors, find_table};
 
 /// A guard that nobody wrote: half of a table.
 const DEFAULT_MAX_SHARE: f64 = 0.5;

@@ -4,11 +4,11 @@
 //! (a CASCADE or SET NULL that the database would do in silence is done in the open, so that it is counted and held), or
 //! else the row that it points at is blocked.
 
+use super::Context;
 use super::reading::{Subject, column, find_table};
-use super::resolve::Context;
-use super::{Dependent, Link, Parent, SelfEffect, SelfLink};
 use crate::db::catalog::{ForeignKey, OnDelete, Table};
 use crate::name::{Name, TableName};
+use crate::plan::{Dependent, Link, Parent, SelfEffect, SelfLink};
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{self, Then};
 
