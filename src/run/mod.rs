@@ -92,11 +92,12 @@ pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>
     ledger::begin(&mut conn, &record, &Holder::this_process())?;
     let plans = planned.into_plans();
     for plan in &plans {
+        revive(job, &mut conn);
         execute_rule(job, &mut conn, plan, &mut record, stop, &mut *progress);
     }
     record.finished = Some(Timestamp::now());
     // From here on nothing is deleted any more: a run that cannot be closed is closed by the next one.
-    conn = alive(job, conn)?;
+    revive(job, &mut conn);
     ledger::close(&mut conn, &mut record)?;
     conn.checkpoint()?;
     Ok(record)
@@ -299,10 +300,12 @@ fn check_clocks(conn: &mut Connection) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The same connection, or a new one where the last rule lost it.
-fn alive(job: &Job<'_>, mut conn: Connection) -> anyhow::Result<Connection> {
-    match control::clock(&mut conn) {
-        Ok(_) => Ok(conn),
-        Err(_) => job.open(Access::ReadWrite),
+/// Opens the database again where a rule lost the connection: the next one must not fail of that. Where it cannot be
+/// opened, the next statement says why.
+fn revive(job: &Job<'_>, conn: &mut Connection) {
+    if control::clock(conn).is_err()
+        && let Ok(new) = job.connect(Access::ReadWrite)
+    {
+        *conn = new;
     }
 }
