@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use super::record::{HoldRecord, RuleRecord, RunRecord, Status};
-use super::wording::{act_on, acted, count, rows};
+use super::wording::{act_on_them, acted, count, rows};
 
 /// From best to worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -139,7 +139,7 @@ fn trouble_ahead(rule: &RuleRecord) -> Vec<Finding> {
         found.push(finding(Standing::AtRisk, blocked(rule)));
     }
     if rule.remaining > 0 {
-        let reason = format!("{} past their period: a run would {} them", rows(rule.remaining), act_on(&rule.action));
+        let reason = format!("{} past their period: a run would {}", rows(rule.remaining), act_on_them(&rule.action));
         found.push(finding(Standing::Overdue, reason));
     }
     found

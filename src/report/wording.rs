@@ -54,11 +54,11 @@ pub fn elapsed(ms: u64) -> String {
     }
 }
 
-/// What a rule's action does to a row: "a run would … them".
-pub fn act_on(action: &str) -> &str {
+/// What a rule's action does to rows: "a run would …".
+pub fn act_on_them(action: &str) -> String {
     match action {
-        "aggregate" => "roll up",
-        action => action,
+        "aggregate" => "roll them up".to_owned(),
+        action => format!("{action} them"),
     }
 }
 
