@@ -181,6 +181,23 @@ pub(super) fn held(sql: &mut Sql, scope: Scope<'_>) {
         sql.push(" OR ");
         has_descendant(sql, scope, link, &|sql| held_directly(sql, scope));
     }
+    if scope.removes && !scope.target.holds.is_empty() {
+        for link in scope.target.self_links.iter().filter(|link| link.effect == SelfEffect::Null) {
+            sql.push(" OR ");
+            held_row_would_let_go(sql, scope, link);
+        }
+    }
+}
+
+/// A held row of the same table refers to this one, and would have to be changed to let go of it.
+fn held_row_would_let_go(sql: &mut Sql, scope: Scope<'_>, link: &SelfLink) {
+    let alias = scope.alias();
+    sql.push("(").columns(alias, &link.parent_columns).push(") IN (SELECT ").columns(alias, &link.columns);
+    sql.push(" FROM ").table(&scope.target.root);
+    alias_if_other(sql, scope.target);
+    sql.push(" WHERE ");
+    held_directly(sql, scope);
+    sql.push(")");
 }
 
 fn held_directly(sql: &mut Sql, scope: Scope<'_>) {

@@ -156,7 +156,10 @@ pub fn close_dead(conn: &mut Connection) -> Result<Vec<String>, DbError> {
 /// What a dead run did is what its batches say; what it planned beyond that remains.
 fn fill_from_batches(record: &mut RunRecord, batches: &[BatchRow]) -> Result<(), DbError> {
     record.notes.push("the process died before the run ended; it was closed from the batches in the ledger".to_owned());
-    for rule in &mut record.rules {
+    for rule in record.rules.iter_mut().filter(|rule| rule.status == Status::Ok) {
+        // Until here they said what was planned.
+        rule.cascaded.clear();
+        rule.detached.clear();
         for batch in batches.iter().filter(|batch| batch.rule == rule.rule) {
             let consequences = consequences_of(batch)?;
             rule.done += batch.done;
@@ -167,7 +170,7 @@ fn fill_from_batches(record: &mut RunRecord, batches: &[BatchRow]) -> Result<(),
         }
         rule.eligible = rule.eligible.max(rule.done + rule.held + rule.blocked);
         rule.remaining = rule.eligible - rule.done - rule.held - rule.blocked;
-        if rule.status == Status::Ok && rule.remaining > 0 {
+        if rule.remaining > 0 {
             rule.status = Status::Failed;
             rule.error = Some("the process died before the rule was done; the next run goes on".to_owned());
         }

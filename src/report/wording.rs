@@ -116,7 +116,8 @@ fn cutoff(rule: &RuleRecord) -> String {
 
 /// What came of a rule beside its equation; what is zero or unknown is left out, except how it was worked.
 pub fn rule_outcome(run: &RunRecord, rule: &RuleRecord) -> Vec<Fact> {
-    let would = if run.is_dry_run() { " (in a run)" } else { "" };
+    let only_planned = run.is_dry_run() || rule.status == Status::Guarded;
+    let would = if only_planned { " (in a run)" } else { "" };
     let mut facts = Vec::new();
     if let Some(error) = &rule.error {
         facts.push(fact("error", error));
