@@ -185,10 +185,12 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// Bucket by bucket, oldest first, each in one transaction.
+    /// Bucket by bucket, oldest first, each in one transaction. A late row brings its bucket up again.
     fn buckets(&mut self, target: &Target, rollup: &Rollup) -> Result<(), Halt> {
+        /// Of one bucket in a row, failed attempts included.
+        const MOST_VISITS: u32 = 20;
         let mut pace = Pace::of(self.worker.conn.dialect(), &Axis::Whole);
-        let mut passed = None;
+        let (mut last, mut visits) = (None, 0);
         loop {
             self.between_batches()?;
             let due = match rollup::next_due(self.worker.conn, self.plan, target) {
@@ -201,17 +203,15 @@ impl Walk<'_, '_> {
                 Err(error) => return Err(Halt::Failed(error)),
             };
             let Some((start, end)) = due.and_then(|due| rollup.bucket_of(due)) else { return Ok(()) };
-            if passed == Some(start) {
-                // The bucket was rolled up and something of it is due again at once: a late row, or a trigger that turns
-                // deletes away. The next run will tell which.
-                return Ok(());
+            visits = if last == Some(start) { visits + 1 } else { 1 };
+            last = Some(start);
+            if visits > MOST_VISITS {
+                let reason = "rows keep coming into a bucket as it is rolled up; the rest remains for the next run";
+                return Err(Halt::Stopped(reason.to_owned()));
             }
             let Some((first, ended)) = bucket_edges(self.plan, target, start, end) else { return Ok(()) };
             match self.attempt(|conn, plan| rollup::bucket(conn, plan, &ended, rollup, &first, start), true)? {
-                Attempt::Done(done) => {
-                    self.count(done);
-                    passed = Some(start);
-                }
+                Attempt::Done(done) => self.count(done),
                 Attempt::Again(error) => pace.shrink(error)?,
             }
         }
