@@ -13,7 +13,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use url::Url;
 
-use crate::db::Dialect;
+use crate::db::{self, Dialect};
 use crate::schedule::document::{self, Item, Table};
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{Guard, Source, check, notation};
@@ -268,7 +268,7 @@ impl Reader<'_> {
                 return None;
             }
         };
-        check_scheme(&item, &url)?;
+        check_url(&item, &url)?;
         self.with_password(url, table.get("password_file"))
     }
 
@@ -281,7 +281,7 @@ impl Reader<'_> {
             return None;
         };
         let url = self.expand(&item)?;
-        check_scheme(&item, &url)?;
+        check_url(&item, &url)?;
         self.with_password(url, password_file)
     }
 
@@ -361,13 +361,8 @@ fn refuse_later_parts(root: &Table) {
     }
 }
 
-fn check_scheme(item: &Item, url: &str) -> Option<()> {
-    let known = url.contains("://") && Dialect::of_url(url).is_some();
-    if !known {
-        let remedy = "begin it with sqlite://, postgres://, mysql:// or mariadb://";
-        item.refuse("this is no URL of a database that tenure knows", remedy);
-    }
-    known.then_some(())
+fn check_url(item: &Item, url: &str) -> Option<()> {
+    db::url::check(url).map_err(|flaw| item.refuse(flaw.reason, &flaw.remedy)).is_ok().then_some(())
 }
 
 fn put_password(url: &str, password: &str) -> Result<String, String> {

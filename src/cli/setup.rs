@@ -166,10 +166,7 @@ fn config(common: &Common) -> Result<Config, Failure> {
     let Some(url) = &common.database else {
         return Ok(from_file.unwrap_or_else(|| Config { databases: Default::default(), ..Config::for_url("") }));
     };
-    if crate::db::Dialect::of_url(url).is_none() {
-        let sentence = "--database wants a URL that starts with sqlite://, postgres://, mysql:// or mariadb://";
-        return Err(Failure::Usage(sentence.to_owned()));
-    }
+    crate::db::url::check(url).map_err(|flaw| Failure::Usage(format!("--database: {flaw}")))?;
     let given = Config::for_url(url);
     Ok(match from_file {
         Some(config) => Config { databases: given.databases, ..config },

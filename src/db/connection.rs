@@ -11,6 +11,7 @@ use diesel::sql_types as st;
 use diesel::sqlite::{Sqlite, SqliteConnection, SqliteType};
 use diesel::{Connection as _, RunQueryDsl};
 
+use super::url::{self, asks_for_tls, redacted};
 use super::{DbError, Dialect, ErrorKind, Row, Statement, Value, sqlite_functions};
 
 /// How long a statement waits for a lock before the batch is tried again, smaller.
@@ -67,12 +68,8 @@ impl Connection {
     /// [`ErrorKind::Connect`], naming host and database and never a password.
     pub fn open(url: &str, access: Access) -> Result<Self, DbError> {
         let target = redacted(url);
-        let dialect = Dialect::of_url(url).ok_or_else(|| {
-            DbError::new(
-                ErrorKind::Connect,
-                format!("cannot connect to {target}: the URL starts with none of sqlite://, postgres://, mysql://, mariadb://"),
-            )
-        })?;
+        let dialect = url::check(url)
+            .map_err(|flaw| DbError::new(ErrorKind::Connect, format!("cannot connect to {target}: {flaw}")))?;
         let failed = |error| DbError::of_connect(&target, &error);
         let link = match dialect {
             Dialect::Sqlite => {
@@ -262,27 +259,6 @@ impl Connection {
     pub(super) fn link(&mut self) -> &mut Link {
         &mut self.link
     }
-}
-
-/// The URL as it may be shown: without password and query, where keys and passwords can stand.
-pub fn redacted(url: &str) -> String {
-    match url::Url::parse(url) {
-        Ok(mut url) => {
-            let _ = url.set_password(None);
-            url.set_query(None);
-            url.to_string()
-        }
-        Err(_) => url.split_once("://").map_or("the database", |(scheme, _)| scheme).to_owned(),
-    }
-}
-
-fn asks_for_tls(url: &str) -> bool {
-    let Ok(url) = url::Url::parse(url) else { return false };
-    url.query_pairs().any(|(key, value)| match key.as_ref() {
-        "ssl_mode" => !matches!(value.to_ascii_lowercase().as_str(), "disabled" | "preferred"),
-        "ssl_ca" | "ssl_cert" => true,
-        _ => false,
-    })
 }
 
 /// `sqlite:///abs/path` and `sqlite://rel/path` as a file name. A file is never made by opening it: a mistyped path would

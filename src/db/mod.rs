@@ -20,6 +20,7 @@ pub mod probe;
 mod redact;
 pub mod rollup;
 mod sqlite_functions;
+pub mod url;
 mod value;
 pub mod window;
 

@@ -4,5 +4,6 @@
 mod harness;
 mod real;
 
+mod connections;
 mod harness_works;
 mod real_applications_load;

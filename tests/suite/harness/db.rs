@@ -66,7 +66,7 @@ impl TestDb {
         match self.dialect {
             Dialect::Sqlite => panic!("SQLite has no TLS"),
             Dialect::Postgres => format!("{}?sslmode=verify-full&sslrootcert={ca}", self.url),
-            Dialect::Mysql => format!("{}?ssl_ca={ca}&ssl_mode=VERIFY_IDENTITY", self.url),
+            Dialect::Mysql => format!("{}?ssl_ca={ca}&ssl_mode=VERIFY_CA", self.url),
         }
     }
 
