@@ -72,9 +72,7 @@ pub fn database(
 fn about_rule(conn: &mut Connection, about: About<'_>, asker: &Asker, conditions: &probes::Conditions) -> Vec<Mistake> {
     // A rule that keeps for ever does nothing, so there is nothing in its way.
     let Some(target) = about.plan.targets.first() else { return Vec::new() };
-    let needs = rights::needs(about.plan, asker.writes);
-    let mut mistakes = rights::missing(about, &needs, asker);
-    mistakes.extend(rights::hidden_rows(about, &needs));
+    let mut mistakes = of_the_role(about, asker);
     // A refusal for want of rights has been told already, and one for a condition as well.
     if mistakes.is_empty() && conditions.are_understood(about.plan) {
         mistakes.extend(probes::statements(conn, about, asker.writes));
@@ -84,16 +82,33 @@ fn about_rule(conn: &mut Connection, about: About<'_>, asker: &Asker, conditions
     mistakes
 }
 
+/// What keeps the role from planning a rule, or from running it.
+fn of_the_role(about: About<'_>, asker: &Asker) -> Vec<Mistake> {
+    let needs = rights::needs(about.plan, asker.writes);
+    let mut mistakes = rights::missing(about, &needs, asker);
+    mistakes.extend(rights::hidden_rows(about, &needs));
+    mistakes
+}
+
 /// Who the database takes us for, and what it is to be asked for.
-struct Asker {
+pub struct Asker {
     /// Quoted for GRANT; `None` where the database has no roles.
     role: Option<String>,
     writes: bool,
 }
 
 impl Asker {
-    fn of(conn: &mut Connection, writes: bool) -> Result<Self, DbError> {
+    /// Of this connection; with `writes` it needs the rights of a run, else those of a plan.
+    ///
+    /// # Errors
+    /// Those of the query.
+    pub fn of(conn: &mut Connection, writes: bool) -> Result<Self, DbError> {
         Ok(Self { role: crate::db::probe::role(conn)?, writes })
+    }
+
+    /// Rights that the role lacks, with the statements that give them, and tables that hide rows from it.
+    pub fn obstacles(&self, catalog: &Catalog, rule: &schedule::Rule, plan: &RulePlan) -> Vec<Mistake> {
+        of_the_role(About { catalog, rule, plan }, self)
     }
 }
 

@@ -3,6 +3,7 @@
 use super::setup::{Pair, Setup};
 use super::{Common, Failure, Outcome};
 use crate::check;
+use crate::config::Secret;
 use crate::db::{Access, Connection, Mode, catalog};
 use crate::resolve;
 use crate::schedule::Schedule;
@@ -20,7 +21,7 @@ pub(super) fn check(common: &Common, offline: bool) -> Outcome {
     if findings.iter().any(Mistake::is_error) { Err(Failure::Silent(2)) } else { Ok(0) }
 }
 
-/// One database after the other: each of its policies, and then all of them together.
+/// One database after the other, as the role that runs and, where there is one, as the role that plans.
 fn live(setup: &Setup) -> Result<Vec<Mistake>, Failure> {
     let mut findings = Vec::new();
     for database in setup.config.databases.values() {
@@ -28,25 +29,37 @@ fn live(setup: &Setup) -> Result<Vec<Mistake>, Failure> {
         if pairs.is_empty() {
             continue;
         }
-        let mut conn = Connection::open(database.url.reveal(), Access::ReadOnly)?;
-        let catalog = conn.transaction(Mode::ReadOnly, catalog::read)?;
-        let context = resolve::Context {
-            catalog: &catalog,
-            database: &database.name,
-            as_of: setup.as_of,
-            naive_zone: &database.naive_timezone,
-            guard: setup.config.guard,
-            hmac_key: setup.config.hmac_key.as_ref(),
-        };
-        for pair in &pairs {
-            findings.extend(check::database(&mut conn, &context, pair.schedule, chosen(pair), true));
+        findings.extend(as_role(setup, &pairs, &database.url, true)?);
+        if let Some(url) = &database.read_only_url {
+            let news = as_role(setup, &pairs, url, false)?.into_iter().filter(|finding| !findings.contains(finding));
+            findings.extend(news.collect::<Vec<_>>());
         }
-        let schedules: Vec<&Schedule> = pairs.iter().map(|pair| pair.schedule).collect();
-        let here =
-            |named: Option<&str>| named.map_or(pairs.iter().all(|pair| pair.is_default), |name| name == database.name);
-        findings.extend(check::across(&schedules, &catalog, here));
-        findings.extend(check::coverage(&schedules, &catalog, here));
     }
+    Ok(findings)
+}
+
+/// Each policy of a database, and then all of them together.
+fn as_role(setup: &Setup, pairs: &[Pair<'_>], url: &Secret, writes: bool) -> Result<Vec<Mistake>, Failure> {
+    let Some(Pair { database, .. }) = pairs.first() else { return Ok(Vec::new()) };
+    let mut conn = Connection::open(url.reveal(), Access::ReadOnly)?;
+    let catalog = conn.transaction(Mode::ReadOnly, catalog::read)?;
+    let context = resolve::Context {
+        catalog: &catalog,
+        database: &database.name,
+        as_of: setup.as_of,
+        naive_zone: &database.naive_timezone,
+        guard: setup.config.guard,
+        hmac_key: setup.config.hmac_key.as_ref(),
+    };
+    let mut findings = Vec::new();
+    for pair in pairs {
+        findings.extend(check::database(&mut conn, &context, pair.schedule, chosen(pair), writes));
+    }
+    let schedules: Vec<&Schedule> = pairs.iter().map(|pair| pair.schedule).collect();
+    let here =
+        |named: Option<&str>| named.map_or(pairs.iter().all(|pair| pair.is_default), |name| name == database.name);
+    findings.extend(check::across(&schedules, &catalog, here));
+    findings.extend(check::coverage(&schedules, &catalog, here));
     Ok(findings)
 }
 

@@ -27,19 +27,76 @@ enum Table {
     Migration,
 }
 
-impl Sql {
-    fn control(&mut self, table: Table) -> &mut Self {
-        self.push(match self.dialect {
+impl Table {
+    const ALL: [Table; 5] = [Table::Run, Table::Batch, Table::Gate, Table::Entry, Table::Migration];
+
+    fn prefix(dialect: Dialect) -> &'static str {
+        match dialect {
             Dialect::Postgres => "tenure.",
             Dialect::Sqlite | Dialect::Mysql => "tenure_",
-        });
-        self.push(match table {
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
             Table::Run => "run",
             Table::Batch => "batch",
             Table::Gate => "gate",
             Table::Entry => "entry",
             Table::Migration => "migration",
-        })
+        }
+    }
+
+    /// What a run needs. Batches and entries are written once: the role that runs cannot rewrite them.
+    fn rights(self) -> &'static str {
+        match self {
+            Table::Run | Table::Gate => "SELECT, INSERT, UPDATE",
+            Table::Batch | Table::Entry => "SELECT, INSERT",
+            Table::Migration => "SELECT",
+        }
+    }
+
+    fn grant(self, dialect: Dialect) -> String {
+        format!("GRANT {} ON {}{} TO <role>;", self.rights(), Self::prefix(dialect), self.as_str())
+    }
+
+    /// Runs a statement on this table; where the role may not, the error says which grant it lacks.
+    fn execute(self, conn: &mut Connection, statement: &Statement) -> Result<u64, DbError> {
+        let dialect = conn.dialect();
+        conn.execute(statement).map_err(|error| self.with_grant(dialect, error))
+    }
+
+    /// As [`execute`](Self::execute), for a question.
+    fn query(self, conn: &mut Connection, statement: &Statement) -> Result<Vec<Row>, DbError> {
+        let dialect = conn.dialect();
+        conn.query(statement).map_err(|error| self.with_grant(dialect, error))
+    }
+
+    fn with_grant(self, dialect: Dialect, error: DbError) -> DbError {
+        if error.kind != ErrorKind::Privilege {
+            return error;
+        }
+        let lacking: Vec<String> = usage(dialect).into_iter().chain([self.grant(dialect)]).collect();
+        let name = format!("{}{}", Self::prefix(dialect), self.as_str());
+        let message =
+            format!("{} on the control table `{name}`; let its owner run {}", error.message, lacking.join(" "));
+        DbError { message, ..error }
+    }
+}
+
+/// Without it no right on a table of the schema counts.
+fn usage(dialect: Dialect) -> Option<String> {
+    (dialect == Dialect::Postgres).then(|| "GRANT USAGE ON SCHEMA tenure TO <role>;".to_owned())
+}
+
+/// What the control tables' owner grants to the role that runs, for people to read.
+pub fn grants(dialect: Dialect) -> Vec<String> {
+    usage(dialect).into_iter().chain(Table::ALL.map(|table| table.grant(dialect))).collect()
+}
+
+impl Sql {
+    fn control(&mut self, table: Table) -> &mut Self {
+        self.push(Table::prefix(self.dialect)).push(table.as_str())
     }
 
     fn text(&mut self, text: &str) -> &mut Self {
@@ -98,7 +155,7 @@ fn applied(conn: &mut Connection) -> Result<Vec<String>, DbError> {
     }
     let mut sql = Sql::new(conn.dialect());
     sql.push("SELECT version FROM ").control(Table::Migration);
-    Ok(conn.query(&sql.finish())?.iter().filter_map(|row| row.text(0).map(str::to_owned)).collect())
+    Ok(Table::Migration.query(conn, &sql.finish())?.iter().filter_map(|row| row.text(0).map(str::to_owned)).collect())
 }
 
 fn versions<DB: diesel::backend::Backend>(source: &EmbeddedMigrations) -> Result<Vec<String>, DbError> {
@@ -180,7 +237,7 @@ pub fn insert_run(conn: &mut Connection, id: &str, holder: &str, started: i64, p
     let mut sql = Sql::new(conn.dialect());
     sql.push("INSERT INTO ").control(Table::Run).push(" (id, holder, started, plan) VALUES (");
     sql.text(id).push(", ").text(holder).push(", ").int(started).push(", ").text(plan).push(")");
-    conn.execute(&sql.finish()).map(drop)
+    Table::Run.execute(conn, &sql.finish()).map(drop)
 }
 
 /// Closes a run that is open; false where somebody else closed it.
@@ -188,7 +245,7 @@ pub fn finish_run(conn: &mut Connection, id: &str, finished: i64, record: &str) 
     let mut sql = Sql::new(conn.dialect());
     sql.push("UPDATE ").control(Table::Run).push(" SET finished = ").int(finished).push(", record = ").text(record);
     sql.push(" WHERE id = ").text(id).push(" AND finished IS NULL");
-    Ok(conn.execute(&sql.finish())? == 1)
+    Ok(Table::Run.execute(conn, &sql.finish())? == 1)
 }
 
 /// Which runs to read.
@@ -216,7 +273,7 @@ pub fn runs(conn: &mut Connection, which: Which<'_>) -> Result<Vec<RunRow>, DbEr
             sql.push(" WHERE substr(id, 1, ").number(length).push(") = ").text(prefix).push(" ORDER BY started DESC");
         }
     }
-    let rows = conn.query(&sql.finish())?;
+    let rows = Table::Run.query(conn, &sql.finish())?;
     Ok(rows.iter().map(run_row).collect())
 }
 
@@ -245,7 +302,7 @@ pub fn insert_batch(conn: &mut Connection, batch: &BatchRow) -> Result<(), DbErr
     sql.text(&batch.id).push(", ").text(&batch.run).push(", ").text(&batch.rule).push(", ").int(batch.at);
     sql.push(", ").int(batch.done as i64).push(", ").int(batch.rolled_up as i64);
     sql.push(", ").text(&batch.consequences).push(")");
-    conn.execute(&sql.finish()).map(drop)
+    Table::Batch.execute(conn, &sql.finish()).map(drop)
 }
 
 /// The batches of a run in the order of their ids, or the one batch of this id.
@@ -257,7 +314,7 @@ pub fn batches(conn: &mut Connection, run: Option<&str>, id: Option<&str>) -> Re
         (run, None) => sql.push("run = ").text(run.unwrap_or_default()),
     };
     sql.push(" ORDER BY id");
-    let rows = conn.query(&sql.finish())?;
+    let rows = Table::Batch.query(conn, &sql.finish())?;
     let number = |row: &Row, column| row.int(column).and_then(|int| u64::try_from(int).ok()).unwrap_or(0);
     let text = |row: &Row, column| row.text(column).unwrap_or_default().to_owned();
     Ok(rows
@@ -296,13 +353,13 @@ pub fn ensure_gate(conn: &mut Connection, rule: &str, now: i64) -> Result<(), Db
     if conn.dialect() != Dialect::Mysql {
         sql.push(" ON CONFLICT (rule) DO NOTHING");
     }
-    conn.execute(&sql.finish()).map(drop)
+    Table::Gate.execute(conn, &sql.finish()).map(drop)
 }
 
 pub fn gate(conn: &mut Connection, rule: &str) -> Result<Option<GateRow>, DbError> {
     let mut sql = Sql::new(conn.dialect());
     sql.push("SELECT token, run, holder, seen FROM ").control(Table::Gate).push(" WHERE rule = ").text(rule);
-    let rows = conn.query(&sql.finish())?;
+    let rows = Table::Gate.query(conn, &sql.finish())?;
     Ok(rows.first().map(|row| GateRow {
         token: row.int(0).unwrap_or(0),
         run: row.text(1).map(str::to_owned),
@@ -326,7 +383,7 @@ pub fn swap_gate(
     sql.push("UPDATE ").control(Table::Gate).push(" SET token = ").int(new).push(", run = ").maybe(run);
     sql.push(", holder = ").maybe(holder).push(", seen = ").int(now);
     sql.push(" WHERE rule = ").text(rule).push(" AND token = ").int(old);
-    Ok(conn.execute(&sql.finish())? == 1)
+    Ok(Table::Gate.execute(conn, &sql.finish())? == 1)
 }
 
 /// Inside a batch's transaction: is this still the rule's token? Shares a lock on the row, so that a takeover waits for
@@ -339,7 +396,7 @@ pub fn token_is(conn: &mut Connection, rule: &str, token: i64) -> Result<bool, D
         Dialect::Postgres => " FOR SHARE",
         Dialect::Mysql => " LOCK IN SHARE MODE",
     });
-    Ok(conn.query(&sql.finish())?.first().and_then(|row| row.int(0)) == Some(token))
+    Ok(Table::Gate.query(conn, &sql.finish())?.first().and_then(|row| row.int(0)) == Some(token))
 }
 
 /// A row of `entry`: a link of the chain.
@@ -362,7 +419,7 @@ pub fn insert_entry(conn: &mut Connection, entry: &EntryRow) -> Result<(), DbErr
     sql.int(entry.number).push(", ").int(entry.at).push(", ").text(&entry.kind).push(", ");
     sql.maybe(entry.run.as_deref()).push(", ").text(&entry.body).push(", ").text(&entry.previous);
     sql.push(", ").text(&entry.hash).push(")");
-    conn.execute(&sql.finish()).map(drop)
+    Table::Entry.execute(conn, &sql.finish()).map(drop)
 }
 
 /// The newest entry, or `None` where the chain is empty.
@@ -383,7 +440,7 @@ fn entries(conn: &mut Connection, order: &'static str, run: Option<&str>) -> Res
     }
     sql.push(order);
     let text = |row: &Row, column| row.text(column).unwrap_or_default().to_owned();
-    let rows = conn.query(&sql.finish())?;
+    let rows = Table::Entry.query(conn, &sql.finish())?;
     Ok(rows
         .iter()
         .map(|row| EntryRow {

@@ -10,6 +10,7 @@ mod survey;
 use anyhow::{Context as _, anyhow, bail};
 use jiff::Timestamp;
 
+use crate::check::Asker;
 use crate::config::{Config, DatabaseConfig};
 use crate::db::{Access, Connection, DbError, ErrorKind, Mode, catalog, control};
 use crate::execute::{self, Ending, Stop, Tally, Worker};
@@ -69,7 +70,7 @@ pub type Progress<'a> = &'a mut dyn FnMut(&str, u64, u64);
 /// Makes the plan and its figures in read-only transactions; changes nothing, anywhere.
 pub fn dry_run(job: &Job<'_>) -> Result<RunRecord, Refusal> {
     let mut conn = job.open(Access::ReadOnly)?;
-    let planned = make_plan(job, &mut conn)?;
+    let planned = make_plan(job, &mut conn, Access::ReadOnly)?;
     let mut record = job.record(RunKind::DryRun, planned.rules(), planned.holds);
     for rule in record.rules.iter_mut().filter(|rule| rule.guard.is_some()) {
         rule.status = Status::Guarded;
@@ -85,7 +86,7 @@ pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>
     prepare_ledger(&mut conn)?;
     check_clocks(&mut conn)?;
     let closed = ledger::close_dead(&mut conn)?;
-    let planned = make_plan(job, &mut conn)?;
+    let planned = make_plan(job, &mut conn, Access::ReadWrite)?;
     let mut record = job.record(RunKind::Run, planned.rules(), planned.holds.clone());
     record.notes.extend(closed.iter().map(|run| format!("run `{run}` had died and was closed before this one")));
     guard::apply(&mut record, consent);
@@ -120,7 +121,8 @@ impl Planned {
     }
 }
 
-fn make_plan(job: &Job<'_>, conn: &mut Connection) -> Result<Planned, Refusal> {
+/// A rule that the role has no right to, or of which it does not see every row, fails here and does not stop the others.
+fn make_plan(job: &Job<'_>, conn: &mut Connection, access: Access) -> Result<Planned, Refusal> {
     let catalog = conn.transaction(Mode::ReadOnly, catalog::read)?;
     let context = resolve::Context {
         catalog: &catalog,
@@ -135,10 +137,15 @@ fn make_plan(job: &Job<'_>, conn: &mut Connection) -> Result<Planned, Refusal> {
         return Err(Refusal::Schedule(resolved.hold_mistakes));
     }
     let holds = resolved.holds.iter().map(survey::hold_record).collect();
+    let asker = Asker::of(conn, access == Access::ReadWrite)?;
+    let permitted = |rule: &Rule, plan: RulePlan| match asker.obstacles(&catalog, rule, &plan) {
+        obstacles if obstacles.is_empty() => Ok(plan),
+        obstacles => Err(obstacles),
+    };
     let mut rules = Vec::new();
     let mut plans = Vec::new();
     for (rule, outcome) in resolved.rules {
-        match outcome {
+        match outcome.and_then(|plan| permitted(rule, plan)) {
             _ if !job.is_chosen(rule) => {}
             Ok(plan) => plans.push(plan),
             Err(mistakes) => rules.push((None, survey::unplanned(rule, &job.database.name, &mistakes))),
@@ -268,11 +275,15 @@ fn new_id() -> String {
 }
 
 fn prepare_ledger(conn: &mut Connection) -> anyhow::Result<()> {
+    if control::is_ready(conn)? {
+        return Ok(());
+    }
     match control::migrate(conn) {
         Ok(_) => Ok(()),
         Err(error) if matches!(error.kind, ErrorKind::Privilege | ErrorKind::ReadOnly) => Err(anyhow!(
-            "the control tables are missing or old and this role may not make them; \
-             let their owner run `tenure migrate` once ({error})"
+            "the control tables are missing or old, or hidden from this role, and it may not make them ({error}); \
+             let their owner run `tenure migrate` once, and then:\n{}",
+            control::grants(conn.dialect()).join("\n")
         )),
         Err(error) => Err(error).context("the control tables cannot be made"),
     }

@@ -27,7 +27,7 @@ impl Severity {
 }
 
 /// One thing that is wrong, why, and what to do.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Mistake {
     pub severity: Severity,
     /// Names the thing and the reason, in one sentence without a full stop.
@@ -37,7 +37,7 @@ pub struct Mistake {
     pub place: Option<Place>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Place {
     pub source: Arc<Source>,
     /// Bytes of `source.text`.
