@@ -4,6 +4,10 @@
 mod harness;
 mod real;
 
+mod anchors;
+mod cascade;
 mod connections;
+mod delete;
 mod harness_works;
+mod holds;
 mod real_applications_load;

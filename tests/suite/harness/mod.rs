@@ -5,6 +5,7 @@ mod ddl;
 mod dump;
 mod program;
 mod server;
+pub mod story;
 
 pub use db::TestDb;
 pub use ddl::ddl;
