@@ -135,7 +135,7 @@ fn delete_dependents(
                 true => conn.execute(&statement)?,
                 false => repeat(conn, &statement)?,
             };
-            add(&mut found.cascaded, dependent.table.to_string(), rows);
+            add(&mut found.cascaded, dependent.shown.to_string(), rows);
         }
     }
     Ok(())

@@ -168,7 +168,7 @@ pub fn consequences(conn: &mut Connection, rule: &RulePlan) -> Result<Consequenc
             continue;
         }
         match dependent.then {
-            Then::Delete => *found.cascaded.entry(dependent.table.to_string()).or_default() += count,
+            Then::Delete => *found.cascaded.entry(dependent.shown.to_string()).or_default() += count,
             Then::Null => *found.detached.entry(doomed::link_label(dependent)).or_default() += count,
         }
     }

@@ -246,7 +246,7 @@ fn joined_keys(sql: &mut Sql, scope: Scope<'_>, link: &Link, part: Within<'_>) -
 /// `table.column`, as reports name a reference.
 pub(super) fn link_label(dependent: &Dependent) -> String {
     let columns: Vec<_> = dependent.links.iter().flat_map(|link| link.columns.iter().map(Name::as_str)).collect();
-    format!("{}.{}", dependent.table, columns.join("+"))
+    format!("{}.{}", dependent.shown, columns.join("+"))
 }
 
 pub(super) fn self_label(rule: &RulePlan, link: &SelfLink) -> String {

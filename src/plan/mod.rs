@@ -162,6 +162,8 @@ pub enum Parent {
 #[derive(Debug, Clone)]
 pub struct Dependent {
     pub table: TableName,
+    /// As a schedule would name the table; for reports.
+    pub shown: TableName,
     pub then: Then,
     pub links: Vec<Link>,
     /// A hold on such a row blocks its parents.

@@ -137,6 +137,7 @@ impl<'c> Builder<'_, 'c> {
             }
             None => self.family.dependents.push(Dependent {
                 table: child.name.clone(),
+                shown: self.context.catalog.as_written(&child.name),
                 then,
                 links: vec![link],
                 holds: Vec::new(),
@@ -176,7 +177,7 @@ impl<'c> Builder<'_, 'c> {
                 .mistake(entry, format!("`{table}` is neither the rule's table nor one that an earlier entry deletes"))
                 .remedy(format!("name `{table}` before `{}`", child.name)));
         };
-        let key = self.context.catalog.find(&table).and_then(Table::row_key);
+        let key = self.context.catalog.find(&table).and_then(Table::referred_key);
         match key {
             Some([key]) => Ok(Link {
                 table: child.name.clone(),

@@ -78,7 +78,7 @@ fn follow<'c>(
         .iter()
         .find(|key| key.parent == parent.name && key.columns == [from.name.clone()])
         .map(|key| key.parent_columns.as_slice());
-    match by_reference.or(parent.row_key()) {
+    match by_reference.or(parent.referred_key()) {
         Some([key]) => {
             let hop = Hop { column: from.name.clone(), table: parent.name.clone(), key: key.clone() };
             Ok((parent, hop))

@@ -28,6 +28,7 @@ impl Draft {
                 kind: table_kind(row.text(2).unwrap_or_default()),
                 columns: vec![],
                 primary_key: vec![],
+                declared_key: vec![],
                 unique_keys: vec![],
                 indexes: vec![],
                 foreign_keys: vec![],
@@ -76,6 +77,9 @@ impl Draft {
             let columns: Vec<Name> = parts.iter().map_while(|part| part.name(7)).collect();
             let whole = columns.len() == parts.len();
             let (primary, unique, partial) = (flag(row, 3), flag(row, 4), flag(row, 5));
+            if primary && whole {
+                table.declared_key.clone_from(&columns);
+            }
             if unique && !partial && whole && columns.iter().all(|column| never_null(table, column)) {
                 if primary {
                     table.primary_key.clone_from(&columns);

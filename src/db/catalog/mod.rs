@@ -41,6 +41,8 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// Empty where there is none, and on SQLite where it may hold NULL.
     pub primary_key: Vec<Name>,
+    /// The primary key also where it may hold NULL: a row that bears NULL there is never referred to.
+    pub declared_key: Vec<Name>,
     /// Unique constraints and indexes over NOT NULL columns, partial ones excepted; the primary key is not repeated.
     pub unique_keys: Vec<Vec<Name>>,
     pub indexes: Vec<Index>,
@@ -244,9 +246,14 @@ impl Catalog {
             None => TableName::new(None, table.table.clone()).to_string(),
         };
         let nearest = nearest(&name.to_string(), &self.tables, |table| written(&table.name))?;
-        let plain = TableName::new(None, nearest.name.table.clone());
-        let reached_plainly = self.find(&plain).is_some_and(|table| table.name == nearest.name);
-        Some(if name.schema.is_none() && reached_plainly { plain.to_string() } else { nearest.name.to_string() })
+        Some(if name.schema.is_none() { self.as_written(&nearest.name).to_string() } else { nearest.name.to_string() })
+    }
+
+    /// The shortest name under which a schedule reaches the table: without its schema where the search path leads there.
+    pub fn as_written(&self, table: &TableName) -> TableName {
+        let plain = TableName::new(None, table.table.clone());
+        let reached_plainly = self.find(&plain).is_some_and(|found| found.name == *table);
+        if reached_plainly { plain } else { table.clone() }
     }
 
     fn same(&self, a: &Name, b: &Name) -> bool {
@@ -270,6 +277,13 @@ impl Table {
             return Some(&self.primary_key);
         }
         self.unique_keys.iter().min_by_key(|key| key.len()).map(Vec::as_slice)
+    }
+
+    /// The columns that a value elsewhere means when it refers to a row of this table: the primary key, else as [`row_key`].
+    ///
+    /// [`row_key`]: Self::row_key
+    pub fn referred_key(&self) -> Option<&[Name]> {
+        if self.declared_key.is_empty() { self.row_key() } else { Some(&self.declared_key) }
     }
 
     /// An index over all rows that can be walked in the order of `column`, spelled as in the catalog.

@@ -133,6 +133,7 @@ fn key_by_rowid(table: &mut Table, column: Name) {
     }
     let (name, columns) = ("rowid".to_owned(), vec![column.clone()]);
     table.indexes.push(Index { name, columns, unique: true, partial: false, ordered: true });
+    table.declared_key = vec![column.clone()];
     table.primary_key = vec![column];
 }
 

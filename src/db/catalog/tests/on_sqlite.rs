@@ -113,6 +113,16 @@ fn unique_keys_are_whole_and_never_null_and_indexes_end_at_an_expression() {
 }
 
 #[test]
+fn a_key_that_may_hold_null_tells_no_row_apart_but_can_be_referred_to() {
+    let catalog = sqlite(
+        "CREATE TABLE t (id TEXT PRIMARY KEY, mail TEXT NOT NULL UNIQUE); CREATE TABLE u (id INTEGER PRIMARY KEY)",
+    );
+    assert_eq!(table(&catalog, "t").row_key().map(texts), Some(vec!["mail"]));
+    assert_eq!(table(&catalog, "t").referred_key().map(texts), Some(vec!["id"]));
+    assert_eq!(table(&catalog, "u").referred_key().map(texts), Some(vec!["id"]));
+}
+
+#[test]
 fn references_are_read_whole_in_the_parents_spelling_and_deferred_where_the_statement_says_so() {
     let catalog = sqlite(
         "CREATE TABLE Account (Id INTEGER PRIMARY KEY, Region TEXT, Nr INT, UNIQUE (Region, Nr));
