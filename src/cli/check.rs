@@ -1,7 +1,7 @@
 //! `tenure check`: everything that can be known before a run.
 
 use super::setup::{Pair, Setup};
-use super::{Common, Failure, Outcome};
+use super::{Common, Failure, Outcome, say};
 use crate::check;
 use crate::config::Secret;
 use crate::db::{Access, Connection, Mode, catalog};
@@ -17,7 +17,7 @@ pub(super) fn check(common: &Common, offline: bool) -> Outcome {
     if !offline {
         findings.extend(live(&setup)?);
     }
-    report(common, &findings);
+    report(common, &findings)?;
     if findings.iter().any(Mistake::is_error) { Err(Failure::Silent(2)) } else { Ok(0) }
 }
 
@@ -67,16 +67,16 @@ fn chosen<'a>(pair: &'a Pair<'_>) -> impl Fn(Option<&str>) -> bool + Copy + 'a {
     |named| named.map_or(pair.is_default, |name| name == pair.database.name)
 }
 
-fn report(common: &Common, findings: &[Mistake]) {
+fn report(common: &Common, findings: &[Mistake]) -> Result<(), Failure> {
     let errors = findings.iter().filter(|finding| finding.is_error()).count();
     let warnings = findings.len() - errors;
     if common.json {
-        println!("{:#}", serde_json::json!({ "errors": errors, "warnings": warnings, "findings": findings }));
-        return;
+        let document = serde_json::json!({ "errors": errors, "warnings": warnings, "findings": findings });
+        return Ok(say(&format!("{document:#}\n"))?);
     }
-    print!("{}", mistake::render(findings, super::colour()));
-    match (errors, warnings) {
-        (0, 0) => println!("everything fits"),
-        (errors, warnings) => println!("{errors} errors, {warnings} warnings"),
-    }
+    let total = match (errors, warnings) {
+        (0, 0) => "everything fits".to_owned(),
+        (errors, warnings) => format!("{errors} errors, {warnings} warnings"),
+    };
+    Ok(say(&format!("{}{total}\n", mistake::render(findings, super::colour())))?)
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Common, Failure, Outcome, Selection, run};
+use super::{Common, Failure, Outcome, Selection, run, say};
 use crate::sample::{self, DemoError};
 use crate::time::Clock;
 
@@ -21,17 +21,18 @@ pub(super) fn demo(common: &Common, dir: &Path, rows: u64) -> Outcome {
     };
     let everything = Selection { rules: Vec::new(), sql: false };
     if !common.json {
-        println!("== tenure plan --config {} ==\n", paths.config.display());
+        say(&format!("== tenure plan --config {} ==\n\n", paths.config.display()))?;
         let planned = run::plan(&demo, &everything)?;
         if planned != 0 {
             return Ok(planned);
         }
-        println!("\n== tenure run --config {} ==\n", paths.config.display());
+        say(&format!("\n== tenure run --config {} ==\n\n", paths.config.display()))?;
     }
     let code = run::run(&demo, &everything, false)?;
     if !common.json {
-        println!("\nThe reports are in {}", paths.state_dir.join("reports").display());
-        println!("Look around: tenure runs --config {}", paths.config.display());
+        let reports = paths.state_dir.join("reports");
+        say(&format!("\nThe reports are in {}\n", reports.display()))?;
+        say(&format!("Look around: tenure runs --config {}\n", paths.config.display()))?;
     }
     Ok(code)
 }

@@ -1,7 +1,7 @@
 //! `tenure migrate`: makes or upgrades the control tables, for owners of databases in which the run's role may not.
 
 use super::setup::Setup;
-use super::{Common, Failure, Outcome};
+use super::{Common, Failure, Outcome, say};
 use crate::db::{Access, control};
 
 pub(super) fn migrate(common: &Common) -> Outcome {
@@ -16,13 +16,13 @@ pub(super) fn migrate(common: &Common) -> Outcome {
     })?;
     if common.json {
         let databases: serde_json::Map<_, _> = all.into_iter().map(|(name, applied)| (name, applied.into())).collect();
-        println!("{:#}", serde_json::json!({ "applied": databases }));
+        say(&format!("{:#}\n", serde_json::json!({ "applied": databases })))?;
         return Ok(0);
     }
     for (name, applied) in all {
         match applied.as_slice() {
-            [] => println!("{name}: the control tables are up to date"),
-            applied => println!("{name}: applied {}", applied.join(", ")),
+            [] => say(&format!("{name}: the control tables are up to date\n"))?,
+            applied => say(&format!("{name}: applied {}\n", applied.join(", ")))?,
         }
     }
     Ok(0)

@@ -7,6 +7,7 @@ mod report;
 mod run;
 mod setup;
 
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -205,6 +206,16 @@ fn log_to_stderr(common: &Common) {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
 }
 
+/// Prints a result. A reader that has gone (`tenure runs | head -1`) has read enough; a disk that is full is an error.
+fn say(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(io::Error::new(error.kind(), format!("cannot write to stdout: {error}"))),
+        Ok(()) => Ok(()),
+    }
+}
+
 fn explain(failure: Failure, json: bool) -> u8 {
     let (code, sentence, mistakes) = match failure {
         Failure::Mistakes(mistakes) => (2, None, mistakes),
@@ -213,10 +224,10 @@ fn explain(failure: Failure, json: bool) -> u8 {
         Failure::Other(error) => (1, Some(format!("{error:#}")), Vec::new()),
     };
     if json {
-        println!(
-            "{:#}",
-            serde_json::json!({ "tenure": env!("CARGO_PKG_VERSION"), "error": sentence, "mistakes": mistakes })
-        );
+        let document =
+            serde_json::json!({ "tenure": env!("CARGO_PKG_VERSION"), "error": sentence, "mistakes": mistakes });
+        // The failure itself is the one to tell.
+        let _ = say(&format!("{document:#}\n"));
     }
     match sentence {
         Some(sentence) => eprintln!("tenure: {sentence}"),

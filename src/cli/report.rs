@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::setup::Setup;
-use super::{Common, Failure, Format, Outcome};
+use super::{Common, Failure, Format, Outcome, say};
 use crate::db::Access;
 use crate::ledger;
 use crate::report::record::RunRecord;
@@ -30,14 +30,14 @@ pub(super) fn runs(common: &Common, limit: u64) -> Outcome {
     records.sort_by_key(|record| std::cmp::Reverse(record.started));
     records.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     if common.json {
-        println!("{:#}", serde_json::json!({ "runs": records }));
+        say(&format!("{:#}\n", serde_json::json!({ "runs": records })))?;
         return Ok(0);
     }
     if records.is_empty() {
-        println!("no run yet");
+        say("no run yet\n")?;
     }
     for record in &records {
-        println!("{}  {}", record.run, text::summary_line(record));
+        say(&format!("{}  {}\n", record.run, text::summary_line(record)))?;
     }
     Ok(0)
 }
@@ -51,7 +51,7 @@ pub(super) fn report(common: &Common, run: &str, format: Format, output: Option<
         Some(path) => fs::write(path, rendered).map_err(|error| {
             Failure::Other(anyhow::Error::new(error).context(format!("cannot write {}", path.display())))
         })?,
-        None => print!("{rendered}"),
+        None => say(&rendered)?,
     }
     Ok(0)
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::setup::{Pair, Setup};
-use super::{Common, Failure, Outcome, Selection, report};
+use super::{Common, Failure, Outcome, Selection, report, say};
 use crate::db::{Access, Connection};
 use crate::execute::Stop;
 use crate::ledger::{self, actor};
@@ -169,7 +169,6 @@ fn refuse_future(setup: &Setup) -> Result<(), Failure> {
 
 /// Writes the reports, prints them, and says how it went.
 fn finish(common: &Common, setup: &Setup, records: &[RunRecord]) -> Outcome {
-    print!("{}", report::render(records, if common.json { super::Format::Json } else { super::Format::Text }));
     let mut code = records.iter().max_by_key(|record| record.worst_status()).map_or(0, RunRecord::exit_code);
     for record in records {
         match files::write(&setup.config.state_dir, record) {
@@ -182,5 +181,6 @@ fn finish(common: &Common, setup: &Setup, records: &[RunRecord]) -> Outcome {
             }
         }
     }
+    say(&report::render(records, if common.json { super::Format::Json } else { super::Format::Text }))?;
     Ok(code)
 }
