@@ -31,6 +31,8 @@ pub enum ErrorKind {
     Missing,
     /// Disk or quota full.
     Full,
+    /// The database's file cannot be read or written, or is damaged (SQLite).
+    File,
     /// The statement stood in a read-only transaction.
     ReadOnly,
     Other,
@@ -133,7 +135,9 @@ fn kind_of_text(dialect: Dialect, text: &str) -> ErrorKind {
             ("Deadlock found", ErrorKind::Conflict),
             ("Record has changed since last read", ErrorKind::Conflict),
             ("Lock wait timeout exceeded", ErrorKind::LockTimeout),
-            ("server has gone away", ErrorKind::Lost),
+            ("has gone away", ErrorKind::Lost),
+            ("alformed packet", ErrorKind::Lost),
+            ("Commands out of sync", ErrorKind::Lost),
             ("Lost connection", ErrorKind::Lost),
             ("Server shutdown", ErrorKind::Lost),
             ("Connection was killed", ErrorKind::Lost),
@@ -149,6 +153,9 @@ fn kind_of_text(dialect: Dialect, text: &str) -> ErrorKind {
             ("is locked", ErrorKind::LockTimeout),
             ("no such", ErrorKind::Missing),
             ("disk is full", ErrorKind::Full),
+            ("disk I/O error", ErrorKind::File),
+            ("unable to open database file", ErrorKind::File),
+            ("malformed", ErrorKind::File),
             ("readonly database", ErrorKind::ReadOnly),
             ("FOREIGN KEY constraint", ErrorKind::ForeignKey),
             ("not authorized", ErrorKind::Privilege),
@@ -168,7 +175,10 @@ fn sentence(kind: ErrorKind, info: &(dyn DatabaseErrorInformation + Send + Sync)
         ErrorKind::Constraint => "a constraint forbids it",
         ErrorKind::Privilege => "the database role lacks the right to do it",
         ErrorKind::Missing => "a table, column or function is not there",
-        ErrorKind::Full => "the database's disk is full",
+        ErrorKind::Full => "the database's disk is full; make room and run again",
+        ErrorKind::File => {
+            "the database's file cannot be read or written, or is damaged; look at its disk, quota and file size limit"
+        }
         ErrorKind::ReadOnly => "the transaction or database is read-only",
         ErrorKind::Other => {
             "the database refused the statement (its sentence may quote rows and is not repeated here; see the server's log)"
