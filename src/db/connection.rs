@@ -209,7 +209,7 @@ impl Connection {
             Ok(value) => match self.script("COMMIT") {
                 Ok(()) => Ok(value),
                 Err(mut error) => {
-                    if error.kind == ErrorKind::Lost {
+                    if error.kind == ErrorKind::Lost && mode != Mode::ReadOnly {
                         error = DbError::new(ErrorKind::CommitUnknown, "the connection was lost at COMMIT");
                     } else {
                         // A deferred constraint or a full disk: the server has said no, and SQLite leaves it open.

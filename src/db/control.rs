@@ -3,6 +3,9 @@
 //! They are made by migrations that are embedded in the program and tracked in a table of our own, so that an application
 //! that uses Diesel keeps its `__diesel_schema_migrations` as it was.
 
+use std::thread;
+use std::time::Duration;
+
 use diesel::migration::{Migration, MigrationSource};
 use diesel::mysql::Mysql;
 use diesel::pg::Pg;
@@ -169,14 +172,34 @@ fn sorted<DB: diesel::backend::Backend>(source: &EmbeddedMigrations) -> Result<V
     Ok(all)
 }
 
-/// Makes or upgrades the control tables; the versions that were applied. Running it twice, or in two places at once, is
-/// harmless: the second finds the first one's row, or fails on it and is rolled back (MySQL: on the table that is there).
+/// Makes or upgrades the control tables; the versions that were applied, by us or by somebody beside us.
+///
+/// Of two that start at once, one fails on what the other has just made, is rolled back (but on MySQL, whose migrations
+/// can be repeated), and looks again.
 pub fn migrate(conn: &mut Connection) -> Result<Vec<String>, DbError> {
+    const ATTEMPTS: u64 = 10;
+    let wanted = pending(conn)?;
+    let mut attempt = 1;
+    while let Err(error) = apply_pending(conn) {
+        let may_be_a_race = matches!(
+            error.kind,
+            ErrorKind::Constraint | ErrorKind::Conflict | ErrorKind::LockTimeout | ErrorKind::Other
+        );
+        if attempt == ATTEMPTS || !may_be_a_race {
+            return Err(error);
+        }
+        thread::sleep(Duration::from_millis(20 * attempt));
+        attempt += 1;
+    }
+    Ok(wanted)
+}
+
+fn apply_pending(conn: &mut Connection) -> Result<(), DbError> {
     let pending = pending(conn)?;
     if pending.is_empty() {
-        return Ok(pending);
+        return Ok(());
     }
-    let tracking = match conn.dialect() {
+    conn.script(match conn.dialect() {
         Dialect::Sqlite => "CREATE TABLE IF NOT EXISTS tenure_migration (version TEXT NOT NULL PRIMARY KEY) STRICT",
         Dialect::Postgres => {
             "CREATE SCHEMA IF NOT EXISTS tenure; \
@@ -185,12 +208,8 @@ pub fn migrate(conn: &mut Connection) -> Result<Vec<String>, DbError> {
         Dialect::Mysql => {
             "CREATE TABLE IF NOT EXISTS tenure_migration (version VARCHAR(128) NOT NULL PRIMARY KEY) ENGINE = InnoDB"
         }
-    };
-    conn.script(tracking)?;
-    for version in &pending {
-        conn.transaction(Mode::Single, |conn| apply(conn, version))?;
-    }
-    Ok(pending)
+    })?;
+    pending.iter().try_for_each(|version| conn.transaction(Mode::Single, |conn| apply(conn, version)))
 }
 
 fn apply(conn: &mut Connection, version: &str) -> Result<(), DbError> {
@@ -240,12 +259,22 @@ pub fn insert_run(conn: &mut Connection, id: &str, holder: &str, started: i64, p
     Table::Run.execute(conn, &sql.finish()).map(drop)
 }
 
-/// Closes a run that is open; false where somebody else closed it.
-pub fn finish_run(conn: &mut Connection, id: &str, finished: i64, record: &str) -> Result<bool, DbError> {
+/// Is the run open still? Keeps it so, under a lock on its row, until the transaction ends.
+pub fn lock_open_run(conn: &mut Connection, id: &str) -> Result<bool, DbError> {
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("SELECT 1 FROM ").control(Table::Run).push(" WHERE id = ").text(id).push(" AND finished IS NULL");
+    if conn.dialect() != Dialect::Sqlite {
+        sql.push(" FOR UPDATE");
+    }
+    Ok(!Table::Run.query(conn, &sql.finish())?.is_empty())
+}
+
+/// Closes a run that the transaction holds open.
+pub fn finish_run(conn: &mut Connection, id: &str, finished: i64, record: &str) -> Result<(), DbError> {
     let mut sql = Sql::new(conn.dialect());
     sql.push("UPDATE ").control(Table::Run).push(" SET finished = ").int(finished).push(", record = ").text(record);
-    sql.push(" WHERE id = ").text(id).push(" AND finished IS NULL");
-    Ok(Table::Run.execute(conn, &sql.finish())? == 1)
+    sql.push(" WHERE id = ").text(id);
+    Table::Run.execute(conn, &sql.finish()).map(drop)
 }
 
 /// Which runs to read.

@@ -60,8 +60,8 @@ fn record(identity: &Identity<'_>, done: &Done) -> Batch {
     }
 }
 
-/// After a COMMIT whose outcome is unknown: what the batch did, or `None` where it was not committed. (Where the server
-/// still works on that COMMIT, the same batch tried again waits for its locks and then fails on the id.)
+/// After a COMMIT whose outcome is unknown, once the server is done with it: what the batch did, or `None` where it was
+/// not committed.
 pub(super) fn outcome(conn: &mut Connection, identity: &Identity<'_>) -> Result<Option<Done>, DbError> {
     Ok(ledger::find_batch(conn, &identity.id)?.map(|batch| Done {
         rows: batch.done,

@@ -6,6 +6,7 @@
 
 mod batch;
 mod pace;
+mod patience;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,12 +14,14 @@ use std::time::{Duration, Instant};
 
 use crate::db::batch::Done;
 use crate::db::window::{self, Edge, Next, Window};
-use crate::db::{Connection, DbError, rollup};
+use crate::db::{Connection, DbError, ErrorKind, rollup};
 use crate::ledger::lease::{self, Lease, Taken};
 use crate::plan::{Act, Anchor, Axis, Rollup, RulePlan, SelfEffect, Target};
 
 use batch::Attempt;
 use pace::Pace;
+
+pub use patience::{Reopen, patiently};
 
 /// How often the lease is renewed between batches.
 const RENEW_EVERY: Duration = Duration::from_secs(5);
@@ -59,7 +62,7 @@ pub struct Tally {
 pub struct Worker<'a> {
     pub conn: &'a mut Connection,
     /// Opens the same database again after the connection was lost.
-    pub reopen: &'a dyn Fn() -> Result<Connection, DbError>,
+    pub reopen: Reopen<'a>,
     pub policy: &'a str,
     pub run: &'a str,
     pub stop: &'a Stop,
@@ -67,11 +70,30 @@ pub struct Worker<'a> {
     pub progress: &'a mut dyn FnMut(u64),
 }
 
-/// Why the walk over a table ended before its end.
+/// Why something ended before its end.
 #[derive(Debug)]
-enum Halt {
+pub enum Halt {
     Stopped(String),
     Failed(DbError),
+}
+
+impl Halt {
+    /// The reason, and the remedy where there is one.
+    pub fn sentence(self) -> String {
+        match self {
+            Halt::Stopped(reason) => reason,
+            Halt::Failed(error) => error.message,
+        }
+    }
+}
+
+impl From<Halt> for Ending {
+    fn from(halt: Halt) -> Self {
+        match halt {
+            Halt::Stopped(reason) => Ending::Stopped(reason),
+            Halt::Failed(error) => Ending::Failed(error.message),
+        }
+    }
 }
 
 impl From<DbError> for Halt {
@@ -83,20 +105,26 @@ impl From<DbError> for Halt {
 /// Executes one rule and says how it ended; what was committed is in the tally in any case.
 pub fn rule(worker: &mut Worker<'_>, plan: &RulePlan) -> (Tally, Ending) {
     let mut tally = Tally::default();
-    let lease = match lease::take(worker.conn, worker.policy, &plan.rule, worker.run) {
+    let (policy, run) = (worker.policy, worker.run);
+    let lease = match worker.patiently(|conn| lease::take(conn, policy, &plan.rule, run)) {
         Ok(Taken::Lease(lease)) => lease,
         Ok(Taken::Busy(who)) => return (tally, Ending::Stopped(who)),
-        Err(error) => return (tally, Ending::Failed(error.message)),
+        Err(halt) => return (tally, halt.into()),
     };
     let mut walk = Walk { worker, plan, lease: &lease, tally: &mut tally, renewed: Instant::now(), sequence: 0 };
     let ending = match walk.tables() {
         Ok(()) => Ending::Done,
-        Err(Halt::Stopped(reason)) => Ending::Stopped(reason),
-        Err(Halt::Failed(error)) => Ending::Failed(error.message),
+        Err(halt) => halt.into(),
     };
     // A gate that cannot be given back opens by itself: this process is gone then, or its lease has run out.
     let _ = lease.release(worker.conn);
     (tally, ending)
+}
+
+impl Worker<'_> {
+    fn patiently<T>(&mut self, act: impl FnMut(&mut Connection) -> Result<T, DbError>) -> Result<T, Halt> {
+        patiently(self.conn, self.reopen, self.stop, act)
+    }
 }
 
 /// One rule on its way over its tables.
@@ -189,19 +217,12 @@ impl Walk<'_, '_> {
     fn buckets(&mut self, target: &Target, rollup: &Rollup) -> Result<(), Halt> {
         /// Of one bucket in a row, failed attempts included.
         const MOST_VISITS: u32 = 20;
+        let plan = self.plan;
         let mut pace = Pace::of(self.worker.conn.dialect(), &Axis::Whole);
         let (mut last, mut visits) = (None, 0);
         loop {
             self.between_batches()?;
-            let due = match rollup::next_due(self.worker.conn, self.plan, target) {
-                Ok(due) => due,
-                Err(error) if error.is_transient() => {
-                    self.mend(&error)?;
-                    pace.shrink(error)?;
-                    continue;
-                }
-                Err(error) => return Err(Halt::Failed(error)),
-            };
+            let due = self.worker.patiently(|conn| rollup::next_due(conn, plan, target))?;
             let Some((start, end)) = due.and_then(|due| rollup.bucket_of(due)) else { return Ok(()) };
             visits = if last == Some(start) { visits + 1 } else { 1 };
             last = Some(start);
@@ -247,18 +268,25 @@ impl Walk<'_, '_> {
         match outcome {
             Ok(Some(done)) => Ok(Attempt::Done(done)),
             Ok(None) => Err(lost_lease()),
-            Err(error) if error.kind == crate::db::ErrorKind::CommitUnknown => {
-                self.reconnect()?;
-                match batch::outcome(self.worker.conn, &identity)? {
-                    Some(done) => Ok(Attempt::Done(done)),
-                    None => Ok(Attempt::Again(error)),
-                }
-            }
+            Err(error) if error.kind == ErrorKind::CommitUnknown => self.find_out(&identity, error),
             Err(error) if batch::may_pass_later(&error) => {
                 self.mend(&error)?;
                 Ok(Attempt::Again(error))
             }
             Err(error) => Err(Halt::Failed(error)),
+        }
+    }
+
+    /// Whether a batch was committed whose COMMIT was not answered. The server may still be at it: renewing the lease
+    /// updates the gate row, on which that batch holds a shared lock, and so waits until it is decided.
+    fn find_out(&mut self, identity: &batch::Identity<'_>, error: DbError) -> Result<Attempt, Halt> {
+        self.reconnect()?;
+        let lease = self.lease;
+        let is_ours = self.worker.patiently(|conn| lease.renew(conn))?;
+        match self.worker.patiently(|conn| batch::outcome(conn, identity))? {
+            Some(done) => Ok(Attempt::Done(done)),
+            None if is_ours => Ok(Attempt::Again(error)),
+            None => Err(lost_lease()),
         }
     }
 
@@ -274,29 +302,11 @@ impl Walk<'_, '_> {
 
     /// A lost connection is opened again; other errors left it as it was.
     fn mend(&mut self, error: &DbError) -> Result<(), Halt> {
-        if error.kind == crate::db::ErrorKind::Lost { self.reconnect() } else { Ok(()) }
+        if error.kind == ErrorKind::Lost { self.reconnect() } else { Ok(()) }
     }
 
     fn reconnect(&mut self) -> Result<(), Halt> {
-        const WAITS: [u64; 6] = [100, 500, 1_000, 2_000, 5_000, 10_000];
-        let mut last = None;
-        for wait in WAITS {
-            if self.worker.stop.is_set() {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(wait));
-            match (self.worker.reopen)() {
-                Ok(conn) => {
-                    *self.worker.conn = conn;
-                    return Ok(());
-                }
-                Err(error) => last = Some(error),
-            }
-        }
-        match last {
-            Some(error) => Err(Halt::Failed(error)),
-            None => Err(Halt::Stopped("a signal asked it to stop while the database was away".to_owned())),
-        }
+        patience::reconnect(self.worker.conn, self.worker.reopen, self.worker.stop)
     }
 }
 

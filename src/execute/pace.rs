@@ -1,14 +1,11 @@
 //! How large the next batch is: as large as fits the time that a transaction may take.
 
-use std::thread;
 use std::time::Duration;
 
 use super::Halt;
+use super::patience::{ATTEMPTS, pause};
 use crate::db::{DbError, Dialect};
 use crate::plan::Axis;
-
-/// Attempts at one window before the rule fails.
-const ATTEMPTS: u32 = 7;
 
 /// The size of windows along one axis, in rows, or pages on [`Axis::Pages`].
 pub(super) struct Pace {
@@ -56,7 +53,7 @@ impl Pace {
             return Err(Halt::Failed(DbError { message, ..error }));
         }
         self.size = (self.size / 2).max(1);
-        thread::sleep(Duration::from_millis(20 << self.failures));
+        pause(self.failures);
         Ok(())
     }
 }

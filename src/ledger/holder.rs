@@ -29,10 +29,11 @@ impl Holder {
         serde_json::from_str(text).ok()
     }
 
-    /// Surely gone. False where it lives, and where it cannot be told: another machine, container or boot.
-    pub fn is_surely_dead(&self) -> bool {
+    /// Whether it lives; `None` where that cannot be told: another machine, container or boot.
+    pub fn lives(&self) -> Option<bool> {
         let here = world();
-        !here.is_empty() && self.world == here && start_of(self.pid).is_none_or(|start| start != self.start)
+        let can_tell = !here.is_empty() && self.world == here;
+        can_tell.then(|| start_of(self.pid).is_some_and(|start| start == self.start))
     }
 }
 
@@ -76,15 +77,15 @@ mod tests {
     #[test]
     fn this_process_lives_and_one_that_ended_does_not() {
         let mut holder = Holder::this_process();
-        assert!(!holder.is_surely_dead());
+        assert_eq!(holder.lives(), Some(true));
         holder.start = "1".into();
-        assert!(holder.is_surely_dead(), "the same pid with another start is another process");
+        assert_eq!(holder.lives(), Some(false), "the same pid with another start is another process");
     }
 
     #[test]
     fn nothing_is_said_of_a_process_on_another_machine() {
         let elsewhere = Holder { world: "other boot pid:[1]".into(), ..Holder::this_process() };
-        assert!(!elsewhere.is_surely_dead());
+        assert_eq!(elsewhere.lives(), None);
     }
 
     #[test]

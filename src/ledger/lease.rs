@@ -4,8 +4,8 @@
 //! so a worker that was paused and wakes up after somebody took over changes nothing.
 
 use super::holder::Holder;
-use crate::db::control;
-use crate::db::{Connection, DbError};
+use crate::db::control::{self, GateRow};
+use crate::db::{Connection, DbError, Mode};
 use crate::report::record::RunRecord;
 
 /// After this long without a sign of life, microseconds, a holder that cannot be asked counts as gone.
@@ -27,7 +27,7 @@ pub enum Taken {
     Busy(String),
 }
 
-/// Takes the gate of `policy`'s `rule` for `run`.
+/// Takes the gate of `policy`'s `rule` for `run`. Harmless to repeat where only the answer was lost.
 pub fn take(conn: &mut Connection, policy: &str, rule: &str, run: &str) -> Result<Taken, DbError> {
     let gate = gate_name(policy, rule);
     let now = control::clock(conn)?;
@@ -36,16 +36,23 @@ pub fn take(conn: &mut Connection, policy: &str, rule: &str, run: &str) -> Resul
         return Ok(Taken::Busy("its gate in the ledger was removed just now; run again".to_owned()));
     };
     if let (Some(other), Some(holder)) = (&row.run, row.holder.as_deref())
+        && other != run
         && is_held(holder, row.seen, now)
     {
         return Ok(Taken::Busy(busy(other, holder, row.seen, now)));
     }
     let token = row.token + 1;
     let me = Holder::this_process().to_text();
-    if control::swap_gate(conn, &gate, row.token, token, Some(run), Some(&me), now)? {
-        return Ok(Taken::Lease(Lease { gate, token, run: run.to_owned() }));
+    if !control::swap_gate(conn, &gate, row.token, token, Some(run), Some(&me), now)? {
+        return Ok(Taken::Busy("another run took it at the same moment; wait for it".to_owned()));
     }
-    Ok(Taken::Busy("another run took it at the same moment; wait for it".to_owned()))
+    let lease = Lease { gate, token, run: run.to_owned() };
+    // Looked at after the gate was taken: whoever closes a run shuts the gates that it holds, under a lock on the run.
+    if conn.transaction(Mode::Single, |conn| control::lock_open_run(conn, run))? {
+        return Ok(Taken::Lease(lease));
+    }
+    lease.release(conn)?;
+    Ok(Taken::Busy("another run took this one for dead and closed it; run again".to_owned()))
 }
 
 fn gate_name(policy: &str, rule: &str) -> String {
@@ -53,8 +60,8 @@ fn gate_name(policy: &str, rule: &str) -> String {
 }
 
 fn is_held(holder: &str, seen: i64, now: i64) -> bool {
-    let surely_dead = Holder::from_text(holder).is_some_and(|holder| holder.is_surely_dead());
-    !surely_dead && now.saturating_sub(seen) < LASTS
+    let lives = Holder::from_text(holder).and_then(|holder| holder.lives());
+    lives != Some(false) && now.saturating_sub(seen) < LASTS
 }
 
 fn busy(run: &str, holder: &str, seen: i64, now: i64) -> String {
@@ -86,16 +93,33 @@ impl Lease {
 
 /// Does the run still live, as far as can be told from here?
 pub(super) fn is_alive(conn: &mut Connection, record: &RunRecord, holder: &str, now: i64) -> Result<bool, DbError> {
-    if Holder::from_text(holder).is_some_and(|holder| holder.is_surely_dead()) {
-        return Ok(false);
+    if let Some(lives) = Holder::from_text(holder).and_then(|holder| holder.lives()) {
+        return Ok(lives);
     }
-    let mut seen = record.started.as_microsecond();
+    let seen = held_gates(conn, record)?.into_iter().map(|(_, gate)| gate.seen).max();
+    let seen = seen.unwrap_or_default().max(record.started.as_microsecond());
+    Ok(now.saturating_sub(seen) < LASTS)
+}
+
+/// Takes every gate that the run holds away from it, and so waits for its batch in flight: once this is committed, nothing
+/// that the run began can still commit.
+pub(super) fn shut(conn: &mut Connection, record: &RunRecord, now: i64) -> Result<(), DbError> {
+    for (gate, row) in held_gates(conn, record)? {
+        control::swap_gate(conn, &gate, row.token, row.token + 1, None, None, now)?;
+    }
+    Ok(())
+}
+
+/// The gates that the run holds, by their names.
+fn held_gates(conn: &mut Connection, record: &RunRecord) -> Result<Vec<(String, GateRow)>, DbError> {
+    let mut held = Vec::new();
     for rule in &record.rules {
-        if let Some(gate) = control::gate(conn, &gate_name(&record.schedule.name, &rule.rule))?
-            && gate.run.as_deref() == Some(record.run.as_str())
+        let name = gate_name(&record.schedule.name, &rule.rule);
+        if let Some(row) = control::gate(conn, &name)?
+            && row.run.as_deref() == Some(record.run.as_str())
         {
-            seen = seen.max(gate.seen);
+            held.push((name, row));
         }
     }
-    Ok(now.saturating_sub(seen) < LASTS)
+    Ok(held)
 }

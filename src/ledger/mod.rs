@@ -8,12 +8,14 @@ mod holder;
 pub mod lease;
 
 use std::collections::BTreeMap;
+use std::thread;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::db::control::{self, BatchRow, Which};
+use crate::db::control::{self, BatchRow, EntryRow, Which};
 use crate::db::count::Consequences;
 use crate::db::{Connection, DbError, ErrorKind, Mode};
 use crate::report::record::{LedgerRecord, RunRecord, Status};
@@ -70,30 +72,74 @@ fn consequences_of(row: &BatchRow) -> Result<Consequences, DbError> {
     Ok(Consequences { cascaded, detached })
 }
 
+/// What came of closing a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Closed {
+    Now,
+    /// Somebody else had taken it for dead.
+    BySomebodyElse,
+}
+
 /// Closes a run: reconciles it with its batches, chains its entry and writes the final record, in one transaction.
+/// Harmless to repeat where only the answer was lost: the entry of the first attempt counts.
 ///
-/// # Errors
 /// Where the ledger's batches do not add up to what the record says was done, the run is closed as failed and says so.
-pub fn close(conn: &mut Connection, record: &mut RunRecord) -> Result<(), DbError> {
+pub fn close(conn: &mut Connection, record: &mut RunRecord) -> Result<Closed, DbError> {
     let batches = control::batches(conn, Some(&record.run), None)?;
     reconcile(record, &batches);
-    let body = json(&Closing { record: &*record, batches: batches.len() as u64, batches_digest: digest_of(&batches) })?;
-    let at = record.finished.unwrap_or(record.started);
-    let entry = conn.transaction(Mode::Single, |conn| {
-        let entry = chain::append(conn, "run", Some(&record.run), body, at)?;
-        record.ledger = Some(LedgerRecord { entry: entry.number as u64, head: format!("sha256:{}", entry.hash) });
-        if !control::finish_run(conn, &record.run, at.as_microsecond(), &json(record)?)? {
-            return Err(DbError::new(
-                ErrorKind::Constraint,
-                format!("run `{}` was closed by somebody else", record.run),
-            ));
+    record.ledger = None;
+    let body = closing(record, &batches)?;
+    appending(conn, |conn| {
+        if control::lock_open_run(conn, &record.run)? {
+            seal(conn, record, body.clone())?;
+            return Ok(Closed::Now);
         }
-        Ok(entry)
-    });
-    if entry.is_err() {
-        record.ledger = None;
+        match control::entries_of_run(conn, &record.run)?.into_iter().find(|entry| entry.kind == RUN) {
+            Some(entry) if entry.body == body => {
+                record.ledger = Some(link_of(&entry));
+                Ok(Closed::Now)
+            }
+            _ => Ok(Closed::BySomebodyElse),
+        }
+    })
+}
+
+/// The kind of the entry that closes a run.
+const RUN: &str = "run";
+
+fn closing(record: &RunRecord, batches: &[BatchRow]) -> Result<String, DbError> {
+    json(&Closing { record, batches: batches.len() as u64, batches_digest: digest_of(batches) })
+}
+
+/// Chains the run's entry and writes its final record; the caller's transaction holds the run open.
+fn seal(conn: &mut Connection, record: &mut RunRecord, body: String) -> Result<(), DbError> {
+    let at = record.finished.unwrap_or(record.started);
+    let entry = chain::append(conn, RUN, Some(&record.run), body, at)?;
+    record.ledger = Some(link_of(&entry));
+    control::finish_run(conn, &record.run, at.as_microsecond(), &json(record)?)
+}
+
+fn link_of(entry: &EntryRow) -> LedgerRecord {
+    LedgerRecord { entry: entry.number as u64, head: format!("sha256:{}", entry.hash) }
+}
+
+/// Runs a transaction that appends to the chain, again where another writer took the number first.
+fn appending<T>(
+    conn: &mut Connection,
+    mut body: impl FnMut(&mut Connection) -> Result<T, DbError>,
+) -> Result<T, DbError> {
+    const ATTEMPTS: u64 = 20;
+    let mut attempt = 1;
+    loop {
+        match conn.transaction(Mode::Single, &mut body) {
+            Err(error) if attempt < ATTEMPTS && matches!(error.kind, ErrorKind::Constraint | ErrorKind::Conflict) => {
+                thread::sleep(Duration::from_millis(5 * attempt));
+                attempt += 1;
+            }
+            outcome => return outcome,
+        }
     }
-    entry.map(drop)
 }
 
 #[derive(Serialize)]
@@ -136,21 +182,34 @@ pub fn close_dead(conn: &mut Connection) -> Result<Vec<String>, DbError> {
     let mut closed = Vec::new();
     let now = control::clock(conn)?;
     for row in control::runs(conn, Which::Open)? {
-        let mut record: RunRecord = parse(&row.plan, &row.id)?;
-        if lease::is_alive(conn, &record, &row.holder, now)? {
+        let planned: RunRecord = parse(&row.plan, &row.id)?;
+        if lease::is_alive(conn, &planned, &row.holder, now)? {
             continue;
         }
-        let batches = control::batches(conn, Some(&row.id), None)?;
-        fill_from_batches(&mut record, &batches)?;
-        record.finished = Timestamp::from_microsecond(now).ok();
-        match close(conn, &mut record) {
-            Ok(()) => closed.push(row.id),
-            // Another process closed it in the meantime: that is as good.
-            Err(error) if error.kind == ErrorKind::Constraint => {}
+        match appending(conn, |conn| bury(conn, planned.clone(), now)) {
+            Ok(true) => closed.push(row.id),
+            // Somebody else was faster; or the server still works on its last batch, and the next run will close it.
+            Ok(false) | Err(DbError { kind: ErrorKind::LockTimeout, .. }) => {}
             Err(error) => return Err(error),
         }
     }
     Ok(closed)
+}
+
+/// Closes one dead run from its batches; false where it was closed in the meantime. Its gates are shut before its batches
+/// are read: its last COMMIT may still be on its way, and none may come after its entry.
+fn bury(conn: &mut Connection, mut record: RunRecord, now: i64) -> Result<bool, DbError> {
+    if !control::lock_open_run(conn, &record.run)? {
+        return Ok(false);
+    }
+    lease::shut(conn, &record, now)?;
+    let batches = control::batches(conn, Some(&record.run), None)?;
+    fill_from_batches(&mut record, &batches)?;
+    record.finished = Timestamp::from_microsecond(now).ok();
+    record.status = record.worst_status();
+    let body = closing(&record, &batches)?;
+    seal(conn, &mut record, body)?;
+    Ok(true)
 }
 
 /// What a dead run did is what its batches say; what it planned beyond that remains.
@@ -208,7 +267,7 @@ fn read(conn: &mut Connection, which: Which<'_>) -> Result<Vec<RunRecord>, DbErr
 /// Notes in the chain that somebody let a guarded run go ahead.
 pub fn record_approval(conn: &mut Connection, run: &str, actor: &str, at: Timestamp) -> Result<(), DbError> {
     let body = json(&BTreeMap::from([("approved", run), ("actor", actor)]))?;
-    conn.transaction(Mode::Single, |conn| chain::append(conn, "approval", Some(run), body, at)).map(drop)
+    appending(conn, |conn| chain::append(conn, "approval", Some(run), body.clone(), at)).map(drop)
 }
 
 /// Was the run approved before? An approval is good for one run.

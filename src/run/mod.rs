@@ -12,9 +12,10 @@ use jiff::Timestamp;
 
 use crate::check::Asker;
 use crate::config::{Config, DatabaseConfig};
+use crate::db::count::Counts;
 use crate::db::{Access, Connection, DbError, ErrorKind, Mode, catalog, control};
-use crate::execute::{self, Ending, Stop, Tally, Worker};
-use crate::ledger::{self, Holder};
+use crate::execute::{self, Ending, Halt, Stop, Tally, Worker};
+use crate::ledger::{self, Closed, Holder};
 use crate::plan::{self, RulePlan};
 use crate::report::record::{HoldRecord, RuleRecord, RunKind, RunRecord, ScheduleRecord, Status};
 use crate::resolve;
@@ -93,15 +94,36 @@ pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>
     ledger::begin(&mut conn, &record, &Holder::this_process())?;
     let plans = planned.into_plans();
     for plan in &plans {
-        revive(job, &mut conn);
         execute_rule(job, &mut conn, plan, &mut record, stop, &mut *progress);
     }
     record.finished = Some(Timestamp::now());
-    // From here on nothing is deleted any more: a run that cannot be closed is closed by the next one.
-    revive(job, &mut conn);
-    ledger::close(&mut conn, &mut record)?;
-    conn.checkpoint()?;
+    close(job, &mut conn, &mut record, stop);
     Ok(record)
+}
+
+/// From here on nothing is deleted any more. A run that cannot be closed is closed by the next one; that it did what it did
+/// is to be reported all the same.
+fn close(job: &Job<'_>, conn: &mut Connection, record: &mut RunRecord, stop: &Stop) {
+    let reopen = || job.connect(Access::ReadWrite);
+    let trouble = match execute::patiently(conn, &reopen, stop, |conn| ledger::close(conn, record)) {
+        Ok(Closed::Now) => execute::patiently(conn, &reopen, stop, Connection::checkpoint).err().map(|halt| {
+            format!(
+                "deleted rows may survive in the database's write-ahead log until the next run: {}",
+                halt.sentence()
+            )
+        }),
+        Ok(Closed::BySomebodyElse) => Some(
+            "another run took this one for dead and closed it in the ledger; the next run does what is left".to_owned(),
+        ),
+        Err(halt) => {
+            record.ledger = None;
+            Some(format!("the run could not be closed in the ledger, which the next run will do: {}", halt.sentence()))
+        }
+    };
+    if let Some(sentence) = trouble {
+        record.notes.push(sentence);
+        record.status = Status::Failed;
+    }
 }
 
 /// Plans with the figures that belong to them, in the order in which the rules act.
@@ -179,28 +201,31 @@ fn execute_rule(
     }
     let started = std::time::Instant::now();
     let planned = entry.remaining;
+    let reopen = || job.connect(Access::ReadWrite);
     let mut worker = Worker {
         conn,
-        reopen: &|| job.connect(Access::ReadWrite),
+        reopen: &reopen,
         policy: &job.schedule.policy.name,
         run: &record.run,
         stop,
         progress: &mut |done| progress(&plan.rule, done, planned),
     };
     let (tally, ending) = execute::rule(&mut worker, plan);
-    settle(entry, conn, plan, tally, ending);
+    settle(entry, tally, ending, || {
+        execute::patiently(conn, &reopen, stop, |conn| survey::left(conn, plan)).map_err(Halt::sentence)
+    });
     entry.elapsed_ms = started.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
 }
 
-/// Writes down how a rule ended and counts again what is left.
-fn settle(entry: &mut RuleRecord, conn: &mut Connection, plan: &RulePlan, tally: Tally, ending: Ending) {
+/// Writes down how a rule ended; `left` counts again what is left.
+fn settle(entry: &mut RuleRecord, tally: Tally, ending: Ending, left: impl FnOnce() -> Result<Counts, String>) {
     entry.done = tally.done.rows;
     entry.batches = tally.batches;
     entry.rolled_up = tally.done.rolled_up;
     entry.cascaded = tally.done.consequences.cascaded;
     entry.detached = tally.done.consequences.detached;
     match ending {
-        Ending::Done => survey::reconcile(conn, plan, entry),
+        Ending::Done => survey::reconcile(entry, left()),
         Ending::Stopped(reason) => end(entry, Status::Stopped, reason),
         Ending::Failed(reason) => end(entry, Status::Failed, reason),
     }
@@ -309,14 +334,4 @@ fn check_clocks(conn: &mut Connection) -> anyhow::Result<()> {
         );
     }
     Ok(())
-}
-
-/// Opens the database again where a rule lost the connection: the next one must not fail of that. Where it cannot be
-/// opened, the next statement says why.
-fn revive(job: &Job<'_>, conn: &mut Connection) {
-    if control::clock(conn).is_err()
-        && let Ok(new) = job.connect(Access::ReadWrite)
-    {
-        *conn = new;
-    }
 }

@@ -134,17 +134,22 @@ fn oldest_kept(
     Ok(oldest)
 }
 
+/// What is past its period now, in a snapshot of its own.
+pub(super) fn left(conn: &mut Connection, plan: &RulePlan) -> Result<Counts, DbError> {
+    conn.transaction(Mode::ReadOnly, |conn| counts(conn, plan))
+}
+
 /// After a rule has done all it could: what is left is counted, not assumed. Rows that were planned and neither done nor
 /// left went by themselves (`skipped`); rows that came late join the eligible ones.
-pub(super) fn reconcile(conn: &mut Connection, plan: &RulePlan, record: &mut RuleRecord) {
+pub(super) fn reconcile(record: &mut RuleRecord, left: Result<Counts, String>) {
     let planned = record.eligible;
-    let left = match conn.transaction(Mode::ReadOnly, |conn| counts(conn, plan)) {
+    let left = match left {
         Ok(left) => left,
-        Err(error) => {
+        Err(reason) => {
             record.eligible = planned.max(record.done + record.held + record.blocked);
             record.remaining = record.eligible - record.done - record.held - record.blocked;
             record.status = Status::Failed;
-            record.error = Some(format!("what is left could not be counted: {}", error.message));
+            record.error = Some(format!("what is left could not be counted: {reason}"));
             return;
         }
     };
