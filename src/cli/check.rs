@@ -76,7 +76,11 @@ fn report(common: &Common, findings: &[Mistake]) -> Result<(), Failure> {
     }
     let total = match (errors, warnings) {
         (0, 0) => "everything fits".to_owned(),
-        (errors, warnings) => format!("{errors} errors, {warnings} warnings"),
+        (errors, warnings) => format!("{}, {}", counted(errors, "error"), counted(warnings, "warning")),
     };
     Ok(say(&format!("{}{total}\n", mistake::render(findings, super::colour())))?)
+}
+
+fn counted(number: usize, word: &str) -> String {
+    if number == 1 { format!("1 {word}") } else { format!("{number} {word}s") }
 }

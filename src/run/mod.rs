@@ -21,6 +21,7 @@ use crate::report::record::{HoldRecord, RuleRecord, RunKind, RunRecord, Schedule
 use crate::resolve;
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{Rule, Schedule};
+use crate::time::Clock;
 
 pub use guard::Consent;
 
@@ -70,25 +71,27 @@ pub type Progress<'a> = &'a mut dyn FnMut(&str, u64, u64);
 
 /// Makes the plan and its figures in read-only transactions; changes nothing, anywhere.
 pub fn dry_run(job: &Job<'_>) -> Result<RunRecord, Refusal> {
+    let started = Clock::System.now();
     let mut conn = job.open(Access::ReadOnly)?;
     let planned = make_plan(job, &mut conn, Access::ReadOnly)?;
-    let mut record = job.record(RunKind::DryRun, planned.rules(), planned.holds);
+    let mut record = job.record(RunKind::DryRun, started, planned.rules(), planned.holds);
     for rule in record.rules.iter_mut().filter(|rule| rule.guard.is_some()) {
         rule.status = Status::Guarded;
     }
     record.status = record.worst_status();
-    record.finished = Some(Timestamp::now());
+    record.finished = Some(Clock::System.now());
     Ok(record)
 }
 
 /// Plans, and then does what was planned.
 pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>) -> Result<RunRecord, Refusal> {
+    let started = Clock::System.now();
     let mut conn = job.open(Access::ReadWrite)?;
     prepare_ledger(&mut conn)?;
     check_clocks(&mut conn)?;
     let closed = ledger::close_dead(&mut conn)?;
     let planned = make_plan(job, &mut conn, Access::ReadWrite)?;
-    let mut record = job.record(RunKind::Run, planned.rules(), planned.holds.clone());
+    let mut record = job.record(RunKind::Run, started, planned.rules(), planned.holds.clone());
     record.notes.extend(closed.iter().map(|run| format!("run `{run}` had died and was closed before this one")));
     guard::apply(&mut record, consent);
     ledger::begin(&mut conn, &record, &Holder::this_process())?;
@@ -96,7 +99,7 @@ pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>
     for plan in &plans {
         execute_rule(job, &mut conn, plan, &mut record, stop, &mut *progress);
     }
-    record.finished = Some(Timestamp::now());
+    record.finished = Some(Clock::System.now());
     close(job, &mut conn, &mut record, stop);
     Ok(record)
 }
@@ -264,14 +267,14 @@ impl Job<'_> {
         policy.effective.filter(|effective| today < *effective)
     }
 
-    fn record(&self, kind: RunKind, rules: Vec<RuleRecord>, holds: Vec<HoldRecord>) -> RunRecord {
+    fn record(&self, kind: RunKind, started: Timestamp, rules: Vec<RuleRecord>, holds: Vec<HoldRecord>) -> RunRecord {
         let mut record = RunRecord {
             tenure: env!("CARGO_PKG_VERSION").to_owned(),
             run: new_id(),
             kind,
             status: Status::Ok,
             as_of: self.as_of,
-            started: Timestamp::now(),
+            started,
             finished: None,
             actor: self.actor.clone(),
             schedule: ScheduleRecord {
