@@ -141,9 +141,20 @@ fn oldest_from_bound(
     Ok(micros.and_then(|micros| anchor::instant_of(micros, &only.reading, conn.dialect())))
 }
 
-/// Does the rule's table hold at least this many rows? Counts no further than it must.
-pub fn holds_at_least(conn: &mut Connection, target: &Target, rows: u64) -> Result<bool, DbError> {
-    Ok(rows_up_to(conn, target, rows)? >= rows)
+/// Rows that are too young to be due, counted up to `limit`: along the index of the age column, where there is one. `None`
+/// where the age is no plain column, so that counting them would take longer than counting all rows.
+pub fn young_up_to(conn: &mut Connection, target: &Target, limit: u64) -> Result<Option<u64>, DbError> {
+    let [only] = target.anchors.as_slice() else { return Ok(None) };
+    if !anchor::is_plain(only) {
+        return Ok(None);
+    }
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("SELECT COUNT(*) FROM (SELECT 1 AS one FROM ");
+    predicate::from(&mut sql, target);
+    sql.push(" WHERE ");
+    anchor::from_bound(&mut sql, &target.alias, only);
+    sql.push(" LIMIT ").number(limit).push(") AS tenure_rows");
+    Ok(Some(number(&one_row(conn, &sql.finish())?, 0)))
 }
 
 /// Rows of the table, counted up to `limit`.

@@ -101,8 +101,15 @@ fn ranked(
 ) -> Result<Vec<Vec<Value>>, DbError> {
     let mut sql = Sql::new(conn.dialect());
     let alias = &target.alias;
+    let names: Vec<Name> = columns.iter().map(|column| column.name.clone()).collect();
+    let keys = predicate::key_names(columns.len());
+    let found = sql.fresh_alias();
     sql.push("SELECT ");
-    sql.list(columns, ", ", |sql, column| outward(sql, alias, column));
+    let pairs: Vec<_> = columns.iter().zip(&keys).collect();
+    sql.list(&pairs, ", ", |sql, (column, key)| outward(sql, &found, key, &column.transport));
+    // Ranked inside, made to travel outside: otherwise every row that is skipped would be cast as well.
+    sql.push(" FROM (SELECT ");
+    predicate::select_as(&mut sql, alias, &names, &keys);
     sql.push(" FROM ");
     predicate::from(&mut sql, target);
     let from_here = Window { lower: lower.cloned(), upper: None };
@@ -115,11 +122,9 @@ fn ranked(
     if let (Axis::Anchor(_), Some(first)) = (axis, target.anchors.first()) {
         anchor::before(&mut sql, alias, first);
     }
-    sql.push(" ORDER BY ");
-    sql.list(columns, ", ", |sql, column| {
-        sql.column(alias, &column.name);
-    });
+    sql.push(" ORDER BY ").columns(alias, &names);
     sql.push(" LIMIT ").number(count).push(" OFFSET ").number(rank.max(1) - 1);
+    sql.push(") AS ").name(&found).push(" ORDER BY ").columns(&found, &keys);
     Ok(conn.query(&sql.finish())?.into_iter().map(|row| row.0).collect())
 }
 
@@ -198,22 +203,22 @@ fn key_edge(sql: &mut Sql, alias: &Name, columns: &[KeyColumn], edge: &Edge, is_
 }
 
 /// A key column on its way to the program.
-fn outward(sql: &mut Sql, alias: &Name, column: &KeyColumn) {
-    match (&column.transport, sql.dialect) {
+fn outward(sql: &mut Sql, alias: &Name, column: &Name, transport: &Transport) {
+    match (transport, sql.dialect) {
         (Transport::Plain, _) | (_, Dialect::Sqlite) => {
-            sql.column(alias, &column.name);
+            sql.column(alias, column);
         }
         (Transport::Hex, Dialect::Postgres) => {
-            sql.push("encode(").column(alias, &column.name).push(", 'hex')");
+            sql.push("encode(").column(alias, column).push(", 'hex')");
         }
         (Transport::Hex, Dialect::Mysql) => {
-            sql.push("HEX(").column(alias, &column.name).push(")");
+            sql.push("HEX(").column(alias, column).push(")");
         }
         (Transport::Cast(_), Dialect::Postgres) => {
-            sql.push("CAST(").column(alias, &column.name).push(" AS text)");
+            sql.push("CAST(").column(alias, column).push(" AS text)");
         }
         (Transport::Cast(_), Dialect::Mysql) => {
-            sql.push("CAST(").column(alias, &column.name).push(" AS CHAR)");
+            sql.push("CAST(").column(alias, column).push(" AS CHAR)");
         }
     }
 }

@@ -31,13 +31,13 @@ pub(super) fn of(conn: &mut Connection, plan: &RulePlan, record: &RuleRecord) ->
         return Ok(None);
     }
     // The share is due / table; it is enough to know whether the table is as large as due / max_share.
-    let enough = (due as f64 / plan.guard.max_share).ceil() as u64;
+    let enough = ((due as f64 / plan.guard.max_share).ceil() as u64).max(SMALL_TABLE + 1);
+    if known_rows(conn, plan, record, enough)? >= enough {
+        return Ok(None);
+    }
     let mut rows = 0;
     for target in &plan.targets {
-        rows += count::rows_up_to(conn, target, enough.max(SMALL_TABLE + 1) - rows)?;
-        if rows >= enough.max(SMALL_TABLE + 1) {
-            return Ok(None);
-        }
+        rows += count::rows_up_to(conn, target, enough - rows)?;
     }
     if rows <= SMALL_TABLE || rows >= enough {
         return Ok(None);
@@ -45,6 +45,16 @@ pub(super) fn of(conn: &mut Connection, plan: &RulePlan, record: &RuleRecord) ->
     let percent = due as f64 / rows as f64 * 100.0;
     let limit = plan.guard.max_share * 100.0;
     Ok(Some(format!("{due} of the table's {rows} rows ({percent:.1} %) are more than max_share = {limit:.0} %")))
+}
+
+/// A lower bound of the table's rows, for little: those that the plan has counted already and, up to `enough` in all, those
+/// that are too young for it.
+fn known_rows(conn: &mut Connection, plan: &RulePlan, record: &RuleRecord, enough: u64) -> Result<u64, DbError> {
+    let mut known = record.eligible + record.no_anchor;
+    for target in &plan.targets {
+        known += count::young_up_to(conn, target, enough.saturating_sub(known))?.unwrap_or(0);
+    }
+    Ok(known)
 }
 
 fn rows_touched(record: &RuleRecord) -> u64 {
