@@ -10,4 +10,5 @@ mod connections;
 mod delete;
 mod harness_works;
 mod holds;
+mod personal_data;
 mod real_applications_load;
