@@ -13,6 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
+use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::schedule::mistake::{self, Mistake};
@@ -191,7 +192,8 @@ fn dispatch(cli: Cli) -> Outcome {
     }
 }
 
-/// `TENURE_LOG` overrides, in the syntax of tracing's filters.
+/// tenure's own events and none of its libraries', whose every step would drown them. `TENURE_LOG` overrides, in the
+/// syntax of tracing's filters.
 fn log_to_stderr(common: &Common) {
     let level = match (common.quiet, common.verbose) {
         (true, _) => LevelFilter::ERROR,
@@ -199,11 +201,10 @@ fn log_to_stderr(common: &Common) {
         (false, 1) => LevelFilter::INFO,
         (false, _) => LevelFilter::DEBUG,
     };
-    let filter = tracing_subscriber::EnvFilter::builder()
-        .with_default_directive(level.into())
-        .with_env_var("TENURE_LOG")
-        .from_env_lossy();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    let wanted = std::env::var("TENURE_LOG").ok().filter(|filter| !filter.is_empty());
+    let filter = EnvFilter::new(wanted.unwrap_or_else(|| format!("tenure={level}")));
+    let format = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    format.with_target(false).with_ansi(colour()).init();
 }
 
 /// Prints a result. A reader that has gone (`tenure runs | head -1`) has read enough; a disk that is full is an error.

@@ -104,6 +104,7 @@ impl From<DbError> for Halt {
 
 /// Executes one rule and says how it ended; what was committed is in the tally in any case.
 pub fn rule(worker: &mut Worker<'_>, plan: &RulePlan) -> (Tally, Ending) {
+    let _span = tracing::info_span!("rule", run = worker.run, rule = plan.rule).entered();
     let mut tally = Tally::default();
     let (policy, run) = (worker.policy, worker.run);
     let lease = match worker.patiently(|conn| lease::take(conn, policy, &plan.rule, run)) {
@@ -266,7 +267,10 @@ impl Walk<'_, '_> {
         let identity = batch::Identity { id, run: self.worker.run, rule: &self.plan.rule };
         let outcome = batch::transact(self.worker.conn, self.lease, &identity, several, |conn| act(conn, self.plan));
         match outcome {
-            Ok(Some(done)) => Ok(Attempt::Done(done)),
+            Ok(Some(done)) => {
+                tracing::debug!(batch = identity.id, rows = done.rows, "batch committed");
+                Ok(Attempt::Done(done))
+            }
             Ok(None) => Err(lost_lease()),
             Err(error) if error.kind == ErrorKind::CommitUnknown => self.find_out(&identity, error),
             Err(error) if batch::may_pass_later(&error) => {
@@ -280,6 +284,7 @@ impl Walk<'_, '_> {
     /// Whether a batch was committed whose COMMIT was not answered. The server may still be at it: renewing the lease
     /// updates the gate row, on which that batch holds a shared lock, and so waits until it is decided.
     fn find_out(&mut self, identity: &batch::Identity<'_>, error: DbError) -> Result<Attempt, Halt> {
+        tracing::warn!(batch = identity.id, "the connection was lost at COMMIT; the ledger tells what came of it");
         self.reconnect()?;
         let lease = self.lease;
         let is_ours = self.worker.patiently(|conn| lease.renew(conn))?;

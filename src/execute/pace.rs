@@ -53,6 +53,7 @@ impl Pace {
             return Err(Halt::Failed(DbError { message, ..error }));
         }
         self.size = (self.size / 2).max(1);
+        tracing::warn!(failures = self.failures, size = self.size, "trying again, smaller: {error}");
         pause(self.failures);
         Ok(())
     }

@@ -5,6 +5,7 @@
 
 pub mod files;
 mod guard;
+mod log;
 mod survey;
 
 use anyhow::{Context as _, anyhow, bail};
@@ -95,12 +96,14 @@ pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>
     record.notes.extend(closed.iter().map(|run| format!("run `{run}` had died and was closed before this one")));
     guard::apply(&mut record, consent);
     ledger::begin(&mut conn, &record, &Holder::this_process())?;
+    log::begin(job, &record);
     let plans = planned.into_plans();
     for plan in &plans {
         execute_rule(job, &mut conn, plan, &mut record, stop, &mut *progress);
     }
     record.finished = Some(Clock::System.now());
     close(job, &mut conn, &mut record, stop);
+    log::end(&record);
     Ok(record)
 }
 

@@ -1,0 +1,24 @@
+//! What a run says to the log: names, counts, times and sentences that the report holds too; never a value of a row.
+
+use super::Job;
+use crate::report::record::{RuleRecord, RunRecord, Status};
+
+pub(super) fn begin(job: &Job<'_>, record: &RunRecord) {
+    let (policy, database) = (&job.schedule.policy.name, &job.database.name);
+    tracing::info!(run = record.run, policy, database, as_of = %record.as_of, actor = record.actor, "run begins");
+}
+
+/// What went wrong at `warn`, also where nobody asked for more.
+pub(super) fn end(record: &RunRecord) {
+    for rule in &record.rules {
+        let RuleRecord { rule, done, held, blocked, remaining, batches, elapsed_ms, .. } = rule;
+        tracing::info!(run = record.run, rule, done, held, blocked, remaining, batches, elapsed_ms, "rule ended");
+    }
+    for rule in record.rules.iter().filter(|rule| rule.status != Status::Ok) {
+        let reason = rule.error.as_ref().or(rule.guard.as_ref()).map_or("no reason is known", String::as_str);
+        tracing::warn!(run = record.run, rule = rule.rule, status = %rule.status, "{reason}");
+    }
+    record.notes.iter().for_each(|note| tracing::warn!(run = record.run, "{note}"));
+    let head = record.ledger.as_ref().map(|ledger| ledger.head.as_str());
+    tracing::info!(run = record.run, status = %record.status, head, "run ended");
+}
