@@ -8,6 +8,7 @@ mod anchors;
 mod cascade;
 mod connections;
 mod delete;
+mod faults;
 mod harness_works;
 mod holds;
 mod personal_data;

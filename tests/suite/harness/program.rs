@@ -122,6 +122,11 @@ impl Running {
         self.wait()
     }
 
+    /// Has it ended, by itself or by a signal?
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child can be asked about").is_some()
+    }
+
     /// Asks it to stop, as systemd does (SIGTERM).
     pub fn terminate(&self) {
         let status = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", self.child.id())).status();
