@@ -52,6 +52,14 @@ pub(super) fn roots(sql: &mut Sql, scope: Scope<'_>, part: Within<'_>, columns: 
     sql.columns(&closure, &key_names(link.parent_columns.len())).push(" FROM ").name(&closure).push(")");
 }
 
+/// Does the row that goes under the target's own name go, looking ahead: is it due, or a descendant of one that is?
+pub(super) fn is_root(sql: &mut Sql, scope: Scope<'_>) {
+    let Some(link) = scope.self_cascade() else { return predicate::due(sql, scope, Look::Ahead) };
+    sql.push("(").columns(&scope.target.alias, &link.parent_columns).push(") IN (");
+    roots(sql, scope, Within::Everything, &link.parent_columns);
+    sql.push(")");
+}
+
 /// `WITH RECURSIVE` the rows that go and all that descend from them, by the columns that the link refers to.
 fn with_descendants(sql: &mut Sql, scope: Scope<'_>, link: &SelfLink, part: Within<'_>) -> Name {
     let alias = &scope.target.alias;
@@ -82,6 +90,7 @@ pub(super) fn count_descendants(dialect: Dialect, scope: Scope<'_>, link: &SelfL
     sql.push(" THEN 0 ELSE 1 END), 0) FROM ").table(&scope.target.root).push(" AS ").name(alias).push(" WHERE (");
     sql.columns(alias, &link.parent_columns).push(") IN (SELECT ");
     sql.columns(&closure, &key_names(link.parent_columns.len())).push(" FROM ").name(&closure).push(")");
+    but_for_what_is_taken(&mut sql, scope, part);
     sql.finish()
 }
 
@@ -123,7 +132,15 @@ pub(super) fn count_orphans(dialect: Dialect, scope: Scope<'_>, link: &SelfLink,
     sql.push(") AND (");
     predicate::due(&mut sql, scope, Look::Ahead);
     sql.push(") IS NOT TRUE");
+    but_for_what_is_taken(&mut sql, scope, part);
     sql.finish()
+}
+
+/// Looking ahead, rows of the rule's own table that earlier rules take are gone.
+fn but_for_what_is_taken(sql: &mut Sql, scope: Scope<'_>, part: Within<'_>) {
+    if part.look() == Look::Ahead {
+        predicate::not_taken(sql, scope.earlier, &scope.target.root, &scope.target.alias);
+    }
 }
 
 /// Lets go of the rows that go: the references from the table to itself become NULL.
@@ -149,7 +166,7 @@ pub(super) fn count_dependent(dialect: Dialect, scope: Scope<'_>, index: usize, 
     sql.finish()
 }
 
-fn reached(sql: &mut Sql, scope: Scope<'_>, dependent: &Dependent, part: Within<'_>) {
+pub(super) fn reached(sql: &mut Sql, scope: Scope<'_>, dependent: &Dependent, part: Within<'_>) {
     sql.push("(");
     sql.list(&dependent.links, " OR ", |sql, link| {
         sql.push("(").columns(&dependent.table.table, &link.columns).push(") IN (");

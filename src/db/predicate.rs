@@ -7,6 +7,8 @@
 use std::sync::Arc;
 
 use super::builder::Sql;
+use super::count::{scope, whole};
+use super::doomed::{self, Within};
 use super::{anchor, redact};
 use crate::name::Name;
 use crate::name::TableName;
@@ -81,17 +83,23 @@ pub(super) fn considered(sql: &mut Sql, scope: Scope<'_>, look: Look) {
     }
 }
 
-/// ` AND NOT` what earlier rules take from `table`. Written only where the row goes under the table's own name, which
-/// those rules' conditions use.
+/// ` AND NOT` what earlier rules take from `table`, by themselves or by their cascades. Written only where the row goes
+/// under the table's own name, which those rules' conditions use.
 pub(super) fn not_taken(sql: &mut Sql, earlier: &[Arc<RulePlan>], table: &TableName, alias: &Name) {
     for rule in earlier {
-        let Some(target) = rule.targets.first().filter(|target| target.root == *table && target.alias == *alias) else {
-            continue;
-        };
-        let taken = Scope { target, dependents: &rule.dependents, removes: true, earlier: &rule.earlier };
-        sql.push(" AND (");
-        due(sql, taken, Look::Ahead);
-        sql.push(") IS NOT TRUE");
+        let Some(target) = rule.targets.first().map(whole) else { continue };
+        let taken = scope(rule, &target);
+        if target.root == *table && target.alias == *alias {
+            sql.push(" AND (");
+            doomed::is_root(sql, taken);
+            sql.push(") IS NOT TRUE");
+        }
+        let goes = |dependent: &&Dependent| dependent.then == Then::Delete && dependent.table == *table;
+        for dependent in rule.dependents.iter().filter(goes).filter(|dependent| dependent.table.table == *alias) {
+            sql.push(" AND (");
+            doomed::reached(sql, taken, dependent, Within::Everything);
+            sql.push(") IS NOT TRUE");
+        }
     }
 }
 
@@ -253,6 +261,7 @@ pub(super) fn blocked(sql: &mut Sql, scope: Scope<'_>, look: Look) {
                 sql.push("(");
                 due_but_for_its_own_kind(sql, scope);
                 sql.push(") IS NOT TRUE");
+                not_taken(sql, scope.earlier, &scope.target.root, scope.alias());
             }),
         }
     }

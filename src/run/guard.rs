@@ -61,30 +61,29 @@ fn rows_touched(record: &RuleRecord) -> u64 {
     record.remaining + record.cascaded.values().sum::<u64>()
 }
 
-/// Stops the rules whose guard nobody has passed, and notes who passed the others'.
-pub(super) fn apply(record: &mut RunRecord, consent: &Consent) {
-    let mut passed = Vec::new();
-    for rule in record.rules.iter_mut().filter(|rule| rule.status == Status::Ok) {
-        if let Consent::Approved { run, .. } = consent
-            && let Some(more) = beyond_approval(rule, run)
-        {
-            rule.guard = Some(more);
+/// Stops the rule where its guard was tripped and nobody has passed it; else says who passed it.
+pub(super) fn decide(rule: &mut RuleRecord, consent: &Consent) -> Option<String> {
+    if rule.status != Status::Ok {
+        return None;
+    }
+    if let Consent::Approved { run, .. } = consent
+        && let Some(more) = beyond_approval(rule, run)
+    {
+        rule.guard = Some(more);
+        rule.status = Status::Guarded;
+        return None;
+    }
+    rule.guard.as_ref()?;
+    match consent {
+        Consent::Ask => {
             rule.status = Status::Guarded;
-            continue;
+            None
         }
-        if rule.guard.is_none() {
-            continue;
-        }
-        match consent {
-            Consent::Ask => rule.status = Status::Guarded,
-            Consent::Yes(actor) => passed.push(format!("{actor} passed the guard of rule `{}` with --yes", rule.rule)),
-            Consent::Approved { by, run } => {
-                passed.push(format!("{by} approved rule `{}` as run `{}` had planned it", rule.rule, run.run));
-            }
+        Consent::Yes(actor) => Some(format!("{actor} passed the guard of rule `{}` with --yes", rule.rule)),
+        Consent::Approved { by, run } => {
+            Some(format!("{by} approved rule `{}` as run `{}` had planned it", rule.rule, run.run))
         }
     }
-    record.notes.extend(passed);
-    record.status = record.worst_status();
 }
 
 /// The approval was for figures; more than those is another plan.

@@ -74,12 +74,8 @@ pub type Progress<'a> = &'a mut dyn FnMut(&str, u64, u64);
 pub fn dry_run(job: &Job<'_>) -> Result<RunRecord, Refusal> {
     let started = Clock::System.now();
     let mut conn = job.open(Access::ReadOnly)?;
-    let planned = make_plan(job, &mut conn, Access::ReadOnly)?;
+    let planned = make_plan(job, &mut conn, Access::ReadOnly, &Consent::Ask)?;
     let mut record = job.record(RunKind::DryRun, started, planned.rules(), planned.holds);
-    for rule in record.rules.iter_mut().filter(|rule| rule.guard.is_some()) {
-        rule.status = Status::Guarded;
-    }
-    record.status = record.worst_status();
     record.finished = Some(Clock::System.now());
     Ok(record)
 }
@@ -91,15 +87,16 @@ pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>
     prepare_ledger(&mut conn)?;
     check_clocks(&mut conn)?;
     let closed = ledger::close_dead(&mut conn)?;
-    let planned = make_plan(job, &mut conn, Access::ReadWrite)?;
+    let planned = make_plan(job, &mut conn, Access::ReadWrite, consent)?;
     let mut record = job.record(RunKind::Run, started, planned.rules(), planned.holds.clone());
     record.notes.extend(closed.iter().map(|run| format!("run `{run}` had died and was closed before this one")));
-    guard::apply(&mut record, consent);
+    record.notes.extend(planned.notes.iter().cloned());
     ledger::begin(&mut conn, &record, &Holder::this_process())?;
     log::begin(job, &record);
     let plans = planned.into_plans();
     for plan in &plans {
-        execute_rule(job, &mut conn, plan, &mut record, stop, &mut *progress);
+        let plan = recount(job, &mut conn, plan, &mut record, consent, stop);
+        execute_rule(job, &mut conn, &plan, &mut record, stop, &mut *progress);
     }
     record.finished = Some(Clock::System.now());
     close(job, &mut conn, &mut record, stop);
@@ -137,6 +134,8 @@ struct Planned {
     /// A rule that could not be planned has a record only.
     rules: Vec<(Option<RulePlan>, RuleRecord)>,
     holds: Vec<HoldRecord>,
+    /// Who passed which guard.
+    notes: Vec<String>,
 }
 
 impl Planned {
@@ -150,7 +149,8 @@ impl Planned {
 }
 
 /// A rule that the role has no right to, or of which it does not see every row, fails here and does not stop the others.
-fn make_plan(job: &Job<'_>, conn: &mut Connection, access: Access) -> Result<Planned, Refusal> {
+/// What a guard stops takes nothing, and the figures of the rules after it say so.
+fn make_plan(job: &Job<'_>, conn: &mut Connection, access: Access, consent: &Consent) -> Result<Planned, Refusal> {
     let catalog = conn.transaction(Mode::ReadOnly, catalog::read)?;
     let context = resolve::Context {
         catalog: &catalog,
@@ -179,11 +179,40 @@ fn make_plan(job: &Job<'_>, conn: &mut Connection, access: Access) -> Result<Pla
             Err(mistakes) => rules.push((None, survey::unplanned(rule, &job.database.name, &mistakes))),
         }
     }
+    let (mut stopped, mut notes) = (Vec::new(), Vec::new());
     for plan in plan::in_order(plans) {
-        let record = survey::figures(conn, &plan, job.statements);
+        let plan = plan.without(&stopped);
+        let mut record = survey::figures(conn, &plan, job.statements);
+        notes.extend(guard::decide(&mut record, consent));
+        if record.status != Status::Ok {
+            stopped.push(plan.rule.clone());
+        }
         rules.push((Some(plan), record));
     }
-    Ok(Planned { rules, holds })
+    Ok(Planned { rules, holds, notes })
+}
+
+/// A rule whose figures counted on another that was then stopped is counted again, and asked by its guard again: its rows
+/// may be many more than were planned.
+fn recount(
+    job: &Job<'_>,
+    conn: &mut Connection,
+    plan: &RulePlan,
+    record: &mut RunRecord,
+    consent: &Consent,
+    stop: &Stop,
+) -> RulePlan {
+    let stopped: Vec<_> =
+        record.rules.iter().filter(|rule| rule.status != Status::Ok).map(|rule| rule.rule.clone()).collect();
+    let actual = plan.without(&stopped);
+    let entry = record.rules.iter_mut().find(|rule| rule.rule == plan.rule && rule.status == Status::Ok);
+    if let Some(entry) = entry.filter(|_| actual.earlier.len() < plan.earlier.len()) {
+        // What stopped the other rule may have taken the connection along; if it cannot be mended, the figures say so.
+        let _ = execute::patiently(conn, &|| job.connect(Access::ReadWrite), stop, control::clock);
+        *entry = survey::figures(conn, &actual, job.statements);
+        record.notes.extend(guard::decide(entry, consent));
+    }
+    actual
 }
 
 /// Executes one rule into its record; whatever happens to it does not touch the others.
