@@ -31,7 +31,8 @@ fn differs(sql: &mut Sql, alias: &Name, redaction: &Redaction) {
             sql.column(alias, column).push(" IS NOT NULL");
         }
         Redact::Hmac => {
-            sql.column(alias, column).push(" NOT LIKE 'hmac:%'");
+            sql.push("NOT ");
+            is_keyed_hash(sql, alias, column);
         }
         _ => match sql.dialect {
             Dialect::Postgres => {
@@ -90,24 +91,31 @@ fn truncated_ip(sql: &mut Sql, alias: &Name, redaction: &Redaction) {
             sql.column(alias, column).push(")) END))");
         }
         (Dialect::Postgres, _) => {
-            sql.push("CASE WHEN ")
-                .column(alias, column)
-                .push(" ~ '^([0-9]{1,3}[.]){3}[0-9]{1,3}$' THEN regexp_replace(");
-            sql.column(alias, column).push(", '[0-9]+$', '0') WHEN ").column(alias, column);
-            sql.push(" ~ '^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*$' THEN COALESCE(substring(").column(alias, column);
+            sql.push("CASE WHEN ").column(alias, column).push(" ~ ").bind_as(Value::Text(format!("^{IPV4}$")), "text");
+            sql.push(" THEN regexp_replace(").column(alias, column).push(", '[0-9]+$', '0') WHEN ");
+            sql.column(alias, column).push(" ~ ").bind_as(Value::Text(ipv6()), "text");
+            sql.push(" THEN COALESCE(substring(").column(alias, column);
             sql.push(" from '^[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,2}'), '') || '::' END");
         }
         (Dialect::Mysql, _) => {
-            sql.push("CASE WHEN ").column(alias, column).push(" REGEXP '^([0-9]{1,3}[.]){3}[0-9]{1,3}$' THEN ");
-            sql.push("CONCAT(SUBSTRING_INDEX(")
-                .column(alias, column)
-                .push(", '.', 3), '.0') WHEN ")
-                .column(alias, column);
-            sql.push(" REGEXP '^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*$' THEN CONCAT(COALESCE(REGEXP_SUBSTR(")
-                .column(alias, column);
+            sql.push("CASE WHEN IS_IPV4(").column(alias, column).push(") THEN CONCAT(SUBSTRING_INDEX(");
+            sql.column(alias, column).push(", '.', 3), '.0') WHEN IS_IPV6(").column(alias, column);
+            sql.push(") THEN CONCAT(COALESCE(REGEXP_SUBSTR(").column(alias, column);
             sql.push(", '^[0-9A-Fa-f]{1,4}(:[0-9A-Fa-f]{1,4}){0,2}'), ''), '::') END");
         }
     }
+}
+
+/// An address in four numbers, as PostgreSQL's regular expressions say it.
+const IPV4: &str = "((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])[.]){3}(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])";
+
+/// Eight groups, or fewer around one `::`; the last two may be an address in four numbers.
+fn ipv6() -> String {
+    let group = "[0-9A-Fa-f]{1,4}";
+    let end = format!("({group}|{group}:{group}|{IPV4})");
+    format!(
+        "^(({group}:){{6}}({group}:{group}|{IPV4})|(?!([^:]*:){{9}})({group}(:{group}){{0,6}})?::(({group}:){{0,6}}{end})?)$"
+    )
 }
 
 fn first_of_year(sql: &mut Sql, alias: &Name, redaction: &Redaction) {
@@ -118,11 +126,16 @@ fn first_of_year(sql: &mut Sql, alias: &Name, redaction: &Redaction) {
             sql.type_name(&redaction.sql_type).push(")");
         }
         Dialect::Mysql => {
-            sql.push("MAKEDATE(YEAR(").column(alias, column).push("), 1)");
+            // A date that is all zeros has no year, and MAKEDATE takes years below 100 for others.
+            sql.push("CASE WHEN YEAR(").column(alias, column).push(") = 0 THEN ").column(alias, column);
+            sql.push(" ELSE CAST(CONCAT(LPAD(YEAR(").column(alias, column).push("), 4, '0'), '-01-01') AS DATE) END");
         }
         Dialect::Sqlite => {
-            sql.push("CASE WHEN length(").column(alias, column).push(") > 10 THEN substr(").column(alias, column);
-            sql.push(", 1, 4) || '-01-01 00:00:00' ELSE substr(").column(alias, column).push(", 1, 4) || '-01-01' END");
+            // The column can hold any text: one that is no date keeps nothing.
+            sql.push("CASE WHEN ").column(alias, column).push(" = '' THEN '' WHEN ").column(alias, column);
+            sql.push(" GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' THEN substr(").column(alias, column);
+            sql.push(", 1, 4) || CASE WHEN length(").column(alias, column);
+            sql.push(") > 10 THEN '-01-01 00:00:00' ELSE '-01-01' END END");
         }
     }
 }
@@ -136,17 +149,36 @@ fn keyed_hash(sql: &mut Sql, alias: &Name, redaction: &Redaction) {
             sql.push("tenure_hmac(").bind(Value::Bytes(key.to_vec())).push(", ").column(alias, column).push(")");
         }
         Dialect::Postgres => {
-            sql.push("CASE WHEN ").column(alias, column).push(" LIKE 'hmac:%' THEN CAST(").column(alias, column);
-            sql.push(" AS text) ELSE 'hmac:' || left(encode(sha256(").bind(Value::Bytes(padded(key, 0x5c)));
+            sql.push("CASE WHEN ");
+            is_keyed_hash(sql, alias, column);
+            sql.push(" THEN CAST(")
+                .column(alias, column)
+                .push(" AS text) ELSE 'hmac:' || left(encode(sha256(")
+                .bind(Value::Bytes(padded(key, 0x5c)));
             sql.push(" || sha256(").bind(Value::Bytes(padded(key, 0x36))).push(" || convert_to(CAST(");
             sql.column(alias, column).push(" AS text), 'UTF8'))), 'hex'), 32) END");
         }
         Dialect::Mysql => {
-            sql.push("CASE WHEN ").column(alias, column).push(" LIKE 'hmac:%' THEN ").column(alias, column);
+            sql.push("CASE WHEN ");
+            is_keyed_hash(sql, alias, column);
+            sql.push(" THEN ").column(alias, column);
             sql.push(" ELSE CONCAT('hmac:', LEFT(SHA2(CONCAT(").bind(Value::Bytes(padded(key, 0x5c)));
             sql.push(", UNHEX(SHA2(CONCAT(").bind(Value::Bytes(padded(key, 0x36))).push(", CAST(CONVERT(");
             sql.column(alias, column).push(" USING utf8mb4) AS BINARY)), 256))), 256), 32)) END");
         }
+    }
+}
+
+/// The text was hashed before: it bears the mark and nothing but a hash. Whoever calls himself `hmac:…` is hashed.
+fn is_keyed_hash(sql: &mut Sql, alias: &Name, column: &Name) {
+    let dialect = sql.dialect;
+    sql.push("(").column(alias, column).push(match dialect {
+        Dialect::Postgres => " ~ '^hmac:[0-9a-f]{32}$')",
+        Dialect::Mysql => " REGEXP '(?-i)^hmac:[0-9a-f]{32}$')",
+        Dialect::Sqlite => " GLOB 'hmac:*' AND length(",
+    });
+    if dialect == Dialect::Sqlite {
+        sql.column(alias, column).push(") = 37 AND substr(").column(alias, column).push(", 6) NOT GLOB '*[^0-9a-f]*')");
     }
 }
 

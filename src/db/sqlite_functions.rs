@@ -175,13 +175,19 @@ fn truncate_ip(text: &str) -> Option<String> {
 }
 
 fn keyed_hash(key: &[u8], text: &str) -> Option<String> {
-    if text.starts_with(HMAC_MARK) {
+    if is_keyed_hash(text) {
         return Some(text.to_owned());
     }
     let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
     mac.update(text.as_bytes());
     let hex: String = mac.finalize().into_bytes().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     Some(format!("{HMAC_MARK}{hex}"))
+}
+
+/// As `redact::is_keyed_hash` says it in SQL.
+fn is_keyed_hash(text: &str) -> bool {
+    let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    text.strip_prefix(HMAC_MARK).is_some_and(|hash| hash.len() == 32 && hash.bytes().all(is_hex))
 }
 
 #[cfg(test)]

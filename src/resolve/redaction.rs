@@ -59,7 +59,7 @@ fn flaw(context: &Context<'_>, table: &Table, column: &Column, how: &Redact) -> 
     if column.generated {
         return Some(("is computed by the database".into(), "redact the columns that it is computed from"));
     }
-    if table.primary_key.contains(&column.name) {
+    if table.declared_key.contains(&column.name) {
         return Some(("is part of the primary key".into(), "delete the rows, or redact another column"));
     }
     let is_text = column.kind == ColumnKind::Text || sqlite;
