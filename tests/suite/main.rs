@@ -15,3 +15,4 @@ mod harness_works;
 mod holds;
 mod personal_data;
 mod real_applications_load;
+mod redact;
