@@ -396,7 +396,8 @@ fn regrouped(sql: &mut Sql, measure: &Measure) {
         Fold::Min(_) => "MIN(",
         Fold::Max(_) => "MAX(",
         Fold::Distinct(_) => {
-            sql.push("NULL");
+            // A NULL that is a number: in a subquery PostgreSQL takes a bare one for a text.
+            sql.push("NULLIF(0, 0)");
             return;
         }
     };
