@@ -9,7 +9,7 @@ use crate::time::Clock;
 pub(super) fn demo(common: &Common, dir: &Path, rows: u64) -> Outcome {
     let as_of = common.as_of.unwrap_or_else(|| Clock::System.now());
     let paths = sample::prepare_demo(dir, rows, as_of).map_err(refused)?;
-    eprintln!("made {} rows in {}", paths.tally.rows(), paths.database.display());
+    super::to_stderr(format_args!("made {} rows in {}\n", paths.tally.rows(), paths.database.display()));
     let demo = Common {
         config: Some(paths.config.clone()),
         schedules: Vec::new(),

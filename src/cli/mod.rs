@@ -204,7 +204,8 @@ fn log_to_stderr(common: &Common) {
     let wanted = std::env::var("TENURE_LOG").ok().filter(|filter| !filter.is_empty());
     let filter = EnvFilter::new(wanted.unwrap_or_else(|| format!("tenure={level}")));
     let format = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    format.with_target(false).with_ansi(colour()).init();
+    // What cannot be logged must not stop a run: by default the failure would be printed, and printing it panic.
+    format.with_target(false).with_ansi(colour()).log_internal_errors(false).init();
 }
 
 /// Prints a result. A reader that has gone (`tenure runs | head -1`) has read enough; a disk that is full is an error.
@@ -231,10 +232,16 @@ fn explain(failure: Failure, json: bool) -> u8 {
         let _ = say(&format!("{document:#}\n"));
     }
     match sentence {
-        Some(sentence) => eprintln!("tenure: {sentence}"),
-        None => eprint!("{}", mistake::render(&mistakes, colour())),
+        Some(sentence) => to_stderr(format_args!("tenure: {sentence}\n")),
+        None => to_stderr(format_args!("{}", mistake::render(&mistakes, colour()))),
     }
     code
+}
+
+/// Where nobody reads it any more, nobody is told; the exit code still is what it is.
+fn to_stderr(text: std::fmt::Arguments<'_>) {
+    use std::io::Write as _;
+    let _ = std::io::stderr().write_fmt(text);
 }
 
 /// Colours on a terminal, unless `NO_COLOR` says otherwise.

@@ -172,11 +172,13 @@ fn finish(common: &Common, setup: &Setup, records: &[RunRecord]) -> Outcome {
     let mut code = records.iter().max_by_key(|record| record.worst_status()).map_or(0, RunRecord::exit_code);
     for record in records {
         match files::write(&setup.config.state_dir, record) {
-            Ok(path) if !common.json && !common.quiet => eprintln!("reports: {}.{{txt,html,json,csv}}", path.display()),
+            Ok(path) if !common.json && !common.quiet => {
+                super::to_stderr(format_args!("reports: {}.{{txt,html,json,csv}}\n", path.display()))
+            }
             Ok(_) => {}
             // The run is in the ledger and on the screen; the missing file is a failure all the same.
             Err(error) => {
-                eprintln!("tenure: {error:#}");
+                super::to_stderr(format_args!("tenure: {error:#}\n"));
                 code = 1;
             }
         }
