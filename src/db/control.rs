@@ -87,6 +87,27 @@ impl Table {
     }
 }
 
+/// May this role write down what it does? Asked before it does anything: a run that could not be closed must not begin.
+///
+/// # Errors
+/// [`ErrorKind::Privilege`], with the grant that is lacking.
+pub fn check_rights(conn: &mut Connection) -> Result<(), DbError> {
+    if conn.dialect() == Dialect::Sqlite {
+        return Ok(());
+    }
+    for table in [Table::Run, Table::Gate, Table::Batch, Table::Entry] {
+        let mut sql = Sql::new(conn.dialect());
+        sql.push("INSERT INTO ").control(table).push(" SELECT * FROM ").control(table).push(" WHERE 1 = 0");
+        table.execute(conn, &sql.finish())?;
+    }
+    for (table, change) in [(Table::Run, "finished = finished"), (Table::Gate, "seen = seen")] {
+        let mut sql = Sql::new(conn.dialect());
+        sql.push("UPDATE ").control(table).push(" SET ").push(change).push(" WHERE 1 = 0");
+        table.execute(conn, &sql.finish())?;
+    }
+    Ok(())
+}
+
 /// Without it no right on a table of the schema counts.
 fn usage(dialect: Dialect) -> Option<String> {
     (dialect == Dialect::Postgres).then(|| "GRANT USAGE ON SCHEMA tenure TO <role>;".to_owned())

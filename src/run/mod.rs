@@ -336,7 +336,7 @@ fn new_id() -> String {
 
 fn prepare_ledger(conn: &mut Connection) -> anyhow::Result<()> {
     if control::is_ready(conn)? {
-        return Ok(());
+        return Ok(control::check_rights(conn)?);
     }
     match control::migrate(conn) {
         Ok(_) => Ok(()),
