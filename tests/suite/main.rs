@@ -6,6 +6,7 @@ mod real;
 
 mod anchors;
 mod cascade;
+mod clocks;
 mod connections;
 mod delete;
 mod dry_run;
@@ -19,3 +20,4 @@ mod readme;
 mod real_applications_load;
 mod redact;
 mod roles;
+mod signals;

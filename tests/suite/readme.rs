@@ -1,5 +1,7 @@
 //! Every example of the README, taken out of it and tried: what it says is what the program does.
 
+use std::path::Path;
+
 use tenure::db::Dialect;
 
 use crate::harness::{Tenure, TestDb};
@@ -193,3 +195,21 @@ fn the_json_of_the_readme_has_the_fields_of_a_run() {
 }
 
 const HOLD: &str = "[[hold]]\nname = \"tax\"\ntable = \"payment\"\nreason = \"tax\"\n";
+
+#[test]
+fn every_file_that_the_architecture_names_is_there_and_every_dependency_is_argued_for() {
+    let architecture = include_str!("../../ARCHITECTURE.md");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let in_backticks = architecture.split('`').skip(1).step_by(2);
+    for path in in_backticks.clone().filter(|text| text.ends_with(".rs") || text.starts_with("tests/")) {
+        let found = ["", "src", "tests/suite"].iter().any(|dir| root.join(dir).join(path).exists());
+        assert!(found, "`{path}` is not there");
+    }
+    let manifest: toml::Table = include_str!("../../Cargo.toml").parse().unwrap();
+    let (_, table) = architecture.split_once("## Dependencies").unwrap();
+    for section in ["dependencies", "dev-dependencies"] {
+        for name in manifest[section].as_table().unwrap().keys() {
+            assert!(table.contains(&format!("`{name}`")), "nothing argues for `{name}`");
+        }
+    }
+}
