@@ -158,9 +158,11 @@ fn micros_of(sql: &mut Sql, alias: &Name, column: &Name, reading: &Reading) {
             let unit = 1_000_000 / per_second;
             sql.push("CASE WHEN ").column(alias, column).push(" > 0 AND ").column(alias, column).push(" < ");
             sql.number(9_000_000_000_000_000_000 / unit as u64).push(" THEN CAST(").column(alias, column).push(" * ");
+            // PostgreSQL would multiply two integers of 32 bits in 32 bits.
             sql.number(unit as u64).push(match dialect {
                 Dialect::Mysql => " AS SIGNED) END",
-                Dialect::Postgres | Dialect::Sqlite => " AS bigint) END",
+                Dialect::Postgres => "::bigint AS bigint) END",
+                Dialect::Sqlite => " AS bigint) END",
             });
         }
         Reading::Text { format, zone, .. } => match dialect {
