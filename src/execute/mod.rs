@@ -10,11 +10,12 @@ mod patience;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::db::batch::Done;
 use crate::db::window::{self, Edge, Next, Window};
-use crate::db::{Connection, DbError, ErrorKind, rollup};
+use crate::db::{Connection, DbError, Dialect, ErrorKind, rollup};
 use crate::ledger::lease::{self, Lease, Taken};
 use crate::plan::{Act, Anchor, Axis, Rollup, RulePlan, SelfEffect, Target};
 
@@ -25,6 +26,11 @@ pub use patience::{Reopen, patiently};
 
 /// How often the lease is renewed between batches.
 const RENEW_EVERY: Duration = Duration::from_secs(5);
+
+/// After how much work on SQLite a rest is due, and how long it is. Whoever waits there for the one writer to end looks
+/// again every 100 ms: batches without a gap between them would lock the application out until the last one.
+const REST_AFTER: Duration = Duration::from_millis(500);
+const REST: Duration = Duration::from_millis(110);
 
 /// Tells a run to end at the next batch boundary.
 #[derive(Debug, Clone, Default)]
@@ -112,7 +118,8 @@ pub fn rule(worker: &mut Worker<'_>, plan: &RulePlan) -> (Tally, Ending) {
         Ok(Taken::Busy(who)) => return (tally, Ending::Stopped(who)),
         Err(halt) => return (tally, halt.into()),
     };
-    let mut walk = Walk { worker, plan, lease: &lease, tally: &mut tally, renewed: Instant::now(), sequence: 0 };
+    let now = Instant::now();
+    let mut walk = Walk { worker, plan, lease: &lease, tally: &mut tally, renewed: now, rested: now, sequence: 0 };
     let ending = match walk.tables() {
         Ok(()) => Ending::Done,
         Err(halt) => halt.into(),
@@ -135,6 +142,7 @@ struct Walk<'a, 'w> {
     lease: &'a Lease,
     tally: &'a mut Tally,
     renewed: Instant,
+    rested: Instant,
     sequence: u64,
 }
 
@@ -239,10 +247,14 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// Stops where it was told to, and shows that it lives.
+    /// Stops where it was told to, lets others in, and shows that it lives.
     fn between_batches(&mut self) -> Result<(), Halt> {
         if self.worker.stop.is_set() {
             return Err(Halt::Stopped("a signal asked it to stop; the rest remains for the next run".to_owned()));
+        }
+        if self.worker.conn.dialect() == Dialect::Sqlite && self.rested.elapsed() >= REST_AFTER {
+            thread::sleep(REST);
+            self.rested = Instant::now();
         }
         if self.renewed.elapsed() < RENEW_EVERY {
             return Ok(());
