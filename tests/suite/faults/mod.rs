@@ -1,6 +1,12 @@
 //! What goes wrong: processes, connections, disks and neighbours. Whatever it is, what was promised is kept or reported.
 
 mod acts;
+mod altered;
+mod clocks;
+mod cut;
 mod dice;
 mod killed;
 mod ledger;
+mod pause;
+mod proxy;
+mod signals;

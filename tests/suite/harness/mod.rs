@@ -9,7 +9,7 @@ pub mod story;
 
 pub use db::TestDb;
 pub use ddl::ddl;
-pub use program::{Output, Tenure};
+pub use program::{Output, Running, Tenure};
 
 /// Tells each story on SQLite, PostgreSQL and MySQL: `fn a_story(db: TestDb) { … }` becomes the tests `a_story::sqlite`,
 /// `a_story::postgres` and `a_story::mysql`, each with a fresh, empty database.

@@ -127,10 +127,17 @@ impl Running {
         self.child.try_wait().expect("a child can be asked about").is_some()
     }
 
-    /// Asks it to stop, as systemd does (SIGTERM).
-    pub fn terminate(&self) {
-        let status = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", self.child.id())).status();
-        assert!(status.expect("there is a shell").success(), "the program had ended before it was asked to");
+    /// Sends a signal: `TERM`, as systemd does, `INT`, `STOP`, `CONT`.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.child.id())).status();
+        assert!(status.expect("there is a shell").success(), "the program had ended before the signal");
+    }
+
+    /// A line of its `/proc/PID/status`, such as `VmHWM`; `None` where it has ended.
+    pub fn status(&self, name: &str) -> Option<String> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+        Some(line.trim().to_owned())
     }
 
     /// What it has printed on stderr so far.

@@ -1,0 +1,39 @@
+//! A wrong clock purges nothing.
+
+use tenure::db::Dialect;
+
+use super::acts::{Act, RUN};
+use super::ledger::table;
+use crate::harness::TestDb;
+
+on_every_database! {
+    fn a_ledger_entry_in_the_future_stops_every_run_before_it_begins(db: TestDb) {
+        Act::Delete.prepare_rows(&db, 100);
+        let tenure = Act::Delete.tenure(db.url());
+        tenure.run(&RUN).expect_code(0);
+        db.script("INSERT INTO visit VALUES (1000, 1500000000, 'due')");
+        let before = db.tables_dump();
+        db.script(&format!("UPDATE {} SET at = at + 3600000000", table(&db, "entry")));
+        let output = tenure.run(&RUN).expect_code(1);
+        assert!(output.stderr.contains("in the future"), "{}", output.stderr);
+        assert!(output.stderr.contains("nothing was purged"), "{}", output.stderr);
+        assert_eq!(db.tables_dump(), before);
+        assert_eq!(db.count(&table(&db, "run")), 1, "no run was begun");
+    }
+}
+
+#[test]
+fn a_database_whose_clock_is_an_hour_off_is_refused() {
+    let db = TestDb::new(Dialect::Postgres);
+    Act::Delete.prepare_rows(&db, 100);
+    let before = db.tables_dump();
+    db.script(
+        "CREATE SCHEMA wrong; CREATE FUNCTION wrong.clock_timestamp() RETURNS timestamptz LANGUAGE sql \
+         AS 'SELECT pg_catalog.clock_timestamp() - interval ''1 hour'''; \
+         DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = wrong, pg_catalog, public', \
+         current_database()); END $$",
+    );
+    let output = Act::Delete.tenure(db.url()).run(&RUN).expect_code(1);
+    assert!(output.stderr.contains("clocks of this host and of the database are 3600 s apart"), "{}", output.stderr);
+    assert_eq!(db.tables_dump(), before);
+}

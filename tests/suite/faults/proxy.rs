@@ -1,0 +1,121 @@
+//! A TCP proxy between tenure and a server, which can cut the line at any message.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use tenure::db::Dialect;
+
+use crate::harness::TestDb;
+
+/// What becomes of a message from tenure to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    Pass,
+    /// The line is cut before the server hears of it.
+    Lost,
+    /// The server does it and answers; the line is cut before tenure hears of that.
+    Unanswered,
+}
+
+/// Decides over each message, of all connections, in the order in which they come. Waits where it wants to hold one back.
+pub type Judge = Box<dyn FnMut(&[u8]) -> Fate + Send>;
+
+/// Listens until the test ends.
+pub struct Proxy {
+    url: String,
+}
+
+impl Proxy {
+    /// In front of the database's server. Both drivers write a request with one call, so what one read returns is one.
+    pub fn before(db: &TestDb, judge: Judge) -> Self {
+        let mut url = url::Url::parse(db.url()).expect("the database has a URL");
+        let server = format!("127.0.0.1:{}", url.port().expect("the server has a port of its own"));
+        let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+        let port = listener.local_addr().expect("it is bound").port();
+        let judge = Arc::new(Mutex::new(judge));
+        thread::spawn(move || {
+            for tenure in listener.incoming().flatten() {
+                let (judge, server) = (Arc::clone(&judge), server.clone());
+                thread::spawn(move || relay(&tenure, &server, &judge));
+            }
+        });
+        url.set_port(Some(port)).expect("the URL has a host");
+        if db.dialect == Dialect::Postgres {
+            // What is enciphered cannot be told apart.
+            url.set_query(Some("sslmode=disable"));
+        }
+        Self { url: url.into() }
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+/// Ends with the connection, whichever side ends it; where the server is away, the connection is refused.
+fn relay(tenure: &TcpStream, server: &str, judge: &Mutex<Judge>) {
+    let Ok(server) = TcpStream::connect(server) else { return hang_up(tenure) };
+    for socket in [tenure, &server] {
+        socket.set_nodelay(true).expect("a socket can be told not to wait for more");
+    }
+    let muted = Arc::new(Mutex::new(false));
+    let answers = {
+        let (from, to) = (clone(&server), clone(tenure));
+        let muted = Arc::clone(&muted);
+        thread::spawn(move || pass_answers(from, to, &muted))
+    };
+    let mut buffer = vec![0; 1 << 20];
+    while let Ok(length @ 1..) = clone(tenure).read(&mut buffer) {
+        let message = &buffer[..length];
+        // Its panic, if any, is the test's to tell: the line is cut.
+        let Ok(fate) = judge.lock().map(|mut judge| judge(message)) else { break };
+        match fate {
+            Fate::Pass if clone(&server).write_all(message).is_ok() => continue,
+            Fate::Pass | Fate::Lost => {}
+            Fate::Unanswered => {
+                *muted.lock().expect("nobody panics with it") = true;
+                if clone(&server).write_all(message).is_ok() && server.shutdown(Shutdown::Write).is_ok() {
+                    // The server does what it was asked, answers where there is an answer, and hangs up.
+                    let _ = answers.join();
+                }
+            }
+        }
+        break;
+    }
+    hang_up(tenure);
+    hang_up(&server);
+}
+
+/// From the server to tenure, until the server hangs up; answers that are muted are read and dropped.
+fn pass_answers(mut server: TcpStream, mut tenure: TcpStream, muted: &Mutex<bool>) {
+    let mut buffer = vec![0; 1 << 16];
+    while let Ok(length @ 1..) = server.read(&mut buffer) {
+        let is_muted = *muted.lock().expect("nobody panics with it");
+        if !is_muted && tenure.write_all(&buffer[..length]).is_err() {
+            break;
+        }
+    }
+    hang_up(&tenure);
+}
+
+fn clone(stream: &TcpStream) -> TcpStream {
+    stream.try_clone().expect("a socket can be cloned")
+}
+
+fn hang_up(stream: &TcpStream) {
+    let hung_up: io::Result<()> = stream.shutdown(Shutdown::Both);
+    // It may be closed already, which is as well.
+    let _ = hung_up;
+}
+
+/// Is this the message that commits a transaction?
+pub fn is_commit(message: &[u8]) -> bool {
+    holds(message, "COMMIT")
+}
+
+/// Does it hold these words, in SQL's own letters?
+pub fn holds(message: &[u8], words: &str) -> bool {
+    message.windows(words.len()).any(|window| window == words.as_bytes())
+}
