@@ -35,7 +35,7 @@ fn a_run_that_is_asked_to_stop_ends_at_the_next_batch_and_the_next_run_does_the_
             assert!(Instant::now() < patience, "{dialect:?}: {}", running.stderr_so_far());
             std::thread::sleep(Duration::from_millis(20));
         }
-        running.terminate();
+        running.signal("TERM");
         let stopped = running.wait().expect_code(4).json();
         assert_eq!(stopped["rules"][0]["status"], "stopped");
         assert_eq!((&stopped["rules"][0]["done"], &stopped["rules"][0]["remaining"]), (&0.into(), &2.into()));
