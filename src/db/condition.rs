@@ -21,9 +21,15 @@ pub fn parse(dialect: Dialect, text: &str) -> Result<Condition, String> {
                 return Err("a condition may hold no comment".to_owned());
             }
             Token::SemiColon => return Err("a condition may hold no semicolon".to_owned()),
-            Token::Placeholder(_) => return Err("a condition may hold no placeholder".to_owned()),
+            token if is_parameter(dialect, token) => {
+                return Err(format!("a condition may hold no parameter or variable, and `{token}` begins one"));
+            }
             _ => {}
         }
+    }
+    // The parser reads into them, and so does a server of the version that they name; one of another passes them over.
+    if dialect == Dialect::Mysql && (text.contains("/*!") || text.contains("/*M!")) {
+        return Err("a condition may hold no comment, nor the beginning of one".to_owned());
     }
     let mut parser = Parser::new(grammar.as_ref()).with_tokens(tokens);
     parser.parse_expr().map_err(|error| error.to_string())?;
@@ -35,6 +41,21 @@ pub fn parse(dialect: Dialect, text: &str) -> Result<Condition, String> {
         Dialect::Sqlite => Condition::parsed(&names_in_backticks(text)),
         Dialect::Postgres | Dialect::Mysql => Condition::parsed(text),
     })
+}
+
+/// Does the database take the token for the beginning of a value that comes from outside? On SQLite such a name takes the
+/// next place among the values that are bound, and all of those behind it would move up by one.
+fn is_parameter(dialect: Dialect, token: &Token) -> bool {
+    let begins = |signs: &[char]| matches!(token, Token::Word(word) if word.quote_style.is_none() && word.value.starts_with(signs));
+    let always = matches!(token, Token::Placeholder(_) | Token::Assignment);
+    always
+        || match dialect {
+            Dialect::Sqlite => {
+                matches!(token, Token::Colon | Token::AtSign | Token::Sharp) || begins(&['$', '@', ':', '#'])
+            }
+            Dialect::Mysql => matches!(token, Token::Colon | Token::AtSign) || begins(&['@', ':']),
+            Dialect::Postgres => begins(&['$']),
+        }
 }
 
 /// Writes `"name"` as `` `name` ``. SQLite takes a name in double quotes that is no column for a text, so that a
