@@ -58,18 +58,26 @@ fn becomes(sql: &mut Sql, alias: &Name, redaction: &Redaction) {
             sql.push("NULL");
         }
         Redact::Set(scalar) => {
-            let value = match scalar {
-                Scalar::Text(text) => Value::Text(text.clone()),
-                Scalar::Integer(int) => Value::Int(*int),
-                Scalar::Float(float) => Value::Float(*float),
-                Scalar::Boolean(bool) => Value::Bool(*bool),
-            };
-            sql.bind_as(value, &redaction.sql_type);
+            sql.bind_as(constant(sql.dialect, redaction.is_text, scalar), &redaction.sql_type);
         }
         Redact::TruncateIp => truncated_ip(sql, alias, redaction),
         Redact::Year => first_of_year(sql, alias, redaction),
         Redact::Hmac => keyed_hash(sql, alias, redaction),
         Redact::Placeholder(parts) => placeholder(sql, alias, redaction, parts),
+    }
+}
+
+/// MySQL compares a text with a number as numbers, and every name is 0 then: beside texts the constant is a text.
+fn constant(dialect: Dialect, is_text: bool, scalar: &Scalar) -> Value {
+    let as_text = dialect == Dialect::Mysql && is_text;
+    match scalar {
+        Scalar::Text(text) => Value::Text(text.clone()),
+        Scalar::Integer(int) if as_text => Value::Text(int.to_string()),
+        Scalar::Float(float) if as_text => Value::Text(float.to_string()),
+        Scalar::Boolean(bool) if as_text => Value::Text(u8::from(*bool).to_string()),
+        Scalar::Integer(int) => Value::Int(*int),
+        Scalar::Float(float) => Value::Float(*float),
+        Scalar::Boolean(bool) => Value::Bool(*bool),
     }
 }
 

@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use diesel::define_sql_function;
+use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::sql_types::{Binary, Nullable, Text};
-use diesel::sqlite::SqliteConnection;
+use diesel::sqlite::{Sqlite, SqliteConnection};
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use jiff::civil::{DateTime, Time};
@@ -19,11 +20,22 @@ define_sql_function! { fn tenure_truncate_ip(value: Nullable<Text>) -> Nullable<
 define_sql_function! { fn tenure_hmac(key: Binary, value: Nullable<Text>) -> Nullable<Text>; }
 
 pub(super) fn register(conn: &mut SqliteConnection) -> diesel::QueryResult<()> {
-    tenure_micros_utils::register_impl(conn, |value: Option<String>, format: String, zone: String| {
-        with_zone(&zone, |zone| micros(&value?, &format, zone))
+    tenure_micros_utils::register_impl(conn, |value: Option<AnyText>, format: String, zone: String| {
+        with_zone(&zone, |zone| micros(&value?.0, &format, zone))
     })?;
-    tenure_truncate_ip_utils::register_impl(conn, |value: Option<String>| truncate_ip(&value?))?;
-    tenure_hmac_utils::register_impl(conn, |key: Vec<u8>, value: Option<String>| keyed_hash(&key, &value?))
+    tenure_truncate_ip_utils::register_impl(conn, |value: Option<AnyText>| truncate_ip(&value?.0))?;
+    tenure_hmac_utils::register_impl(conn, |key: Vec<u8>, value: Option<AnyText>| keyed_hash(&key, &value?.0))
+}
+
+/// Whatever stands in a column, as text. What is no UTF-8 in it becomes U+FFFD: an error would let one odd row stop a rule
+/// for ever.
+#[derive(Debug, FromSqlRow)]
+struct AnyText(String);
+
+impl FromSql<Text, Sqlite> for AnyText {
+    fn from_sql(mut value: diesel::sqlite::SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
+        Ok(Self(value.read_text().to_owned()))
+    }
 }
 
 /// Looking a zone up costs more than reading a time in it, and a statement asks for the same one for every row.

@@ -248,6 +248,8 @@ impl Act {
 #[derive(Debug, Clone)]
 pub struct Redaction {
     pub column: Name,
+    /// Holds texts or bytes.
+    pub is_text: bool,
     /// As the database writes it; safe behind a cast.
     pub sql_type: String,
     pub how: Redact,

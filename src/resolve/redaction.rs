@@ -16,7 +16,7 @@ pub(super) fn redactions(
     wanted: &[schedule::Redaction],
 ) -> Result<Vec<Redaction>, Vec<Mistake>> {
     let (found, mistakes): (Vec<_>, Vec<_>) =
-        wanted.iter().map(|redaction| one(context, rule, label, table, redaction)).partition(Result::is_ok);
+        wanted.iter().map(|redaction| one(context, rule, label, table, wanted, redaction)).partition(Result::is_ok);
     if mistakes.is_empty() {
         Ok(found.into_iter().filter_map(Result::ok).collect())
     } else {
@@ -29,6 +29,7 @@ fn one(
     rule: &schedule::Rule,
     label: &str,
     table: &Table,
+    all: &[schedule::Redaction],
     wanted: &schedule::Redaction,
 ) -> Result<Redaction, Mistake> {
     let key = format!("redact.{}", wanted.column);
@@ -37,7 +38,14 @@ fn one(
     if let Redact::Placeholder(parts) = &wanted.how {
         for part in parts {
             if let TemplatePart::Column(name) = part {
-                column(context, &subject, table, name)?;
+                let source = column(context, &subject, table, name)?;
+                let redacted = |other: &schedule::Redaction| {
+                    table.column(context.catalog.dialect, &other.column).is_some_and(|other| other.name == source.name)
+                };
+                if all.iter().any(redacted) {
+                    let reason = format!("the placeholder would keep `{name}`, which this rule redacts");
+                    return Err(subject.mistake(reason).remedy("tell rows apart by their key: `deleted-{id}`"));
+                }
             }
         }
     }
@@ -47,6 +55,7 @@ fn one(
     let hmac_key = matches!(wanted.how, Redact::Hmac).then(|| context.hmac_key.cloned()).flatten();
     Ok(Redaction {
         column: target.name.clone(),
+        is_text: matches!(target.kind, ColumnKind::Text | ColumnKind::Binary),
         sql_type: target.sql_type.clone(),
         how: wanted.how.clone(),
         key: hmac_key,
