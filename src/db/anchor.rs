@@ -417,7 +417,15 @@ pub(super) fn instant_of(micros: i64, reading: &Reading, dialect: Dialect) -> Op
         Reading::Text { zone, .. } if dialect != Dialect::Sqlite => zone,
         _ => return Some(instant),
     };
-    TimeZone::UTC.to_datetime(instant).to_zoned(zone.clone()).ok().map(|zoned| zoned.timestamp())
+    // The later reading of a repeated hour, as for cutoffs: else a row could belong to no bucket.
+    zone.to_ambiguous_timestamp(TimeZone::UTC.to_datetime(instant)).later().ok()
+}
+
+/// As [`instant_of`], but a day is as late as it can be: so late that the bucket of that instant holds it.
+pub(super) fn last_instant_of(micros: i64, reading: &Reading, dialect: Dialect) -> Option<Timestamp> {
+    const DAY: i64 = 24 * 60 * 60 * 1_000_000;
+    let rest_of_day = if matches!(reading, Reading::Date { .. }) { DAY - 1 } else { 0 };
+    instant_of(micros.checked_add(rest_of_day)?, reading, dialect)
 }
 
 /// Can an index on the column serve comparisons with the bound?

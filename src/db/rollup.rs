@@ -13,7 +13,7 @@ use super::count::{Consequences, number, one_row, scope};
 use super::doomed::Within;
 use super::predicate::{self, Look, Scope};
 use super::window::Window;
-use super::{Connection, DbError, Dialect, Statement, Value, anchor};
+use super::{Connection, DbError, Dialect, ErrorKind, Statement, Value, anchor};
 use crate::name::Name;
 use crate::plan::{Anchor, Axis, BucketForm, Fold, Measure, Rollup, RulePlan, Target};
 
@@ -41,7 +41,7 @@ pub fn next_due(conn: &mut Connection, rule: &RulePlan, target: &Target) -> Resu
     sql.push(" ORDER BY ").column(&target.alias, &first.column).push(" LIMIT 1");
     let rows = conn.query(&sql.finish())?;
     let micros = rows.first().and_then(|row| row.int(0));
-    Ok(micros.and_then(|micros| anchor::instant_of(micros, &first.reading, conn.dialect())))
+    Ok(micros.and_then(|micros| anchor::last_instant_of(micros, &first.reading, conn.dialect())))
 }
 
 /// One bucket of one table: its rows, and where they go.
@@ -155,12 +155,31 @@ fn partition(sql: &mut Sql, keys: &[Name]) {
 /// Adds the bucket's measures to rows of the target that are there (a late row meets its bucket) and inserts the others.
 fn write(conn: &mut Connection, bucket: Bucket<'_>, folded: Folded, count: u64) -> Result<u64, DbError> {
     let dialect = conn.dialect();
-    let mut written = 0;
-    if number(&one_row(conn, &has_rows(dialect, bucket, folded))?, 0) > 0 {
-        written += conn.execute(&add_to_rows(dialect, bucket, folded, count))?;
+    if number(&one_row(conn, &has_rows(dialect, bucket, folded))?, 0) == 0 {
+        return conn.execute(&insert_rows(dialect, bucket, folded, count));
     }
-    written += conn.execute(&insert_rows(dialect, bucket, folded, count))?;
-    Ok(written)
+    let groups = number(&one_row(conn, &count_groups(dialect, bucket, folded, count))?, 0);
+    let added = conn.execute(&add_to_rows(dialect, bucket, folded, count))?;
+    let written = added + conn.execute(&insert_rows(dialect, bucket, folded, count))?;
+    if written == groups {
+        return Ok(written);
+    }
+    Err(DbError::new(
+        ErrorKind::Constraint,
+        format!(
+            "{groups} groups met {written} rows of the roll-up's target `{}`, so a total would be lost or counted twice; \
+             let each group have one row there, and its columns compare as those of the table that is rolled up",
+            bucket.rollup.into
+        ),
+    ))
+}
+
+fn count_groups(dialect: Dialect, bucket: Bucket<'_>, folded: Folded, count: u64) -> Statement {
+    let mut sql = Sql::new(dialect);
+    sql.push("SELECT COUNT(*) FROM (");
+    source(&mut sql, bucket, folded, count);
+    sql.push(") AS tenure_s");
+    sql.finish()
 }
 
 fn has_rows(dialect: Dialect, bucket: Bucket<'_>, folded: Folded) -> Statement {
@@ -221,13 +240,14 @@ fn add_to_rows(dialect: Dialect, bucket: Bucket<'_>, folded: Folded, count: u64)
 
 fn same_group(sql: &mut Sql, bucket: Bucket<'_>) {
     for (dimension, key) in bucket.rollup.dimensions.iter().zip(dimension_names(bucket.rollup)) {
-        sql.push(" AND tenure_t.").name(&dimension.column);
+        // The group's own value on the left: there SQLite takes the collation from, so that no two groups are one here.
+        sql.push(" AND tenure_s.").name(&key);
         sql.push(match sql.dialect {
             Dialect::Postgres => " IS NOT DISTINCT FROM ",
             Dialect::Sqlite => " IS ",
             Dialect::Mysql => " <=> ",
         });
-        sql.push("tenure_s.").name(&key);
+        sql.push("tenure_t.").name(&dimension.column);
     }
 }
 

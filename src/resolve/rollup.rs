@@ -110,21 +110,23 @@ fn target<'c>(
         .filter(|name| !has(name))
         .collect();
     if missing.is_empty() {
-        return fixed_columns(context, &subject, table, dimensions, measures, &statement);
+        fixed_columns(context, &subject, table, dimensions, measures, &statement)?;
+        wide_columns(context, &subject, table, source, dimensions, measures, &statement)?;
+        return Ok(table);
     }
     let reason = format!("`{}` lacks the columns {}", wanted.into, missing.join(", "));
     Err(vec![subject.mistake(reason).remedy(format!("this is the shape that it needs:\n{statement}"))])
 }
 
 /// Folded rows have no dimension, the residual row has no bucket, and an empty measure is NULL.
-fn fixed_columns<'c>(
-    context: &Context<'c>,
+fn fixed_columns(
+    context: &Context<'_>,
     subject: &Subject<'_>,
-    table: &'c Table,
+    table: &Table,
     dimensions: &[&Column],
     measures: &[Measure],
     statement: &str,
-) -> Result<&'c Table, Vec<Mistake>> {
+) -> Result<(), Vec<Mistake>> {
     let may_be_null = |name: &Name| table.column(context.catalog.dialect, name).is_some_and(|column| column.nullable);
     let bucket = Name::new("bucket").into_iter();
     let not_null: Vec<_> = bucket
@@ -139,11 +141,87 @@ fn fixed_columns<'c>(
         .map(|name| name.to_string())
         .collect();
     if not_null.is_empty() {
-        return Ok(table);
+        return Ok(());
     }
     let reason =
         format!("`{}` has NOT NULL columns that a roll-up must leave empty: {}", table.name, not_null.join(", "));
     Err(vec![subject.mistake(reason).remedy(format!("this is the shape that it needs:\n{statement}"))])
+}
+
+/// A column that is narrower than what goes into it would round or cut it, and two groups could become one: servers do
+/// that in silence. (SQLite keeps every value as it is.)
+fn wide_columns(
+    context: &Context<'_>,
+    subject: &Subject<'_>,
+    table: &Table,
+    source: &Table,
+    dimensions: &[&Column],
+    measures: &[Measure],
+    statement: &str,
+) -> Result<(), Vec<Mistake>> {
+    let dialect = context.catalog.dialect;
+    if dialect == Dialect::Sqlite {
+        return Ok(());
+    }
+    let into = |name: &Name| table.column(dialect, name);
+    let of_dimensions = dimensions
+        .iter()
+        .filter(|from| into(&from.name).is_some_and(|to| !holds_each(to, from)))
+        .map(|from| &from.name);
+    let of_measures = measures.iter().filter(|measure| {
+        let Some(to) = into(&measure.target) else { return false };
+        let from = |name: &Name| source.column(dialect, name);
+        !match &measure.fold {
+            Fold::CountRows | Fold::CountValues(_) | Fold::Distinct(_) => {
+                is_whole(to) || to.kind == ColumnKind::Decimal
+            }
+            Fold::Sum(name) => from(name).is_none_or(|from| holds_sum(to, from)),
+            Fold::Min(name) | Fold::Max(name) => from(name).is_none_or(|from| holds_each(to, from)),
+        }
+    });
+    let narrow: Vec<_> = of_dimensions.chain(of_measures.map(|m| &m.target)).map(|name| format!("`{name}`")).collect();
+    if narrow.is_empty() {
+        return Ok(());
+    }
+    let reason =
+        format!("`{}` has columns that cannot hold all that goes into them: {}", table.name, narrow.join(", "));
+    Err(vec![subject.mistake(reason).remedy(format!("this is the shape that it needs:\n{statement}"))])
+}
+
+fn is_whole(column: &Column) -> bool {
+    matches!(column.kind, ColumnKind::Integer | ColumnKind::UnsignedInteger)
+}
+
+/// A value that is too large or too long is an error when it comes; one that is rounded, cut or folded is none.
+fn holds_each(to: &Column, from: &Column) -> bool {
+    let ignores_case = |column: &Column| column.sql_type.contains("citext");
+    match from.kind {
+        ColumnKind::Decimal => to.kind == ColumnKind::Decimal && has_room(scale(to), scale(from)),
+        ColumnKind::Integer | ColumnKind::UnsignedInteger => is_whole(to) || to.kind == ColumnKind::Decimal,
+        ColumnKind::Text => to.kind == ColumnKind::Text && ignores_case(to) == ignores_case(from),
+        kind => to.kind == kind,
+    }
+}
+
+fn holds_sum(to: &Column, from: &Column) -> bool {
+    match from.kind {
+        ColumnKind::Float => to.kind == ColumnKind::Float,
+        _ => holds_each(to, from),
+    }
+}
+
+/// Digits behind the point; `None` is as many as there are.
+fn scale(column: &Column) -> Option<u32> {
+    let size = column.sql_type.split_once('(').and_then(|(_, size)| size.split_once(')')).map(|(size, _)| size)?;
+    Some(size.split_once(',').map_or(Ok(0), |(_, scale)| scale.trim().parse()).unwrap_or(0))
+}
+
+fn has_room(to: Option<u32>, from: Option<u32>) -> bool {
+    match (to, from) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(to), Some(from)) => to >= from,
+    }
 }
 
 fn create_table(
@@ -163,7 +241,7 @@ fn create_table(
     for measure in measures {
         let sql_type = match &measure.fold {
             Fold::CountRows | Fold::CountValues(_) | Fold::Distinct(_) => "bigint".to_owned(),
-            Fold::Sum(name) => sum_type(dialect, source.column(dialect, name)).to_owned(),
+            Fold::Sum(name) => sum_type(dialect, source.column(dialect, name)),
             Fold::Min(name) | Fold::Max(name) => {
                 source.column(dialect, name).map_or_else(|| "bigint".to_owned(), |column| column.sql_type.clone())
             }
@@ -175,11 +253,13 @@ fn create_table(
     format!("CREATE TABLE {schema}{} (\n{}\n);", quoted(&wanted.into.table), lines.join(",\n"))
 }
 
-fn sum_type(dialect: Dialect, column: Option<&Column>) -> &'static str {
+fn sum_type(dialect: Dialect, column: Option<&Column>) -> String {
     match (dialect, column.map(|column| column.kind)) {
-        (Dialect::Sqlite, _) => "numeric",
-        (_, Some(ColumnKind::Float)) => "double precision",
-        _ => "decimal(38,6)",
+        (Dialect::Sqlite, _) => "numeric".to_owned(),
+        (_, Some(ColumnKind::Float)) => "double precision".to_owned(),
+        (Dialect::Postgres, Some(ColumnKind::Decimal)) => "numeric".to_owned(),
+        (Dialect::Mysql, Some(ColumnKind::Decimal)) => format!("decimal(65,{})", column.and_then(scale).unwrap_or(0)),
+        _ => "decimal(38,6)".to_owned(),
     }
 }
 
