@@ -33,6 +33,13 @@ enum Table {
 impl Table {
     const ALL: [Table; 5] = [Table::Run, Table::Batch, Table::Gate, Table::Entry, Table::Migration];
 
+    /// The table of this name, where the control tables have no schema of their own.
+    fn of_name(name: &str) -> Option<Table> {
+        let name = name.to_ascii_lowercase();
+        let rest = name.strip_prefix(Self::prefix(Dialect::Sqlite))?;
+        Self::ALL.into_iter().find(|table| table.as_str() == rest)
+    }
+
     fn prefix(dialect: Dialect) -> &'static str {
         match dialect {
             Dialect::Postgres => "tenure.",
@@ -106,6 +113,11 @@ pub fn check_rights(conn: &mut Connection) -> Result<(), DbError> {
         table.execute(conn, &sql.finish())?;
     }
     Ok(())
+}
+
+/// Is this, on SQLite or MySQL, the name of a control table? An application's own table may well begin like one.
+pub(super) fn is_control_table(name: &str) -> bool {
+    Table::of_name(name).is_some()
 }
 
 /// Without it no right on a table of the schema counts.

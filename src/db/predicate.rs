@@ -336,11 +336,12 @@ fn referred_to_by_a_stranger(sql: &mut Sql, scope: Scope<'_>, dependent: &Depend
     sql.push(")");
 }
 
-/// `a.x = b.u AND a.y = b.v`
+/// `b.u = a.x AND b.v = a.y`, the parent's columns on the left: there SQLite takes the collation from, and a reference
+/// holds by the collation of the key that it refers to.
 pub(super) fn equal(sql: &mut Sql, left: &Name, left_columns: &[Name], right: &Name, right_columns: &[Name]) {
     let pairs: Vec<_> = left_columns.iter().zip(right_columns).collect();
     sql.list(&pairs, " AND ", |sql, (l, r)| {
-        sql.column(left, l).push(" = ").column(right, r);
+        sql.column(right, r).push(" = ").column(left, l);
     });
 }
 

@@ -6,6 +6,7 @@
 
 use super::Context;
 use super::reading::{Subject, column, find_table};
+use crate::db::Dialect;
 use crate::db::catalog::{ForeignKey, OnDelete, Table};
 use crate::name::{Name, TableName};
 use crate::plan::{Dependent, Link, Parent, SelfEffect, SelfLink};
@@ -36,6 +37,7 @@ pub(super) fn family(
     builder.follow_on_delete();
     builder.find_blockers();
     builder.same_parent_columns()?;
+    builder.same_collations()?;
     Ok(builder.family)
 }
 
@@ -332,6 +334,44 @@ impl<'c> Builder<'_, 'c> {
             ]);
         }
         Ok(())
+    }
+}
+
+impl Builder<'_, '_> {
+    /// SQLite lets a reference hold by the collation of the key that it refers to, and looks for its rows by the collation
+    /// of the column that refers: under two of them it finds too few rows, or those of another parent.
+    fn same_collations(&self) -> Result<(), Vec<Mistake>> {
+        if self.context.catalog.dialect != Dialect::Sqlite {
+            return Ok(());
+        }
+        let parent_of = |link: &Link| match link.parent {
+            Parent::Root => self.root.name.clone(),
+            Parent::Dependent(index) => self.family.dependents[index].table.clone(),
+        };
+        let of_dependents = self.family.dependents.iter().flat_map(|dependent| {
+            let links = dependent.links.iter().chain(&dependent.self_links);
+            links.map(|link| (&link.table, &link.columns, parent_of(link), &link.parent_columns))
+        });
+        let own = self.family.self_links.iter();
+        let own = own.map(|link| (&self.root.name, &link.columns, self.root.name.clone(), &link.parent_columns));
+        let mistakes: Vec<_> = of_dependents
+            .chain(own)
+            .filter_map(|(child, columns, parent, parent_columns)| {
+                let pairs = columns.iter().zip(parent_columns);
+                let (column, key) = pairs
+                    .into_iter()
+                    .find(|(column, key)| self.collation(child, column) != self.collation(&parent, key))?;
+                let reason =
+                    format!("`{child}.{column}` and `{parent}.{key}`, which it refers to, have two collations");
+                let mistake = Mistake::error(format!("{}: {reason}", self.label)).at(&self.rule.places, "table");
+                Some(mistake.remedy("declare both columns with the same COLLATE"))
+            })
+            .collect();
+        if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
+    }
+
+    fn collation(&self, table: &TableName, column: &Name) -> Option<&str> {
+        self.context.catalog.find(table)?.column(Dialect::Sqlite, column)?.collation.as_deref()
     }
 }
 

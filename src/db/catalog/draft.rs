@@ -6,22 +6,33 @@
 use std::collections::HashMap;
 
 use super::{Column, ColumnKind, ForeignKey, Index, OnDelete, Rights, Table, TableKind, Trigger};
-use crate::db::{DbError, ErrorKind, Row};
+use crate::db::{DbError, ErrorKind, Row, control};
 use crate::name::{Name, TableName};
 
 #[derive(Default)]
 pub(super) struct Draft {
     pub tables: Vec<Table>,
+    /// The control tables have a schema of their own, which the query left out.
+    control_tables_apart: bool,
     places: HashMap<TableName, usize>,
 }
 
 impl Draft {
+    /// Of a database in which the control tables have a schema of their own.
+    pub fn beside_control_schema() -> Self {
+        Self { control_tables_apart: true, ..Self::default() }
+    }
+
     /// `schema, table, kind, row security, select, insert, update, delete, rowid, rows, bytes`
     ///
-    /// A table whose name no statement can hold is left out: no rule can name it.
+    /// A table whose name no statement can hold is left out: no rule can name it. So are the control tables, where they have
+    /// no schema of their own.
     pub fn tables(&mut self, rows: &[Row]) {
         for row in rows {
             let Some(name) = table_name(row, 0) else { continue };
+            if !self.control_tables_apart && control::is_control_table(name.table.as_str()) {
+                continue;
+            }
             self.places.insert(name.clone(), self.tables.len());
             self.tables.push(Table {
                 name,

@@ -55,7 +55,7 @@ const TABLES: &str = "
                 THEN 'ordinary' ELSE 'other' END,
            0, 0, 0, 0, 0, 0, TABLE_ROWS, DATA_LENGTH + INDEX_LENGTH
       FROM information_schema.TABLES
-     WHERE TABLE_SCHEMA IN ({}) AND LEFT(TABLE_NAME, 7) <> 'tenure_' AND TABLE_NAME <> '__diesel_schema_migrations'
+     WHERE TABLE_SCHEMA IN ({}) AND TABLE_NAME <> '__diesel_schema_migrations'
      ORDER BY TABLE_SCHEMA, TABLE_NAME";
 
 /// The last value is what the role may do with the column, by every grant and enabled role.

@@ -20,7 +20,7 @@ pub(super) fn read(connection: &mut Connection) -> Result<Catalog, DbError> {
     let path = "SELECT s::text FROM unnest(current_schemas(false)) WITH ORDINALITY AS p (s, place) ORDER BY place";
     let search_path = ask(connection, path)?.iter().filter_map(|row| row.name(0)).collect();
 
-    let mut draft = Draft::default();
+    let mut draft = Draft::beside_control_schema();
     draft.tables(&ask(connection, &tables())?);
     draft.columns(&ask(connection, &columns())?, column_kind);
     draft.indexes(&ask(connection, &indexes())?);
@@ -122,12 +122,16 @@ fn indexes() -> String {
 }
 
 /// As declared: the copies that PostgreSQL makes of a key for each partition, on either side of it, have a parent
-/// constraint and are left out. [`Catalog::referring`] finds a key of the root from a partition and the other way round.
+/// constraint and are left out. SET NULL of some of a key's columns alone (version 15) is taken for NO ACTION: what it would
+/// leave of the reference is not ours to undo. [`Catalog::referring`] finds a key of the root from a partition and the other way round.
 fn foreign_keys() -> String {
     format!(
         "SELECT n.nspname::text, c.relname::text, k.conname::text, a.attname::text,
                 fn.nspname::text, f.relname::text, fa.attname::text,
-                CASE k.confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' WHEN 'd' THEN 'SET DEFAULT'
+                CASE k.confdeltype WHEN 'c' THEN 'CASCADE'
+                                   WHEN 'n' THEN CASE WHEN cardinality(k.conkey) > jsonb_array_length(
+                                       nullif(to_jsonb(k) -> 'confdelsetcols', 'null')) THEN 'NO ACTION' ELSE 'SET NULL' END
+                                   WHEN 'd' THEN 'SET DEFAULT'
                                    WHEN 'r' THEN 'RESTRICT' ELSE 'NO ACTION' END,
                 k.condeferred
            FROM pg_constraint k

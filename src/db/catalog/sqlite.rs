@@ -16,7 +16,7 @@ const TABLES: &str = "
     SELECT NULL, l.name, CASE l.type WHEN 'table' THEN 'ordinary' WHEN 'view' THEN 'view' ELSE 'other' END,
            0, 1, 1, 1, 1, l.type = 'table' AND l.wr = 0, NULL, NULL
       FROM pragma_table_list AS l
-     WHERE l.schema = 'main' AND substr(lower(l.name), 1, 7) NOT IN ('sqlite_', 'tenure_')
+     WHERE l.schema = 'main' AND substr(lower(l.name), 1, 7) <> 'sqlite_'
            AND l.name <> '__diesel_schema_migrations'
      ORDER BY l.name";
 
@@ -57,6 +57,7 @@ pub(super) fn read(connection: &mut Connection) -> Result<Catalog, DbError> {
     let columns = ask(connection, COLUMNS)?;
     draft.columns(&columns, column_kind);
     quote_odd_types(&mut draft.tables);
+    collations(connection, &mut draft)?;
     let declared = declared_keys(&columns);
     let indexes = ask(connection, INDEXES)?;
     settle_rowids(&mut draft, &columns, &indexes, &declared);
@@ -91,6 +92,49 @@ fn quote_odd_types(tables: &mut [Table]) {
             column.sql_type = format!("\"{}\"", column.sql_type.replace('"', "\"\""));
         }
     }
+}
+
+/// Collations as the tables were declared with them; no pragma tells.
+fn collations(connection: &mut Connection, draft: &mut Draft) -> Result<(), DbError> {
+    const TABLES: &str = "SELECT NULL, name, sql FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%collate%'";
+    for row in ask(connection, TABLES)? {
+        let Some(table) = draft.table(&row) else { continue };
+        for (name, collation) in declared_collations(row.text(2).unwrap_or_default()) {
+            let column = table.columns.iter_mut().find(|column| column.name.as_str().eq_ignore_ascii_case(&name));
+            if let Some(column) = column {
+                column.collation = Some(collation).filter(|collation| collation != "BINARY");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Column and collation in capitals, of the columns that have a COLLATE of their own; the last one counts.
+fn declared_collations(create_table: &str) -> Vec<(String, String)> {
+    let tokens = tokens(create_table);
+    let mut depth = 0_usize;
+    let mut found = Vec::new();
+    let (mut column, mut begins, mut named) = (None, false, false);
+    for token in &tokens {
+        match token {
+            Token::Mark('(') => {
+                depth += 1;
+                begins = depth == 1;
+            }
+            Token::Mark(')') => depth = depth.saturating_sub(1),
+            Token::Mark(',') if depth == 1 => begins = true,
+            Token::Word(text) | Token::Quoted(text) if begins => {
+                column = Some(text.clone());
+                begins = false;
+            }
+            Token::Word(text) | Token::Quoted(text) if named => {
+                found.extend(column.clone().map(|column| (column, text.to_ascii_uppercase())));
+            }
+            _ => {}
+        }
+        named = depth == 1 && token.is("COLLATE");
+    }
+    found
 }
 
 /// Primary keys as declared, whether or not they may hold NULL: table in lower case to columns in the key's order.
@@ -242,5 +286,21 @@ fn column_kind(declared: &str, _as_written: &str) -> ColumnKind {
         _ if has("BLOB") => ColumnKind::Binary,
         _ if has("REAL") || has("FLOA") || has("DOUB") => ColumnKind::Float,
         _ => ColumnKind::Decimal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn collations_are_read_from_the_columns_and_not_from_indexes_checks_and_defaults() {
+        let create = "CREATE TABLE t (a text, \"B c\" varchar(10, 2) DEFAULT 'x collate y' NOT NULL collate nocase,
+            d text CHECK (d = 'x' COLLATE rtrim) UNIQUE, e COLLATE [RTrim], UNIQUE (a COLLATE NOCASE))";
+        let expected = [("B c", "NOCASE"), ("E", "RTRIM")];
+        assert_eq!(
+            declared_collations(create),
+            expected.map(|(name, collation)| (name.to_owned(), collation.to_owned()))
+        );
     }
 }
