@@ -37,7 +37,7 @@ pub(super) fn run(common: &Common, selection: &Selection, yes: bool) -> Outcome 
 /// Runs the guarded rules of an earlier run: the same schedule, the same instant, no more rows than were planned.
 pub(super) fn approve(common: &Common, prefix: &str) -> Outcome {
     let mut setup = Setup::with_schedules(common)?;
-    let planned = report::find_one(&setup, prefix)?;
+    let planned = in_ledger(&setup, report::find_one(&setup, prefix)?)?;
     let rules = approvable(&planned)?;
     let (pair, database) = meant(&setup, &planned)?;
     let mut conn = Connection::open(database.url.reveal(), Access::ReadWrite)?;
@@ -63,6 +63,20 @@ pub(super) fn approve(common: &Common, prefix: &str) -> Outcome {
         }
     })?;
     finish(common, &setup, &records.into_iter().flatten().collect::<Vec<_>>())
+}
+
+/// The run as the ledger has it: a file in the state directory can be written by others than us, and can have come from
+/// another database. (A dry run is in no ledger, and is refused for what it is.)
+fn in_ledger(setup: &Setup, named: RunRecord) -> Result<RunRecord, Failure> {
+    if named.kind == RunKind::DryRun {
+        return Ok(named);
+    }
+    let mut found = None;
+    setup.each_database(Access::ReadOnly, |_, conn| {
+        found = found.take().or(ledger::find(conn, &named.run)?.into_iter().find(|record| record.run == named.run));
+        Ok(())
+    })?;
+    found.ok_or_else(|| Failure::Usage(format!("run `{}` is in no ledger, so it cannot be approved", named.run)))
 }
 
 fn approvable(planned: &RunRecord) -> Result<Vec<String>, Failure> {
