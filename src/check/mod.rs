@@ -27,19 +27,20 @@ use crate::db::catalog::{Catalog, Table};
 use crate::db::{Connection, DbError, Dialect};
 use crate::name::{Name, TableName};
 use crate::plan::{RulePlan, Target};
-use crate::resolve;
+use crate::resolve::{self, StandingHold};
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{self, Schedule};
 
 pub use across::across;
 pub use coverage::coverage;
 pub use offline::{cron, offline};
+pub use probes::hold_conditions;
 
 /// Holds one schedule's parts that belong to one database against that database: all that [`resolve::resolve`] refuses,
 /// and for each rule that it does not refuse what is in its way and what somebody should know. In the order of the
 /// file.
 ///
-/// `chosen` is asked with the database that a rule or hold names. With `writes` the role must have the rights of a run,
+/// `chosen` is asked with the database that a rule names; `holds` are those of all schedules on this database. With `writes` the role must have the rights of a run,
 /// else those of a plan alone. `conn` must stand outside of a transaction: a server breaks one off
 /// at the first statement that it refuses.
 pub fn database(
@@ -47,14 +48,15 @@ pub fn database(
     context: &resolve::Context<'_>,
     schedule: &Schedule,
     chosen: impl Fn(Option<&str>) -> bool + Copy,
+    holds: &[StandingHold<'_>],
     writes: bool,
 ) -> Vec<Mistake> {
     let asker = match Asker::of(conn, writes) {
         Ok(asker) => asker,
         Err(error) => return vec![unanswered(context, &error)],
     };
-    let conditions = probes::conditions(conn, context, schedule, chosen);
-    let resolved = resolve::resolve(context, schedule, chosen);
+    let conditions = probes::conditions(conn, context, schedule, chosen, holds);
+    let resolved = resolve::resolve(context, schedule, chosen, holds);
     let mut mistakes = conditions.mistakes.clone();
     mistakes.extend(resolved.hold_mistakes);
     for (rule, planned) in resolved.rules {

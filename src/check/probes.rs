@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use crate::db::{Connection, DbError, condition, probe};
 use crate::name::TableName;
-use crate::plan::{self, RulePlan};
-use crate::resolve;
+use crate::plan::RulePlan;
+use crate::resolve::{self, StandingHold};
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{Places, Schedule};
 
@@ -50,34 +50,53 @@ pub(super) fn conditions(
     context: &resolve::Context<'_>,
     schedule: &Schedule,
     chosen: impl Fn(Option<&str>) -> bool,
+    holds: &[StandingHold<'_>],
 ) -> Conditions {
     let mut found = Conditions { mistakes: Vec::new(), refused: HashSet::new() };
-    for part in wheres(schedule, chosen) {
-        let Some(table) = context.catalog.find(part.table) else { continue };
-        let Ok(condition) = condition::parse(context.catalog.dialect, part.text) else { continue };
-        found.mistakes.extend(volatile(context, &part, &condition));
-        if !table.rights.select {
-            continue;
-        }
-        if let Err(error) = probe::condition(conn, &table.name, &condition) {
-            found.mistakes.push(refusal(context, &part, &error));
+    for part in wheres_of_rules(schedule, chosen).into_iter().chain(wheres_of_holds(holds)) {
+        found.mistakes.extend(volatile(context, &part));
+        if let Some(refusal) = try_condition(conn, context, &part) {
+            found.mistakes.push(refusal);
             found.refused.insert(part.label);
         }
     }
     found
 }
 
-fn wheres(schedule: &Schedule, chosen: impl Fn(Option<&str>) -> bool) -> Vec<Where<'_>> {
+/// Conditions of holds that the database does not understand on the hold's own table. On the way down a cascade a name
+/// that the table lacks would be looked for in the tables above it, and the hold would cover other rows than it says.
+pub fn hold_conditions(
+    conn: &mut Connection,
+    context: &resolve::Context<'_>,
+    holds: &[StandingHold<'_>],
+) -> Vec<Mistake> {
+    let in_force: Vec<_> = holds.iter().filter(|hold| hold.is_in_force(context.as_of)).copied().collect();
+    wheres_of_holds(&in_force).iter().filter_map(|part| try_condition(conn, context, part)).collect()
+}
+
+/// The refusal of a condition on its own table, as far as the role may ask.
+fn try_condition(conn: &mut Connection, context: &resolve::Context<'_>, part: &Where<'_>) -> Option<Mistake> {
+    let table = context.catalog.find(part.table).filter(|table| table.rights.select)?;
+    let condition = condition::parse(context.catalog.dialect, part.text).ok()?;
+    probe::condition(conn, &table.name, &condition).err().map(|error| refusal(context, part, &error))
+}
+
+fn wheres_of_holds<'s>(holds: &[StandingHold<'s>]) -> Vec<Where<'s>> {
+    let part = |standing: &StandingHold<'s>| {
+        let hold = standing.hold;
+        let text = hold.condition.as_deref()?;
+        Some(Where { label: hold_label(&hold.name), table: &hold.table, text, places: &hold.places })
+    };
+    holds.iter().filter_map(part).collect()
+}
+
+fn wheres_of_rules(schedule: &Schedule, chosen: impl Fn(Option<&str>) -> bool) -> Vec<Where<'_>> {
     let of_database = |named: &Option<String>| chosen(named.as_deref().or(schedule.policy.database.as_deref()));
     let rules = schedule.rules.iter().filter(|rule| of_database(&rule.database)).filter_map(|rule| {
         let text = rule.condition.as_deref()?;
         Some(Where { label: rule_label(&rule.name), table: &rule.table, text, places: &rule.places })
     });
-    let holds = schedule.holds.iter().filter(|hold| of_database(&hold.database)).filter_map(|hold| {
-        let text = hold.condition.as_deref()?;
-        Some(Where { label: hold_label(&hold.name), table: &hold.table, text, places: &hold.places })
-    });
-    rules.chain(holds).collect()
+    rules.collect()
 }
 
 fn refusal(context: &resolve::Context<'_>, part: &Where<'_>, error: &DbError) -> Mistake {
@@ -93,8 +112,9 @@ fn refused(what: &str, error: &DbError, remedy: &str) -> Mistake {
     Mistake::error(format!("{what}: {error}")).remedy(remedy)
 }
 
-fn volatile(context: &resolve::Context<'_>, part: &Where<'_>, condition: &plan::Condition) -> Option<Mistake> {
-    let parts = condition::volatile_parts(context.catalog.dialect, condition);
+fn volatile(context: &resolve::Context<'_>, part: &Where<'_>) -> Option<Mistake> {
+    let condition = condition::parse(context.catalog.dialect, part.text).ok()?;
+    let parts = condition::volatile_parts(context.catalog.dialect, &condition);
     (!parts.is_empty()).then(|| {
         Mistake::warning(format!(
             "{}: {} answers otherwise each time, so a run may meet other rows than its dry run did",

@@ -13,6 +13,7 @@ use jiff::tz::TimeZone;
 use super::*;
 use crate::db::catalog::{self, Catalog};
 use crate::db::{Access, Mode};
+use crate::resolve::StandingHold;
 use crate::schedule::{Guard, Source};
 
 const RULE: &str = "[[rule]]\nname = \"r\"\n";
@@ -92,7 +93,9 @@ impl Lab {
         };
         // A check changes nothing, so a session that refuses writes will do.
         let mut connection = Connection::open(&self.url, Access::ReadOnly).unwrap();
-        told(&database(&mut connection, &context, &read("s.toml", schedule), |_| true, writes))
+        let schedule = read("s.toml", schedule);
+        let holds: Vec<_> = schedule.holds.iter().map(|hold| StandingHold { schedule: &schedule, hold }).collect();
+        told(&database(&mut connection, &context, &schedule, |_| true, &holds, writes))
     }
 
     fn coverage(&self, schedules: &[&Schedule]) -> Vec<String> {

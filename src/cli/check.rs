@@ -52,8 +52,12 @@ fn as_role(setup: &Setup, pairs: &[Pair<'_>], url: &Secret, writes: bool) -> Res
         hmac_key: setup.config.hmac_key.as_ref(),
     };
     let mut findings = Vec::new();
+    let holds = setup.holds_on(database);
     for pair in pairs {
-        findings.extend(check::database(&mut conn, &context, pair.schedule, chosen(pair), writes));
+        let found = check::database(&mut conn, &context, pair.schedule, chosen(pair), &holds, writes);
+        // What is wrong with a hold is wrong for every schedule.
+        let news: Vec<_> = found.into_iter().filter(|finding| !findings.contains(finding)).collect();
+        findings.extend(news);
     }
     let schedules: Vec<&Schedule> = pairs.iter().map(|pair| pair.schedule).collect();
     let here =

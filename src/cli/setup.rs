@@ -8,9 +8,10 @@ use super::{Common, Failure};
 use crate::config::{Config, DatabaseConfig};
 use crate::db::{Access, Connection};
 use crate::ledger::actor;
+use crate::resolve::StandingHold;
 use crate::run::Job;
 use crate::schedule::mistake::{Mistake, nearest};
-use crate::schedule::{self, Schedule};
+use crate::schedule::{self, Hold, Schedule};
 use crate::time::Clock;
 
 /// Everything a command needs, checked.
@@ -69,6 +70,17 @@ impl Setup {
             }
         }
         pairs
+    }
+
+    /// The holds of all schedules on one database.
+    pub fn holds_on(&self, database: &DatabaseConfig) -> Vec<StandingHold<'_>> {
+        let of_schedule = |schedule| {
+            let default = self.default_database(schedule);
+            let holds = schedule.holds.iter();
+            let here = move |hold: &&Hold| hold.database.as_deref().or(default) == Some(database.name.as_str());
+            holds.filter(here).map(move |hold| StandingHold { schedule, hold })
+        };
+        self.schedules.iter().flat_map(of_schedule).collect()
     }
 
     /// What `database` nowhere says: the only one, or `main`.
@@ -132,6 +144,7 @@ impl Setup {
             schedule: pair.schedule,
             database: pair.database,
             is_default_database: pair.is_default,
+            holds: self.holds_on(pair.database),
             rules,
             as_of: self.as_of,
             actor: actor(),

@@ -8,6 +8,7 @@ use super::builder::Sql;
 use super::doomed::{self, Within};
 use super::predicate::{self, Look, Scope};
 use super::{Connection, DbError, Row, Statement, Value, anchor};
+use crate::name::TableName;
 use crate::plan::{Reading, RulePlan, SelfEffect, Target};
 use crate::schedule::Then;
 
@@ -162,6 +163,14 @@ pub fn rows_up_to(conn: &mut Connection, target: &Target, limit: u64) -> Result<
     let mut sql = Sql::new(conn.dialect());
     sql.push("SELECT COUNT(*) FROM (SELECT 1 AS one FROM ");
     predicate::from(&mut sql, target);
+    sql.push(" LIMIT ").number(limit).push(") AS tenure_rows");
+    Ok(number(&one_row(conn, &sql.finish())?, 0))
+}
+
+/// Rows of any table, counted up to `limit`.
+pub fn table_rows_up_to(conn: &mut Connection, table: &TableName, limit: u64) -> Result<u64, DbError> {
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("SELECT COUNT(*) FROM (SELECT 1 AS one FROM ").table(table);
     sql.push(" LIMIT ").number(limit).push(") AS tenure_rows");
     Ok(number(&one_row(conn, &sql.finish())?, 0))
 }

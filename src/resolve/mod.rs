@@ -45,19 +45,36 @@ pub struct Resolved<'s> {
     pub hold_mistakes: Vec<Mistake>,
 }
 
-/// Resolves the rules and holds that `chosen` lets through; it is asked with the database that a rule or hold names.
+/// A hold and the schedule in which it stands: its zone is that policy's.
+#[derive(Clone, Copy)]
+pub struct StandingHold<'s> {
+    pub schedule: &'s Schedule,
+    pub hold: &'s schedule::Hold,
+}
+
+impl StandingHold<'_> {
+    /// A hold with a last day ends with that day in the policy's zone.
+    pub fn is_in_force(&self, as_of: Timestamp) -> bool {
+        match self.hold.term {
+            Term::Until(last) => as_of.to_zoned(self.schedule.policy.timezone.clone()).date() <= last,
+            Term::For { .. } | Term::Open => true,
+        }
+    }
+}
+
+/// Resolves the rules that `chosen` lets through, which is asked with the database that a rule names, under the holds of
+/// this database, whichever schedule they stand in.
 pub fn resolve<'s>(
     context: &Context<'_>,
     schedule: &'s Schedule,
     chosen: impl Fn(Option<&str>) -> bool,
+    holds: &[StandingHold<'_>],
 ) -> Resolved<'s> {
     let of_database = |named: &Option<String>| chosen(named.as_deref().or(schedule.policy.database.as_deref()));
-    let (holds, mistakes): (Vec<_>, Vec<_>) = schedule
-        .holds
+    let (holds, mistakes): (Vec<_>, Vec<_>) = holds
         .iter()
-        .filter(|hold| of_database(&hold.database))
-        .filter(|hold| is_in_force(context, schedule, hold))
-        .map(|hold| resolve_hold(context, schedule, hold))
+        .filter(|standing| standing.is_in_force(context.as_of))
+        .map(|standing| resolve_hold(context, standing.schedule, standing.hold))
         .partition(Result::is_ok);
     let holds: Vec<ResolvedHold<'_>> = holds.into_iter().filter_map(Result::ok).collect();
     let resolver = Resolver { context, schedule, holds: &holds };
@@ -80,14 +97,6 @@ struct ResolvedHold<'c> {
     fact: HoldFact,
 }
 
-/// A hold with a last day ends with that day in the policy's zone.
-fn is_in_force(context: &Context<'_>, schedule: &Schedule, hold: &schedule::Hold) -> bool {
-    match hold.term {
-        Term::Until(last) => context.as_of.to_zoned(schedule.policy.timezone.clone()).date() <= last,
-        Term::For { .. } | Term::Open => true,
-    }
-}
-
 fn resolve_hold<'c>(
     context: &Context<'c>,
     schedule: &Schedule,
@@ -96,6 +105,10 @@ fn resolve_hold<'c>(
     let label = format!("hold `{}`", hold.name);
     let subject = Subject { label: &label, places: &hold.places, key: "table" };
     let table = find_table(context, &subject, &hold.table).map_err(|mistake| vec![mistake])?;
+    if table.kind == TableKind::View {
+        let reason = format!("`{}` is a view, and a hold covers the rows of a table", table.name);
+        return Err(vec![subject.mistake(reason).remedy("name the table behind it")]);
+    }
     let mut mistakes = Vec::new();
     let mut found = Vec::new();
     if let Term::For { anchors: wanted, period } = &hold.term {

@@ -22,29 +22,58 @@ pub enum Consent {
 
 /// The sentence of the guard that the plan trips, if any.
 pub(super) fn of(conn: &mut Connection, plan: &RulePlan, record: &RuleRecord) -> Result<Option<String>, DbError> {
-    let due = record.remaining;
     let all = rows_touched(record);
     if all > plan.guard.max_rows {
         return Ok(Some(format!("{all} rows, cascades included, are more than max_rows = {}", plan.guard.max_rows)));
     }
-    if due == 0 || plan.guard.max_share >= 1.0 {
+    if plan.guard.max_share >= 1.0 {
+        return Ok(None);
+    }
+    let own = plan.table.to_string();
+    // Descendants that go with a row of their own table are of that table as well.
+    let due = record.remaining + record.cascaded.get(&own).copied().unwrap_or(0);
+    let mut tripped = share(plan, &own, due, |enough| own_rows(conn, plan, record, enough))?;
+    for dependent in &plan.dependents {
+        let table = dependent.shown.to_string();
+        if let Some(due) = record.cascaded.get(&table).filter(|_| tripped.is_none() && table != own) {
+            tripped = share(plan, &table, *due, |enough| count::table_rows_up_to(conn, &dependent.table, enough))?;
+        }
+    }
+    Ok(tripped)
+}
+
+/// The guard's sentence where `due` rows are too large a share of a table; `rows_up_to` counts its rows up to a limit.
+fn share(
+    plan: &RulePlan,
+    table: &str,
+    due: u64,
+    rows_up_to: impl FnOnce(u64) -> Result<u64, DbError>,
+) -> Result<Option<String>, DbError> {
+    if due == 0 {
         return Ok(None);
     }
     // The share is due / table; it is enough to know whether the table is as large as due / max_share.
     let enough = ((due as f64 / plan.guard.max_share).ceil() as u64).max(SMALL_TABLE + 1);
-    if known_rows(conn, plan, record, enough)? >= enough {
-        return Ok(None);
-    }
-    let mut rows = 0;
-    for target in &plan.targets {
-        rows += count::rows_up_to(conn, target, enough - rows)?;
-    }
+    let rows = rows_up_to(enough)?;
     if rows <= SMALL_TABLE || rows >= enough {
         return Ok(None);
     }
     let percent = due as f64 / rows as f64 * 100.0;
     let limit = plan.guard.max_share * 100.0;
-    Ok(Some(format!("{due} of the table's {rows} rows ({percent:.1} %) are more than max_share = {limit:.0} %")))
+    Ok(Some(format!("{due} of the {rows} rows of `{table}` ({percent:.1} %) are more than max_share = {limit:.0} %")))
+}
+
+/// Rows of the rule's own table, counted up to `enough`.
+fn own_rows(conn: &mut Connection, plan: &RulePlan, record: &RuleRecord, enough: u64) -> Result<u64, DbError> {
+    let known = known_rows(conn, plan, record, enough)?;
+    if known >= enough {
+        return Ok(known);
+    }
+    let mut rows = 0;
+    for target in &plan.targets {
+        rows += count::rows_up_to(conn, target, enough - rows)?;
+    }
+    Ok(rows)
 }
 
 /// A lower bound of the table's rows, for little: those that the plan has counted already and, up to `enough` in all, those

@@ -11,7 +11,7 @@ mod survey;
 use anyhow::{Context as _, anyhow, bail};
 use jiff::Timestamp;
 
-use crate::check::Asker;
+use crate::check::{self, Asker};
 use crate::config::{Config, DatabaseConfig};
 use crate::db::count::Counts;
 use crate::db::{Access, Connection, DbError, ErrorKind, Mode, catalog, control};
@@ -19,7 +19,7 @@ use crate::execute::{self, Ending, Halt, Stop, Tally, Worker};
 use crate::ledger::{self, Closed, Holder};
 use crate::plan::{self, RulePlan};
 use crate::report::record::{HoldRecord, RuleRecord, RunKind, RunRecord, ScheduleRecord, Status};
-use crate::resolve;
+use crate::resolve::{self, StandingHold};
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{Rule, Schedule};
 use crate::time::Clock;
@@ -37,6 +37,8 @@ pub struct Job<'a> {
     pub database: &'a DatabaseConfig,
     /// Of the rules and holds that name no database, is this the one they mean?
     pub is_default_database: bool,
+    /// Of every schedule that speaks of this database: a hold wins over the rules of all of them.
+    pub holds: Vec<StandingHold<'a>>,
     /// Empty for all.
     pub rules: &'a [String],
     /// Taken once; every cutoff of the run is counted from it.
@@ -160,9 +162,11 @@ fn make_plan(job: &Job<'_>, conn: &mut Connection, access: Access, consent: &Con
         guard: job.config.guard,
         hmac_key: job.config.hmac_key.as_ref(),
     };
-    let resolved = resolve::resolve(&context, job.schedule, |named| job.is_meant(named));
-    if !resolved.hold_mistakes.is_empty() {
-        return Err(Refusal::Schedule(resolved.hold_mistakes));
+    let resolved = resolve::resolve(&context, job.schedule, |named| job.is_meant(named), &job.holds);
+    let mut hold_mistakes = resolved.hold_mistakes;
+    hold_mistakes.extend(check::hold_conditions(conn, &context, &job.holds));
+    if !hold_mistakes.is_empty() {
+        return Err(Refusal::Schedule(hold_mistakes));
     }
     let holds = resolved.holds.iter().map(survey::hold_record).collect();
     let asker = Asker::of(conn, access == Access::ReadWrite)?;
