@@ -132,7 +132,7 @@ on_every_database! {
         payments(&db);
         let rules = delete_rule("payments", "payment", ALL) + &hold("court", "payment", "where = \"acount_id = 1\"");
         let tenure = Tenure::at(&db).schedule(&policy(&rules));
-        tenure.run(&["run"]).expect_code(1);
+        tenure.run(&["run"]).expect_code(2);
         assert_eq!(db.count("payment"), 10);
     }
 }

@@ -5,6 +5,7 @@ mod harness;
 mod real;
 
 mod anchors;
+mod attack;
 mod cascade;
 mod clocks;
 mod connections;
