@@ -27,6 +27,8 @@ pub enum ErrorKind {
     Constraint,
     /// The role may not do it.
     Privilege,
+    /// Row-level security hides rows of a table from the role.
+    RowSecurity,
     /// A table, column or function is not there (any more).
     Missing,
     /// Disk or quota full.
@@ -126,6 +128,7 @@ fn kind_of_text(dialect: Dialect, text: &str) -> ErrorKind {
             ("SSL connection has been closed", ErrorKind::Lost),
             ("could not receive data", ErrorKind::Lost),
             ("could not send data", ErrorKind::Lost),
+            ("row-level security", ErrorKind::RowSecurity),
             ("permission denied", ErrorKind::Privilege),
             ("must be owner", ErrorKind::Privilege),
             ("does not exist", ErrorKind::Missing),
@@ -174,6 +177,10 @@ fn sentence(kind: ErrorKind, info: &(dyn DatabaseErrorInformation + Send + Sync)
         ErrorKind::ForeignKey => "a foreign key forbids it",
         ErrorKind::Constraint => "a constraint forbids it",
         ErrorKind::Privilege => "the database role lacks the right to do it",
+        ErrorKind::RowSecurity => {
+            "row-level security hides rows of a table that is looked at; give the role BYPASSRLS, or a policy that lets it \
+             see every row and no FORCE"
+        }
         ErrorKind::Missing => "a table, column or function is not there",
         ErrorKind::Full => "the database's disk is full; make room and run again",
         ErrorKind::File => {
