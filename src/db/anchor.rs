@@ -107,10 +107,19 @@ fn before_bound(sql: &mut Sql, alias: &Name, column: &Name, reading: &Reading) {
 fn native_before(sql: &mut Sql, alias: &Name, column: &Name, bound: String, sql_type: &'static str) {
     let dialect = sql.dialect;
     sql.push("(").column(alias, column).push(" < ").bind_as(Value::Text(bound), sql_type).push(" AND ");
-    sql.column(alias, column).push(match dialect {
-        Dialect::Mysql => " > '0000-00-00 00:00:00')",
-        Dialect::Postgres | Dialect::Sqlite => " > '-infinity')",
-    });
+    match dialect {
+        Dialect::Mysql => whole_time(sql, alias, column),
+        Dialect::Postgres | Dialect::Sqlite => {
+            sql.column(alias, column).push(" > '-infinity'");
+        }
+    }
+    sql.push(")");
+}
+
+/// MySQL: neither zeros nor the year zero, and no zero for its month or day, which may mean a late one.
+fn whole_time(sql: &mut Sql, alias: &Name, column: &Name) {
+    sql.column(alias, column).push(" >= '0001-01-01 00:00:00' AND MONTH(").column(alias, column);
+    sql.push(") > 0 AND DAYOFMONTH(").column(alias, column).push(") > 0");
 }
 
 fn no_time(sql: &mut Sql, alias: &Name, column: &Name, reading: &Reading) {
@@ -145,11 +154,16 @@ fn micros_of(sql: &mut Sql, alias: &Name, column: &Name, reading: &Reading) {
     match reading {
         Reading::Instant { .. } | Reading::Naive { .. } | Reading::Date { .. } => match dialect {
             Dialect::Mysql => {
-                sql.push("CASE WHEN ").column(alias, column).push(" > '0000-00-00 00:00:00' THEN ");
-                sql.push("TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', ").column(alias, column).push(") END");
+                sql.push("CASE WHEN ");
+                whole_time(sql, alias, column);
+                sql.push(" THEN TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', ")
+                    .column(alias, column)
+                    .push(") END");
             }
             Dialect::Postgres | Dialect::Sqlite => {
-                sql.push("CASE WHEN isfinite(").column(alias, column).push(") THEN CAST(EXTRACT(EPOCH FROM ");
+                // Dates reach further than microseconds in 64 bits do; what lies beyond is never the oldest.
+                sql.push("CASE WHEN ").column(alias, column).push(" > '-infinity' AND ").column(alias, column);
+                sql.push(" < '290000-01-01' THEN CAST(EXTRACT(EPOCH FROM ");
                 sql.column(alias, column).push(") * 1000000 AS bigint) END");
             }
         },
