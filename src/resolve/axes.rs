@@ -77,10 +77,14 @@ fn key_column(dialect: Dialect, column: &Column) -> Option<KeyColumn> {
         {
             Transport::Plain
         }
-        (
-            Dialect::Mysql,
-            ColumnKind::Decimal | ColumnKind::Date | ColumnKind::Timestamp | ColumnKind::TimestampTz | ColumnKind::Uuid,
-        ) => Transport::Cast(column.sql_type.clone()),
+        // CAST knows no unsigned decimals.
+        (Dialect::Mysql, ColumnKind::Decimal) => {
+            let signed = column.sql_type.trim_end_matches(" zerofill").trim_end_matches(" unsigned");
+            Transport::Cast(signed.to_owned())
+        }
+        (Dialect::Mysql, ColumnKind::Date | ColumnKind::Timestamp | ColumnKind::TimestampTz | ColumnKind::Uuid) => {
+            Transport::Cast(column.sql_type.clone())
+        }
         (Dialect::Mysql, _) => return None,
     };
     Some(KeyColumn { name: column.name.clone(), transport })

@@ -151,8 +151,8 @@ fn reading(
         schedule::Reading::EpochSeconds => epoch(column, sqlite, cutoff, 1),
         schedule::Reading::EpochMillis => epoch(column, sqlite, cutoff, 1_000),
         schedule::Reading::EpochMicros => epoch(column, sqlite, cutoff, 1_000_000),
-        schedule::Reading::IsoText => text(column, sqlite, None, cutoff, zone),
-        schedule::Reading::Text(format) => text(column, sqlite, Some(format.clone()), cutoff, zone),
+        schedule::Reading::IsoText => text(column, context.catalog.dialect, None, cutoff, zone),
+        schedule::Reading::Text(format) => text(column, context.catalog.dialect, Some(format.clone()), cutoff, zone),
     }
 }
 
@@ -176,12 +176,15 @@ fn epoch(column: &Column, sqlite: bool, cutoff: Timestamp, per_second: i64) -> R
 
 fn text(
     column: &Column,
-    sqlite: bool,
+    dialect: Dialect,
     format: Option<schedule::TextFormat>,
     cutoff: Timestamp,
     zone: TimeZone,
 ) -> Result<Reading, Unreadable> {
-    if sqlite || matches!(column.kind, ColumnKind::Text | ColumnKind::Binary) {
+    if column.kind == ColumnKind::Text
+        || column.kind == ColumnKind::Binary && dialect == Dialect::Mysql
+        || dialect == Dialect::Sqlite
+    {
         let naive = naive_cutoff(cutoff, &zone);
         return Ok(Reading::Text { format, instant: cutoff, naive, zone });
     }
