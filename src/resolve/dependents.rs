@@ -4,8 +4,8 @@
 //! (a CASCADE or SET NULL that the database would do in silence is done in the open, so that it is counted and held), or
 //! else the row that it points at is blocked.
 
-use super::Context;
 use super::reading::{Subject, column, find_table};
+use super::{Context, unfit};
 use crate::db::Dialect;
 use crate::db::catalog::{ForeignKey, OnDelete, Table};
 use crate::name::{Name, TableName};
@@ -70,6 +70,7 @@ impl<'c> Builder<'_, 'c> {
     fn declare(&mut self, entry: &schedule::Cascade) -> Result<(), Mistake> {
         let subject = Subject { label: self.label, places: &self.rule.places, key: "cascade" };
         let child = find_table(self.context, &subject, &entry.table)
+            .and_then(|child| unfit(&subject, child).map_or(Ok(child), Err))
             .map_err(|mistake| mistake.at_span(&self.rule.places.source, entry.span.clone()))?;
         let links = match &entry.column {
             Some(name) => vec![self.link_by_column(entry, child, name)?],

@@ -331,7 +331,8 @@ fn age_key(rule: &schedule::Rule) -> &'static str {
     }
 }
 
-fn unfit(subject: &Subject<'_>, table: &Table) -> Option<Mistake> {
+/// Why rows of the table cannot be purged, where they cannot.
+pub(super) fn unfit(subject: &Subject<'_>, table: &Table) -> Option<Mistake> {
     let (reason, remedy) = match table.kind {
         TableKind::View => ("is a view", "name the table behind it"),
         TableKind::Other => (
