@@ -2,7 +2,7 @@
 
 use super::builder::Sql;
 use super::count::{Consequences, number, one_row, scope};
-use super::doomed::{self, Within, where_due};
+use super::doomed::{self, Which, Within, where_due};
 use super::predicate::{self, Scope};
 use super::window::Window;
 use super::{Connection, DbError, Dialect, ErrorKind, Statement, redact};
@@ -80,8 +80,9 @@ fn delete_with_descendants(
     }
     let mut consequences = let_go(conn, rule, scope, part)?;
     delete_dependents(conn, rule, scope, part, &mut consequences)?;
-    let leaves = doomed::delete_leaves(conn.dialect(), scope, link, part);
-    let gone = repeat(conn, &leaves)?;
+    let dialect = conn.dialect();
+    let leaves = repeat(conn, &doomed::delete_descendants(dialect, scope, link, Which::Leaves, part))?;
+    let gone = leaves + conn.execute(&doomed::delete_descendants(dialect, scope, link, Which::Rest, part))?;
     require_same(due + beyond, gone)?;
     if beyond > 0 {
         *consequences.cascaded.entry(rule.table.to_string()).or_default() += beyond;
@@ -128,13 +129,15 @@ fn delete_dependents(
     part: Within<'_>,
     found: &mut Consequences,
 ) -> Result<(), DbError> {
+    let dialect = conn.dialect();
     for dependent in rule.dependents.iter().rev().filter(|dependent| dependent.then == Then::Delete) {
         for link in &dependent.links {
-            let statement = doomed::delete_dependent(conn.dialect(), scope, dependent, link, part);
-            let rows = match dependent.self_links.is_empty() {
-                true => conn.execute(&statement)?,
-                false => repeat(conn, &statement)?,
-            };
+            let delete = |which| doomed::delete_dependent(dialect, scope, dependent, link, which, part);
+            let mut rows = 0;
+            if !dependent.self_links.is_empty() {
+                rows += repeat(conn, &delete(Which::Leaves))?;
+            }
+            rows += conn.execute(&delete(Which::Rest))?;
             add(&mut found.cascaded, dependent.shown.to_string(), rows);
         }
     }
@@ -230,11 +233,12 @@ fn delete_statements(dialect: Dialect, scope: Scope<'_>, part: Within<'_>) -> Ve
     let own = |effect| scope.target.self_links.iter().filter(move |link| link.effect == effect);
     all.extend(own(SelfEffect::Null).map(|link| doomed::detach_own(dialect, scope, link, part)));
     for dependent in scope.dependents.iter().rev().filter(|dependent| dependent.then == Then::Delete) {
+        let which = if dependent.self_links.is_empty() { Which::Rest } else { Which::Leaves };
         let links = dependent.links.iter();
-        all.extend(links.map(|link| doomed::delete_dependent(dialect, scope, dependent, link, part)));
+        all.extend(links.map(|link| doomed::delete_dependent(dialect, scope, dependent, link, which, part)));
     }
     match scope.self_cascade() {
-        Some(link) => all.push(doomed::delete_leaves(dialect, scope, link, part)),
+        Some(link) => all.push(doomed::delete_descendants(dialect, scope, link, Which::Leaves, part)),
         None => all.push(delete_roots(dialect, scope, part)),
     }
     all

@@ -84,6 +84,14 @@ impl Sql {
         self.push(")")
     }
 
+    /// PostgreSQL: the table's oid.
+    pub fn regclass(&mut self, table: &TableName) -> &mut Self {
+        let quoted = |name: &Name| name.quoted(Dialect::Postgres.quote());
+        let schema = table.schema.as_ref().map(|schema| format!("{}.", quoted(schema))).unwrap_or_default();
+        let text = format!("{schema}{}", quoted(&table.table));
+        self.push("CAST(").bind_as(Value::Text(text), "text").push(" AS regclass)")
+    }
+
     /// A type name from the catalog.
     pub fn type_name(&mut self, sql_type: &str) -> &mut Self {
         self.text.push_str(sql_type);

@@ -9,7 +9,7 @@ use super::doomed::{self, Within};
 use super::predicate::{self, Look, Scope};
 use super::{Connection, DbError, Row, Statement, Value, anchor};
 use crate::name::TableName;
-use crate::plan::{Reading, RulePlan, SelfEffect, Target};
+use crate::plan::{Hold, Reading, RulePlan, SelfEffect, Target};
 use crate::schedule::Then;
 
 /// Rows of one table by what the rule says of them. `eligible` holds the other two.
@@ -178,8 +178,7 @@ pub fn table_rows_up_to(conn: &mut Connection, table: &TableName, limit: u64) ->
 /// Dependent rows that would go, or be let go, with all the rule's rows.
 pub fn consequences(conn: &mut Connection, rule: &RulePlan) -> Result<Consequences, DbError> {
     let mut found = Consequences::default();
-    let Some(first) = rule.targets.first() else { return Ok(found) };
-    let whole = whole(first);
+    let Some(whole) = whole(rule) else { return Ok(found) };
     let scope = scope(rule, &whole);
     for (index, dependent) in rule.dependents.iter().enumerate() {
         let statement = doomed::count_dependent(conn.dialect(), scope, index, Within::Everything);
@@ -213,9 +212,16 @@ pub(super) fn scope<'a>(rule: &'a RulePlan, target: &'a Target) -> Scope<'a> {
     Scope { target, dependents: &rule.dependents, removes: rule.act.removes(), earlier: &rule.earlier }
 }
 
-/// The rule's table with everything below it, as one.
-pub(super) fn whole(target: &Target) -> Target {
-    Target { table: target.root.clone(), only: false, ..target.clone() }
+/// The rule's table with everything below it, as one, under the holds of all its parts.
+pub(super) fn whole(rule: &RulePlan) -> Option<Target> {
+    let first = rule.targets.first()?;
+    let mut holds: Vec<Hold> = Vec::new();
+    for hold in rule.targets.iter().flat_map(|target| &target.holds) {
+        if !holds.iter().any(|known| known.name == hold.name) {
+            holds.push(hold.clone());
+        }
+    }
+    Some(Target { table: first.root.clone(), only: false, holds, ..first.clone() })
 }
 
 pub(super) fn one_row(conn: &mut Connection, statement: &Statement) -> Result<Row, DbError> {

@@ -94,8 +94,23 @@ pub(super) fn count_descendants(dialect: Dialect, scope: Scope<'_>, link: &SelfL
     sql.finish()
 }
 
-/// Deletes those rows of the closure that nothing refers to (any more): to be repeated until none is left.
-pub(super) fn delete_leaves(dialect: Dialect, scope: Scope<'_>, link: &SelfLink, part: Within<'_>) -> Statement {
+/// Which rows of a table that refers to itself a statement deletes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Which {
+    /// Those that nothing refers to (any more): to be repeated until none is left.
+    Leaves,
+    /// All: what is left after the leaves refers to itself, or goes round in circles.
+    Rest,
+}
+
+/// Deletes rows of the closure.
+pub(super) fn delete_descendants(
+    dialect: Dialect,
+    scope: Scope<'_>,
+    link: &SelfLink,
+    which: Which,
+    part: Within<'_>,
+) -> Statement {
     let mut sql = Sql::new(dialect);
     let alias = &scope.target.alias;
     sql.push("DELETE FROM ").table(&scope.target.root);
@@ -104,8 +119,11 @@ pub(super) fn delete_leaves(dialect: Dialect, scope: Scope<'_>, link: &SelfLink,
     }
     sql.push(" WHERE (").columns(alias, &link.parent_columns).push(") IN (");
     roots(&mut sql, scope, part, &link.parent_columns);
-    sql.push(") AND ");
-    nothing_refers(&mut sql, &scope.target.root, &link.columns, alias, &link.parent_columns);
+    sql.push(")");
+    if which == Which::Leaves {
+        sql.push(" AND ");
+        nothing_refers(&mut sql, &scope.target.root, &link.columns, alias, &link.parent_columns);
+    }
     sql.finish()
 }
 
@@ -150,6 +168,7 @@ pub(super) fn detach_own(dialect: Dialect, scope: Scope<'_>, link: &SelfLink, pa
         columns: link.columns.clone(),
         parent: Parent::Root,
         parent_columns: link.parent_columns.clone(),
+        let_go: link.let_go.clone(),
     };
     detach(dialect, scope, &link, part)
 }
@@ -190,18 +209,18 @@ fn parents(sql: &mut Sql, scope: Scope<'_>, link: &Link, part: Within<'_>) {
     }
 }
 
-/// Deletes the dependent rows reached over one link. Where such rows refer to each other, only those that nothing refers
-/// to: to be repeated until none is left.
+/// Deletes the dependent rows reached over one link.
 pub(super) fn delete_dependent(
     dialect: Dialect,
     scope: Scope<'_>,
     dependent: &Dependent,
     link: &Link,
+    which: Which,
     part: Within<'_>,
 ) -> Statement {
     let mut sql = Sql::new(dialect);
     let table = &dependent.table.table;
-    if dialect == Dialect::Mysql && dependent.self_links.is_empty() {
+    if dialect == Dialect::Mysql && which == Which::Rest {
         // MariaDB and MySQL 8.0.20 and older run a DELETE with IN (SELECT …) once a row of the child table; the join form
         // goes from the few parents to their children.
         sql.push("DELETE ").name(table).push(" FROM ").table(&dependent.table).push(" AS ").name(table).push(" JOIN (");
@@ -213,7 +232,7 @@ pub(super) fn delete_dependent(
     sql.push("DELETE FROM ").table(&dependent.table).push(" WHERE (").columns(table, &link.columns).push(") IN (");
     parents(&mut sql, scope, link, part);
     sql.push(")");
-    for own in &dependent.self_links {
+    for own in dependent.self_links.iter().filter(|_| which == Which::Leaves) {
         sql.push(" AND ");
         nothing_refers(&mut sql, &own.table, &own.columns, table, &own.parent_columns);
     }
@@ -225,7 +244,7 @@ pub(super) fn detach(dialect: Dialect, scope: Scope<'_>, link: &Link, part: With
     let mut sql = Sql::new(dialect);
     let table = &link.table.table;
     let to_null = |sql: &mut Sql| {
-        sql.list(&link.columns, ", ", |sql, column| {
+        sql.list(&link.let_go, ", ", |sql, column| {
             if dialect == Dialect::Mysql {
                 sql.column(table, column).push(" = NULL");
             } else {

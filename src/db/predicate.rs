@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::builder::Sql;
 use super::count::{scope, whole};
 use super::doomed::{self, Within};
-use super::{anchor, redact};
+use super::{Dialect, anchor, redact};
 use crate::name::Name;
 use crate::name::TableName;
 use crate::plan::{Anchor, Dependent, Hold, Link, Parent, RulePlan, SelfEffect, SelfLink, Target};
@@ -87,7 +87,7 @@ pub(super) fn considered(sql: &mut Sql, scope: Scope<'_>, look: Look) {
 /// under the table's own name, which those rules' conditions use.
 pub(super) fn not_taken(sql: &mut Sql, earlier: &[Arc<RulePlan>], table: &TableName, alias: &Name) {
     for rule in earlier {
-        let Some(target) = rule.targets.first().map(whole) else { continue };
+        let Some(target) = whole(rule) else { continue };
         let taken = scope(rule, &target);
         if target.root == *table && target.alias == *alias {
             sql.push(" AND (");
@@ -187,7 +187,7 @@ pub(super) fn held(sql: &mut Sql, scope: Scope<'_>) {
     held_directly(sql, scope);
     if let Some(link) = scope.self_cascade() {
         sql.push(" OR ");
-        has_descendant(sql, scope, link, &|sql| held_directly(sql, scope));
+        has_descendant(sql, scope, &[link], &|sql| held_directly(sql, scope));
     }
     if scope.removes && !scope.target.holds.is_empty() {
         for link in scope.target.self_links.iter().filter(|link| link.effect == SelfEffect::Null) {
@@ -233,6 +233,13 @@ fn held_directly(sql: &mut Sql, scope: Scope<'_>) {
 /// One hold, on the row that `alias` names.
 pub(super) fn covers(sql: &mut Sql, alias: &Name, hold: &Hold) {
     sql.push("(");
+    if !hold.only_in.is_empty() {
+        sql.name(alias).push(".tableoid IN (");
+        sql.list(&hold.only_in, ", ", |sql, table| {
+            sql.regclass(table);
+        });
+        sql.push(") AND ");
+    }
     if hold.anchors.is_empty() {
         sql.push("TRUE");
     } else {
@@ -248,23 +255,72 @@ pub(super) fn covers(sql: &mut Sql, alias: &Name, hold: &Hold) {
 
 /// Something that stays refers to the row, or to a row that would go with it.
 pub(super) fn blocked(sql: &mut Sql, scope: Scope<'_>, look: Look) {
+    let stays = |sql: &mut Sql| {
+        sql.push("(");
+        due_but_for_its_own_kind(sql, scope);
+        sql.push(") IS NOT TRUE");
+        not_taken(sql, scope.earlier, &scope.target.root, scope.alias());
+    };
     blocked_from_outside(sql, scope, look);
     if let Some(link) = scope.self_cascade() {
         sql.push(" OR ");
-        has_descendant(sql, scope, link, &|sql| blocked_from_outside(sql, scope, look));
+        has_descendant(sql, scope, &[link], &|sql| {
+            sql.push("(");
+            blocked_from_outside(sql, scope, look);
+            for link in links_that_block(scope).into_iter().flatten() {
+                sql.push(" OR ");
+                another_refers(sql, scope, link, &|sql| match look {
+                    Look::Now => {
+                        sql.push("TRUE");
+                    }
+                    Look::Ahead => stays(sql),
+                });
+            }
+            sql.push(")");
+        });
     }
-    for link in scope.target.self_links.iter().filter(|link| link.effect == SelfEffect::Block) {
-        sql.push(" OR ");
+    for links in links_that_block(scope) {
         match look {
-            Look::Now => referred_to(sql, scope, &own_link(scope.target, link), scope.alias(), look),
-            Look::Ahead => has_descendant(sql, scope, link, &|sql| {
-                sql.push("(");
-                due_but_for_its_own_kind(sql, scope);
-                sql.push(") IS NOT TRUE");
-                not_taken(sql, scope.earlier, &scope.target.root, scope.alias());
-            }),
+            Look::Now => {
+                for link in links {
+                    sql.push(" OR ");
+                    another_refers(sql, scope, link, &|sql| {
+                        sql.push("TRUE");
+                    });
+                }
+            }
+            Look::Ahead => {
+                sql.push(" OR ");
+                has_descendant(sql, scope, &links, &stays);
+            }
         }
     }
+}
+
+/// The table's references to itself that keep a row, by the columns that they refer to: a tree is walked by one key.
+fn links_that_block(scope: Scope<'_>) -> Vec<Vec<&SelfLink>> {
+    let mut by_key: Vec<Vec<&SelfLink>> = Vec::new();
+    for link in scope.target.self_links.iter().filter(|link| link.effect == SelfEffect::Block) {
+        match by_key.iter_mut().find(|links| links[0].parent_columns == link.parent_columns) {
+            Some(links) => links.push(link),
+            None => by_key.push(vec![link]),
+        }
+    }
+    by_key
+}
+
+/// Some other row of the table refers to this one over `link` and is as `such` says, which speaks of the target's own
+/// name.
+fn another_refers(sql: &mut Sql, scope: Scope<'_>, link: &SelfLink, such: &dyn Fn(&mut Sql)) {
+    let alias = scope.alias();
+    sql.push("(").columns(alias, &link.parent_columns).push(") IN (SELECT ").columns(alias, &link.columns);
+    sql.push(" FROM ").table(&scope.target.root);
+    alias_if_other(sql, scope.target);
+    sql.push(" WHERE (");
+    equal(sql, alias, &link.columns, alias, &link.parent_columns);
+    sql.push(") IS FALSE AND ");
+    such(sql);
+    sql.push(")");
 }
 
 /// Looks ahead, and counts what earlier rules take as gone.
@@ -286,6 +342,12 @@ fn blocked_from_outside(sql: &mut Sql, scope: Scope<'_>, look: Look) {
     if scope.target.blockers.is_empty() {
         sql.push("FALSE");
     }
+    if sql.dialect == Dialect::Mysql {
+        for link in links_that_block(scope).into_iter().flatten() {
+            sql.push(" OR ");
+            refers_to_itself(sql, scope.alias(), &link.columns, &link.parent_columns);
+        }
+    }
     let aliases = vec![scope.alias().clone()];
     let relevant = |dependent: &Dependent| dependent.then == Then::Delete && blocks(dependent);
     descend(sql, scope, Parent::Root, scope.alias(), &aliases, &relevant, &|sql, dependent, alias| {
@@ -298,15 +360,6 @@ fn blocked_from_outside(sql: &mut Sql, scope: Scope<'_>, look: Look) {
         });
     });
     sql.push(")");
-}
-
-fn own_link(target: &Target, link: &SelfLink) -> Link {
-    Link {
-        table: target.root.clone(),
-        columns: link.columns.clone(),
-        parent: Parent::Root,
-        parent_columns: link.parent_columns.clone(),
-    }
 }
 
 /// `EXISTS` a row of the link's table that refers to the row that `alias` names; looking ahead, one that stays.
@@ -322,9 +375,20 @@ fn referred_to(sql: &mut Sql, scope: Scope<'_>, link: &Link, alias: &Name, look:
     sql.push(")");
 }
 
+/// InnoDB does not delete a row that refers to itself, unless the key cascades or sets NULL.
+fn refers_to_itself(sql: &mut Sql, alias: &Name, columns: &[Name], parent_columns: &[Name]) {
+    sql.push("(");
+    equal(sql, alias, columns, alias, parent_columns);
+    sql.push(")");
+}
+
 /// `EXISTS` a row of the same dependent table that refers to this one and does not belong to the same root row, so that
 /// it would stay and point at nothing.
 fn referred_to_by_a_stranger(sql: &mut Sql, scope: Scope<'_>, dependent: &Dependent, link: &Link, alias: &Name) {
+    if sql.dialect == Dialect::Mysql {
+        refers_to_itself(sql, alias, &link.columns, &link.parent_columns);
+        sql.push(" OR ");
+    }
     let other = sql.fresh_alias();
     sql.push("EXISTS (SELECT 1 FROM ").table(&link.table).push(" AS ").name(&other).push(" WHERE ");
     equal(sql, &other, &link.columns, alias, &link.parent_columns);
@@ -391,34 +455,49 @@ fn leads_to(dependents: &[Dependent], index: usize, relevant: &dyn Fn(&Dependent
         })
 }
 
-/// Some row that descends from this one over `link` is as `such` says. `such` speaks of the target's own name.
-fn has_descendant(sql: &mut Sql, scope: Scope<'_>, link: &SelfLink, such: &dyn Fn(&mut Sql)) {
+/// Some row that descends from this one over `links`, which refer to the same columns, is as `such` says. `such` speaks of
+/// the target's own name.
+fn has_descendant(sql: &mut Sql, scope: Scope<'_>, links: &[&SelfLink], such: &dyn Fn(&mut Sql)) {
     let alias = scope.alias();
-    let up = sql.fresh_alias();
+    let Some(first) = links.first() else { return };
+    let own = &first.parent_columns;
+    let (up, step) = (sql.fresh_alias(), sql.fresh_alias());
+    let (above, below) = (key_names(own.len()), below_names(own.len()));
     let not_null = |sql: &mut Sql| {
-        sql.list(&link.columns, " AND ", |sql, column| {
-            sql.column(alias, column).push(" IS NOT NULL");
+        sql.list(&above, " AND ", |sql, column| {
+            sql.column(&step, column).push(" IS NOT NULL");
         });
     };
-    sql.push("(");
-    sql.columns(alias, &link.parent_columns);
-    sql.push(") IN (WITH RECURSIVE ").name(&up).push(" AS (SELECT ");
-    let keys = key_names(link.columns.len());
-    select_as(sql, alias, &link.columns, &keys);
-    sql.push(" FROM ").table(&scope.target.root);
+    let steps = |sql: &mut Sql| {
+        sql.push("(");
+        sql.list(links, " UNION ALL ", |sql, link| {
+            sql.push("SELECT ");
+            select_as(sql, alias, own, &below);
+            sql.push(", ");
+            select_as(sql, alias, &link.columns, &above);
+            sql.push(" FROM ").table(&scope.target.root);
+            alias_if_other(sql, scope.target);
+        });
+        sql.push(") AS ").name(&step);
+    };
+    sql.push("(").columns(alias, own).push(") IN (WITH RECURSIVE ").name(&up).push(" AS (SELECT ");
+    sql.columns(&step, &above).push(" FROM ").table(&scope.target.root);
     alias_if_other(sql, scope.target);
+    sql.push(" JOIN ");
+    steps(sql);
+    sql.push(" ON ");
+    equal(sql, &step, &below, alias, own);
     sql.push(" WHERE ");
     not_null(sql);
     sql.push(" AND ");
     such(sql);
-    sql.push(" UNION SELECT ").columns(alias, &link.columns);
-    sql.push(" FROM ").table(&scope.target.root);
-    alias_if_other(sql, scope.target);
+    sql.push(" UNION SELECT ").columns(&step, &above).push(" FROM ");
+    steps(sql);
     sql.push(" JOIN ").name(&up).push(" ON ");
-    equal(sql, alias, &link.parent_columns, &up, &keys);
+    equal(sql, &step, &below, &up, &above);
     sql.push(" WHERE ");
     not_null(sql);
-    sql.push(") SELECT ").columns(&up, &keys).push(" FROM ").name(&up).push(")");
+    sql.push(") SELECT ").columns(&up, &above).push(" FROM ").name(&up).push(")");
 }
 
 fn alias_if_other(sql: &mut Sql, target: &Target) {
@@ -428,7 +507,15 @@ fn alias_if_other(sql: &mut Sql, target: &Target) {
 }
 
 pub(super) fn key_names(count: usize) -> Vec<Name> {
-    (1..=count).map(|n| Name::new(format!("k{n}")).expect("a letter and digits are a name")).collect()
+    numbered("k", count)
+}
+
+fn below_names(count: usize) -> Vec<Name> {
+    numbered("below", count)
+}
+
+fn numbered(word: &str, count: usize) -> Vec<Name> {
+    (1..=count).map(|n| Name::new(format!("{word}{n}")).expect("letters and digits are a name")).collect()
 }
 
 pub(super) fn select_as(sql: &mut Sql, alias: &Name, columns: &[Name], names: &[Name]) {

@@ -30,8 +30,7 @@ pub fn counting(conn: &mut Connection, rule: &RulePlan) -> Result<(), DbError> {
     for target in &rule.targets {
         read_nothing(conn, count::counts_statement(dialect, scope(rule, target)))?;
     }
-    let Some(first) = rule.targets.first() else { return Ok(()) };
-    let root = whole(first);
+    let Some(root) = whole(rule) else { return Ok(()) };
     let scope = scope(rule, &root);
     for index in 0..rule.dependents.len() {
         read_nothing(conn, doomed::count_dependent(dialect, scope, index, Within::Everything))?;

@@ -130,9 +130,7 @@ fn ranked(
 
 fn next_pages(conn: &mut Connection, target: &Target, lower: Option<Edge>, pages: u64) -> Result<Next, DbError> {
     let mut sql = Sql::new(conn.dialect());
-    sql.push("SELECT pg_relation_size(CAST(CAST(")
-        .bind(Value::Text(regclass(target)))
-        .push(" AS text) AS regclass)) / ");
+    sql.push("SELECT pg_relation_size(").regclass(&target.table).push(") / ");
     sql.push("CAST(current_setting('block_size') AS bigint)");
     let size = conn.query(&sql.finish())?.first().and_then(|row| row.int(0)).unwrap_or(0);
     let start = match lower.as_ref().and_then(|edge| edge.values.first()) {
@@ -142,14 +140,6 @@ fn next_pages(conn: &mut Connection, target: &Target, lower: Option<Edge>, pages
     let end = start.saturating_add(i64::try_from(pages.max(1)).unwrap_or(i64::MAX));
     let upper = (end < size).then(|| Edge { values: vec![Value::Int(end)], inclusive: false });
     Ok(Next::Window(Window { lower, upper }))
-}
-
-fn regclass(target: &Target) -> String {
-    let quoted = |name: &Name| name.quoted('"');
-    match &target.table.schema {
-        Some(schema) => format!("{}.{}", quoted(schema), quoted(&target.table.table)),
-        None => quoted(&target.table.table),
-    }
 }
 
 /// Writes the window's condition; false where the window has no edges and nothing was written.

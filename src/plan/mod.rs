@@ -139,6 +139,8 @@ pub struct Hold {
     /// Covered until the latest of these is before its bound; empty where the hold has no such term.
     pub anchors: Vec<Anchor>,
     pub condition: Option<Condition>,
+    /// PostgreSQL: covers only rows that lie in these partitions or children of the table; empty for all of it.
+    pub only_in: Vec<TableName>,
 }
 
 /// `table`.`columns` refer to the parent's `parent_columns`.
@@ -148,6 +150,8 @@ pub struct Link {
     pub columns: Vec<Name>,
     pub parent: Parent,
     pub parent_columns: Vec<Name>,
+    /// Of `columns`, those that become NULL where the row lets go.
+    pub let_go: Vec<Name>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,6 +183,8 @@ pub struct Dependent {
 pub struct SelfLink {
     pub columns: Vec<Name>,
     pub parent_columns: Vec<Name>,
+    /// As [`Link::let_go`].
+    pub let_go: Vec<Name>,
     pub effect: SelfEffect,
 }
 

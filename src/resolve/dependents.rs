@@ -34,7 +34,8 @@ pub(super) fn family(
     if !mistakes.is_empty() {
         return Err(mistakes);
     }
-    builder.follow_on_delete();
+    builder.follow_references();
+    builder.family.dependents = parents_first(builder.family.dependents);
     builder.find_blockers();
     builder.same_parent_columns()?;
     builder.same_collations()?;
@@ -92,6 +93,7 @@ impl<'c> Builder<'_, 'c> {
             self.family.self_links.push(SelfLink {
                 columns: link.columns,
                 parent_columns: link.parent_columns,
+                let_go: link.let_go,
                 effect,
             });
             return Ok(());
@@ -111,7 +113,7 @@ impl<'c> Builder<'_, 'c> {
 
     fn require_nullable(&self, entry: &schedule::Cascade, child: &Table, link: &Link) -> Result<(), Mistake> {
         let fixed = link
-            .columns
+            .let_go
             .iter()
             .find(|name| child.column(self.context.catalog.dialect, name).is_some_and(|column| !column.nullable));
         match fixed {
@@ -187,6 +189,7 @@ impl<'c> Builder<'_, 'c> {
                 columns: vec![column.name.clone()],
                 parent: *parent,
                 parent_columns: vec![key.clone()],
+                let_go: vec![column.name.clone()],
             }),
             _ => Err(self
                 .mistake(entry, format!("`{table}` has no key of one column that `{}` could hold", column.name))
@@ -235,8 +238,9 @@ impl<'c> Builder<'_, 'c> {
         Ok(links)
     }
 
-    /// Adds what the database itself would do on delete, and what it would then do to that.
-    fn follow_on_delete(&mut self) {
+    /// Adds what the database itself would do on delete, what it would then do to that, and the references among the
+    /// tables of the schedule's own list, in whatever order it names them.
+    fn follow_references(&mut self) {
         loop {
             let Some((child, then, link)) = self.next_unanswered() else { return };
             if child.name == self.root.name && link.parent == Parent::Root {
@@ -244,6 +248,7 @@ impl<'c> Builder<'_, 'c> {
                 self.family.self_links.push(SelfLink {
                     columns: link.columns,
                     parent_columns: link.parent_columns,
+                    let_go: link.let_go,
                     effect,
                 });
             } else {
@@ -259,6 +264,7 @@ impl<'c> Builder<'_, 'c> {
                 let then = match key.on_delete {
                     OnDelete::Cascade => Then::Delete,
                     OnDelete::SetNull => Then::Null,
+                    _ if self.goes_by_its_keys(child, &table.name) => Then::Delete,
                     OnDelete::NoAction | OnDelete::Restrict | OnDelete::SetDefault => return None,
                 };
                 let unanswered = !self.answers(child, key, parent) && !self.would_turn_back(child, then, parent);
@@ -267,19 +273,35 @@ impl<'c> Builder<'_, 'c> {
         })
     }
 
-    /// A cascade that leads back to a table before its parent cannot be ordered; such a reference blocks.
+    /// Does the schedule delete from `child` over its foreign keys, `parent` being another table than it?
+    fn goes_by_its_keys(&self, child: &Table, parent: &TableName) -> bool {
+        child.name != *parent
+            && self.rule.cascade.iter().any(|entry| {
+                let named = || self.context.catalog.find(&entry.table).is_some_and(|table| table.name == child.name);
+                entry.then == Then::Delete && entry.column.is_none() && entry.parent.is_none() && named()
+            })
+    }
+
+    /// A cascade that leads back to where it came from cannot be ordered; such a reference blocks.
     fn would_turn_back(&self, child: &Table, then: Then, parent: Parent) -> bool {
         if then == Then::Null {
             return false;
         }
         let Parent::Dependent(parent) = parent else { return false };
-        child.name == self.root.name
-            || self
-                .family
-                .dependents
-                .iter()
-                .position(|dependent| dependent.table == child.name && dependent.then == Then::Delete)
-                .is_some_and(|index| index < parent)
+        let mut above = vec![parent];
+        let mut at = 0;
+        while let Some(index) = above.get(at) {
+            for link in &self.family.dependents[*index].links {
+                if let Parent::Dependent(higher) = link.parent
+                    && !above.contains(&higher)
+                {
+                    above.push(higher);
+                }
+            }
+            at += 1;
+        }
+        let is_child = |index: &usize| self.family.dependents[*index].table == child.name;
+        child.name == self.root.name || above[1..].iter().any(is_child)
     }
 
     fn answers(&self, child: &Table, key: &ForeignKey, parent: Parent) -> bool {
@@ -376,12 +398,56 @@ impl Builder<'_, '_> {
     }
 }
 
+/// The same dependents, each after all that it hangs on.
+fn parents_first(dependents: Vec<Dependent>) -> Vec<Dependent> {
+    let mut order: Vec<usize> = Vec::with_capacity(dependents.len());
+    while order.len() < dependents.len() {
+        let is_free = |index: &usize| {
+            dependents[*index].links.iter().all(|link| match link.parent {
+                Parent::Root => true,
+                Parent::Dependent(parent) => order.contains(&parent),
+            })
+        };
+        let mut waiting = (0..dependents.len()).filter(|index| !order.contains(index));
+        let first = waiting.clone().next();
+        match waiting.find(is_free).or(first) {
+            Some(next) => order.push(next),
+            None => break,
+        }
+    }
+    let place = |parent: Parent| match parent {
+        Parent::Root => Parent::Root,
+        Parent::Dependent(old) => Parent::Dependent(order.iter().position(|index| *index == old).unwrap_or(old)),
+    };
+    order
+        .iter()
+        .map(|index| {
+            let mut dependent = dependents[*index].clone();
+            for link in dependent.links.iter_mut().chain(&mut dependent.self_links) {
+                link.parent = place(link.parent);
+            }
+            dependent
+        })
+        .collect()
+}
+
 fn link(child: &TableName, key: &ForeignKey, parent: Parent) -> Link {
-    Link { table: child.clone(), columns: key.columns.clone(), parent, parent_columns: key.parent_columns.clone() }
+    Link {
+        table: child.clone(),
+        columns: key.columns.clone(),
+        parent,
+        parent_columns: key.parent_columns.clone(),
+        let_go: key.let_go.clone(),
+    }
 }
 
 fn self_link(key: &ForeignKey, effect: SelfEffect) -> SelfLink {
-    SelfLink { columns: key.columns.clone(), parent_columns: key.parent_columns.clone(), effect }
+    SelfLink {
+        columns: key.columns.clone(),
+        parent_columns: key.parent_columns.clone(),
+        let_go: key.let_go.clone(),
+        effect,
+    }
 }
 
 fn names(columns: &[Name]) -> String {

@@ -13,6 +13,7 @@ use jiff::tz::TimeZone;
 use crate::config::Secret;
 use crate::db::catalog::{Catalog, Table, TableKind};
 use crate::db::condition;
+use crate::name::TableName;
 use crate::plan::{Act, Anchor, Condition, Dependent, GuardLimits, Hold, HoldFact, Rollup, RulePlan, Target};
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{self, Action, Age, Guard, Places, Schedule, Term};
@@ -138,7 +139,7 @@ fn resolve_hold<'c>(
     };
     Ok(ResolvedHold {
         table,
-        hold: Hold { name: hold.name.clone(), anchors: found, condition },
+        hold: Hold { name: hold.name.clone(), anchors: found, condition, only_in: Vec::new() },
         fact: HoldFact {
             name: hold.name.clone(),
             promises: hold.promises.clone(),
@@ -273,7 +274,7 @@ impl<'c> Resolver<'_, 'c> {
         }
     }
 
-    /// One target a physical table, each with the holds that name it, its root or a partition of it.
+    /// One target a physical table, each with the holds that cover rows in it.
     fn targets(&self, root: &'c Table, template: &Target) -> Vec<Target> {
         let leaves = self.context.catalog.leaves_of(root);
         leaves
@@ -281,7 +282,7 @@ impl<'c> Resolver<'_, 'c> {
             .map(|leaf| Target {
                 table: leaf.name.clone(),
                 only: !root.leaves.is_empty(),
-                holds: self.holds_on(&[root, leaf]),
+                holds: self.holds_on(&[leaf], &leaves),
                 axes: axes::axes(self.context.catalog, leaf, &template.anchors),
                 key: leaf.row_key().map(<[_]>::to_vec).unwrap_or_default(),
                 ..template.clone()
@@ -293,19 +294,28 @@ impl<'c> Resolver<'_, 'c> {
         for dependent in dependents {
             if let Some(table) = self.context.catalog.find(&dependent.table) {
                 let leaves = self.context.catalog.leaves_of(table);
-                let mut tables = vec![table];
-                tables.extend(leaves);
-                dependent.holds = self.holds_on(&tables);
+                dependent.holds = self.holds_on(&leaves, &leaves);
             }
         }
     }
 
-    /// Holds on any of the tables, or on something that any of them is a part of.
-    fn holds_on(&self, tables: &[&Table]) -> Vec<Hold> {
-        let covers = |hold: &ResolvedHold<'_>| {
-            tables.iter().any(|table| hold.table.name == table.name || hold.table.leaves.contains(&table.name))
+    /// Holds that cover rows in any of `tables`; they name the table that all `leaves` belong to, something that it is a
+    /// part of, or some of the leaves.
+    fn holds_on(&self, tables: &[&Table], leaves: &[&Table]) -> Vec<Hold> {
+        let covered_by = |hold: &ResolvedHold<'_>, tables: &[&Table]| -> Vec<TableName> {
+            let held = self.context.catalog.leaves_of(hold.table);
+            let is_held = |table: &&&Table| held.iter().any(|held| held.name == table.name);
+            tables.iter().filter(is_held).map(|table| table.name.clone()).collect()
         };
-        self.holds.iter().filter(|hold| covers(hold)).map(|hold| hold.hold.clone()).collect()
+        self.holds
+            .iter()
+            .filter(|hold| !covered_by(hold, tables).is_empty())
+            .map(|hold| {
+                let covered = covered_by(hold, leaves);
+                let only_in = if covered.len() < leaves.len() { covered } else { Vec::new() };
+                Hold { only_in, ..hold.hold.clone() }
+            })
+            .collect()
     }
 
     fn guard(&self, rule: &schedule::Rule) -> GuardLimits {
@@ -332,7 +342,7 @@ fn age_key(rule: &schedule::Rule) -> &'static str {
 }
 
 /// Why rows of the table cannot be purged, where they cannot.
-pub(super) fn unfit(subject: &Subject<'_>, table: &Table) -> Option<Mistake> {
+fn unfit(subject: &Subject<'_>, table: &Table) -> Option<Mistake> {
     let (reason, remedy) = match table.kind {
         TableKind::View => ("is a view", "name the table behind it"),
         TableKind::Other => (

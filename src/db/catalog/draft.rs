@@ -103,8 +103,9 @@ impl Draft {
         }
     }
 
-    /// `schema, table, key, column, parent schema, parent, parent column, ON DELETE, deferred`, a row a column, in order;
-    /// the parent column is NULL where the parent is not there.
+    /// `schema, table, key, column, parent schema, parent, parent column, ON DELETE, deferred, named in it`, a row a column,
+    /// in order; the parent column is NULL where the parent is not there. The last value may be left away: it is for `ON
+    /// DELETE SET NULL (columns)`.
     ///
     /// # Errors
     /// Where a name in a key is none that a statement can hold: such a key cannot be planned with, and a key that is
@@ -112,9 +113,13 @@ impl Draft {
     pub fn foreign_keys(&mut self, rows: &[Row]) -> Result<(), DbError> {
         for parts in rows.chunk_by(same_thing) {
             let row = &parts[0];
+            let columns = parts.iter().map(|part| name(part, 3)).collect::<Result<Vec<_>, _>>()?;
+            let named: Vec<Name> =
+                columns.iter().zip(parts).filter(|(_, part)| flag(part, 9)).map(|(column, _)| column.clone()).collect();
             let key = ForeignKey {
                 name: row.text(2).unwrap_or_default().to_owned(),
-                columns: parts.iter().map(|part| name(part, 3)).collect::<Result<_, _>>()?,
+                let_go: if named.is_empty() { columns.clone() } else { named },
+                columns,
                 parent: TableName::new(row.name(4), name(row, 5)?),
                 parent_columns: parts.iter().filter_map(|part| part.name(6)).collect(),
                 on_delete: on_delete(row.text(7).unwrap_or_default()),

@@ -136,6 +136,8 @@ pub struct ForeignKey {
     pub parent: TableName,
     pub parent_columns: Vec<Name>,
     pub on_delete: OnDelete,
+    /// Of `columns`, those that become NULL where the key lets go: PostgreSQL 15 can be told to leave some as they are.
+    pub let_go: Vec<Name>,
     /// Checked at COMMIT (PostgreSQL and SQLite, INITIALLY DEFERRED).
     pub deferred: bool,
 }

@@ -122,18 +122,15 @@ fn indexes() -> String {
 }
 
 /// As declared: the copies that PostgreSQL makes of a key for each partition, on either side of it, have a parent
-/// constraint and are left out. SET NULL of some of a key's columns alone (version 15) is taken for NO ACTION: what it would
-/// leave of the reference is not ours to undo. [`Catalog::referring`] finds a key of the root from a partition and the other way round.
+/// constraint and are left out. [`Catalog::referring`] finds a key of the root from a partition and the other way round.
+/// Before version 15 there is no `confdelsetcols`, which JSON does not mind.
 fn foreign_keys() -> String {
     format!(
         "SELECT n.nspname::text, c.relname::text, k.conname::text, a.attname::text,
                 fn.nspname::text, f.relname::text, fa.attname::text,
-                CASE k.confdeltype WHEN 'c' THEN 'CASCADE'
-                                   WHEN 'n' THEN CASE WHEN cardinality(k.conkey) > jsonb_array_length(
-                                       nullif(to_jsonb(k) -> 'confdelsetcols', 'null')) THEN 'NO ACTION' ELSE 'SET NULL' END
-                                   WHEN 'd' THEN 'SET DEFAULT'
+                CASE k.confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' WHEN 'd' THEN 'SET DEFAULT'
                                    WHEN 'r' THEN 'RESTRICT' ELSE 'NO ACTION' END,
-                k.condeferred
+                k.condeferred, coalesce(to_jsonb(k) -> 'confdelsetcols' @> to_jsonb(u.own), FALSE)
            FROM pg_constraint k
            JOIN pg_class c ON c.oid = k.conrelid
            JOIN pg_namespace n ON n.oid = c.relnamespace
