@@ -13,6 +13,7 @@ mod delete;
 mod dry_run;
 mod faults;
 mod guards;
+mod hard;
 mod harness_works;
 mod holds;
 mod logging;

@@ -55,9 +55,10 @@ fn tables(connection: &mut Connection) -> Vec<Table> {
         }
         Dialect::Mysql => {
             "SELECT '', c.table_name, c.column_name, c.data_type FROM information_schema.columns c \
-             JOIN information_schema.tables t USING (table_schema, table_name) \
-             WHERE table_schema = DATABASE() AND t.table_type = 'BASE TABLE' AND table_name NOT LIKE 'tenure\\_%' \
-             ORDER BY table_name, c.ordinal_position"
+             JOIN information_schema.tables t ON t.table_schema = c.table_schema \
+                  AND BINARY t.table_name = BINARY c.table_name \
+             WHERE c.table_schema = DATABASE() AND t.table_type = 'BASE TABLE' AND c.table_name NOT LIKE 'tenure\\_%' \
+             ORDER BY BINARY c.table_name, c.ordinal_position"
         }
     };
     let mut tables: Vec<Table> = Vec::new();
