@@ -58,7 +58,7 @@ impl<'a> Story<'a> {
         Self { naive_timezone, ..self }
     }
 
-    fn as_of(self, as_of: &'a str) -> Self {
+    fn at(self, as_of: &'a str) -> Self {
         Self { as_of, ..self }
     }
 

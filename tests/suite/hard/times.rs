@@ -30,7 +30,7 @@ fn goes_as_of(db: &TestDb, values: &[&str], as_of: &str, gone: &[u32]) {
     let gone = gone.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
     Story::new(db, &setup, schedule)
         .in_zone("America/Los_Angeles")
-        .as_of(as_of)
+        .at(as_of)
         .becomes(&format!("DELETE FROM log WHERE id IN ({gone})"));
 }
 
