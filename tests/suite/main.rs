@@ -17,6 +17,7 @@ mod harness_works;
 mod holds;
 mod logging;
 mod personal_data;
+mod platform;
 mod readme;
 mod real_applications_load;
 mod redact;
