@@ -4,6 +4,7 @@
 mod harness;
 mod real;
 
+mod aggregate;
 mod anchors;
 mod attack;
 mod cascade;

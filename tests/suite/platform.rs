@@ -3,7 +3,6 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use tenure::db::Dialect;
 use tenure::sample::{self, SCHEDULES, Size};
 
 use crate::harness::story::{AS_OF, Told, plan_and_run};
