@@ -17,7 +17,7 @@ fn platform(db: &TestDb) {
     sample::generate(&mut connection, &Size::new(10_000, SEED).unwrap(), AS_OF.parse().unwrap()).unwrap();
 }
 
-/// A rule for which nothing but the age decides, by a column of its own table.
+/// A rule for which nothing but the age decides, by a column of its own table: no condition, hold or child has a say.
 struct Plain {
     rule: String,
     table: String,
@@ -28,12 +28,16 @@ struct Plain {
 
 fn plain_rules(schedule: &str) -> Vec<Plain> {
     let schedule: toml::Table = schedule.parse().unwrap();
-    let held: Vec<_> = entries(&schedule, "hold").iter().map(|hold| text(hold, "table")).collect();
+    // Holds with a condition cover nobody on an edge: the sample's people there are under none.
+    let holds = entries(&schedule, "hold");
+    let held: Vec<_> =
+        holds.iter().filter(|hold| hold.get("where").is_none()).map(|hold| text(hold, "table")).collect();
     let plain = |rule: &toml::Value| {
         let anchor = rule.get("anchor").or(rule.get("expires"))?;
         let column = anchor.get("column").unwrap_or(anchor).as_str()?;
         let decided_by_age = text(rule, "action") == "delete"
             && rule.get("where").is_none()
+            && rule.get("cascade").is_none()
             && !column.contains("->")
             && !held.contains(&text(rule, "table"));
         decided_by_age.then(|| Plain {
@@ -100,7 +104,7 @@ fn keeps_its_schedule(db: &TestDb, file: &str) {
             Some((plain, cutoff, before))
         })
         .collect();
-    assert!(plain.len() >= 2, "{file} was hardly read");
+    assert!(plain.len() >= 3, "{file} was hardly read");
     plan_and_run(db, &tenure);
     for (plain, cutoff, [before, on, after]) in &plain {
         let rule = &plain.rule;
