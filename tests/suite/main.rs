@@ -4,11 +4,13 @@
 mod harness;
 mod real;
 
+mod aggregate;
 mod anchors;
 mod attack;
 mod cascade;
 mod clocks;
 mod connections;
+mod contract;
 mod delete;
 mod dry_run;
 mod faults;
@@ -16,8 +18,11 @@ mod guards;
 mod hard;
 mod harness_works;
 mod holds;
+mod ledger;
 mod logging;
 mod personal_data;
+mod platform;
+mod promises;
 mod readme;
 mod real_applications_load;
 mod redact;

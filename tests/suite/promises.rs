@@ -1,0 +1,55 @@
+//! Every published promise: it is kept by what a shipped schedule says, or it says why not yet; and a run reports it.
+
+use std::collections::BTreeSet;
+
+use tenure::db::Dialect;
+use tenure::sample::{self, PROMISES, SCHEDULES, Size};
+
+use crate::harness::story::AS_OF;
+use crate::harness::{Tenure, TestDb};
+
+/// Aalalux, trackora and inaraX, with the number of promises that each has published.
+const PUBLISHED: [(&str, &str, u32); 3] =
+    [("A", "aalalux.toml", 11), ("T", "trackora.toml", 7), ("I", "inarax.toml", 7)];
+
+fn texts(value: Option<&toml::Value>) -> Vec<String> {
+    let text = |value: &toml::Value| value.as_str().map(str::to_owned);
+    match value {
+        Some(toml::Value::Array(list)) => list.iter().filter_map(text).collect(),
+        other => other.and_then(text).into_iter().collect(),
+    }
+}
+
+#[test]
+fn every_promise_is_kept_by_a_rule_a_hold_or_a_reason_to_keep_or_says_what_is_still_to_come() {
+    let promises: toml::Table = PROMISES.parse().unwrap();
+    for (letter, file, last) in PUBLISHED {
+        for id in (1..=last).map(|number| format!("{letter}{number}")) {
+            let promise = promises.get(&id).unwrap_or_else(|| panic!("{id} is not listed"));
+            let kept_in = promise.get("schedule").and_then(toml::Value::as_str);
+            assert!(kept_in.is_none_or(|kept_in| kept_in == file), "{id} is kept in another policy's schedule");
+            let kept = ["rule", "hold", "keep", "later"].iter().flat_map(|how| texts(promise.get(*how))).count();
+            assert!(kept > 0, "{id} is kept nowhere");
+        }
+    }
+    assert_eq!(promises.len(), 25);
+}
+
+#[test]
+fn a_run_reports_each_promise_that_its_rules_keep() {
+    let promises: toml::Table = PROMISES.parse().unwrap();
+    for (letter, file, _) in PUBLISHED {
+        let db = TestDb::new(Dialect::Sqlite);
+        let mut connection = db.open();
+        sample::create(&mut connection).unwrap();
+        sample::generate(&mut connection, &Size::new(10_000, 1).unwrap(), AS_OF.parse().unwrap()).unwrap();
+        let (_, schedule) = SCHEDULES.into_iter().find(|(name, _)| *name == file).unwrap();
+        let ran = Tenure::at(&db).schedule(schedule).run(&["run", "--json", "--as-of", AS_OF]).expect_code(0).json();
+        let reported: BTreeSet<&str> =
+            ran["verdict"]["promises"].as_array().unwrap().iter().map(|one| one["promise"].as_str().unwrap()).collect();
+        let by_rule = promises.iter().filter(|(id, one)| id.starts_with(letter) && !texts(one.get("rule")).is_empty());
+        for (id, _) in by_rule {
+            assert!(reported.contains(id.as_str()), "{id} is kept by a rule of {file}, but its run says nothing of it");
+        }
+    }
+}
