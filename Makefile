@@ -15,9 +15,10 @@ demo: ## Make a sample learning platform in SQLite, purge it and show the report
 	@tests/need build
 	cargo run --quiet -- demo
 
-bench: ## Measure the engine against plain DELETE, on servers with durable settings
+bench: ## Measure runs against bare statements, on servers with durable settings (ARGS=--quick: fewer rows)
 	@tests/need build servers
-	TENURE_SERVERS_DURABLE=1 tests/with-servers cargo bench
+	cargo bench --no-run --quiet --bench ratios
+	TENURE_SERVERS_DURABLE=1 tests/with-servers cargo bench --quiet --bench ratios -- $(ARGS)
 
 check: ## Check formatting, lints and documentation
 	@tests/need build

@@ -190,9 +190,12 @@ fn micros_of(sql: &mut Sql, alias: &Name, column: &Name, reading: &Reading) {
 
 /// The function that `sqlite_functions` registers: exact microseconds, the zone applied.
 fn sqlite_micros(sql: &mut Sql, alias: &Name, column: &Name, format: Option<&TextFormat>, zone: &TimeZone) {
-    sql.push("tenure_micros(").column(alias, column).push(", ");
-    sql.bind(Value::Text(format.map(|format| format.pattern.clone()).unwrap_or_default())).push(", ");
-    sql.bind(Value::Text(zone.iana_name().unwrap_or("UTC").to_owned())).push(")");
+    sql.push("tenure_micros(").column(alias, column);
+    if format.is_some() || *zone != TimeZone::UTC {
+        sql.push(", ").bind(Value::Text(format.map(|format| format.pattern.clone()).unwrap_or_default()));
+        sql.push(", ").bind(Value::Text(zone.iana_name().unwrap_or("UTC").to_owned()));
+    }
+    sql.push(")");
 }
 
 /// The column as ISO text: itself, or its fields put into ISO order.

@@ -17,6 +17,9 @@ use super::{DbError, Dialect, ErrorKind, Row, Statement, Value, sqlite_functions
 /// How long a statement waits for a lock before the batch is tried again, smaller.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// SQLite's page cache: most of the memory that a run takes.
+const SQLITE_CACHE_KIB: u32 = 32 * 1024;
+
 /// What a connection is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -104,12 +107,16 @@ impl Connection {
             Dialect::Sqlite => {
                 // foreign_keys: without it a delete leaves dangling references and takes rows that RESTRICT protects.
                 // secure_delete: deleted text must not survive in free pages.
+                // cache_size, in KiB: a batch changes pages all over the indexes, and those that do not fit are written
+                // again and again.
                 self.script(&format!(
                     "PRAGMA busy_timeout = {millis}; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; \
-                     PRAGMA trusted_schema = OFF;"
+                     PRAGMA trusted_schema = OFF; PRAGMA cache_size = -{SQLITE_CACHE_KIB};"
                 ))?;
-                if access == Access::ReadOnly {
-                    self.script("PRAGMA query_only = ON;")?;
+                match access {
+                    Access::ReadOnly => self.script("PRAGMA query_only = ON;")?,
+                    // A checkpoint of SQLite's own would be a part of COMMIT: see `move_log`.
+                    Access::ReadWrite => self.script("PRAGMA wal_autocheckpoint = 0;")?,
                 }
             }
             Dialect::Postgres => {
@@ -245,6 +252,15 @@ impl Connection {
             (Dialect::Mysql, Mode::Several) => {
                 "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION READ WRITE"
             }
+        }
+    }
+
+    /// SQLite, between batches: moves what they wrote from the write-ahead log into the file. Nobody waits for it, and it
+    /// waits for nobody, so its time is not a batch's.
+    pub fn move_log(&mut self) -> Result<(), DbError> {
+        match self.dialect() {
+            Dialect::Sqlite => self.query(&Statement::plain("PRAGMA wal_checkpoint(PASSIVE)")).map(drop),
+            Dialect::Postgres | Dialect::Mysql => Ok(()),
         }
     }
 

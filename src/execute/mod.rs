@@ -252,9 +252,8 @@ impl Walk<'_, '_> {
         if self.worker.stop.is_set() {
             return Err(Halt::Stopped("a signal asked it to stop; the rest remains for the next run".to_owned()));
         }
-        if self.worker.conn.dialect() == Dialect::Sqlite && self.rested.elapsed() >= REST_AFTER {
-            thread::sleep(REST);
-            self.rested = Instant::now();
+        if self.worker.conn.dialect() == Dialect::Sqlite {
+            self.let_others_write()?;
         }
         if self.renewed.elapsed() < RENEW_EVERY {
             return Ok(());
@@ -265,6 +264,22 @@ impl Walk<'_, '_> {
             Ok(false) => Err(lost_lease()),
             Err(error) => self.mend(&error),
         }
+    }
+
+    /// Whoever waits for SQLite's one writer gets in while the log is moved into the file, which takes no lock that writers
+    /// want, and for the rest of the rest.
+    fn let_others_write(&mut self) -> Result<(), Halt> {
+        let started = Instant::now();
+        match self.worker.conn.move_log() {
+            // Somebody is in the way: what was not moved now is moved after the next batch, or at the end.
+            Err(error) if error.is_transient() => {}
+            outcome => outcome?,
+        }
+        if self.rested.elapsed() >= REST_AFTER {
+            thread::sleep(REST.saturating_sub(started.elapsed()));
+            self.rested = Instant::now();
+        }
+        Ok(())
     }
 
     /// One batch in one transaction, with its record. The id is made before anything is sent, so that it can be looked

@@ -17,11 +17,13 @@ pub(super) struct Pace {
 
 impl Pace {
     /// Starts small and grows. SQLite aims at half a second, since there small batches rewrite the same index pages over
-    /// and over; servers at a tenth, since there others wait for our locks.
+    /// and over; PostgreSQL at a tenth, since there others wait for our locks; MariaDB and MySQL at a fifth, since each of
+    /// their commits waits for two logs.
     pub fn of(dialect: Dialect, axis: &Axis) -> Self {
         let aim = match dialect {
             Dialect::Sqlite => Duration::from_millis(500),
-            Dialect::Postgres | Dialect::Mysql => Duration::from_millis(100),
+            Dialect::Postgres => Duration::from_millis(100),
+            Dialect::Mysql => Duration::from_millis(200),
         };
         let (size, largest) = match (axis, dialect) {
             (Axis::Pages, _) => (128, 65_536),
