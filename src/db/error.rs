@@ -82,8 +82,8 @@ impl DbError {
         }
     }
 
-    /// A connection error may name host, port, role and database; it never holds a row, but may repeat the URL, and with
-    /// it the password, so only the server's own last sentence is kept.
+    /// A connection error may name host, port, role and database, and never holds a row. Of the URL it quotes what it
+    /// stumbles over, which is no piece of a password: [`url::check`](super::url::check) saw to that.
     pub(super) fn of_connect(target: &str, error: &ConnectionError) -> Self {
         let reason = match error {
             ConnectionError::BadConnection(text) => text.trim().replace('\n', "; "),
