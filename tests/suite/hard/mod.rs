@@ -124,7 +124,7 @@ impl<'a> Story<'a> {
             guard: Default::default(),
             hmac_key: None,
         };
-        let resolved = resolve::resolve(&context, &schedule, |_| true);
+        let resolved = resolve::resolve(&context, &schedule, |_| true, &[]);
         let plans = resolved.rules.into_iter().map(|(_, plan)| plan.unwrap_or_else(|mistakes| panic!("{mistakes:?}")));
         tenure::plan::in_order(plans.collect())
     }
