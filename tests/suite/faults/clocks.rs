@@ -37,3 +37,14 @@ fn a_database_whose_clock_is_an_hour_off_is_refused() {
     assert!(output.stderr.contains("clocks of this host and of the database are 3600 s apart"), "{}", output.stderr);
     assert_eq!(db.tables_dump(), before);
 }
+
+#[test]
+fn an_instant_in_the_future_is_for_plans_only() {
+    let db = TestDb::new(Dialect::Sqlite);
+    Act::Delete.prepare_rows(&db, 100);
+    let before = db.tables_dump();
+    let tenure = Act::Delete.tenure(db.url());
+    let output = tenure.run(&["run", "--as-of", "2999-01-01"]).expect_code(2);
+    assert!(output.stderr.contains("only a dry run may look at"), "{}", output.stderr);
+    assert_eq!(db.tables_dump(), before);
+}

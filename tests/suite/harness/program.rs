@@ -140,11 +140,6 @@ impl Running {
         Some(line.trim().to_owned())
     }
 
-    /// What it has printed on stderr so far.
-    pub fn stderr_so_far(&self) -> String {
-        read(&self.stderr)
-    }
-
     fn output(&self, status: ExitStatus) -> Output {
         // As a shell counts: 128 and the signal.
         let code = status.code().unwrap_or_else(|| 128 + status.signal().expect("no exit code, so a signal"));
