@@ -16,6 +16,8 @@ use super::{DbError, Dialect, ErrorKind, Row, Statement, Value, sqlite_functions
 
 /// How long a statement waits for a lock before the batch is tried again, smaller.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+/// The same on SQLite, where who waits holds nothing that others wait for, and a smaller batch is no help.
+const SQLITE_LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// SQLite's page cache: most of the memory that a run takes.
 const SQLITE_CACHE_KIB: u32 = 32 * 1024;
@@ -109,6 +111,7 @@ impl Connection {
                 // secure_delete: deleted text must not survive in free pages.
                 // cache_size, in KiB: a batch changes pages all over the indexes, and those that do not fit are written
                 // again and again.
+                let millis = SQLITE_LOCK_TIMEOUT.as_millis();
                 self.script(&format!(
                     "PRAGMA busy_timeout = {millis}; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; \
                      PRAGMA trusted_schema = OFF; PRAGMA cache_size = -{SQLITE_CACHE_KIB};"

@@ -214,10 +214,7 @@ pub fn migrate(conn: &mut Connection) -> Result<Vec<String>, DbError> {
     let wanted = pending(conn)?;
     let mut attempt = 1;
     while let Err(error) = apply_pending(conn) {
-        let may_be_a_race = matches!(
-            error.kind,
-            ErrorKind::Constraint | ErrorKind::Conflict | ErrorKind::LockTimeout | ErrorKind::Other
-        );
+        let may_be_a_race = matches!(error.kind, ErrorKind::Constraint | ErrorKind::Conflict | ErrorKind::Other);
         if attempt == ATTEMPTS || !may_be_a_race {
             return Err(error);
         }

@@ -1,12 +1,14 @@
 //! The line to the server is cut, at each message and at COMMIT: what became of it is found out, not guessed.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
 use tenure::db::Dialect;
 
 use super::acts::{Act, RUN};
 use super::dice::{Dice, rounds};
 use super::ledger;
+use super::locks::await_a_waiting_session;
 use super::proxy::{Fate, Judge, Proxy, holds, is_commit};
 use crate::harness::TestDb;
 
@@ -139,4 +141,104 @@ fn what_became_of_a_commit_without_an_answer_is_found_out_on_postgres() {
 #[test]
 fn what_became_of_a_commit_without_an_answer_is_found_out_on_mysql() {
     finds_out_what_became_of_each_commit(Dialect::Mysql);
+}
+
+/// The number of the first batch's COMMIT: the message after its row for the ledger.
+fn first_batch(undisturbed: &Undisturbed) -> usize {
+    let messages = &undisturbed.messages;
+    let row =
+        messages.iter().position(|message| holds(message, "INSERT INTO tenure") && holds(message, "consequences"));
+    let row = row.expect("a batch writes a row");
+    (row..messages.len()).find(|index| is_commit(&messages[*index])).expect("a batch is committed")
+}
+
+/// The run hears nothing of its COMMIT, and while it asks what became of it, the server has not even got it.
+fn waits_for_a_late_commit(dialect: Dialect) {
+    let undisturbed = Undisturbed::of(Act::Delete, dialect);
+    let db = TestDb::new(dialect);
+    prepare(Act::Delete, &db);
+    let deeds = Act::Delete.deeds(&db);
+    let proxy = Proxy::before(&db, cut_at(first_batch(&undisturbed), Fate::Late));
+    let tenure = Act::Delete.tenure(proxy.url());
+    let running = tenure.spawn(&RUN);
+    await_a_waiting_session(&db);
+    proxy.let_arrive();
+    running.wait().expect_code(0);
+    assert_eq!(db.tables_dump(), undisturbed.dump);
+    ledger::adds_up(&db, deeds);
+}
+
+/// The run dies with its COMMIT on the way; the next one must not close it before that is decided.
+fn waits_for_the_last_commit_of_a_dead_run(dialect: Dialect) {
+    let undisturbed = Undisturbed::of(Act::Delete, dialect);
+    let db = TestDb::new(dialect);
+    prepare(Act::Delete, &db);
+    let deeds = Act::Delete.deeds(&db);
+    let (hears, heard) = mpsc::channel();
+    let mut judge = cut_at(first_batch(&undisturbed), Fate::Late);
+    let proxy = Proxy::before(
+        &db,
+        Box::new(move |message| {
+            let fate = judge(message);
+            if fate == Fate::Late {
+                hears.send(()).expect("the test waits for it");
+            }
+            fate
+        }),
+    );
+    let dying = Act::Delete.tenure(proxy.url());
+    let running = dying.spawn(&RUN);
+    heard.recv().expect("the first batch is committed");
+    running.kill_after(Duration::ZERO);
+    let next = Act::Delete.tenure(db.url());
+    let running = next.spawn(&RUN);
+    await_a_waiting_session(&db);
+    proxy.let_arrive();
+    running.wait().expect_code(0);
+    assert_eq!(db.tables_dump(), undisturbed.dump);
+    ledger::adds_up(&db, deeds);
+}
+
+#[test]
+fn a_commit_that_the_server_has_not_got_yet_is_waited_for() {
+    for dialect in [Dialect::Postgres, Dialect::Mysql] {
+        waits_for_a_late_commit(dialect);
+    }
+}
+
+#[test]
+fn a_dead_run_is_not_closed_before_its_last_commit_is_decided() {
+    for dialect in [Dialect::Postgres, Dialect::Mysql] {
+        waits_for_the_last_commit_of_a_dead_run(dialect);
+    }
+}
+
+/// Killed as the first batch is about to be committed, and up again before the run hears of it.
+fn outlives_its_server(dialect: Dialect) {
+    let undisturbed = Undisturbed::of(Act::Delete, dialect);
+    let db = Arc::new(TestDb::alone(dialect));
+    prepare(Act::Delete, &db);
+    let deeds = Act::Delete.deeds(&db);
+    let mut judge = cut_at(first_batch(&undisturbed), Fate::Lost);
+    let server = Arc::downgrade(&db);
+    let proxy = Proxy::before(
+        &db,
+        Box::new(move |message| match judge(message) {
+            Fate::Pass => Fate::Pass,
+            _ => {
+                server.upgrade().expect("the test waits for its run").restart_server();
+                Fate::Pass
+            }
+        }),
+    );
+    Act::Delete.tenure(proxy.url()).run(&RUN).expect_code(0);
+    assert_eq!(db.tables_dump(), undisturbed.dump);
+    ledger::adds_up(&db, deeds);
+}
+
+#[test]
+fn a_run_outlives_a_restart_of_its_server() {
+    for dialect in [Dialect::Postgres, Dialect::Mysql] {
+        outlives_its_server(dialect);
+    }
 }

@@ -48,6 +48,12 @@ impl Paused<'_> {
         self.go_on()
     }
 
+    /// As [`go_on_after`](Self::go_on_after), under the very lock that holds the run still.
+    pub fn go_on_after_in_lock(mut self, script: &str) -> Running {
+        self.holder.script(script).unwrap_or_else(|error| panic!("{error}: {script}"));
+        self.go_on()
+    }
+
     pub fn go_on(mut self) -> Running {
         self.holder.script("COMMIT").expect("the holder is connected");
         self.running

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
 use tenure::db::Dialect;
@@ -17,14 +17,31 @@ pub enum Fate {
     Lost,
     /// The server does it and answers; the line is cut before tenure hears of that.
     Unanswered,
+    /// Tenure's line is cut at once; the server hears of it later, once [`Proxy::let_arrive`] lets it.
+    Late,
 }
 
-/// Decides over each message, of all connections, in the order in which they come. Waits where it wants to hold one back.
+/// Decides over each message, of all connections, in the order in which they come.
 pub type Judge = Box<dyn FnMut(&[u8]) -> Fate + Send>;
 
 /// Listens until the test ends.
 pub struct Proxy {
     url: String,
+    late: Arc<Late>,
+}
+
+/// Whether messages that are late may arrive now.
+#[derive(Default)]
+struct Late {
+    may_arrive: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Late {
+    fn wait(&self) {
+        let may_arrive = self.may_arrive.lock().expect("nobody panics with it");
+        let _arrives = self.changed.wait_while(may_arrive, |may| !*may).expect("nobody panics with it");
+    }
 }
 
 impl Proxy {
@@ -35,10 +52,12 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
         let port = listener.local_addr().expect("it is bound").port();
         let judge = Arc::new(Mutex::new(judge));
+        let late = Arc::new(Late::default());
+        let arrival = Arc::clone(&late);
         thread::spawn(move || {
             for tenure in listener.incoming().flatten() {
-                let (judge, server) = (Arc::clone(&judge), server.clone());
-                thread::spawn(move || relay(&tenure, &server, &judge));
+                let (judge, server, late) = (Arc::clone(&judge), server.clone(), Arc::clone(&arrival));
+                thread::spawn(move || relay(&tenure, &server, &judge, &late));
             }
         });
         url.set_port(Some(port)).expect("the URL has a host");
@@ -46,16 +65,22 @@ impl Proxy {
             // What is enciphered cannot be told apart.
             url.set_query(Some("sslmode=disable"));
         }
-        Self { url: url.into() }
+        Self { url: url.into(), late }
     }
 
     pub fn url(&self) -> &str {
         &self.url
     }
+
+    /// Lets the server hear of messages that are late.
+    pub fn let_arrive(&self) {
+        *self.late.may_arrive.lock().expect("nobody panics with it") = true;
+        self.late.changed.notify_all();
+    }
 }
 
 /// Ends with the connection, whichever side ends it; where the server is away, the connection is refused.
-fn relay(tenure: &TcpStream, server: &str, judge: &Mutex<Judge>) {
+fn relay(tenure: &TcpStream, server: &str, judge: &Mutex<Judge>, late: &Late) {
     let Ok(server) = TcpStream::connect(server) else { return hang_up(tenure) };
     for socket in [tenure, &server] {
         socket.set_nodelay(true).expect("a socket can be told not to wait for more");
@@ -74,8 +99,12 @@ fn relay(tenure: &TcpStream, server: &str, judge: &Mutex<Judge>) {
         match fate {
             Fate::Pass if clone(&server).write_all(message).is_ok() => continue,
             Fate::Pass | Fate::Lost => {}
-            Fate::Unanswered => {
+            Fate::Unanswered | Fate::Late => {
                 *muted.lock().expect("nobody panics with it") = true;
+                if fate == Fate::Late {
+                    hang_up(tenure);
+                    late.wait();
+                }
                 if clone(&server).write_all(message).is_ok() && server.shutdown(Shutdown::Write).is_ok() {
                     // The server does what it was asked, answers where there is an answer, and hangs up.
                     let _ = answers.join();

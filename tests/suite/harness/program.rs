@@ -79,11 +79,18 @@ impl Tenure {
 
     /// Starts a command, so that it can be killed.
     pub fn spawn(&self, args: &[&str]) -> Running {
+        self.spawn_under(&[], args)
+    }
+
+    /// As [`spawn`](Self::spawn), by another program that is given ours and its arguments: `["nice"]`.
+    pub fn spawn_under(&self, prefix: &[String], args: &[&str]) -> Running {
         // Files and not pipes: a program that is not read from must not wait for its reader.
         let capture = tempfile::tempdir().expect("a temporary directory can be made");
         let [stdout, stderr] = ["stdout", "stderr"].map(|name| capture.path().join(name));
         let file = |path: &PathBuf| File::create(path).expect("a file can be made in a fresh directory");
-        let child = Command::new(env!("CARGO_BIN_EXE_tenure"))
+        let words: Vec<&str> = prefix.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_tenure")]).collect();
+        let child = Command::new(words[0])
+            .args(&words[1..])
             .args(args)
             .args(&self.common)
             .current_dir(self.dir())
