@@ -252,7 +252,7 @@ impl Walk<'_, '_> {
         if self.worker.stop.is_set() {
             return Err(Halt::Stopped("a signal asked it to stop; the rest remains for the next run".to_owned()));
         }
-        if self.worker.conn.dialect() == Dialect::Sqlite {
+        if self.worker.conn.dialect() == Dialect::Sqlite && self.rested.elapsed() >= REST_AFTER {
             self.let_others_write()?;
         }
         if self.renewed.elapsed() < RENEW_EVERY {
@@ -271,14 +271,12 @@ impl Walk<'_, '_> {
     fn let_others_write(&mut self) -> Result<(), Halt> {
         let started = Instant::now();
         match self.worker.conn.move_log() {
-            // Somebody is in the way: what was not moved now is moved after the next batch, or at the end.
+            // Somebody is in the way: what was not moved now is moved the next time, or at the end.
             Err(error) if error.is_transient() => {}
             outcome => outcome?,
         }
-        if self.rested.elapsed() >= REST_AFTER {
-            thread::sleep(REST.saturating_sub(started.elapsed()));
-            self.rested = Instant::now();
-        }
+        thread::sleep(REST.saturating_sub(started.elapsed()));
+        self.rested = Instant::now();
         Ok(())
     }
 
