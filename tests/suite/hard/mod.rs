@@ -18,7 +18,7 @@ use serde_json::Value as Json;
 use tenure::db::window::{self, Next};
 use tenure::db::{batch, catalog};
 use tenure::plan::{Axis, RulePlan};
-use tenure::resolve::{self, Context};
+use tenure::resolve::{self, Context, StandingHold};
 use tenure::schedule::{self, Source};
 
 use crate::harness::{Tenure, TestDb};
@@ -124,7 +124,8 @@ impl<'a> Story<'a> {
             guard: Default::default(),
             hmac_key: None,
         };
-        let resolved = resolve::resolve(&context, &schedule, |_| true, &[]);
+        let holds: Vec<_> = schedule.holds.iter().map(|hold| StandingHold { schedule: &schedule, hold }).collect();
+        let resolved = resolve::resolve(&context, &schedule, |_| true, &holds);
         let plans = resolved.rules.into_iter().map(|(_, plan)| plan.unwrap_or_else(|mistakes| panic!("{mistakes:?}")));
         tenure::plan::in_order(plans.collect())
     }
