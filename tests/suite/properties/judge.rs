@@ -6,6 +6,7 @@ use tenure::config::Config;
 use tenure::db::{Dialect, control};
 use tenure::execute::Stop;
 use tenure::report::record::{RuleRecord, RunRecord, Status};
+use tenure::resolve::StandingHold;
 use tenure::run::{self, Consent, Job};
 use tenure::schedule::Schedule;
 
@@ -129,6 +130,7 @@ fn job<'a>(config: &'a Config, schedule: &'a Schedule) -> Job<'a> {
         as_of: as_of(),
         actor: "a test".to_owned(),
         statements: false,
+        holds: schedule.holds.iter().map(|hold| StandingHold { schedule, hold }).collect(),
     }
 }
 
