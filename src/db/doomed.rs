@@ -150,6 +150,11 @@ pub(super) fn count_orphans(dialect: Dialect, scope: Scope<'_>, link: &SelfLink,
     sql.push(") AND (");
     predicate::due(&mut sql, scope, Look::Ahead);
     sql.push(") IS NOT TRUE");
+    if let Some(walked) = scope.self_cascade() {
+        sql.push(" AND ((").columns(alias, &walked.parent_columns).push(") IN (");
+        roots(&mut sql, scope, part, &walked.parent_columns);
+        sql.push(")) IS NOT TRUE");
+    }
     but_for_what_is_taken(&mut sql, scope, part);
     sql.finish()
 }
@@ -205,6 +210,9 @@ fn parents(sql: &mut Sql, scope: Scope<'_>, link: &Link, part: Within<'_>) {
             select_as(sql, &parent.table.table, &link.parent_columns, &key_names(link.parent_columns.len()));
             sql.push(" FROM ").table(&parent.table).push(" WHERE ");
             reached(sql, scope, parent, part);
+            if part.look() == Look::Ahead {
+                predicate::not_taken(sql, scope.earlier, &parent.table, &parent.table.table);
+            }
         }
     }
 }

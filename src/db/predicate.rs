@@ -184,11 +184,20 @@ fn blocks(dependent: &Dependent) -> bool {
 /// Covered by a hold: the row itself, a row that would go or change with it, or (in a cascade over the table itself) a
 /// descendant.
 pub(super) fn held(sql: &mut Sql, scope: Scope<'_>) {
-    held_directly(sql, scope);
+    held_by_itself(sql, scope);
     if let Some(link) = scope.self_cascade() {
         sql.push(" OR ");
-        has_descendant(sql, scope, &[link], &|sql| held_directly(sql, scope));
+        has_descendant(sql, scope, &[link], &|sql| {
+            sql.push("(");
+            held_by_itself(sql, scope);
+            sql.push(")");
+        });
     }
+}
+
+/// Not asking what descends from the row.
+fn held_by_itself(sql: &mut Sql, scope: Scope<'_>) {
+    held_directly(sql, scope);
     if scope.removes && !scope.target.holds.is_empty() {
         for link in scope.target.self_links.iter().filter(|link| link.effect == SelfEffect::Null) {
             sql.push(" OR ");
@@ -204,7 +213,7 @@ fn held_row_would_let_go(sql: &mut Sql, scope: Scope<'_>, link: &SelfLink) {
     sql.push(" FROM ").table(&scope.target.root);
     alias_if_other(sql, scope.target);
     sql.push(" WHERE ");
-    held_directly(sql, scope);
+    sql.list(&scope.target.holds, " OR ", |sql, hold| covers(sql, alias, hold));
     sql.push(")");
 }
 
@@ -216,7 +225,9 @@ fn held_directly(sql: &mut Sql, scope: Scope<'_>) {
     }
     let aliases = vec![scope.alias().clone()];
     let relevant = |dependent: &Dependent| !dependent.holds.is_empty();
-    descend(sql, scope, Parent::Root, scope.alias(), &aliases, &relevant, &|sql, dependent, alias| {
+    // What an earlier rule took was not held: nothing to look ahead for.
+    let way = Way { scope, look: Look::Now, relevant: &relevant };
+    descend(sql, way, Parent::Root, scope.alias(), &aliases, &|sql, dependent, alias| {
         let natural = *alias == dependent.table.table;
         sql.list(&dependent.holds, " OR ", |sql, hold| {
             if hold.condition.is_some() && !natural {
@@ -350,13 +361,14 @@ fn blocked_from_outside(sql: &mut Sql, scope: Scope<'_>, look: Look) {
     }
     let aliases = vec![scope.alias().clone()];
     let relevant = |dependent: &Dependent| dependent.then == Then::Delete && blocks(dependent);
-    descend(sql, scope, Parent::Root, scope.alias(), &aliases, &relevant, &|sql, dependent, alias| {
+    let way = Way { scope, look, relevant: &relevant };
+    descend(sql, way, Parent::Root, scope.alias(), &aliases, &|sql, dependent, alias| {
         sql.list(&dependent.blockers, " OR ", |sql, link| referred_to(sql, scope, link, alias, look));
         if !dependent.blockers.is_empty() && !dependent.self_links.is_empty() {
             sql.push(" OR ");
         }
         sql.list(&dependent.self_links, " OR ", |sql, link| {
-            referred_to_by_a_stranger(sql, scope, dependent, link, alias);
+            referred_to_by_a_stranger(sql, way, dependent, link, alias);
         });
     });
     sql.push(")");
@@ -383,8 +395,9 @@ fn refers_to_itself(sql: &mut Sql, alias: &Name, columns: &[Name], parent_column
 }
 
 /// `EXISTS` a row of the same dependent table that refers to this one and does not belong to the same root row, so that
-/// it would stay and point at nothing.
-fn referred_to_by_a_stranger(sql: &mut Sql, scope: Scope<'_>, dependent: &Dependent, link: &Link, alias: &Name) {
+/// it would stay and point at nothing. A row that refers to itself is no stranger to itself.
+fn referred_to_by_a_stranger(sql: &mut Sql, way: Way<'_>, dependent: &Dependent, link: &Link, alias: &Name) {
+    let scope = way.scope;
     if sql.dialect == Dialect::Mysql {
         refers_to_itself(sql, alias, &link.columns, &link.parent_columns);
         sql.push(" OR ");
@@ -392,10 +405,22 @@ fn referred_to_by_a_stranger(sql: &mut Sql, scope: Scope<'_>, dependent: &Depend
     let other = sql.fresh_alias();
     sql.push("EXISTS (SELECT 1 FROM ").table(&link.table).push(" AS ").name(&other).push(" WHERE ");
     equal(sql, &other, &link.columns, alias, &link.parent_columns);
+    sql.push(" AND ");
+    refers_to_itself(sql, &other, &link.columns, &link.parent_columns);
+    sql.push(" IS NOT TRUE");
     for family in dependent.links.iter().filter(|link| link.parent == Parent::Root) {
         sql.push(" AND (");
         equal(sql, &other, &family.columns, scope.alias(), &family.parent_columns);
         sql.push(") IS NOT TRUE");
+    }
+    if way.look == Look::Ahead && scope.earlier.iter().any(|rule| rule.removes_from(&link.table)) {
+        // In a query of its own, where the table goes under its own name.
+        let natural = &link.table.table;
+        sql.push(" AND (").columns(&other, &link.parent_columns).push(") IN (SELECT ");
+        sql.columns(natural, &link.parent_columns).push(" FROM ").table(&link.table).push(" AS ").name(natural);
+        sql.push(" WHERE TRUE");
+        not_taken(sql, scope.earlier, &link.table, natural);
+        sql.push(")");
     }
     sql.push(")");
 }
@@ -411,18 +436,19 @@ pub(super) fn equal(sql: &mut Sql, left: &Name, left_columns: &[Name], right: &N
 
 type Say<'a> = &'a dyn Fn(&mut Sql, &Dependent, &Name);
 
-/// ` OR EXISTS (…)` for every way down from `parent` to a dependent of which `relevant` is true.
-fn descend(
-    sql: &mut Sql,
-    scope: Scope<'_>,
-    parent: Parent,
-    parent_alias: &Name,
-    aliases: &[Name],
-    relevant: &dyn Fn(&Dependent) -> bool,
-    say: Say<'_>,
-) {
-    for (index, dependent) in scope.dependents.iter().enumerate() {
-        if !leads_to(scope.dependents, index, relevant) {
+/// Which dependents are looked for, and as of when.
+#[derive(Clone, Copy)]
+struct Way<'a> {
+    scope: Scope<'a>,
+    look: Look,
+    relevant: &'a dyn Fn(&Dependent) -> bool,
+}
+
+/// ` OR EXISTS (…)` for every way down from `parent` to a dependent that is relevant.
+fn descend(sql: &mut Sql, way: Way<'_>, parent: Parent, parent_alias: &Name, aliases: &[Name], say: Say<'_>) {
+    let dependents = way.scope.dependents;
+    for (index, dependent) in dependents.iter().enumerate() {
+        if !leads_to(dependents, index, way.relevant) {
             continue;
         }
         for link in dependent.links.iter().filter(|link| link.parent == parent) {
@@ -433,14 +459,17 @@ fn descend(
             sql.push(" OR EXISTS (SELECT 1 FROM ").table(&dependent.table);
             sql.push(" AS ").name(&alias).push(" WHERE ");
             equal(sql, &alias, &link.columns, parent_alias, &link.parent_columns);
+            if way.look == Look::Ahead {
+                not_taken(sql, way.scope.earlier, &dependent.table, &alias);
+            }
             sql.push(" AND (");
-            if relevant(dependent) {
+            if (way.relevant)(dependent) {
                 say(sql, dependent, &alias);
             } else {
                 sql.push("FALSE");
             }
             if dependent.then == Then::Delete {
-                descend(sql, scope, Parent::Dependent(index), &alias, &inner, relevant, say);
+                descend(sql, way, Parent::Dependent(index), &alias, &inner, say);
             }
             sql.push("))");
         }

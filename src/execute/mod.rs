@@ -17,7 +17,8 @@ use crate::db::batch::Done;
 use crate::db::window::{self, Edge, Next, Window};
 use crate::db::{Connection, DbError, Dialect, ErrorKind, rollup};
 use crate::ledger::lease::{self, Lease, Taken};
-use crate::plan::{Act, Anchor, Axis, Rollup, RulePlan, SelfEffect, Target};
+use crate::name::TableName;
+use crate::plan::{Act, Anchor, Axis, Link, Rollup, RulePlan, SelfEffect, Target};
 
 use batch::Attempt;
 use pace::Pace;
@@ -157,9 +158,7 @@ impl Walk<'_, '_> {
                     Act::Delete | Act::Redact => self.windows(target)?,
                 }
             }
-            // Rows that their own kind blocked are free once that kind is gone: leaves first, a pass for each generation.
-            let own_kind = |target: &Target| target.self_links.iter().any(|link| link.effect == SelfEffect::Block);
-            if self.tally.done.rows == before || !plan.act.removes() || !plan.targets.iter().any(own_kind) {
+            if self.tally.done.rows == before || !frees_its_own(plan) {
                 return Ok(());
             }
         }
@@ -342,6 +341,18 @@ impl Walk<'_, '_> {
 
 fn lost_lease() -> Halt {
     Halt::Stopped("another run took the rule over; nothing was changed after that".to_owned())
+}
+
+/// Can what the rule removes have kept other rows of the rule? Rows that their own kind blocked are free once that kind is
+/// gone: leaves first, a pass for each generation. So are those that a row of a dependent table blocked which went with
+/// another row.
+fn frees_its_own(plan: &RulePlan) -> bool {
+    let goes_along = |table: &TableName| plan.dependents.iter().any(|dependent| dependent.table == *table);
+    let frees = |blockers: &[Link]| blockers.iter().any(|link| goes_along(&link.table));
+    let by_own_kind = |target: &Target| target.self_links.iter().any(|link| link.effect == SelfEffect::Block);
+    plan.act.removes()
+        && (plan.targets.iter().any(|target| by_own_kind(target) || frees(&target.blockers))
+            || plan.dependents.iter().any(|dependent| !dependent.self_links.is_empty() || frees(&dependent.blockers)))
 }
 
 fn takes_several(plan: &RulePlan, target: &Target) -> bool {

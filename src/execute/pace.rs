@@ -46,15 +46,16 @@ impl Pace {
         self.size = (next as u64).clamp(1, self.largest);
     }
 
-    /// After an attempt that failed but may pass: half the size, after a pause; the rule fails with the last error once
-    /// that has been tried often enough.
+    /// After an attempt that failed but may pass: a smaller size, after a pause; the rule fails with the last error once
+    /// that has been tried often enough. The size falls ever faster, down to one row: what rows of one batch do to each
+    /// other (the cascade of one removes what kept another) they do not do there.
     pub fn shrink(&mut self, error: DbError) -> Result<(), Halt> {
         self.failures += 1;
         if self.failures >= ATTEMPTS {
             let message = format!("{} (tried {ATTEMPTS} times, smaller each time); run again later", error.message);
             return Err(Halt::Failed(DbError { message, ..error }));
         }
-        self.size = (self.size / 2).max(1);
+        self.size = (self.size >> self.failures).max(1);
         tracing::warn!(failures = self.failures, size = self.size, "trying again, smaller: {error}");
         pause(self.failures);
         Ok(())
@@ -86,7 +87,7 @@ mod tests {
         for _ in 1..ATTEMPTS {
             assert!(pace.shrink(error()).is_ok());
         }
-        assert_eq!(pace.size(), 78);
+        assert_eq!(pace.size(), 1);
         assert!(
             matches!(pace.shrink(error()), Err(Halt::Failed(error)) if error.message.starts_with("deadlock (tried 7 times"))
         );

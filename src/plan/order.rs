@@ -52,7 +52,7 @@ fn takes_the_age_of(rule: &RulePlan, other: &RulePlan) -> bool {
     let held = holds.chain(other.dependents.iter().flat_map(|dependent| &dependent.holds));
     let anchors = targets.flat_map(|target| &target.anchors).chain(held.flat_map(|hold| &hold.anchors));
     let mut hops = anchors.flat_map(|anchor| &anchor.hops);
-    rule.act.removes() && hops.any(|hop| removes_from(rule, &hop.table))
+    rule.act.removes() && hops.any(|hop| rule.removes_from(&hop.table))
 }
 
 /// Does `rule` delete, let go of, or get blocked by rows that `other` removes?
@@ -65,16 +65,16 @@ fn depends_on(rule: &RulePlan, other: &RulePlan) -> bool {
     let own_blockers = own.into_iter().flat_map(|target| &target.blockers);
     let mut blockers = own_blockers.chain(rule.dependents.iter().flat_map(|dependent| &dependent.blockers));
     rule.dependents.iter().any(|dependent| dependent.table == *table)
-        || blockers.any(|link| removes_from(other, &link.table))
-}
-
-/// Does the rule delete rows of the table, its own or by its cascade?
-fn removes_from(rule: &RulePlan, table: &TableName) -> bool {
-    rule.targets.first().is_some_and(|target| target.root == *table)
-        || rule.dependents.iter().any(|dependent| dependent.then == Then::Delete && dependent.table == *table)
+        || blockers.any(|link| other.removes_from(&link.table))
 }
 
 impl RulePlan {
+    /// Does the rule delete rows of the table, its own or by its cascade?
+    pub fn removes_from(&self, table: &TableName) -> bool {
+        self.targets.first().is_some_and(|target| target.root == *table)
+            || self.dependents.iter().any(|dependent| dependent.then == Then::Delete && dependent.table == *table)
+    }
+
     /// The same plan where these rules, which a guard or a failure stopped, take nothing before it.
     pub fn without(&self, stopped: &[String]) -> RulePlan {
         let acts = |rule: &&Arc<RulePlan>| !stopped.contains(&rule.rule);
