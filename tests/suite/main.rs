@@ -13,6 +13,7 @@ mod contract;
 mod delete;
 mod dry_run;
 mod faults;
+mod golden;
 mod guards;
 mod hard;
 mod harness_works;

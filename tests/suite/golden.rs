@@ -1,0 +1,106 @@
+//! The statements of representative rules, as files: a change of a predicate is a change that somebody reads.
+//!
+//! `TENURE_BLESS=1 make test` writes them anew.
+
+use std::fs;
+use std::path::Path;
+
+use crate::harness::story::{AS_OF, policy};
+use crate::harness::{Tenure, ddl};
+
+const TABLES: &str = "
+    CREATE TABLE person (id {bigint} NOT NULL PRIMARY KEY, email varchar(80) NOT NULL UNIQUE, minor {bool});
+    CREATE TABLE thread (id {bigint} NOT NULL PRIMARY KEY, at {ts}, touched {ts}, person_id {bigint},
+        FOREIGN KEY (person_id) REFERENCES person (id));
+    CREATE TABLE message (id {bigint} NOT NULL PRIMARY KEY, thread_id {bigint}, reply_to {bigint}, kind varchar(20),
+        FOREIGN KEY (thread_id) REFERENCES thread (id), FOREIGN KEY (reply_to) REFERENCES message (id));
+    CREATE TABLE bookmark (id {bigint} NOT NULL PRIMARY KEY, thread_id {bigint},
+        FOREIGN KEY (thread_id) REFERENCES thread (id));
+    CREATE TABLE login (id {bigint} NOT NULL PRIMARY KEY, at {bigint}, ip varchar(45), agent varchar(80));
+    CREATE TABLE page_view (id {bigint} NOT NULL PRIMARY KEY, at {ts}, person_id {bigint}, path varchar(80), ms {bigint});
+    CREATE TABLE page_view_daily (bucket {ts}, path varchar(80), views {bigint}, ms_sum {bigint}, ms_count {bigint},
+        folded smallint NOT NULL);
+    CREATE TABLE stamp (id {bigint} NOT NULL PRIMARY KEY, at varchar(40), made varchar(14));
+    CREATE TABLE answer (id {bigint} NOT NULL PRIMARY KEY, thread_id {bigint});
+";
+
+const RULES: &str = r#"
+[[rule]]
+name = "cascade"
+table = "thread"
+anchor = ["at", "touched"]
+retain = "1 year"
+action = "delete"
+where = "person_id IN (SELECT id FROM person WHERE minor)"
+cascade = ["message", { table = "bookmark", column = "thread_id", then = "null" }]
+[[rule]]
+name = "redact"
+table = "login"
+anchor = { column = "at", as = "epoch-seconds" }
+retain = "6 months"
+action = "redact"
+[rule.redact]
+ip = "truncate-ip"
+agent = { placeholder = "agent-{id}" }
+[[rule]]
+name = "aggregate"
+table = "page_view"
+anchor = "at"
+retain = "90 days"
+action = "aggregate"
+[rule.aggregate]
+into = "page_view_daily"
+bucket = "day"
+keep = ["path"]
+measures = { views = "count", ms = "avg(ms)" }
+people = "person_id"
+[[rule]]
+name = "text"
+table = "stamp"
+anchor = { column = "at", as = "text" }
+retain = "30 days"
+action = "delete"
+[[rule]]
+name = "fields"
+table = "stamp"
+anchor = { column = "made", as = "text", format = "%Y%m%d%H%M%S" }
+retain = "60 days"
+action = "delete"
+[[rule]]
+name = "path"
+table = "answer"
+anchor = "thread_id -> thread.at"
+retain = "2 years"
+action = "delete"
+[[hold]]
+name = "dispute"
+table = "message"
+where = "kind = 'dispute'"
+reason = "a court asked for it"
+"#;
+
+on_every_database! {
+    fn the_statements_are_those_that_somebody_has_read(db: TestDb) {
+        db.create(&ddl(db.dialect, TABLES));
+        let planned = Tenure::at(&db).schedule(&policy(RULES)).run(&["plan", "--sql", "--json", "--as-of", AS_OF]);
+        let rules = planned.expect_code(0).json()["rules"].as_array().cloned().unwrap_or_default();
+        let mut text = String::new();
+        for rule in &rules {
+            let statements = rule["statements"].as_array().cloned().unwrap_or_default();
+            assert!(!statements.is_empty(), "no statement of {}", rule["rule"]);
+            for statement in statements {
+                let statement = statement.as_str().unwrap_or_default();
+                text.push_str(&format!("-- {}\n{statement}\n\n", rule["rule"].as_str().unwrap_or_default()));
+            }
+        }
+        // MySQL and MariaDB name tables by their database, which bears a made-up name here.
+        let own = db.url().rsplit('/').next().unwrap_or_default().split('?').next().unwrap_or_default();
+        let text = text.replace(own, "campus");
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{}.sql", db.dialect.as_str()));
+        if std::env::var_os("TENURE_BLESS").is_some() {
+            fs::write(&file, &text).expect("a golden file can be written");
+        }
+        let golden = fs::read_to_string(&file).expect("TENURE_BLESS=1 makes the golden file");
+        assert!(text == golden, "{} is not what is sent now; read the difference:\n{text}", file.display());
+    }
+}
