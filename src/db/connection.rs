@@ -124,9 +124,11 @@ impl Connection {
             }
             Dialect::Postgres => {
                 // row_security: a statement that would be shown some rows only is an error and not zero rows, in whatever
-                // table of the statement they are.
+                // table of the statement they are. jit: the walks over references look so dear to the planner that it would
+                // compile for half a minute what is done in milliseconds.
                 self.script(&format!(
-                    "SET row_security = off; SET lock_timeout = {millis}; SET idle_in_transaction_session_timeout = '60s'; \
+                    "SET row_security = off; SET jit = off; \
+                     SET lock_timeout = {millis}; SET idle_in_transaction_session_timeout = '60s'; \
                      SET client_min_messages = 'error'; SET bytea_output = 'hex'; SET DateStyle = 'ISO, YMD'; \
                      SET IntervalStyle = 'iso_8601'; SET standard_conforming_strings = on;"
                 ))?;
