@@ -121,7 +121,7 @@ pub fn rule(worker: &mut Worker<'_>, plan: &RulePlan) -> (Tally, Ending) {
     };
     let now = Instant::now();
     let mut walk = Walk { worker, plan, lease: &lease, tally: &mut tally, renewed: now, rested: now, sequence: 0 };
-    let ending = match walk.tables() {
+    let ending = match walk.tables().and_then(|()| walk.still_ours()) {
         Ok(()) => Ending::Done,
         Err(halt) => halt.into(),
     };
@@ -336,6 +336,13 @@ impl Walk<'_, '_> {
 
     fn reconnect(&mut self) -> Result<(), Halt> {
         patience::reconnect(self.worker.conn, self.worker.reopen, self.worker.stop)
+    }
+}
+
+impl Walk<'_, '_> {
+    /// A worker that slept through a takeover finds nothing left to do: that is not the same as having done it.
+    fn still_ours(&mut self) -> Result<(), Halt> {
+        if self.lease.renew(self.worker.conn)? { Ok(()) } else { Err(lost_lease()) }
     }
 }
 
