@@ -342,7 +342,8 @@ impl Walk<'_, '_> {
 impl Walk<'_, '_> {
     /// A worker that slept through a takeover finds nothing left to do: that is not the same as having done it.
     fn still_ours(&mut self) -> Result<(), Halt> {
-        if self.lease.renew(self.worker.conn)? { Ok(()) } else { Err(lost_lease()) }
+        let lease = self.lease;
+        if self.worker.patiently(|conn| lease.renew(conn))? { Ok(()) } else { Err(lost_lease()) }
     }
 }
 

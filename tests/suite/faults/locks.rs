@@ -1,14 +1,20 @@
 //! Who waits for whose locks, as the server tells it.
 
+use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tenure::db::{Dialect, Statement};
 
 use crate::harness::TestDb;
 
-/// InnoDB shows who looks more often than every 0.1 s what it showed before.
-const LOOK_AGAIN: Duration = Duration::from_millis(150);
+/// InnoDB shows what it showed before while anybody looked within the last 0.1 s: tests that look take turns, each after a
+/// pause in which nobody does.
+static LOOKING: Mutex<()> = Mutex::new(());
+const NOBODY_LOOKS: Duration = Duration::from_millis(150);
+
+/// A lock is waited for in milliseconds; after so long the session that was to wait has ended.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// Returns once a session of this database waits for another one's lock.
 pub fn await_a_waiting_session(db: &TestDb) {
@@ -33,8 +39,13 @@ fn await_waiting(db: &TestDb, is_so: impl Fn(i64) -> bool) {
     };
     let mut observer = db.open();
     let question = Statement { sql: sql.to_owned(), binds: vec![] };
-    let mut waiting = || observer.query(&question).expect("the server answers")[0].int(0).expect("a count");
+    let mut waiting = || {
+        let _turn = LOOKING.lock().unwrap_or_else(PoisonError::into_inner);
+        thread::sleep(NOBODY_LOOKS);
+        observer.query(&question).expect("the server answers")[0].int(0).expect("a count")
+    };
+    let started = Instant::now();
     while !is_so(waiting()) {
-        thread::sleep(LOOK_AGAIN);
+        assert!(started.elapsed() < LONGEST, "no session came to wait, or one waits for ever");
     }
 }

@@ -45,19 +45,20 @@ impl Late {
 }
 
 impl Proxy {
-    /// In front of the database's server. Both drivers write a request with one call, so what one read returns is one.
+    /// In front of the database's server.
     pub fn before(db: &TestDb, judge: Judge) -> Self {
         let mut url = url::Url::parse(db.url()).expect("the database has a URL");
         let server = format!("127.0.0.1:{}", url.port().expect("the server has a port of its own"));
         let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
         let port = listener.local_addr().expect("it is bound").port();
         let judge = Arc::new(Mutex::new(judge));
+        let dialect = db.dialect;
         let late = Arc::new(Late::default());
         let arrival = Arc::clone(&late);
         thread::spawn(move || {
             for tenure in listener.incoming().flatten() {
                 let (judge, server, late) = (Arc::clone(&judge), server.clone(), Arc::clone(&arrival));
-                thread::spawn(move || relay(&tenure, &server, &judge, &late));
+                thread::spawn(move || relay(&tenure, Requests::of(dialect), &server, &judge, &late));
             }
         });
         url.set_port(Some(port)).expect("the URL has a host");
@@ -79,8 +80,45 @@ impl Proxy {
     }
 }
 
+/// What tenure sends, message by message: their number must not depend on how the network packed them.
+enum Requests {
+    /// libpq writes a request with one call and waits for its answer, so what one read returns is one.
+    Postgres,
+    /// A packet of MySQL's is its length in three bytes, a number, and so many bytes. Some have no answer, and come
+    /// together with the next.
+    Mysql(Vec<u8>),
+}
+
+impl Requests {
+    fn of(dialect: Dialect) -> Self {
+        match dialect {
+            Dialect::Sqlite => panic!("SQLite has no server"),
+            Dialect::Postgres => Self::Postgres,
+            Dialect::Mysql => Self::Mysql(Vec::new()),
+        }
+    }
+
+    /// The messages that are whole now.
+    fn hear(&mut self, bytes: &[u8]) -> Vec<Vec<u8>> {
+        let heard = match self {
+            Self::Postgres => return vec![bytes.to_vec()],
+            Self::Mysql(heard) => heard,
+        };
+        heard.extend(bytes);
+        let mut messages = Vec::new();
+        while let [low, middle, high, _, ..] = heard[..] {
+            let length = 4 + u32::from_le_bytes([low, middle, high, 0]) as usize;
+            if heard.len() < length {
+                break;
+            }
+            messages.push(heard.drain(..length).collect());
+        }
+        messages
+    }
+}
+
 /// Ends with the connection, whichever side ends it; where the server is away, the connection is refused.
-fn relay(tenure: &TcpStream, server: &str, judge: &Mutex<Judge>, late: &Late) {
+fn relay(tenure: &TcpStream, mut requests: Requests, server: &str, judge: &Mutex<Judge>, late: &Late) {
     let Ok(server) = TcpStream::connect(server) else { return hang_up(tenure) };
     for socket in [tenure, &server] {
         socket.set_nodelay(true).expect("a socket can be told not to wait for more");
@@ -92,26 +130,27 @@ fn relay(tenure: &TcpStream, server: &str, judge: &Mutex<Judge>, late: &Late) {
         thread::spawn(move || pass_answers(from, to, &muted))
     };
     let mut buffer = vec![0; 1 << 20];
-    while let Ok(length @ 1..) = clone(tenure).read(&mut buffer) {
-        let message = &buffer[..length];
-        // Its panic, if any, is the test's to tell: the line is cut.
-        let Ok(fate) = judge.lock().map(|mut judge| judge(message)) else { break };
-        match fate {
-            Fate::Pass if clone(&server).write_all(message).is_ok() => continue,
-            Fate::Pass | Fate::Lost => {}
-            Fate::Unanswered | Fate::Late => {
-                *muted.lock().expect("nobody panics with it") = true;
-                if fate == Fate::Late {
-                    hang_up(tenure);
-                    late.wait();
-                }
-                if clone(&server).write_all(message).is_ok() && server.shutdown(Shutdown::Write).is_ok() {
-                    // The server does what it was asked, answers where there is an answer, and hangs up.
-                    let _ = answers.join();
+    'connection: while let Ok(length @ 1..) = clone(tenure).read(&mut buffer) {
+        for message in requests.hear(&buffer[..length]) {
+            // Its panic, if any, is the test's to tell: the line is cut.
+            let Ok(fate) = judge.lock().map(|mut judge| judge(&message)) else { break 'connection };
+            match fate {
+                Fate::Pass if clone(&server).write_all(&message).is_ok() => continue,
+                Fate::Pass | Fate::Lost => {}
+                Fate::Unanswered | Fate::Late => {
+                    *muted.lock().expect("nobody panics with it") = true;
+                    if fate == Fate::Late {
+                        hang_up(tenure);
+                        late.wait();
+                    }
+                    if clone(&server).write_all(&message).is_ok() && server.shutdown(Shutdown::Write).is_ok() {
+                        // The server does what it was asked, answers where there is an answer, and hangs up.
+                        let _ = answers.join();
+                    }
                 }
             }
+            break 'connection;
         }
-        break;
     }
     hang_up(tenure);
     hang_up(&server);

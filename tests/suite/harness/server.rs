@@ -1,8 +1,9 @@
 //! The servers that `tests/with-servers` started, and who may use them when.
 
+use std::cell::Cell;
 use std::env;
 use std::process::{Command, Stdio};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use tenure::db::{Access, Connection, Dialect};
 
@@ -57,16 +58,44 @@ pub fn restart(dialect: Dialect) {
 
 /// A server is used by many tests together, or by one that may kill it.
 ///
-/// Not an RwLock: a test may hold several databases of one server, which a waiting writer must not keep from it.
+/// Not an RwLock: a test may hold several databases of one server, which a test that waits to be alone must not keep from
+/// it; every other test lets that one go first, or it would wait until the last.
 struct Gate {
-    /// Databases in use; `ALONE` while one test has the server for itself.
-    users: Mutex<usize>,
+    users: Mutex<Users>,
     changed: Condvar,
 }
 
-const ALONE: usize = usize::MAX;
-static POSTGRES: Gate = Gate { users: Mutex::new(0), changed: Condvar::new() };
-static MYSQL: Gate = Gate { users: Mutex::new(0), changed: Condvar::new() };
+struct Users {
+    /// Databases in use by tests that share the server.
+    together: usize,
+    is_alone: bool,
+    wait_to_be_alone: usize,
+}
+
+impl Gate {
+    const fn open() -> Self {
+        let users = Users { together: 0, is_alone: false, wait_to_be_alone: 0 };
+        Self { users: Mutex::new(users), changed: Condvar::new() }
+    }
+
+    fn users(&self) -> MutexGuard<'_, Users> {
+        // A test that panicked has given its pass back all the same.
+        self.users.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait_while(&self, must_wait: impl Fn(&Users) -> bool) -> MutexGuard<'_, Users> {
+        let users = self.changed.wait_while(self.users(), |users| must_wait(users));
+        users.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+static POSTGRES: Gate = Gate::open();
+static MYSQL: Gate = Gate::open();
+
+thread_local! {
+    /// Shared passes of this thread, which is this test.
+    static OWN: Cell<usize> = const { Cell::new(0) };
+}
 
 /// Leave to use a server, given back on drop.
 pub struct Pass {
@@ -76,38 +105,50 @@ pub struct Pass {
 
 impl Pass {
     pub fn shared(dialect: Dialect) -> Self {
-        Self::take(dialect, false)
+        let gate = gate(dialect);
+        if let Some(gate) = gate {
+            let first = OWN.get() == 0;
+            gate.wait_while(|users| users.is_alone || (first && users.wait_to_be_alone > 0)).together += 1;
+            OWN.set(OWN.get() + 1);
+        }
+        Self { gate, alone: false }
     }
 
     pub fn alone(dialect: Dialect) -> Self {
-        Self::take(dialect, true)
+        let gate = gate(dialect);
+        if let Some(gate) = gate {
+            gate.users().wait_to_be_alone += 1;
+            let mut users = gate.wait_while(|users| users.is_alone || users.together > 0);
+            users.wait_to_be_alone -= 1;
+            users.is_alone = true;
+        }
+        Self { gate, alone: true }
     }
 
     pub fn is_alone(&self) -> bool {
         self.alone
     }
-
-    fn take(dialect: Dialect, alone: bool) -> Self {
-        let gate = match dialect {
-            Dialect::Sqlite => return Self { gate: None, alone },
-            Dialect::Postgres => &POSTGRES,
-            Dialect::Mysql => &MYSQL,
-        };
-        // A test that panicked has given its pass back all the same.
-        let users = gate.users.lock().unwrap_or_else(PoisonError::into_inner);
-        let must_wait = |users: &mut usize| if alone { *users > 0 } else { *users == ALONE };
-        let mut users = gate.changed.wait_while(users, must_wait).unwrap_or_else(PoisonError::into_inner);
-        *users = if alone { ALONE } else { *users + 1 };
-        Self { gate: Some(gate), alone }
-    }
 }
 
 impl Drop for Pass {
     fn drop(&mut self) {
-        if let Some(gate) = self.gate {
-            let mut users = gate.users.lock().unwrap_or_else(PoisonError::into_inner);
-            *users = if self.alone { 0 } else { *users - 1 };
-            gate.changed.notify_all();
+        let Some(gate) = self.gate else { return };
+        let mut users = gate.users();
+        if self.alone {
+            users.is_alone = false;
+        } else {
+            users.together -= 1;
+            OWN.set(OWN.get().saturating_sub(1));
         }
+        gate.changed.notify_all();
+    }
+}
+
+/// SQLite has no server.
+fn gate(dialect: Dialect) -> Option<&'static Gate> {
+    match dialect {
+        Dialect::Sqlite => None,
+        Dialect::Postgres => Some(&POSTGRES),
+        Dialect::Mysql => Some(&MYSQL),
     }
 }
