@@ -25,6 +25,8 @@ pub enum ErrorKind {
     ForeignKey,
     /// A unique, not-null, check or exclusion constraint.
     Constraint,
+    /// A text has more characters than its column holds.
+    TooLong,
     /// The role may not do it.
     Privilege,
     /// Row-level security hides rows of a table from the role.
@@ -120,6 +122,7 @@ fn kind_of_text(dialect: Dialect, text: &str) -> ErrorKind {
     let known: &[(&str, ErrorKind)] = match dialect {
         Dialect::Postgres => &[
             ("deadlock detected", ErrorKind::Conflict),
+            ("value too long for type", ErrorKind::TooLong),
             ("due to lock timeout", ErrorKind::LockTimeout),
             ("could not obtain lock", ErrorKind::LockTimeout),
             ("terminating connection", ErrorKind::Lost),
@@ -136,6 +139,7 @@ fn kind_of_text(dialect: Dialect, text: &str) -> ErrorKind {
         ],
         Dialect::Mysql => &[
             ("Deadlock found", ErrorKind::Conflict),
+            ("Data too long for column", ErrorKind::TooLong),
             ("Record has changed since last read", ErrorKind::Conflict),
             ("Lock wait timeout exceeded", ErrorKind::LockTimeout),
             ("has gone away", ErrorKind::Lost),
@@ -176,6 +180,7 @@ fn sentence(kind: ErrorKind, info: &(dyn DatabaseErrorInformation + Send + Sync)
         ErrorKind::LockTimeout => "another session holds a lock on the rows for longer than the lock timeout",
         ErrorKind::ForeignKey => "a foreign key forbids it",
         ErrorKind::Constraint => "a constraint forbids it",
+        ErrorKind::TooLong => "a text has more characters than its column holds; choose a shorter one",
         ErrorKind::Privilege => "the database role lacks the right to do it",
         ErrorKind::RowSecurity => {
             "row-level security hides rows of a table that is looked at; give the role BYPASSRLS, or a policy that lets it \

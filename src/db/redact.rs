@@ -43,6 +43,15 @@ fn differs(sql: &mut Sql, alias: &Name, redaction: &Redaction) {
                 sql.column(alias, column).push(" IS NOT ");
                 becomes(sql, alias, redaction);
             }
+            Dialect::Mysql if redaction.is_text => {
+                sql.push("NOT (");
+                letters(sql, |sql| {
+                    sql.column(alias, column);
+                });
+                sql.push(" <=> ");
+                letters(sql, |sql| becomes(sql, alias, redaction));
+                sql.push(")");
+            }
             Dialect::Mysql => {
                 sql.push("NOT (").column(alias, column).push(" <=> ");
                 becomes(sql, alias, redaction);
@@ -52,13 +61,25 @@ fn differs(sql: &mut Sql, alias: &Name, redaction: &Redaction) {
     }
 }
 
+/// MySQL: a text by its letters. Under the column's collation `Rémoved` may be equal to `removed`, and would stay.
+fn letters(sql: &mut Sql, text: impl FnOnce(&mut Sql)) {
+    sql.push("CAST(CONVERT(");
+    text(sql);
+    sql.push(" USING utf8mb4) AS BINARY)");
+}
+
+/// PostgreSQL cuts a text that it casts to a type of fewer characters, and refuses one that it is to store there.
+fn uncut(sql_type: &str) -> &str {
+    if sql_type.starts_with("character") { "text" } else { sql_type }
+}
+
 fn becomes(sql: &mut Sql, alias: &Name, redaction: &Redaction) {
     match &redaction.how {
         Redact::Null => {
             sql.push("NULL");
         }
         Redact::Set(scalar) => {
-            sql.bind_as(constant(sql.dialect, redaction.is_text, scalar), &redaction.sql_type);
+            sql.bind_as(constant(sql.dialect, redaction.is_text, scalar), uncut(&redaction.sql_type));
         }
         Redact::TruncateIp => truncated_ip(sql, alias, redaction),
         Redact::Year => first_of_year(sql, alias, redaction),
@@ -220,7 +241,7 @@ fn placeholder(sql: &mut Sql, alias: &Name, redaction: &Redaction, parts: &[Temp
             sql.push("(").list(parts, " || ", piece).push(")");
         }
         Dialect::Postgres => {
-            sql.push("CAST((").list(parts, " || ", piece).push(") AS ").type_name(&redaction.sql_type).push(")");
+            sql.push("CAST((").list(parts, " || ", piece).push(") AS ").type_name(uncut(&redaction.sql_type)).push(")");
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::db::Dialect;
 use crate::db::catalog::{Column, ColumnKind, Table};
 use crate::plan::Redaction;
 use crate::schedule::mistake::Mistake;
-use crate::schedule::{self, Redact, TemplatePart};
+use crate::schedule::{self, Redact, Scalar, TemplatePart};
 
 pub(super) fn redactions(
     context: &Context<'_>,
@@ -96,6 +96,14 @@ fn flaw(context: &Context<'_>, table: &Table, column: &Column, how: &Redact) -> 
         Redact::Hmac if column.max_chars.is_some_and(|max| max < 37) => {
             Some(("is too short for a keyed hash of 37 characters".into(), "redact with \"null\""))
         }
+        Redact::Set(Scalar::Text(text)) if column.max_chars.is_some_and(|max| text.chars().count() > max as usize) => {
+            let (max, chars) = (column.max_chars.unwrap_or_default(), text.chars().count());
+            Some((format!("holds {max} characters, and the text has {chars}"), "redact with a shorter text"))
+        }
+        Redact::Placeholder(parts) if column.max_chars.is_some_and(|max| shortest(parts) > max as usize) => {
+            let max = column.max_chars.unwrap_or_default();
+            Some((format!("holds {max} characters, too few for the placeholder"), "redact with a shorter one"))
+        }
         Redact::Hmac if context.hmac_key.is_none() => Some((
             "is to be hashed, but there is no key".into(),
             "name a file with a secret of at least 32 characters as `hmac_key_file` in tenure.toml",
@@ -105,4 +113,13 @@ fn flaw(context: &Context<'_>, table: &Table, column: &Column, how: &Redact) -> 
         }
         _ => None,
     }
+}
+
+/// Characters of the placeholder where each column in it has one.
+fn shortest(parts: &[TemplatePart]) -> usize {
+    let characters = |part: &TemplatePart| match part {
+        TemplatePart::Literal(text) => text.chars().count(),
+        TemplatePart::Column(_) => 1,
+    };
+    parts.iter().map(characters).sum()
 }

@@ -54,7 +54,7 @@ DELETE FROM `campus`.`thread` WHERE (((`thread`.`at` IS NULL OR `thread`.`at` = 
 -- 4: '2025-06-30 12:00:00.000000'
 
 -- redact
-UPDATE `campus`.`login` SET `ip` = CASE WHEN IS_IPV4(`login`.`ip`) THEN CONCAT(SUBSTRING_INDEX(`login`.`ip`, '.', 3), '.0') WHEN IS_IPV6(`login`.`ip`) THEN CONCAT(COALESCE(REGEXP_SUBSTR(`login`.`ip`, '^[0-9A-Fa-f]{1,4}(:[0-9A-Fa-f]{1,4}){0,2}'), ''), '::') END, `agent` = CONCAT(?, CAST(`login`.`id` AS CHAR)) WHERE (`login`.`at` < ? AND `login`.`at` > 0) AND (NOT (`login`.`ip` <=> CASE WHEN IS_IPV4(`login`.`ip`) THEN CONCAT(SUBSTRING_INDEX(`login`.`ip`, '.', 3), '.0') WHEN IS_IPV6(`login`.`ip`) THEN CONCAT(COALESCE(REGEXP_SUBSTR(`login`.`ip`, '^[0-9A-Fa-f]{1,4}(:[0-9A-Fa-f]{1,4}){0,2}'), ''), '::') END) OR NOT (`login`.`agent` <=> CONCAT(?, CAST(`login`.`id` AS CHAR))))
+UPDATE `campus`.`login` SET `ip` = CASE WHEN IS_IPV4(`login`.`ip`) THEN CONCAT(SUBSTRING_INDEX(`login`.`ip`, '.', 3), '.0') WHEN IS_IPV6(`login`.`ip`) THEN CONCAT(COALESCE(REGEXP_SUBSTR(`login`.`ip`, '^[0-9A-Fa-f]{1,4}(:[0-9A-Fa-f]{1,4}){0,2}'), ''), '::') END, `agent` = CONCAT(?, CAST(`login`.`id` AS CHAR)) WHERE (`login`.`at` < ? AND `login`.`at` > 0) AND (NOT (CAST(CONVERT(`login`.`ip` USING utf8mb4) AS BINARY) <=> CAST(CONVERT(CASE WHEN IS_IPV4(`login`.`ip`) THEN CONCAT(SUBSTRING_INDEX(`login`.`ip`, '.', 3), '.0') WHEN IS_IPV6(`login`.`ip`) THEN CONCAT(COALESCE(REGEXP_SUBSTR(`login`.`ip`, '^[0-9A-Fa-f]{1,4}(:[0-9A-Fa-f]{1,4}){0,2}'), ''), '::') END USING utf8mb4) AS BINARY)) OR NOT (CAST(CONVERT(`login`.`agent` USING utf8mb4) AS BINARY) <=> CAST(CONVERT(CONCAT(?, CAST(`login`.`id` AS CHAR)) USING utf8mb4) AS BINARY)))
 -- 1: 'agent-'
 -- 2: 1767096000
 -- 3: 'agent-'

@@ -142,6 +142,34 @@ on_every_database! {
         assert_eq!(ran.count("r", "done"), 2);
     }
 
+    fn what_a_collation_takes_for_redacted_is_redacted(db: TestDb) {
+        values(&db, "{text}", &["'Removed'", "'rémoved'", "'removed '", "'removed'"]);
+        let ran = redact(&db, "v = { set = \"removed\" }");
+        assert_eq!(left(&db), texts(&["removed", "removed", "removed", "removed"]));
+        assert_eq!(ran.count("r", "done"), 3);
+        db.script("UPDATE t SET v = 'DELETED-3' WHERE id = 3");
+        redact(&db, "v = { placeholder = \"deleted-{id}\" }");
+        assert_eq!(left(&db), texts(&["deleted-0", "deleted-1", "deleted-2", "deleted-3"]));
+    }
+
+    fn a_text_that_does_not_fit_is_refused_and_never_cut(db: TestDb) {
+        let long = if db.dialect == Dialect::Sqlite { return } else { "varchar(8)" };
+        values(&db, long, &["'a'", "'b'"]);
+        for (redactions, reason) in [
+            ("v = { set = \"far too long\" }", "holds 8 characters"),
+            ("v = { placeholder = \"deleted-{id}\" }", "holds 8 characters"),
+            ("v = { placeholder = \"gone-{at}\" }", "a text has more characters than its column holds"),
+        ] {
+            let tenure = Tenure::at(&db).schedule(&policy(&redact_rule(redactions)));
+            let ran = Told(tenure.run(&["run", "--json", "--as-of", AS_OF]).expect_code(1).json());
+            let error = ran.rule("r")["error"].as_str().unwrap();
+            assert!(error.contains(reason), "{redactions}: {error}");
+            assert_eq!(left(&db), texts(&["a", "b"]));
+        }
+        redact(&db, "v = { placeholder = \"gone-{id}\" }");
+        assert_eq!(left(&db), texts(&["gone-0", "gone-1"]));
+    }
+
     fn several_columns_are_redacted_at_once_and_a_row_counts_once(db: TestDb) {
         db.create("CREATE TABLE t (id {bigint} PRIMARY KEY, at {ts}, ip {text} NULL, agent {text});
                    INSERT INTO t VALUES (1, '2020-01-01 00:00:00', '192.0.2.7', 'x'), (2, '2020-01-01 00:00:00', '192.0.2.0', 'x'),
