@@ -1,12 +1,14 @@
 //! What `tenure check` finds: a schedule against itself, against the schedules beside it, and against a live database.
 //!
-//!     offline.rs      needs no database: names, promises, cron
-//!     probes.rs       does the database understand the conditions and the statements?
-//!     rights.rs       may the role do what the schedule needs, and does it see every row?
-//!     references.rs   what keeps rows that are due, and what goes with them unsaid
-//!     cost.rs         what makes a rule read more than it must
-//!     across.rs       what is wrong between rules of several files, and between rules and what is kept
-//!     coverage.rs     tables with times or people in them that nothing names
+//! ```text
+//! offline.rs      needs no database: names, promises, cron
+//! probes.rs       does the database understand the conditions and the statements?
+//! rights.rs       may the role do what the schedule needs, and does it see every row?
+//! references.rs   what keeps rows that are due, and what goes with them unsaid
+//! cost.rs         what makes a rule read more than it must
+//! across.rs       what is wrong between rules of several files, and between rules and what is kept
+//! coverage.rs     tables with times or people in them that nothing names
+//! ```
 //!
 //! An error is something with which a run could not do what the schedule says; a warning is something that somebody
 //! should know before the first run. Nothing here reads a row.

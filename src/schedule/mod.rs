@@ -5,11 +5,13 @@
 //! house uses: nothing in it can be malformed, and every part still knows its place, so that a mistake that only the live
 //! database reveals is shown under the same line.
 //!
-//!     document.rs   the walker; the config is read with it too
-//!     notation.rs   the small notations inside texts: column paths, time formats, measures, templates
-//!     check.rs      the tables of the file, one function a table
-//!     action.rs     what a rule does, and what goes with it
-//!     conflict.rs   what is wrong between rules that are right by themselves
+//! ```text
+//! document.rs   the walker; the config is read with it too
+//! notation.rs   the small notations inside texts: column paths, time formats, measures, templates
+//! check.rs      the tables of the file, one function a table
+//! action.rs     what a rule does, and what goes with it
+//! conflict.rs   what is wrong between rules that are right by themselves
+//! ```
 //!
 //! A schedule knows no database: names are checked for shape here and for existence in `plan`.
 
