@@ -31,6 +31,7 @@ pub fn parse(dialect: Dialect, text: &str) -> Result<Condition, String> {
     if dialect == Dialect::Mysql && (text.contains("/*!") || text.contains("/*M!")) {
         return Err("a condition may hold no comment, nor the beginning of one".to_owned());
     }
+    let words = words(&tokens);
     let mut parser = Parser::new(grammar.as_ref()).with_tokens(tokens);
     parser.parse_expr().map_err(|error| error.to_string())?;
     let rest = parser.peek_token();
@@ -38,9 +39,17 @@ pub fn parse(dialect: Dialect, text: &str) -> Result<Condition, String> {
         return Err(format!("`{}` stands where the condition should have ended", rest.token));
     }
     Ok(match dialect {
-        Dialect::Sqlite => Condition::parsed(&names_in_backticks(text)),
-        Dialect::Postgres | Dialect::Mysql => Condition::parsed(text),
+        Dialect::Sqlite => Condition::parsed(&names_in_backticks(text), words),
+        Dialect::Postgres | Dialect::Mysql => Condition::parsed(text, words),
     })
+}
+
+fn words(tokens: &[Token]) -> Vec<String> {
+    let word = |token: &Token| match token {
+        Token::Word(word) => Some(word.value.clone()),
+        _ => None,
+    };
+    tokens.iter().filter_map(word).collect()
 }
 
 /// Does the database take the token for the beginning of a value that comes from outside? On SQLite such a name takes the

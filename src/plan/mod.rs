@@ -119,16 +119,25 @@ pub enum Reading {
 
 /// A condition in the database's own SQL that was parsed as one expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Condition(String);
+pub struct Condition {
+    text: String,
+    /// Its words and quoted names; some are those of tables that it looks at.
+    words: Vec<String>,
+}
 
 impl Condition {
     /// Wraps what `db::condition` has parsed; nothing else calls it.
-    pub(crate) fn parsed(text: &str) -> Self {
-        Self(text.trim().to_owned())
+    pub(crate) fn parsed(text: &str, words: Vec<String>) -> Self {
+        Self { text: text.trim().to_owned(), words }
     }
 
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// May it look at rows of the table? (A column of that name is taken for it.)
+    pub fn mentions(&self, table: &TableName) -> bool {
+        self.words.iter().any(|word| word.eq_ignore_ascii_case(table.table.as_str()))
     }
 }
 

@@ -64,6 +64,31 @@ on_every_database! {
         assert_eq!((ran.count("answers", "done"), db.count("answer WHERE note IS NULL")), (4, 4));
     }
 
+    fn a_condition_is_asked_before_another_rule_takes_what_it_looks_at(db: TestDb) {
+        attempts(&db, "");
+        let unanswered = "where = \"NOT EXISTS (SELECT 1 FROM answer WHERE answer.attempt_id = attempt.id)\"";
+        let rules = policy(&[rule("answers", "answer", ""), rule("attempts", "attempt", unanswered)].concat());
+        let tenure = Tenure::at(&db).schedule(&rules);
+        let (planned, ran) = (plan(&db, &tenure), run(&tenure));
+        assert_same_figures(&planned, &ran);
+        assert_eq!((ran.count("answers", "done"), ran.count("attempts", "done")), (3, 0));
+        // What is so only now is found by the next run.
+        assert_eq!(run(&tenure).count("attempts", "done"), 1);
+        assert_eq!(ids(&db, "attempt"), [2, 3]);
+    }
+
+    fn no_rule_lifts_a_hold_in_the_middle_of_the_run_by_taking_what_its_condition_looks_at(db: TestDb) {
+        attempts(&db, "");
+        let hold = "[[hold]]\nname = \"disputes\"\ntable = \"attempt\"\nreason = \"disputed\"\n\
+                    where = \"EXISTS (SELECT 1 FROM answer WHERE answer.attempt_id = attempt.id AND answer.id < 20)\"\n";
+        let rules = [rule("answers", "answer", ""), rule("attempts", "attempt", "")].concat() + hold;
+        let tenure = Tenure::at(&db).schedule(&policy(&rules));
+        let (planned, ran) = (plan(&db, &tenure), run(&tenure));
+        assert_same_figures(&planned, &ran);
+        assert_eq!((ran.count("attempts", "done"), ran.count_of("attempts", "held_by", "disputes")), (1, 1));
+        assert_eq!(ids(&db, "attempt"), [1, 3]);
+    }
+
     fn a_child_of_two_parents_with_rules_of_their_own_is_counted_once(db: TestDb) {
         db.create(&format!(
             "CREATE TABLE course (id {{bigint}} PRIMARY KEY, at {{ts}});
