@@ -9,7 +9,9 @@ mod case;
 mod judge;
 mod oracle;
 mod purge;
+mod rollup;
 mod schedule;
+mod windows;
 mod world;
 
 use std::fmt::Debug;
