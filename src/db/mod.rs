@@ -15,6 +15,7 @@ pub mod count;
 mod doomed;
 mod error;
 mod insert;
+mod own_kind;
 mod predicate;
 pub mod probe;
 mod redact;

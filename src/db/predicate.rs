@@ -9,6 +9,9 @@ use std::sync::Arc;
 use super::builder::Sql;
 use super::count::{scope, whole};
 use super::doomed::{self, Within};
+use super::own_kind::{
+    alias_if_other, another_refers, has_descendant, links_that_block, on_a_circle, refers_to_itself,
+};
 use super::{Dialect, anchor, redact};
 use crate::name::Name;
 use crate::name::TableName;
@@ -36,7 +39,7 @@ pub(super) struct Scope<'a> {
 }
 
 impl Scope<'_> {
-    fn alias(&self) -> &Name {
+    pub fn alias(&self) -> &Name {
         &self.target.alias
     }
 
@@ -303,35 +306,13 @@ pub(super) fn blocked(sql: &mut Sql, scope: Scope<'_>, look: Look) {
             Look::Ahead => {
                 sql.push(" OR ");
                 has_descendant(sql, scope, &links, &stays);
+                if let [link] = links[..] {
+                    sql.push(" OR ");
+                    on_a_circle(sql, scope, link);
+                }
             }
         }
     }
-}
-
-/// The table's references to itself that keep a row, by the columns that they refer to: a tree is walked by one key.
-fn links_that_block(scope: Scope<'_>) -> Vec<Vec<&SelfLink>> {
-    let mut by_key: Vec<Vec<&SelfLink>> = Vec::new();
-    for link in scope.target.self_links.iter().filter(|link| link.effect == SelfEffect::Block) {
-        match by_key.iter_mut().find(|links| links[0].parent_columns == link.parent_columns) {
-            Some(links) => links.push(link),
-            None => by_key.push(vec![link]),
-        }
-    }
-    by_key
-}
-
-/// Some other row of the table refers to this one over `link` and is as `such` says, which speaks of the target's own
-/// name.
-fn another_refers(sql: &mut Sql, scope: Scope<'_>, link: &SelfLink, such: &dyn Fn(&mut Sql)) {
-    let alias = scope.alias();
-    sql.push("(").columns(alias, &link.parent_columns).push(") IN (SELECT ").columns(alias, &link.columns);
-    sql.push(" FROM ").table(&scope.target.root);
-    alias_if_other(sql, scope.target);
-    sql.push(" WHERE (");
-    equal(sql, alias, &link.columns, alias, &link.parent_columns);
-    sql.push(") IS FALSE AND ");
-    such(sql);
-    sql.push(")");
 }
 
 /// Looks ahead, and counts what earlier rules take as gone.
@@ -384,13 +365,6 @@ fn referred_to(sql: &mut Sql, scope: Scope<'_>, link: &Link, alias: &Name, look:
     if look == Look::Ahead {
         not_taken(sql, scope.earlier, &link.table, &child);
     }
-    sql.push(")");
-}
-
-/// InnoDB does not delete a row that refers to itself, unless the key cascades or sets NULL.
-fn refers_to_itself(sql: &mut Sql, alias: &Name, columns: &[Name], parent_columns: &[Name]) {
-    sql.push("(");
-    equal(sql, alias, columns, alias, parent_columns);
     sql.push(")");
 }
 
@@ -484,66 +458,11 @@ fn leads_to(dependents: &[Dependent], index: usize, relevant: &dyn Fn(&Dependent
         })
 }
 
-/// Some row that descends from this one over `links`, which refer to the same columns, is as `such` says. `such` speaks of
-/// the target's own name.
-fn has_descendant(sql: &mut Sql, scope: Scope<'_>, links: &[&SelfLink], such: &dyn Fn(&mut Sql)) {
-    let alias = scope.alias();
-    let Some(first) = links.first() else { return };
-    let own = &first.parent_columns;
-    let (up, step) = (sql.fresh_alias(), sql.fresh_alias());
-    let (above, below) = (key_names(own.len()), below_names(own.len()));
-    let not_null = |sql: &mut Sql| {
-        sql.list(&above, " AND ", |sql, column| {
-            sql.column(&step, column).push(" IS NOT NULL");
-        });
-    };
-    let steps = |sql: &mut Sql| {
-        sql.push("(");
-        sql.list(links, " UNION ALL ", |sql, link| {
-            sql.push("SELECT ");
-            select_as(sql, alias, own, &below);
-            sql.push(", ");
-            select_as(sql, alias, &link.columns, &above);
-            sql.push(" FROM ").table(&scope.target.root);
-            alias_if_other(sql, scope.target);
-        });
-        sql.push(") AS ").name(&step);
-    };
-    sql.push("(").columns(alias, own).push(") IN (WITH RECURSIVE ").name(&up).push(" AS (SELECT ");
-    sql.columns(&step, &above).push(" FROM ").table(&scope.target.root);
-    alias_if_other(sql, scope.target);
-    sql.push(" JOIN ");
-    steps(sql);
-    sql.push(" ON ");
-    equal(sql, &step, &below, alias, own);
-    sql.push(" WHERE ");
-    not_null(sql);
-    sql.push(" AND ");
-    such(sql);
-    sql.push(" UNION SELECT ").columns(&step, &above).push(" FROM ");
-    steps(sql);
-    sql.push(" JOIN ").name(&up).push(" ON ");
-    equal(sql, &step, &below, &up, &above);
-    sql.push(" WHERE ");
-    not_null(sql);
-    sql.push(") SELECT ").columns(&up, &above).push(" FROM ").name(&up).push(")");
-}
-
-fn alias_if_other(sql: &mut Sql, target: &Target) {
-    if target.root.table != target.alias {
-        sql.push(" AS ").name(&target.alias);
-    }
-}
-
 pub(super) fn key_names(count: usize) -> Vec<Name> {
     numbered("k", count)
 }
 
-fn below_names(count: usize) -> Vec<Name> {
-    numbered("below", count)
-}
-
-fn numbered(word: &str, count: usize) -> Vec<Name> {
+pub(super) fn numbered(word: &str, count: usize) -> Vec<Name> {
     (1..=count).map(|n| Name::new(format!("{word}{n}")).expect("letters and digits are a name")).collect()
 }
 

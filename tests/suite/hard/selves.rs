@@ -25,6 +25,21 @@ on_every_database! {
         assert_eq!((&done["done"], &done["blocked"]), (&6.into(), &4.into()));
     }
 
+    fn rows_in_a_circle_keep_each_other_and_nothing_else(db: TestDb) {
+        // 1 -> 2 -> 3 -> 1, with 4 and 5 hanging on it; 6 and 7 refer to each other; 8 is alone; 9 and 10
+        // are a chain.
+        let setup = "CREATE TABLE post (id {bigint} NOT NULL PRIMARY KEY, parent_id {bigint}, at {ts},
+                         FOREIGN KEY (parent_id) REFERENCES post (id));
+                     INSERT INTO post VALUES (1, NULL, '2025-01-01'), (2, NULL, '2025-01-01'), (3, NULL, '2025-01-01'), (6, NULL, '2025-01-01'),
+                         (7, NULL, '2025-01-01'), (8, NULL, '2025-01-01'), (9, NULL, '2025-01-01');
+                     INSERT INTO post VALUES (4, 1, '2025-01-01'), (10, 9, '2025-01-01'); INSERT INTO post VALUES (5, 4, '2025-01-01');
+                     UPDATE post SET parent_id = 2 WHERE id = 1; UPDATE post SET parent_id = 3 WHERE id = 2; UPDATE post SET parent_id = 1 WHERE id = 3;
+                     UPDATE post SET parent_id = 7 WHERE id = 6; UPDATE post SET parent_id = 6 WHERE id = 7;";
+        let done = Story::new(&db, setup, delete_rule("post", "\"at\"", ""))
+            .becomes("DELETE FROM post WHERE id = 5; DELETE FROM post WHERE id = 4; DELETE FROM post WHERE id = 10; DELETE FROM post WHERE id IN (8, 9)");
+        assert_eq!((&done["done"], &done["blocked"]), (&5.into(), &5.into()));
+    }
+
     fn a_held_row_keeps_all_that_it_descends_from(db: TestDb) {
         let setup = threads("").replace("(4, 3, '2025-01-01', '')", "(4, 3, '2025-01-01', 'held')");
         let done = Story::new(&db, &setup, delete_rule("post", "\"at\"", "") + &hold("post", "note = 'held'"))
