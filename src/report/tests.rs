@@ -73,11 +73,11 @@ proptest! {
     }
 
     #[test]
-    fn any_record_fits_eighty_columns_and_steers_no_terminal(run in samples::any_run()) {
+    fn any_record_fits_the_columns_of_a_mail_and_steers_no_terminal(run in samples::any_run()) {
         prop_assert!(!text::render(std::slice::from_ref(&run)).chars().any(|c| c != '\n' && is_unseen(c)));
         prop_assert!(!text::summary_line(&run).chars().any(is_unseen));
         for line in prose(&[run]).lines() {
-            prop_assert!(line.chars().count() <= 80, "{}", line);
+            prop_assert!(line.chars().count() <= 78, "{}", line);
         }
     }
 

@@ -1,12 +1,12 @@
-//! The report for a terminal, a log or the plain part of a mail: 80 columns, no colours, nothing that a terminal obeys.
+//! The report for a terminal, a log or the plain part of a mail: 78 columns, no colours, nothing that a terminal obeys.
 
 use super::record::{HoldRecord, RuleRecord, RunRecord};
 use super::verdict::{PromiseVerdict, RuleVerdict, Verdict, verdict};
 use super::visible::{visible, visible_lines};
 use super::wording::{DRY_RUN, IMBALANCE, RESIDUAL, count, instant, provenance, rule_outcome, rule_terms, terms};
 
-/// Characters a line, statements excepted: those are to be copied, so they are never broken.
-const WIDTH: usize = 80;
+/// Characters a line, as mails have them, statements excepted: those are to be copied, so they are never broken.
+const WIDTH: usize = 78;
 
 /// Characters that the labels of particulars take.
 const LABELS: usize = 14;
