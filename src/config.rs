@@ -1,7 +1,9 @@
-//! `tenure.toml`: databases, state directory, guards and where secrets come from.
+//! `tenure.toml`: databases, state directory, guards, mail and where secrets come from.
 //!
 //! A secret is read when the config is, and from then on it is a [`Secret`]. No mistake shows one: neither its message nor
 //! the line under which it stands, which is covered up unless its key is known to hold none.
+
+pub mod mail;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,6 +15,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use url::Url;
 
+use self::mail::Mail;
 use crate::db::{self, Dialect};
 use crate::schedule::document::{self, Item, Table};
 use crate::schedule::mistake::Mistake;
@@ -32,6 +35,8 @@ pub struct Config {
     pub guard: Guard,
     /// Key of the `hmac` redaction, where one is configured (`hmac_key_file`).
     pub hmac_key: Option<Secret>,
+    /// Where reports are mailed to; `None` where they are not.
+    pub mail: Option<Mail>,
     /// What is odd about the file and stops nothing.
     pub warnings: Vec<Mistake>,
 }
@@ -117,6 +122,7 @@ impl Config {
             databases: BTreeMap::from([(database.name.clone(), database)]),
             guard: Guard::default(),
             hmac_key: None,
+            mail: None,
             warnings: Vec::new(),
         }
     }
@@ -146,7 +152,7 @@ fn read(path: &Path, environment: Environment) -> Result<Config, Vec<Mistake>> {
 /// The text with every line covered by asterisks but headers and those keys that hold no secret. Bytes keep their places,
 /// so that mistakes are still shown under the right line.
 fn covered(text: &str) -> String {
-    const OPEN_KEYS: [&str; 10] = [
+    const OPEN_KEYS: [&str; 18] = [
         "schedules",
         "state_dir",
         "hmac_key_file",
@@ -157,6 +163,14 @@ fn covered(text: &str) -> String {
         "naive_timezone",
         "max_share",
         "max_rows",
+        "transport",
+        "tls",
+        "ca_file",
+        "timeout",
+        "sendmail",
+        "folder",
+        "on",
+        "policy",
     ];
     let cover = |line: &str| {
         let (key, value) = line.split_once('=').unwrap_or(("", line));
@@ -189,8 +203,9 @@ impl Reader<'_> {
         let databases = root.get("database").map(|item| self.databases(&item)).unwrap_or_default();
         let guard = root.get("guard").and_then(|item| check::guard(&item)).unwrap_or_default();
         let hmac_key = root.get("hmac_key_file").and_then(|item| self.hmac_key(&item));
+        let mail = root.get("mail").and_then(|item| self.mail(&item, state_dir.as_deref()));
         let path = Some(path.to_owned());
-        Some(Config { path, schedules, state_dir: state_dir?, databases, guard, hmac_key, warnings: Vec::new() })
+        Some(Config { path, schedules, state_dir: state_dir?, databases, guard, hmac_key, mail, warnings: Vec::new() })
     }
 
     /// The files that the patterns match, sorted, each once.
@@ -354,10 +369,8 @@ impl Reader<'_> {
 }
 
 fn refuse_later_parts(root: &Table) {
-    for (key, part) in [("mail", "sends no mail"), ("daemon", "has no daemon")] {
-        if let Some(item) = root.get(key) {
-            item.refuse(format!("this version of tenure {part} yet"), &format!("take [{key}] out"));
-        }
+    if let Some(item) = root.get("daemon") {
+        item.refuse("this version of tenure has no daemon yet", "take [daemon] out");
     }
 }
 

@@ -1,7 +1,7 @@
 //! tenure turns a written retention schedule into rows that are gone, and into proof that they are.
 //!
 //! ```text
-//! schedule (TOML) -> plan -> execute (batches) -> ledger -> report
+//! schedule (TOML) -> plan -> execute (batches) -> ledger -> report -> deliver
 //! ```
 //!
 //! Data flows one way. A *plan* is a plain value: which rows, with every cutoff, predicate, hold and reference in it. A dry
@@ -15,13 +15,14 @@
 //! | 4 | [`run`] | one run: recover, plan, guard, execute, reconcile, close, report |
 //! | 3 | [`execute`] | the batch loop |
 //! | 3 | [`check`] | what can be known before a run |
+//! | 3 | [`deliver`] | the outbox, and the mails of closed runs |
 //! | 3 | [`report`] | run record -> text, HTML, JSON, CSV; pure |
 //! | 2 | [`resolve`] | checked schedule + catalog facts + instant -> plan; pure |
 //! | 2 | [`ledger`] | runs, batches, leases, the hash chain |
 //! | 1 | [`schedule`] | TOML -> checked rules, every mistake at once |
 //! | 1 | [`db`] | connections, catalogs, statements; the only room that knows a dialect |
 //! | 1 | [`plan`] | the plan: a plain value that knows no database |
-//! | 1 | [`config`] | databases, paths, secrets |
+//! | 1 | [`config`] | databases, mail, paths, secrets |
 //! | ground | [`name`], [`time`] | checked identifiers; the clock, periods and cutoffs |
 //! | beside | [`sample`] | the sample learning platform |
 
@@ -31,6 +32,7 @@ pub mod check;
 pub mod cli;
 pub mod config;
 pub mod db;
+pub mod deliver;
 pub mod execute;
 pub mod ledger;
 pub mod name;

@@ -217,7 +217,8 @@ smtp = "smtp://mail"
             "config, `hmac_key_file`: the key is shorter than 16 bytes",
             "config, `database.two words`: `two words` is no good name",
             "config, `guard.max_share`: a share lies above 0 and is at most 1",
-            "config, `mail`: this version of tenure sends no mail yet",
+            "mail: `from` is missing",
+            "mail: it names no recipient",
             "config, `daemon`: this version of tenure has no daemon yet",
         ]
     );

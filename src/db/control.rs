@@ -3,6 +3,8 @@
 //! They are made by migrations that are embedded in the program and tracked in a table of our own, so that an application
 //! that uses Diesel keeps its `__diesel_schema_migrations` as it was.
 
+pub mod outbox;
+
 use std::thread;
 use std::time::Duration;
 
@@ -27,11 +29,12 @@ enum Table {
     Batch,
     Gate,
     Entry,
+    Outbox,
     Migration,
 }
 
 impl Table {
-    const ALL: [Table; 5] = [Table::Run, Table::Batch, Table::Gate, Table::Entry, Table::Migration];
+    const ALL: [Table; 6] = [Table::Run, Table::Batch, Table::Gate, Table::Entry, Table::Outbox, Table::Migration];
 
     /// The table of this name, where the control tables have no schema of their own.
     fn of_name(name: &str) -> Option<Table> {
@@ -53,6 +56,7 @@ impl Table {
             Table::Batch => "batch",
             Table::Gate => "gate",
             Table::Entry => "entry",
+            Table::Outbox => "outbox",
             Table::Migration => "migration",
         }
     }
@@ -60,7 +64,7 @@ impl Table {
     /// What a run needs. Batches and entries are written once: the role that runs cannot rewrite them.
     fn rights(self) -> &'static str {
         match self {
-            Table::Run | Table::Gate => "SELECT, INSERT, UPDATE",
+            Table::Run | Table::Gate | Table::Outbox => "SELECT, INSERT, UPDATE",
             Table::Batch | Table::Entry => "SELECT, INSERT",
             Table::Migration => "SELECT",
         }
@@ -102,12 +106,13 @@ pub fn check_rights(conn: &mut Connection) -> Result<(), DbError> {
     if conn.dialect() == Dialect::Sqlite {
         return Ok(());
     }
-    for table in [Table::Run, Table::Gate, Table::Batch, Table::Entry] {
+    for table in [Table::Run, Table::Gate, Table::Batch, Table::Entry, Table::Outbox] {
         let mut sql = Sql::new(conn.dialect());
         sql.push("INSERT INTO ").control(table).push(" SELECT * FROM ").control(table).push(" WHERE 1 = 0");
         table.execute(conn, &sql.finish())?;
     }
-    for (table, change) in [(Table::Run, "finished = finished"), (Table::Gate, "seen = seen")] {
+    let changes = [(Table::Run, "finished = finished"), (Table::Gate, "seen = seen"), (Table::Outbox, "due = due")];
+    for (table, change) in changes {
         let mut sql = Sql::new(conn.dialect());
         sql.push("UPDATE ").control(table).push(" SET ").push(change).push(" WHERE 1 = 0");
         table.execute(conn, &sql.finish())?;

@@ -49,7 +49,8 @@ fn uid() -> String {
     uid.map_or_else(|| "unknown".to_owned(), |uid| format!("uid {uid}"))
 }
 
-fn host() -> String {
+/// This machine's name.
+pub fn host() -> String {
     fs::read_to_string("/proc/sys/kernel/hostname").map_or_else(|_| "unknown".to_owned(), |name| name.trim().to_owned())
 }
 

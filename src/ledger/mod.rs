@@ -15,12 +15,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::db::control::outbox::{self, OutboxRow};
 use crate::db::control::{self, BatchRow, EntryRow, Which};
 use crate::db::count::Consequences;
 use crate::db::{Connection, DbError, ErrorKind, Mode};
 use crate::report::record::{LedgerRecord, RunRecord, Status};
 
-pub use holder::{Holder, actor};
+pub use holder::{Holder, actor, host};
 
 /// Makes a run known before it does anything: `record` holds what was planned.
 pub fn begin(conn: &mut Connection, record: &RunRecord, holder: &Holder) -> Result<(), DbError> {
@@ -81,18 +82,21 @@ pub enum Closed {
     BySomebodyElse,
 }
 
-/// Closes a run: reconciles it with its batches, chains its entry and writes the final record, in one transaction.
-/// Harmless to repeat where only the answer was lost: the entry of the first attempt counts.
+/// Who is to be told of a closed run: the rows that the closing transaction puts into the outbox.
+pub type Addressing<'a> = &'a dyn Fn(&RunRecord) -> Vec<OutboxRow>;
+
+/// Closes a run: reconciles it with its batches, chains its entry, writes the final record and addresses its mail, in one
+/// transaction. Harmless to repeat where only the answer was lost: the entry of the first attempt counts.
 ///
 /// Where the ledger's batches do not add up to what the record says was done, the run is closed as failed and says so.
-pub fn close(conn: &mut Connection, record: &mut RunRecord) -> Result<Closed, DbError> {
+pub fn close(conn: &mut Connection, record: &mut RunRecord, address: Addressing<'_>) -> Result<Closed, DbError> {
     let batches = control::batches(conn, Some(&record.run), None)?;
     reconcile(record, &batches);
     record.ledger = None;
     let body = closing(record, &batches)?;
     appending(conn, |conn| {
         if control::lock_open_run(conn, &record.run)? {
-            seal(conn, record, body.clone())?;
+            seal(conn, record, body.clone(), address)?;
             return Ok(Closed::Now);
         }
         match control::entries_of_run(conn, &record.run)?.into_iter().find(|entry| entry.kind == RUN) {
@@ -112,12 +116,13 @@ fn closing(record: &RunRecord, batches: &[BatchRow]) -> Result<String, DbError> 
     json(&Closing { record, batches: batches.len() as u64, batches_digest: digest_of(batches) })
 }
 
-/// Chains the run's entry and writes its final record; the caller's transaction holds the run open.
-fn seal(conn: &mut Connection, record: &mut RunRecord, body: String) -> Result<(), DbError> {
+/// Chains the run's entry, writes its final record and addresses its mail; the caller's transaction holds the run open.
+fn seal(conn: &mut Connection, record: &mut RunRecord, body: String, address: Addressing<'_>) -> Result<(), DbError> {
     let at = record.finished.unwrap_or(record.started);
     let entry = chain::append(conn, RUN, Some(&record.run), body, at)?;
     record.ledger = Some(link_of(&entry));
-    control::finish_run(conn, &record.run, at.as_microsecond(), &json(record)?)
+    control::finish_run(conn, &record.run, at.as_microsecond(), &json(record)?)?;
+    address(record).iter().try_for_each(|row| outbox::insert(conn, row))
 }
 
 fn link_of(entry: &EntryRow) -> LedgerRecord {
@@ -178,7 +183,7 @@ fn reconcile(record: &mut RunRecord, batches: &[BatchRow]) {
 }
 
 /// Closes runs that died: their process is gone, or nobody has seen them for longer than a lease lasts. The ids.
-pub fn close_dead(conn: &mut Connection) -> Result<Vec<String>, DbError> {
+pub fn close_dead(conn: &mut Connection, address: Addressing<'_>) -> Result<Vec<String>, DbError> {
     let mut closed = Vec::new();
     let now = control::clock(conn)?;
     for row in control::runs(conn, Which::Open)? {
@@ -186,7 +191,7 @@ pub fn close_dead(conn: &mut Connection) -> Result<Vec<String>, DbError> {
         if lease::is_alive(conn, &planned, &row.holder, now)? {
             continue;
         }
-        match appending(conn, |conn| bury(conn, planned.clone(), now)) {
+        match appending(conn, |conn| bury(conn, planned.clone(), now, address)) {
             Ok(true) => closed.push(row.id),
             // Somebody else was faster; or the server still works on its last batch, and the next run will close it.
             Ok(false) | Err(DbError { kind: ErrorKind::LockTimeout, .. }) => {}
@@ -198,7 +203,7 @@ pub fn close_dead(conn: &mut Connection) -> Result<Vec<String>, DbError> {
 
 /// Closes one dead run from its batches; false where it was closed in the meantime. Its gates are shut before its batches
 /// are read: its last COMMIT may still be on its way, and none may come after its entry.
-fn bury(conn: &mut Connection, mut record: RunRecord, now: i64) -> Result<bool, DbError> {
+fn bury(conn: &mut Connection, mut record: RunRecord, now: i64, address: Addressing<'_>) -> Result<bool, DbError> {
     if !control::lock_open_run(conn, &record.run)? {
         return Ok(false);
     }
@@ -208,7 +213,7 @@ fn bury(conn: &mut Connection, mut record: RunRecord, now: i64) -> Result<bool, 
     record.finished = Timestamp::from_microsecond(now).ok();
     record.status = record.worst_status();
     let body = closing(&record, &batches)?;
-    seal(conn, &mut record, body)?;
+    seal(conn, &mut record, body, address)?;
     Ok(true)
 }
 

@@ -1,6 +1,7 @@
 //! What a run says to the log: names, counts, times and sentences that the report holds too; never a value of a row.
 
 use super::Job;
+use crate::deliver::{Attempt, Reach, masked};
 use crate::report::record::{RuleRecord, RunRecord, Status};
 
 pub(super) fn begin(job: &Job<'_>, record: &RunRecord) {
@@ -21,4 +22,18 @@ pub(super) fn end(record: &RunRecord) {
     record.notes.iter().for_each(|note| tracing::warn!(run = record.run, "{note}"));
     let head = record.ledger.as_ref().map(|ledger| ledger.head.as_str());
     tracing::info!(run = record.run, status = %record.status, head, "run ended");
+}
+
+/// What came of sending a mail.
+pub(super) fn attempt(attempt: &Attempt) {
+    let (run, to) = (&attempt.row.run, masked(&attempt.row.recipient));
+    match &attempt.outcome {
+        Ok(()) => tracing::info!(run, to, "its report was mailed"),
+        Err(trouble) if trouble.reach == Reach::Never => {
+            tracing::warn!(run, to, "its report was refused for good: {trouble}; {}", trouble.remedy());
+        }
+        Err(trouble) => {
+            tracing::warn!(run, to, "its report waits in the outbox: {trouble}; {}", trouble.remedy());
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! One run of one policy on one database: recover, plan, guard, execute, reconcile, close, report.
+//! One run of one policy on one database: recover, plan, guard, execute, reconcile, close, mail.
 //!
 //! A dry run stops after the plan. There is no other difference: both make the plan and its figures here, from the same
 //! predicate, and everything below is told what to do by the plan alone.
@@ -13,8 +13,10 @@ use jiff::Timestamp;
 
 use crate::check::{self, Asker};
 use crate::config::{Config, DatabaseConfig};
+use crate::db::control::outbox::OutboxRow;
 use crate::db::count::Counts;
 use crate::db::{Access, Connection, DbError, ErrorKind, Mode, catalog, control};
+use crate::deliver;
 use crate::execute::{self, Ending, Halt, Stop, Tally, Worker};
 use crate::ledger::{self, Closed, Holder};
 use crate::plan::{self, RulePlan};
@@ -88,10 +90,12 @@ pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>
     let mut conn = job.open(Access::ReadWrite)?;
     prepare_ledger(&mut conn)?;
     check_clocks(&mut conn)?;
-    let closed = ledger::close_dead(&mut conn)?;
+    let address = |record: &RunRecord| job.address(record);
+    let closed = ledger::close_dead(&mut conn, &address)?;
     let planned = make_plan(job, &mut conn, Access::ReadWrite, consent)?;
     let mut record = job.record(RunKind::Run, started, planned.rules(), planned.holds.clone());
     record.notes.extend(closed.iter().map(|run| format!("run `{run}` had died and was closed before this one")));
+    record.notes.extend(deliver::outbox::notes(&mut conn)?);
     record.notes.extend(planned.notes.iter().cloned());
     ledger::begin(&mut conn, &record, &Holder::this_process())?;
     log::begin(job, &record);
@@ -103,6 +107,7 @@ pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>
     record.finished = Some(Clock::System.now());
     close(job, &mut conn, &mut record, stop);
     log::end(&record);
+    deliver(job);
     Ok(record)
 }
 
@@ -110,7 +115,8 @@ pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>
 /// is to be reported all the same.
 fn close(job: &Job<'_>, conn: &mut Connection, record: &mut RunRecord, stop: &Stop) {
     let reopen = || job.connect(Access::ReadWrite);
-    let trouble = match execute::patiently(conn, &reopen, stop, |conn| ledger::close(conn, record)) {
+    let address = |record: &RunRecord| job.address(record);
+    let trouble = match execute::patiently(conn, &reopen, stop, |conn| ledger::close(conn, record, &address)) {
         Ok(Closed::Now) => execute::patiently(conn, &reopen, stop, Connection::checkpoint).err().map(|halt| {
             format!(
                 "deleted rows may survive in the database's write-ahead log until the next run: {}",
@@ -128,6 +134,16 @@ fn close(job: &Job<'_>, conn: &mut Connection, record: &mut RunRecord, stop: &St
     if let Some(sentence) = trouble {
         record.notes.push(sentence);
         record.status = Status::Failed;
+    }
+}
+
+/// Sends the report, and whatever else is due. The run is over: what happens to its mail changes nothing of it, and a mail
+/// that does not go now stays in the outbox.
+fn deliver(job: &Job<'_>) {
+    let Some(mail) = &job.config.mail else { return };
+    match deliver::flush(&|| job.connect(Access::ReadWrite), mail) {
+        Ok(attempts) => attempts.iter().for_each(log::attempt),
+        Err(error) => tracing::warn!("the outbox cannot be worked off, so reports wait in it: {error}"),
     }
 }
 
@@ -287,6 +303,11 @@ impl Job<'_> {
     fn connect(&self, access: Access) -> Result<Connection, DbError> {
         let read_only = self.database.read_only_url.as_ref().filter(|_| access == Access::ReadOnly);
         Connection::open(read_only.unwrap_or(&self.database.url).reveal(), access)
+    }
+
+    /// The rows of the outbox by which a closed run's report goes out.
+    fn address(&self, record: &RunRecord) -> Vec<OutboxRow> {
+        self.config.mail.as_ref().map(|mail| deliver::outbox::address(mail, record)).unwrap_or_default()
     }
 
     fn is_meant(&self, named: Option<&str>) -> bool {

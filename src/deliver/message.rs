@@ -1,0 +1,165 @@
+//! The mails themselves: headers by which they thread and filter, and the report in every format.
+//!
+//! A mail is made from the run's record when it is sent, and is the same at every attempt: date, Message-ID and the
+//! boundaries of its parts come from the run.
+
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+use lettre::Address;
+use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
+use lettre::message::{Attachment, Body, Mailbox, Message, MessageBuilder, MultiPart, SinglePart};
+use sha2::{Digest, Sha256};
+
+use crate::report::record::RunRecord;
+use crate::report::{csv, html, json, text, verdict};
+
+/// Who sends a mail to whom, and what it is called.
+pub(super) struct Envelope {
+    /// With angle brackets.
+    pub message_id: String,
+    pub from: Mailbox,
+    pub to: Vec<Address>,
+}
+
+/// A mail could not be put together: the library's own sentence.
+pub(super) type Unmade = lettre::error::Error;
+
+/// The report of a run: text and HTML, with JSON and CSV attached.
+pub(super) fn report(record: &RunRecord, envelope: &Envelope) -> Result<Vec<u8>, Unmade> {
+    let runs = std::slice::from_ref(record);
+    let database = database(record);
+    let topic = Topic { policy: &record.schedule.name, database, domain: envelope.from.email.domain() };
+    let boundary = |part: &str| format!("=_tenure_{part}_{}", token(&[&envelope.message_id]));
+    let alternative = MultiPart::alternative()
+        .boundary(boundary("text"))
+        .singlepart(quoted(ContentType::TEXT_PLAIN, text::render(runs)))
+        .singlepart(quoted(ContentType::TEXT_HTML, html::render(runs)));
+    let parts = MultiPart::mixed()
+        .boundary(boundary("all"))
+        .multipart(alternative)
+        .singlepart(attached(format!("tenure-{}.json", record.run), "application/json", json::render(runs)))
+        .singlepart(attached(format!("tenure-{}.csv", record.run), "text/csv; charset=utf-8", csv::render(runs)));
+    let standing = verdict(record).standing;
+    let builder = headers(envelope, record.finished.unwrap_or(record.started))
+        .subject(subject(record))
+        .in_reply_to(topic.thread())
+        .references(topic.thread());
+    let builder = with_header(builder, "List-Id", topic.list());
+    let builder = with_header(builder, "X-Tenure-Verdict", standing.label().replace(' ', "-"));
+    let builder = with_header(builder, "X-Tenure-Run", record.run.clone());
+    Ok(builder.multipart(parts)?.formatted())
+}
+
+/// A mail of plain text, about no run.
+pub(super) fn note(envelope: &Envelope, at: Timestamp, subject: &str, text: String) -> Result<Vec<u8>, Unmade> {
+    let part = quoted(ContentType::TEXT_PLAIN, text);
+    Ok(headers(envelope, at).subject(one_line(subject)).singlepart(part)?.formatted())
+}
+
+fn headers(envelope: &Envelope, at: Timestamp) -> MessageBuilder {
+    let builder = Message::builder()
+        .message_id(Some(envelope.message_id.clone()))
+        .date(SystemTime::from(at))
+        .from(envelope.from.clone());
+    let builder = envelope.to.iter().fold(builder, |builder, to| builder.to(Mailbox::new(None, to.clone())));
+    let builder = with_header(builder, "Auto-Submitted", "auto-generated".to_owned());
+    with_header(builder, "X-Auto-Response-Suppress", "All".to_owned())
+        .user_agent(concat!("tenure/", env!("CARGO_PKG_VERSION")).to_owned())
+}
+
+fn with_header(builder: MessageBuilder, name: &'static str, value: String) -> MessageBuilder {
+    builder.raw_header(HeaderValue::new(HeaderName::new_from_ascii_str(name), value))
+}
+
+/// No line longer than the standard allows, whatever the text, and letters that pass servers that know ASCII only.
+fn quoted(content_type: ContentType, text: String) -> SinglePart {
+    let body = Body::new_with_encoding(text, ContentTransferEncoding::QuotedPrintable).unwrap_or_else(Body::new);
+    SinglePart::builder().header(content_type).body(body)
+}
+
+/// Byte for byte, so that what was mailed can be held against the ledger.
+fn attached(name: String, content_type: &str, content: String) -> SinglePart {
+    let content_type = ContentType::parse(content_type).unwrap_or(ContentType::TEXT_PLAIN);
+    let bytes = content.into_bytes();
+    let body = Body::new_with_encoding(bytes, ContentTransferEncoding::Base64).unwrap_or_else(Body::new);
+    Attachment::new(name).body(body, content_type)
+}
+
+/// `kept: Campus privacy policy (main), 2026-11-22`; where it was not kept, how far.
+fn subject(record: &RunRecord) -> String {
+    let verdict = verdict(record);
+    let kept = verdict.standing.is_kept();
+    let label = verdict.standing.label();
+    let label = if kept { label.to_owned() } else { label.to_uppercase() };
+    let place = match database(record) {
+        "" => String::new(),
+        database => format!(" ({database})"),
+    };
+    let day = record.as_of.strftime("%Y-%m-%d");
+    let how = if kept { String::new() } else { format!(": {}", verdict.headline.trim_end_matches('.')) };
+    one_line(&format!("{label}: {}{place}, {day}{how}", record.schedule.name))
+}
+
+/// The run's database by its name in the config; empty where no rule was due.
+fn database(record: &RunRecord) -> &str {
+    record.rules.first().map_or("", |rule| rule.database.as_str())
+}
+
+/// What a series of reports is about: one policy on one database.
+struct Topic<'a> {
+    policy: &'a str,
+    database: &'a str,
+    domain: &'a str,
+}
+
+impl Topic<'_> {
+    /// The Message-ID that all reports of the series refer to. No mail bears it: readers thread by it all the same.
+    fn thread(&self) -> String {
+        format!("<{}.thread.tenure@{}>", token(&[self.policy, self.database]), self.domain)
+    }
+
+    /// RFC 2919: by which a reader's filters know the series.
+    fn list(&self) -> String {
+        let database = Some(self.database).filter(|name| !name.is_empty()).map(|name| format!(".{}", label(name)));
+        format!("<{}{}.tenure.{}>", label(self.policy), database.unwrap_or_default(), self.domain)
+    }
+}
+
+/// A name in the letters of a domain: `campus-privacy-policy`.
+fn label(name: &str) -> String {
+    let lower = name.to_lowercase();
+    let words = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let label = words.collect::<Vec<_>>().join("-");
+    if label.is_empty() { token(&[name]) } else { label.chars().take(60).collect() }
+}
+
+/// A short name for texts that belong together: the same for the same ones.
+pub(super) fn token(texts: &[&str]) -> String {
+    let hash = texts.iter().fold(Sha256::new(), |hash, text| hash.chain_update(text).chain_update([0]));
+    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Nothing in a header begins another one.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_series_is_named_by_policy_and_database() {
+        let topic = |policy, database| Topic { policy, database, domain: "example.org" };
+        assert_eq!(topic("Campus: privacy policy", "main").list(), "<campus-privacy-policy.main.tenure.example.org>");
+        assert_eq!(topic("Ordnung", "").list(), "<ordnung.tenure.example.org>");
+        assert_ne!(topic("a", "b").thread(), topic("ab", "").thread());
+        assert!(topic("隐私", "main").list().ends_with(".main.tenure.example.org>"));
+    }
+
+    #[test]
+    fn a_policy_cannot_write_headers_of_its_own() {
+        assert_eq!(one_line("kept: a\r\nBcc: b"), "kept: a  Bcc: b");
+    }
+}
