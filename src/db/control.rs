@@ -320,6 +320,8 @@ pub enum Which<'a> {
     Latest(u64),
     /// Those whose id starts so.
     Id(&'a str),
+    /// At most so many that were closed, newest first, from this id on back: ids sort by time, and have an index.
+    Closed(Option<&'a str>, u64),
 }
 
 pub fn runs(conn: &mut Connection, which: Which<'_>) -> Result<Vec<RunRow>, DbError> {
@@ -335,6 +337,13 @@ pub fn runs(conn: &mut Connection, which: Which<'_>) -> Result<Vec<RunRow>, DbEr
         Which::Id(prefix) => {
             let length = prefix.chars().count() as u64;
             sql.push(" WHERE substr(id, 1, ").number(length).push(") = ").text(prefix).push(" ORDER BY started DESC");
+        }
+        Which::Closed(before, limit) => {
+            sql.push(" WHERE finished IS NOT NULL");
+            if let Some(id) = before {
+                sql.push(" AND id < ").text(id);
+            }
+            sql.push(" ORDER BY id DESC LIMIT ").number(limit);
         }
     }
     let rows = Table::Run.query(conn, &sql.finish())?;

@@ -94,8 +94,8 @@ pub fn ageless(conn: &mut Connection, target: &Target) -> Result<u64, DbError> {
     Ok(number(&one_row(conn, &sql.finish())?, 0))
 }
 
-/// The oldest known age among the rows that stay. Where `all_go` says that every expired row goes, the search starts at
-/// the cutoff, which an index can serve.
+/// The oldest known age among the rows that the rule speaks of and that stay. Where `all_go` says that every expired row
+/// goes, the search starts at the cutoff, which an index can serve.
 pub fn oldest_kept(
     conn: &mut Connection,
     rule: &RulePlan,
@@ -103,22 +103,37 @@ pub fn oldest_kept(
     all_go: bool,
 ) -> Result<Option<Timestamp>, DbError> {
     let scope = scope(rule, target);
+    match target.anchors.as_slice() {
+        [only] if all_go && only.hops.is_empty() && target.condition.is_none() && anchor::is_plain(only) => {
+            return oldest_from_bound(conn, target, only);
+        }
+        _ => {}
+    }
+    oldest_where(conn, target, |sql| {
+        predicate::spoken_of(sql, scope);
+        sql.push(" AND (");
+        predicate::due(sql, scope, Look::Ahead);
+        sql.push(") IS NOT TRUE");
+    })
+}
+
+/// The oldest known age among the rows that the rule speaks of, also those that are due.
+pub fn oldest(conn: &mut Connection, rule: &RulePlan, target: &Target) -> Result<Option<Timestamp>, DbError> {
+    oldest_where(conn, target, |sql| predicate::spoken_of(sql, scope(rule, target)))
+}
+
+fn oldest_where(
+    conn: &mut Connection,
+    target: &Target,
+    condition: impl FnOnce(&mut Sql),
+) -> Result<Option<Timestamp>, DbError> {
     let mut sql = Sql::new(conn.dialect());
     sql.push("SELECT MIN(");
     predicate::latest(&mut sql, &target.alias, &target.anchors);
     sql.push(") FROM ");
     predicate::from(&mut sql, target);
     sql.push(" WHERE ");
-    match target.anchors.as_slice() {
-        [only] if all_go && only.hops.is_empty() && target.condition.is_none() && anchor::is_plain(only) => {
-            return oldest_from_bound(conn, target, only);
-        }
-        _ => {
-            sql.push("(");
-            predicate::due(&mut sql, scope, Look::Ahead);
-            sql.push(") IS NOT TRUE");
-        }
-    }
+    condition(&mut sql);
     let row = one_row(conn, &sql.finish())?;
     let Some(micros) = row.int(0) else { return Ok(None) };
     Ok(target.anchors.last().and_then(|anchor| anchor::instant_of(micros, &anchor.reading, conn.dialect())))

@@ -78,6 +78,13 @@ pub(super) fn due(sql: &mut Sql, scope: Scope<'_>, look: Look) {
     }
 }
 
+/// Of any age, but the rule's: its condition is true, it would change them, and no earlier rule of the plan takes them.
+pub(super) fn spoken_of(sql: &mut Sql, scope: Scope<'_>) {
+    sql.push("1 = 1");
+    meant(sql, scope.target);
+    not_taken(sql, scope.earlier, &scope.target.root, scope.alias());
+}
+
 /// Eligible; and, looking ahead, not taken by an earlier rule of the plan.
 pub(super) fn considered(sql: &mut Sql, scope: Scope<'_>, look: Look) {
     eligible(sql, scope.target);
@@ -109,6 +116,11 @@ pub(super) fn not_taken(sql: &mut Sql, earlier: &[Arc<RulePlan>], table: &TableN
 /// Age known, past its bound, condition true.
 pub(super) fn eligible(sql: &mut Sql, target: &Target) {
     expired(sql, &target.alias, &target.anchors);
+    meant(sql, target);
+}
+
+/// ` AND` what tells the rule's rows from others of the table, whatever their age.
+fn meant(sql: &mut Sql, target: &Target) {
     if let Some(condition) = &target.condition {
         sql.push(" AND ").condition(condition);
     }

@@ -7,6 +7,7 @@ mod chain;
 mod holder;
 pub mod lease;
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
@@ -237,6 +238,7 @@ fn fill_from_batches(record: &mut RunRecord, batches: &[BatchRow]) -> Result<(),
         if rule.remaining > 0 {
             rule.status = Status::Failed;
             rule.error = Some("the process died before the rule was done; the next run goes on".to_owned());
+            rule.oldest_kept = None;
         }
     }
     Ok(())
@@ -253,6 +255,36 @@ pub fn add_all(to: &mut BTreeMap<String, u64>, more: &BTreeMap<String, u64>) {
 pub fn history(conn: &mut Connection, limit: u64) -> Result<Vec<RunRecord>, DbError> {
     read(conn, Which::Latest(limit))
 }
+
+/// The newest closed runs of `policy` on `database`, newest first, `limit` at most.
+///
+/// Policies of one database share its ledger; those of the newest [`LOOK_BACK`] runs are found.
+pub fn closed_runs(
+    conn: &mut Connection,
+    policy: &str,
+    database: &str,
+    limit: usize,
+) -> Result<Vec<RunRecord>, DbError> {
+    const PAGE: u64 = 24;
+    let (mut found, mut seen) = (Vec::new(), 0);
+    let mut oldest: Option<String> = None;
+    while found.len() < limit && seen < LOOK_BACK {
+        let page = read(conn, Which::Closed(oldest.as_deref(), PAGE))?;
+        let Some(last) = page.last() else { break };
+        oldest = Some(last.run.clone());
+        seen += page.len();
+        found.extend(page.into_iter().filter(|record| {
+            record.schedule.name == policy && record.rules.iter().any(|rule| rule.database == database)
+        }));
+    }
+    // Ids of one second are in no order.
+    found.sort_by_key(|record| Reverse(record.started));
+    found.truncate(limit);
+    Ok(found)
+}
+
+/// So many runs of all policies are looked at for those of one.
+const LOOK_BACK: usize = 480;
 
 /// Runs whose id starts with `prefix`.
 pub fn find(conn: &mut Connection, prefix: &str) -> Result<Vec<RunRecord>, DbError> {

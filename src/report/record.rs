@@ -2,12 +2,17 @@
 //!
 //! Fields are added, never renamed. Times are UTC; counts are rows; durations are milliseconds. A record holds no value of
 //! any row: names, counts, times and digests only.
+//!
+//! A field that came later is absent where it says nothing, so that an older record reads back, and is written again, as
+//! the bytes that it was.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use super::verdict::Standing;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
@@ -32,6 +37,9 @@ pub struct RunRecord {
     pub notes: Vec<String>,
     /// `None` in a dry run, which writes no database.
     pub ledger: Option<LedgerRecord>,
+    /// The run before, of the same policy on the same database; `None` where there was none or it could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<SinceRecord>,
 }
 
 impl RunRecord {
@@ -99,6 +107,49 @@ pub struct ScheduleRecord {
     pub name: String,
     /// `sha256:` and hex.
     pub digest: String,
+    /// IANA name of the policy's time zone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timezone: Option<String>,
+    /// What the policy says of the copies that no purge reaches: backups, replicas.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub residual: Option<String>,
+    /// Every rule of the schedule on this database, chosen or not, with its period as written.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub periods: BTreeMap<String, String>,
+}
+
+/// The last run before this one, as far as this one is to be compared with it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SinceRecord {
+    pub run: String,
+    pub started: Timestamp,
+    pub verdict: Standing,
+    /// Of the schedule as it was then: `sha256:` and hex.
+    pub schedule_digest: String,
+    /// Rules that the schedule has now and had not then. Empty, like the two below, where the older record has no list.
+    pub added: Vec<String>,
+    pub removed: Vec<String>,
+    pub periods: Vec<PeriodChange>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PeriodChange {
+    pub rule: String,
+    pub was: String,
+    pub now: String,
+}
+
+/// What an earlier run did for a rule, and left.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrendPoint {
+    /// When that run started.
+    pub at: Timestamp,
+    pub done: u64,
+    /// Dependent rows deleted with them, of all tables.
+    pub cascaded: u64,
+    /// Rows past their period that stayed: held, blocked or remaining.
+    pub stayed: u64,
+    pub oldest_kept: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -141,8 +192,18 @@ pub struct RuleRecord {
     pub guard: Option<String>,
     pub batches: u64,
     pub elapsed_ms: u64,
-    /// Oldest known anchor among the rows that stay.
+    /// Oldest known anchor among the rows that the rule speaks of and that stay. `None` also where an early end leaves it
+    /// unknown.
     pub oldest_kept: Option<Timestamp>,
+    /// The cutoff in the policy's time zone, as RFC 9557 writes it: `2026-09-01T04:15:00+02:00[Europe/Oslo]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cutoff_local: Option<String>,
+    /// Who let it pass the guard, and how.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard_passed: Option<String>,
+    /// The runs of this rule before this one, oldest first, twelve at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trend: Vec<TrendPoint>,
     /// Statements, where they were asked for with `--sql`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub statements: Vec<String>,

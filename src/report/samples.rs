@@ -8,6 +8,7 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::record::*;
+use super::verdict::Standing;
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -31,11 +32,18 @@ fn run(rules: Vec<RuleRecord>) -> RunRecord {
         started: at("2026-10-01T02:15:00.250Z"),
         finished: Some(at("2026-10-01T02:16:12Z")),
         actor: "tenure@db1".into(),
-        schedule: ScheduleRecord { name: "Aalalux data tracking policy".into(), digest: digest('a') },
+        schedule: ScheduleRecord {
+            name: "Aalalux data tracking policy".into(),
+            digest: digest('a'),
+            timezone: Some("Europe/Oslo".into()),
+            residual: None,
+            periods: BTreeMap::new(),
+        },
         rules,
         holds: vec![],
         notes: vec![],
         ledger: Some(LedgerRecord { entry: 1_412, head: digest('b') }),
+        since: None,
     };
     run.status = run.worst_status();
     run
@@ -73,7 +81,36 @@ fn rule(name: &str, promise: &str, table: &str, action: &str, retain: &str, cuto
         batches: 0,
         elapsed_ms: 4,
         oldest_kept: None,
+        cutoff_local: Some(at(cutoff).to_zoned(jiff::tz::TimeZone::get("Europe/Oslo").unwrap()).to_string()),
+        guard_passed: None,
+        trend: vec![],
         statements: vec![],
+    }
+}
+
+/// Runs of the days before, oldest first: what each did, and the age in days of the oldest row that it kept.
+fn trend(days: &[(u64, i64)]) -> Vec<TrendPoint> {
+    let at_day =
+        |day: usize| at("2026-10-01T02:15:00Z") - jiff::SignedDuration::from_hours(24 * (days.len() - day) as i64);
+    let point = |(day, (done, age)): (usize, &(u64, i64))| TrendPoint {
+        at: at_day(day),
+        done: *done,
+        cascaded: 0,
+        stayed: 0,
+        oldest_kept: Some(at_day(day) - jiff::SignedDuration::from_hours(24 * age)),
+    };
+    days.iter().enumerate().map(point).collect()
+}
+
+fn since(verdict: Standing) -> SinceRecord {
+    SinceRecord {
+        run: "01k6c4h1zz".into(),
+        started: at("2026-09-30T02:15:00.1Z"),
+        verdict,
+        schedule_digest: digest('a'),
+        added: vec![],
+        removed: vec![],
+        periods: vec![],
     }
 }
 
@@ -100,7 +137,7 @@ fn tax_hold() -> HoldRecord {
 }
 
 pub fn everything_fine() -> RunRecord {
-    run(vec![
+    let mut run = run(vec![
         RuleRecord {
             eligible: 1_204_518,
             done: 1_204_511,
@@ -109,6 +146,7 @@ pub fn everything_fine() -> RunRecord {
             batches: 13,
             elapsed_ms: 2_410,
             oldest_kept: Some(at("2026-09-01T02:15:00.000004Z")),
+            trend: trend(&[(1_190_010, 30), (1_201_777, 30), (0, 29), (2_377_201, 30), (1_188_456, 30)]),
             ..logs()
         },
         RuleRecord { eligible: 88_041, done: 88_041, rolled_up: 612, batches: 2, elapsed_ms: 731, ..analytics() },
@@ -120,9 +158,12 @@ pub fn everything_fine() -> RunRecord {
             batches: 1,
             elapsed_ms: 12,
             oldest_kept: Some(at("2019-10-04T11:20:41Z")),
+            trend: trend(&[(0, 2_556), (3, 2_557)]),
             ..transcripts()
         },
-    ])
+    ]);
+    run.since = Some(since(Standing::Kept));
+    run
 }
 
 pub fn nothing_to_do() -> RunRecord {
@@ -259,40 +300,80 @@ pub fn any_run() -> impl Strategy<Value = RunRecord> {
     let times = (any_time(), any_time(), option::of(any_time()));
     let lists = (vec(any_rule(), 0..4), vec(any_hold(), 0..3), vec(any_text(), 0..3));
     let ledger = option::of((any::<u64>(), any_text()));
-    (head, times, lists, ledger).prop_map(|(head, times, lists, ledger)| RunRecord {
+    (head, times, lists, ledger, option::of(any_since())).prop_map(|(head, times, lists, ledger, since)| RunRecord {
         tenure: head.0,
-        run: head.1,
+        run: head.1.clone(),
         kind: if head.2 { RunKind::DryRun } else { RunKind::Run },
         status: head.3,
         as_of: times.0,
         started: times.1,
         finished: times.2,
         actor: head.4,
-        schedule: ScheduleRecord { digest: head.5.clone(), name: head.5 },
+        schedule: ScheduleRecord {
+            digest: head.5.clone(),
+            timezone: option(&head.5),
+            residual: option(&head.1),
+            periods: lists.0.iter().map(|rule| (rule.rule.clone(), rule.retain.clone())).collect(),
+            name: head.5,
+        },
         rules: lists.0,
         holds: lists.1,
         notes: lists.2,
         ledger: ledger.map(|(entry, head)| LedgerRecord { entry, head }),
+        since,
     })
+}
+
+/// A text that stands for its own absence where it is short.
+fn option(text: &str) -> Option<String> {
+    (text.len() > 4).then(|| text.to_owned())
+}
+
+fn any_since() -> impl Strategy<Value = SinceRecord> {
+    let change = (any_text(), any_text(), any_text()).prop_map(|(rule, was, now)| PeriodChange { rule, was, now });
+    let verdict = prop_oneof![
+        Just(Standing::Kept),
+        Just(Standing::Overdue),
+        Just(Standing::AtRisk),
+        Just(Standing::Unknown),
+        Just(Standing::Broken)
+    ];
+    let lists = (vec(any_text(), 0..3), vec(any_text(), 0..3), vec(change, 0..3));
+    (any_text(), any_time(), verdict, any_text(), lists).prop_map(|(run, started, verdict, digest, lists)| {
+        SinceRecord {
+            run,
+            started,
+            verdict,
+            schedule_digest: digest,
+            added: lists.0,
+            removed: lists.1,
+            periods: lists.2,
+        }
+    })
+}
+
+fn any_point() -> impl Strategy<Value = TrendPoint> {
+    (any_time(), any_count(), any_count(), any_count(), option::of(any_time()))
+        .prop_map(|(at, done, cascaded, stayed, oldest_kept)| TrendPoint { at, done, cascaded, stayed, oldest_kept })
 }
 
 fn any_rule() -> impl Strategy<Value = RuleRecord> {
     let texts = (any_text(), vec(any_text(), 0..3), any_text(), any_text(), "delete|aggregate|redact|[^a-z]{0,4}");
     let counts = (any_count(), [any_count(), any_count(), any_count(), any_count(), any_count()], any::<bool>());
     let others = (any_count(), any_count(), any_count(), any_count());
-    let maps = (any_counts(), any_counts(), any_counts());
+    let maps = (any_counts(), any_counts(), any_counts(), vec(any_point(), 0..14));
     let rest =
         (option::of(any_time()), any_status(), option::of(any_text()), option::of(any_text()), vec(any_text(), 0..3));
     (texts, counts, others, maps, rest).prop_map(|(texts, (eligible, terms, settle), others, maps, rest)| {
         let [done, held, blocked, skipped, remaining] = terms;
         let sum = terms.into_iter().fold(0, u64::saturating_add);
         RuleRecord {
-            rule: texts.0,
+            rule: texts.0.clone(),
             promises: texts.1,
             database: texts.2.clone(),
             table: texts.2,
             action: texts.4,
-            retain: texts.3,
+            retain: texts.3.clone(),
             cutoff: rest.0,
             status: rest.1,
             error: rest.2,
@@ -311,6 +392,9 @@ fn any_rule() -> impl Strategy<Value = RuleRecord> {
             batches: others.2,
             elapsed_ms: others.3,
             oldest_kept: rest.0,
+            cutoff_local: option(&texts.3),
+            guard_passed: option(&texts.0),
+            trend: maps.3,
             statements: rest.4,
         }
     })

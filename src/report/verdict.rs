@@ -3,13 +3,13 @@
 //! It fails towards bad news: counts that do not add up, a run that did not close and a run that checked nothing are never
 //! called kept.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::record::{HoldRecord, RuleRecord, RunRecord, Status};
 use super::wording::{act_on_them, acted, count, rows};
 
 /// From best to worst.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Standing {
     Kept,

@@ -227,7 +227,7 @@ impl<'c> Resolver<'_, 'c> {
             promises: rule.promises.clone(),
             database: self.context.database.to_owned(),
             table: rule.table.clone(),
-            retain: retain_text(rule),
+            retain: rule.age.to_string(),
             cutoff,
             act,
             targets,
@@ -356,11 +356,4 @@ fn unfit(subject: &Subject<'_>, table: &Table) -> Option<Mistake> {
         TableKind::Ordinary | TableKind::Partitioned | TableKind::Leaf => return None,
     };
     Some(subject.mistake(format!("`{}` {reason}", table.name)).remedy(remedy))
-}
-
-fn retain_text(rule: &schedule::Rule) -> String {
-    match &rule.age {
-        Age::Retain { period, .. } => period.to_string(),
-        Age::Expires(anchor) => format!("until {}", anchor.path),
-    }
 }

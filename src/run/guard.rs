@@ -108,8 +108,12 @@ pub(super) fn decide(rule: &mut RuleRecord, consent: &Consent) -> Option<String>
             rule.status = Status::Guarded;
             None
         }
-        Consent::Yes(actor) => Some(format!("{actor} passed the guard of rule `{}` with --yes", rule.rule)),
+        Consent::Yes(actor) => {
+            rule.guard_passed = Some(format!("{actor}, with --yes"));
+            Some(format!("{actor} passed the guard of rule `{}` with --yes", rule.rule))
+        }
         Consent::Approved { by, run } => {
+            rule.guard_passed = Some(format!("{by}, who approved run {}", run.run));
             Some(format!("{by} approved rule `{}` as run `{}` had planned it", rule.rule, run.run))
         }
     }

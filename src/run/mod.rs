@@ -6,7 +6,10 @@
 pub mod files;
 mod guard;
 mod log;
+mod past;
 mod survey;
+
+use std::collections::BTreeMap;
 
 use anyhow::{Context as _, anyhow, bail};
 use jiff::Timestamp;
@@ -80,6 +83,7 @@ pub fn dry_run(job: &Job<'_>) -> Result<RunRecord, Refusal> {
     let mut conn = job.open(Access::ReadOnly)?;
     let planned = make_plan(job, &mut conn, Access::ReadOnly, &Consent::Ask)?;
     let mut record = job.record(RunKind::DryRun, started, planned.rules(), planned.holds);
+    past::compare(job, &mut conn, &mut record);
     record.finished = Some(Clock::System.now());
     Ok(record)
 }
@@ -97,6 +101,7 @@ pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>
     record.notes.extend(closed.iter().map(|run| format!("run `{run}` had died and was closed before this one")));
     record.notes.extend(deliver::outbox::notes(&mut conn)?);
     record.notes.extend(planned.notes.iter().cloned());
+    past::compare(job, &mut conn, &mut record);
     ledger::begin(&mut conn, &record, &Holder::this_process())?;
     log::begin(job, &record);
     let plans = planned.into_plans();
@@ -203,7 +208,7 @@ fn make_plan(job: &Job<'_>, conn: &mut Connection, access: Access, consent: &Con
     for plan in plan::in_order(plans) {
         let plan = plan.without(&stopped);
         let mut record = survey::figures(conn, &plan, job.statements);
-        notes.extend(guard::decide(&mut record, consent));
+        notes.extend(ask_guard(conn, &plan, &mut record, consent));
         if record.status != Status::Ok {
             stopped.push(plan.rule.clone());
         }
@@ -229,10 +234,21 @@ fn recount(
     if let Some(entry) = entry.filter(|_| actual.earlier.len() < plan.earlier.len()) {
         // What stopped the other rule may have taken the connection along; if it cannot be mended, the figures say so.
         let _ = execute::patiently(conn, &|| job.connect(Access::ReadWrite), stop, control::clock);
-        *entry = survey::figures(conn, &actual, job.statements);
-        record.notes.extend(guard::decide(entry, consent));
+        let figures = survey::figures(conn, &actual, job.statements);
+        let (cutoff_local, trend) = (entry.cutoff_local.take(), std::mem::take(&mut entry.trend));
+        *entry = RuleRecord { cutoff_local, trend, ..figures };
+        record.notes.extend(ask_guard(conn, &actual, entry, consent));
     }
     actual
+}
+
+/// Stops the rule where its guard says so; else the note of who passed it.
+fn ask_guard(conn: &mut Connection, plan: &RulePlan, record: &mut RuleRecord, consent: &Consent) -> Option<String> {
+    let note = guard::decide(record, consent);
+    if record.status == Status::Guarded {
+        survey::keep_all(conn, plan, record);
+    }
+    note
 }
 
 /// Executes one rule into its record; whatever happens to it does not touch the others.
@@ -252,6 +268,7 @@ fn execute_rule(
     if let Some(date) = job.not_yet_in_force() {
         entry.status = Status::Stopped;
         entry.error = Some(format!("the schedule takes effect on {date}; until then it is only planned"));
+        entry.oldest_kept = None;
         return;
     }
     let started = std::time::Instant::now();
@@ -290,6 +307,7 @@ fn settle(entry: &mut RuleRecord, tally: Tally, ending: Ending, left: impl FnOnc
 fn end(entry: &mut RuleRecord, status: Status, reason: String) {
     entry.status = status;
     entry.error = Some(reason);
+    entry.oldest_kept = None;
     let settled = entry.done + entry.held + entry.blocked;
     entry.eligible = entry.eligible.max(settled);
     entry.remaining = entry.eligible - settled;
@@ -337,14 +355,28 @@ impl Job<'_> {
             schedule: ScheduleRecord {
                 name: self.schedule.policy.name.clone(),
                 digest: format!("sha256:{}", self.schedule.digest),
+                timezone: self.schedule.policy.timezone.iana_name().map(str::to_owned),
+                residual: self.schedule.policy.residual.clone(),
+                periods: self.periods(),
             },
             rules,
             holds,
             notes: Vec::new(),
             ledger: None,
+            since: None,
         };
         record.status = record.worst_status();
+        let zone = &self.schedule.policy.timezone;
+        for rule in &mut record.rules {
+            rule.cutoff_local = rule.cutoff.map(|cutoff| cutoff.to_zoned(zone.clone()).to_string());
+        }
         record
+    }
+
+    fn periods(&self) -> BTreeMap<String, String> {
+        let default = self.schedule.policy.database.as_deref();
+        let meant = |rule: &&Rule| self.is_meant(rule.database.as_deref().or(default));
+        self.schedule.rules.iter().filter(meant).map(|rule| (rule.name.clone(), rule.age.to_string())).collect()
     }
 }
 

@@ -1,12 +1,14 @@
 //! Figures: what the database says of a plan before it acts, and of what is left after it.
 
+use jiff::Timestamp;
+
 use crate::db::count::{self, Counts};
 use crate::db::{Connection, DbError, Mode, Value, batch};
 use crate::ledger::add_all;
-use crate::plan::{HoldFact, RulePlan};
+use crate::plan::{HoldFact, RulePlan, Target};
 use crate::report::record::{HoldRecord, RuleRecord, Status};
+use crate::schedule::Rule;
 use crate::schedule::mistake::Mistake;
-use crate::schedule::{Age, Rule};
 
 use super::guard;
 
@@ -26,10 +28,7 @@ pub(super) fn unplanned(rule: &Rule, database: &str, mistakes: &[Mistake]) -> Ru
         Some(remedy) => format!("{}; {remedy}", mistake.message),
         None => mistake.message.clone(),
     };
-    let retain = match &rule.age {
-        Age::Retain { period, .. } => period.to_string(),
-        Age::Expires(anchor) => format!("until {}", anchor.path),
-    };
+    let retain = rule.age.to_string();
     RuleRecord {
         status: Status::Failed,
         error: Some(mistakes.iter().map(sentence).collect::<Vec<_>>().join("; ")),
@@ -63,6 +62,9 @@ fn empty(rule: &str, promises: &[String], database: &str, table: &str, action: &
         batches: 0,
         elapsed_ms: 0,
         oldest_kept: None,
+        cutoff_local: None,
+        guard_passed: None,
+        trend: Vec::new(),
         statements: Vec::new(),
     }
 }
@@ -117,15 +119,24 @@ fn counts(conn: &mut Connection, plan: &RulePlan) -> Result<Counts, DbError> {
     Ok(sum)
 }
 
-fn oldest_kept(
-    conn: &mut Connection,
-    plan: &RulePlan,
-    record: &RuleRecord,
-) -> Result<Option<jiff::Timestamp>, DbError> {
+fn oldest_kept(conn: &mut Connection, plan: &RulePlan, record: &RuleRecord) -> Result<Option<Timestamp>, DbError> {
     let all_go = record.held == 0 && record.blocked == 0;
+    oldest_of(plan, |target| count::oldest_kept(conn, plan, target, all_go))
+}
+
+/// Of a rule that a guard stops nothing goes, so its oldest row of all is the oldest that stays.
+pub(super) fn keep_all(conn: &mut Connection, plan: &RulePlan, record: &mut RuleRecord) {
+    let found = conn.transaction(Mode::ReadOnly, |conn| oldest_of(plan, |target| count::oldest(conn, plan, target)));
+    record.oldest_kept = found.ok().flatten();
+}
+
+fn oldest_of(
+    plan: &RulePlan,
+    mut of: impl FnMut(&Target) -> Result<Option<Timestamp>, DbError>,
+) -> Result<Option<Timestamp>, DbError> {
     let mut oldest = None;
     for target in &plan.targets {
-        let one = count::oldest_kept(conn, plan, target, all_go)?;
+        let one = of(target)?;
         oldest = match (oldest, one) {
             (Some(a), Some(b)) => Some(std::cmp::min(a, b)),
             (a, b) => a.or(b),
@@ -150,6 +161,7 @@ pub(super) fn reconcile(record: &mut RuleRecord, left: Result<Counts, String>) {
             record.remaining = record.eligible - record.done - record.held - record.blocked;
             record.status = Status::Failed;
             record.error = Some(format!("what is left could not be counted: {reason}"));
+            record.oldest_kept = None;
             return;
         }
     };
@@ -162,6 +174,7 @@ pub(super) fn reconcile(record: &mut RuleRecord, left: Result<Counts, String>) {
     record.eligible = planned.max(accounted);
     if record.remaining > 0 {
         record.status = Status::Failed;
+        record.oldest_kept = None;
         record.error = Some(format!(
             "{} rows that are due are still there: a trigger or rewrite rule may turn the change away, or rows came in \
              late; look at the table's triggers and run again",

@@ -54,7 +54,7 @@ fn refuse_subject(root: &Table) {
 
 fn policy(item: &Item) -> Option<Policy> {
     let table = item.table()?.called("policy".to_owned());
-    table.knows(&["name", "timezone", "cron", "effective", "database"]);
+    table.knows(&["name", "timezone", "cron", "effective", "database", "residual"]);
     let name = table.require("name", "name the policy as it was published").and_then(|item| item.text());
     let timezone = match table.get("timezone") {
         Some(item) => item.parse(notation::timezone),
@@ -63,7 +63,9 @@ fn policy(item: &Item) -> Option<Policy> {
     let cron = text(&table, "cron");
     let effective = table.get("effective").and_then(|item| item.date());
     let database = database(&table);
-    Some(Policy { name: name?.to_owned(), timezone: timezone?, cron, effective, database, places: table.places() })
+    let residual = text(&table, "residual");
+    let (name, timezone, places) = (name?.to_owned(), timezone?, table.places());
+    Some(Policy { name, timezone, cron, effective, database, residual, places })
 }
 
 /// Notes every name that an earlier table of the same kind bears.

@@ -23,6 +23,7 @@ pub mod mistake;
 pub(crate) mod notation;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -98,6 +99,8 @@ pub struct Policy {
     pub effective: Option<Date>,
     /// The database of rules that name none.
     pub database: Option<String>,
+    /// A sentence of the house's own on the copies that no purge reaches, for the end of every report.
+    pub residual: Option<String>,
     pub places: Places,
 }
 
@@ -132,6 +135,16 @@ impl Age {
         match self {
             Age::Retain { anchors, .. } => anchors,
             Age::Expires(anchor) => std::slice::from_ref(anchor),
+        }
+    }
+}
+
+/// As reports say it: `30 days`, or `until expires_at`.
+impl fmt::Display for Age {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Age::Retain { period, .. } => period.fmt(f),
+            Age::Expires(anchor) => write!(f, "until {}", anchor.path),
         }
     }
 }

@@ -28,4 +28,5 @@ mod readme;
 mod real_applications_load;
 mod real_applications_purge;
 mod redact;
+mod report;
 mod roles;
