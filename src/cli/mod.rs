@@ -6,6 +6,7 @@ mod migrate;
 mod report;
 mod run;
 mod setup;
+mod verify;
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -114,6 +115,18 @@ enum Command {
     },
     /// Make or upgrade the control tables
     Migrate,
+    /// Walk the ledger and name its first break (-v: list its entries)
+    Verify {
+        /// A head that was kept outside: the chain must hold it
+        #[arg(long, value_name = "sha256:HEX")]
+        head: Option<String>,
+        /// The JSON of a report that was mailed long ago: it must be as it was written, and the ledger must know it
+        #[arg(long, value_name = "FILE")]
+        report: Option<PathBuf>,
+        /// Hold the report against itself only; connect to no database
+        #[arg(long, requires = "report")]
+        offline: bool,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -189,6 +202,9 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Runs { limit } => report::runs(common, limit),
         Command::Report { run, format, output } => report::report(common, &run, format, output.as_deref()),
         Command::Migrate => migrate::migrate(common),
+        Command::Verify { head, report, offline } => {
+            verify::verify(common, head.as_deref(), report.as_deref(), offline)
+        }
     }
 }
 

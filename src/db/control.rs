@@ -4,6 +4,7 @@
 //! that uses Diesel keeps its `__diesel_schema_migrations` as it was.
 
 pub mod outbox;
+pub mod walk;
 
 use std::thread;
 use std::time::Duration;
@@ -180,7 +181,8 @@ fn pending(conn: &mut Connection) -> Result<Vec<String>, DbError> {
     Ok(all.into_iter().filter(|version| !applied.contains(version)).collect())
 }
 
-fn applied(conn: &mut Connection) -> Result<Vec<String>, DbError> {
+/// Are there any control tables, of whatever version?
+pub fn exist(conn: &mut Connection) -> Result<bool, DbError> {
     let exists = Statement::plain(match conn.dialect() {
         Dialect::Sqlite => "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'tenure_migration'",
         Dialect::Postgres => {
@@ -191,7 +193,11 @@ fn applied(conn: &mut Connection) -> Result<Vec<String>, DbError> {
             "SELECT 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'tenure_migration'"
         }
     });
-    if conn.query(&exists)?.is_empty() {
+    Ok(!conn.query(&exists)?.is_empty())
+}
+
+fn applied(conn: &mut Connection) -> Result<Vec<String>, DbError> {
+    if !exist(conn)? {
         return Ok(Vec::new());
     }
     let mut sql = Sql::new(conn.dialect());
@@ -282,6 +288,9 @@ where
 pub struct RunRow {
     pub id: String,
     pub holder: String,
+    /// Microseconds since 1970, as is `finished`.
+    pub started: i64,
+    pub finished: Option<i64>,
     pub plan: String,
     /// `None` while it runs, and after it died.
     pub record: Option<String>,
@@ -324,9 +333,11 @@ pub enum Which<'a> {
     Closed(Option<&'a str>, u64),
 }
 
+const RUN_COLUMNS: &str = "SELECT id, holder, started, finished, plan, record FROM ";
+
 pub fn runs(conn: &mut Connection, which: Which<'_>) -> Result<Vec<RunRow>, DbError> {
     let mut sql = Sql::new(conn.dialect());
-    sql.push("SELECT id, holder, plan, record FROM ").control(Table::Run);
+    sql.push(RUN_COLUMNS).control(Table::Run);
     match which {
         Which::Open => {
             sql.push(" WHERE finished IS NULL ORDER BY started");
@@ -352,7 +363,14 @@ pub fn runs(conn: &mut Connection, which: Which<'_>) -> Result<Vec<RunRow>, DbEr
 
 fn run_row(row: &Row) -> RunRow {
     let text = |column| row.text(column).unwrap_or_default().to_owned();
-    RunRow { id: text(0), holder: text(1), plan: text(2), record: row.text(3).map(str::to_owned) }
+    RunRow {
+        id: text(0),
+        holder: text(1),
+        started: row.int(2).unwrap_or(0),
+        finished: row.int(3),
+        plan: text(4),
+        record: row.text(5).map(str::to_owned),
+    }
 }
 
 /// A row of `batch`.
@@ -363,8 +381,9 @@ pub struct BatchRow {
     pub rule: String,
     /// Microseconds since 1970.
     pub at: i64,
-    pub done: u64,
-    pub rolled_up: u64,
+    /// Rows, as is `rolled_up`; negative only where somebody else wrote it.
+    pub done: i64,
+    pub rolled_up: i64,
     /// JSON of what went, or was let go, with the rows.
     pub consequences: String,
 }
@@ -373,7 +392,7 @@ pub fn insert_batch(conn: &mut Connection, batch: &BatchRow) -> Result<(), DbErr
     let mut sql = Sql::new(conn.dialect());
     sql.push("INSERT INTO ").control(Table::Batch).push(" (id, run, rule, at, done, rolled_up, consequences) VALUES (");
     sql.text(&batch.id).push(", ").text(&batch.run).push(", ").text(&batch.rule).push(", ").int(batch.at);
-    sql.push(", ").int(batch.done as i64).push(", ").int(batch.rolled_up as i64);
+    sql.push(", ").int(batch.done).push(", ").int(batch.rolled_up);
     sql.push(", ").text(&batch.consequences).push(")");
     Table::Batch.execute(conn, &sql.finish()).map(drop)
 }
@@ -388,7 +407,7 @@ pub fn batches(conn: &mut Connection, run: Option<&str>, id: Option<&str>) -> Re
     };
     sql.push(" ORDER BY id");
     let rows = Table::Batch.query(conn, &sql.finish())?;
-    let number = |row: &Row, column| row.int(column).and_then(|int| u64::try_from(int).ok()).unwrap_or(0);
+    let number = |row: &Row, column| row.int(column).unwrap_or(0);
     let text = |row: &Row, column| row.text(column).unwrap_or_default().to_owned();
     Ok(rows
         .iter()
@@ -396,7 +415,7 @@ pub fn batches(conn: &mut Connection, run: Option<&str>, id: Option<&str>) -> Re
             id: text(row, 0),
             run: text(row, 1),
             rule: text(row, 2),
-            at: row.int(3).unwrap_or(0),
+            at: number(row, 3),
             done: number(row, 4),
             rolled_up: number(row, 5),
             consequences: text(row, 6),
@@ -506,14 +525,23 @@ pub fn entries_of_run(conn: &mut Connection, run: &str) -> Result<Vec<EntryRow>,
 }
 
 fn entries(conn: &mut Connection, order: &'static str, run: Option<&str>) -> Result<Vec<EntryRow>, DbError> {
-    let mut sql = Sql::new(conn.dialect());
-    sql.push("SELECT number, at, kind, run, body, previous, hash FROM ").control(Table::Entry);
+    let mut sql = select_entries(conn.dialect());
     if let Some(run) = run {
         sql.push(" WHERE run = ").text(run);
     }
     sql.push(order);
+    entry_rows(conn, &sql.finish())
+}
+
+fn select_entries(dialect: Dialect) -> Sql {
+    let mut sql = Sql::new(dialect);
+    sql.push("SELECT number, at, kind, run, body, previous, hash FROM ").control(Table::Entry);
+    sql
+}
+
+fn entry_rows(conn: &mut Connection, statement: &Statement) -> Result<Vec<EntryRow>, DbError> {
     let text = |row: &Row, column| row.text(column).unwrap_or_default().to_owned();
-    let rows = Table::Entry.query(conn, &sql.finish())?;
+    let rows = Table::Entry.query(conn, statement)?;
     Ok(rows
         .iter()
         .map(|row| EntryRow {

@@ -2,7 +2,7 @@
 //!
 //! The hashed bytes are, one field a line: the word `tenure-entry-1`, the number, the time in microseconds since 1970,
 //! the kind, the run (an empty line where there is none), the previous hash (an empty line in the first entry), and then
-//! the body to its last byte.
+//! the body to its last byte. `LEDGER.md` tells others how to check it all; its test vectors are tests of ours.
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -36,20 +36,59 @@ pub(super) fn append(
     Ok(entry)
 }
 
-/// Lower-case hexadecimal SHA-256 of an entry's canonical bytes.
-fn hash(entry: &EntryRow) -> String {
-    let head = format!(
-        "tenure-entry-1\n{}\n{}\n{}\n{}\n{}\n",
+/// What an entry's hash is taken of.
+pub fn canonical(entry: &EntryRow) -> String {
+    format!(
+        "{VERSION}\n{}\n{}\n{}\n{}\n{}\n{}",
         entry.number,
         entry.at,
         entry.kind,
         entry.run.as_deref().unwrap_or_default(),
         entry.previous,
-    );
-    hex(&Sha256::new().chain_update(head).chain_update(&entry.body).finalize())
+        entry.body,
+    )
 }
 
-pub(super) fn hex(bytes: &[u8]) -> String {
+/// The first line of the canonical bytes.
+const VERSION: &str = "tenure-entry-1";
+
+/// The entry whose canonical bytes these are.
+pub fn parse(canonical: &str) -> Option<EntryRow> {
+    let mut lines = canonical.splitn(7, '\n');
+    let mut line = || lines.next();
+    if line()? != VERSION {
+        return None;
+    }
+    Some(EntryRow {
+        number: line()?.parse().ok()?,
+        at: line()?.parse().ok()?,
+        kind: line()?.to_owned(),
+        run: Some(line()?.to_owned()).filter(|run| !run.is_empty()),
+        previous: line()?.to_owned(),
+        body: line()?.to_owned(),
+        hash: hash_of(canonical),
+    })
+}
+
+/// Lower-case hexadecimal SHA-256 of an entry's canonical bytes.
+pub fn hash(entry: &EntryRow) -> String {
+    hash_of(&canonical(entry))
+}
+
+fn hash_of(canonical: &str) -> String {
+    hex(&Sha256::digest(canonical))
+}
+
+/// SHA-256 as it stands in bodies and reports: `sha256:` and hexadecimal.
+pub fn digest(bytes: &[u8]) -> String {
+    prefixed(&Sha256::digest(bytes))
+}
+
+pub(super) fn prefixed(hash: &[u8]) -> String {
+    format!("sha256:{}", hex(hash))
+}
+
+fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -70,5 +109,6 @@ mod tests {
         };
         // printf 'tenure-entry-1\n1\n1767225600000000\nrun\nr1\n\n{}' | sha256sum
         assert_eq!(hash(&entry), "6eda8525d3340c6a73d8b9e6702c53521057cc8b9c62adc705e7b7f49877f03d");
+        assert_eq!(parse(&canonical(&entry)), Some(EntryRow { hash: hash(&entry), ..entry }));
     }
 }

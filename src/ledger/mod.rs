@@ -3,9 +3,10 @@
 //! A batch is recorded in the transaction that does it; a run is closed by one entry that holds the digest of all its
 //! batches and the hash of the entry before it. A run that died is closed by the next one with the same function.
 
-mod chain;
+pub mod chain;
 mod holder;
 pub mod lease;
+pub mod verify;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::db::control::outbox::{self, OutboxRow};
-use crate::db::control::{self, BatchRow, EntryRow, Which};
+use crate::db::control::{self, BatchRow, EntryRow, RunRow, Which};
 use crate::db::count::Consequences;
 use crate::db::{Connection, DbError, ErrorKind, Mode};
 use crate::report::record::{LedgerRecord, RunRecord, Status};
@@ -51,8 +52,8 @@ pub fn record_batch(conn: &mut Connection, batch: &Batch, at: Timestamp) -> Resu
             run: batch.run.clone(),
             rule: batch.rule.clone(),
             at: at.as_microsecond(),
-            done: batch.done,
-            rolled_up: batch.rolled_up,
+            done: stored(batch.done),
+            rolled_up: stored(batch.rolled_up),
             consequences,
         },
     )
@@ -65,7 +66,18 @@ pub fn find_batch(conn: &mut Connection, id: &str) -> Result<Option<Batch>, DbEr
 
 fn batch_of(row: BatchRow) -> Result<Batch, DbError> {
     let Consequences { cascaded, detached } = consequences_of(&row)?;
-    Ok(Batch { id: row.id, run: row.run, rule: row.rule, done: row.done, rolled_up: row.rolled_up, cascaded, detached })
+    let (done, rolled_up) = (counted(row.done), counted(row.rolled_up));
+    Ok(Batch { id: row.id, run: row.run, rule: row.rule, done, rolled_up, cascaded, detached })
+}
+
+/// No table has more rows than fit.
+fn stored(rows: u64) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
+}
+
+/// A count below zero is somebody's hand in the ledger, which verify names.
+fn counted(rows: i64) -> u64 {
+    u64::try_from(rows).unwrap_or(0)
 }
 
 fn consequences_of(row: &BatchRow) -> Result<Consequences, DbError> {
@@ -91,10 +103,11 @@ pub type Addressing<'a> = &'a dyn Fn(&RunRecord) -> Vec<OutboxRow>;
 ///
 /// Where the ledger's batches do not add up to what the record says was done, the run is closed as failed and says so.
 pub fn close(conn: &mut Connection, record: &mut RunRecord, address: Addressing<'_>) -> Result<Closed, DbError> {
+    let Some(begun) = control::walk::run(conn, &record.run)? else { return Ok(Closed::BySomebodyElse) };
     let batches = control::batches(conn, Some(&record.run), None)?;
     reconcile(record, &batches);
     record.ledger = None;
-    let body = closing(record, &batches)?;
+    let body = closing(record, &begun, &batches)?;
     appending(conn, |conn| {
         if control::lock_open_run(conn, &record.run)? {
             seal(conn, record, body.clone(), address)?;
@@ -113,21 +126,37 @@ pub fn close(conn: &mut Connection, record: &mut RunRecord, address: Addressing<
 /// The kind of the entry that closes a run.
 const RUN: &str = "run";
 
-fn closing(record: &RunRecord, batches: &[BatchRow]) -> Result<String, DbError> {
-    json(&Closing { record, batches: batches.len() as u64, batches_digest: digest_of(batches) })
+/// The body of the entry that closes a run: with the entry's own fields it covers every column of the run's row and of its
+/// batches.
+fn closing(record: &RunRecord, begun: &RunRow, batches: &[BatchRow]) -> Result<String, DbError> {
+    json(&Closing {
+        record,
+        started: begun.started,
+        holder_digest: chain::digest(begun.holder.as_bytes()),
+        plan_digest: chain::digest(begun.plan.as_bytes()),
+        batches: batches.len() as u64,
+        batches_digest: digest_of(batches),
+    })
 }
 
 /// Chains the run's entry, writes its final record and addresses its mail; the caller's transaction holds the run open.
 fn seal(conn: &mut Connection, record: &mut RunRecord, body: String, address: Addressing<'_>) -> Result<(), DbError> {
     let at = record.finished.unwrap_or(record.started);
     let entry = chain::append(conn, RUN, Some(&record.run), body, at)?;
-    record.ledger = Some(link_of(&entry));
+    let link = link_of(&entry);
+    // The row need not repeat what the entry holds.
+    record.ledger = Some(LedgerRecord { canonical: None, ..link.clone() });
     control::finish_run(conn, &record.run, at.as_microsecond(), &json(record)?)?;
+    record.ledger = Some(link);
     address(record).iter().try_for_each(|row| outbox::insert(conn, row))
 }
 
 fn link_of(entry: &EntryRow) -> LedgerRecord {
-    LedgerRecord { entry: entry.number as u64, head: format!("sha256:{}", entry.hash) }
+    LedgerRecord {
+        entry: entry.number as u64,
+        head: format!("sha256:{}", entry.hash),
+        canonical: Some(chain::canonical(entry)),
+    }
 }
 
 /// Runs a transaction that appends to the chain, again where another writer took the number first.
@@ -151,13 +180,19 @@ fn appending<T>(
 #[derive(Serialize)]
 struct Closing<'a> {
     record: &'a RunRecord,
+    started: i64,
+    holder_digest: String,
+    plan_digest: String,
     batches: u64,
     batches_digest: String,
 }
 
-/// The digest of a run's batches: SHA-256 over one line a batch, fields apart by tabs, in the order of their ids.
+/// The digest of a run's batches: SHA-256 over one line a batch, fields apart by tabs, in the order of the bytes of their
+/// ids: a database would sort by the language that it was set up in.
 fn digest_of(batches: &[BatchRow]) -> String {
     let mut hash = Sha256::new();
+    let mut batches: Vec<_> = batches.iter().collect();
+    batches.sort_unstable_by_key(|batch| &batch.id);
     for batch in batches {
         let line = format!(
             "{}\t{}\t{}\t{}\t{}\t{}\n",
@@ -165,13 +200,14 @@ fn digest_of(batches: &[BatchRow]) -> String {
         );
         hash.update(line.as_bytes());
     }
-    format!("sha256:{}", chain::hex(&hash.finalize()))
+    chain::prefixed(&hash.finalize())
 }
 
 /// What was done is what the batches say; anything else is a bug or somebody's hand in the ledger, and fails the rule.
 fn reconcile(record: &mut RunRecord, batches: &[BatchRow]) {
     for rule in &mut record.rules {
-        let recorded: u64 = batches.iter().filter(|batch| batch.rule == rule.rule).map(|batch| batch.done).sum();
+        let recorded: u64 =
+            batches.iter().filter(|batch| batch.rule == rule.rule).map(|batch| counted(batch.done)).sum();
         if recorded != rule.done {
             rule.status = Status::Failed;
             rule.error = Some(format!(
@@ -192,7 +228,7 @@ pub fn close_dead(conn: &mut Connection, address: Addressing<'_>) -> Result<Vec<
         if lease::is_alive(conn, &planned, &row.holder, now)? {
             continue;
         }
-        match appending(conn, |conn| bury(conn, planned.clone(), now, address)) {
+        match appending(conn, |conn| bury(conn, &row, planned.clone(), now, address)) {
             Ok(true) => closed.push(row.id),
             // Somebody else was faster; or the server still works on its last batch, and the next run will close it.
             Ok(false) | Err(DbError { kind: ErrorKind::LockTimeout, .. }) => {}
@@ -204,7 +240,13 @@ pub fn close_dead(conn: &mut Connection, address: Addressing<'_>) -> Result<Vec<
 
 /// Closes one dead run from its batches; false where it was closed in the meantime. Its gates are shut before its batches
 /// are read: its last COMMIT may still be on its way, and none may come after its entry.
-fn bury(conn: &mut Connection, mut record: RunRecord, now: i64, address: Addressing<'_>) -> Result<bool, DbError> {
+fn bury(
+    conn: &mut Connection,
+    begun: &RunRow,
+    mut record: RunRecord,
+    now: i64,
+    address: Addressing<'_>,
+) -> Result<bool, DbError> {
     if !control::lock_open_run(conn, &record.run)? {
         return Ok(false);
     }
@@ -213,7 +255,7 @@ fn bury(conn: &mut Connection, mut record: RunRecord, now: i64, address: Address
     fill_from_batches(&mut record, &batches)?;
     record.finished = Timestamp::from_microsecond(now).ok();
     record.status = record.worst_status();
-    let body = closing(&record, &batches)?;
+    let body = closing(&record, begun, &batches)?;
     seal(conn, &mut record, body, address)?;
     Ok(true)
 }
@@ -227,8 +269,8 @@ fn fill_from_batches(record: &mut RunRecord, batches: &[BatchRow]) -> Result<(),
         rule.detached.clear();
         for batch in batches.iter().filter(|batch| batch.rule == rule.rule) {
             let consequences = consequences_of(batch)?;
-            rule.done += batch.done;
-            rule.rolled_up += batch.rolled_up;
+            rule.done += counted(batch.done);
+            rule.rolled_up += counted(batch.rolled_up);
             rule.batches += 1;
             add_all(&mut rule.cascaded, &consequences.cascaded);
             add_all(&mut rule.detached, &consequences.detached);
@@ -286,9 +328,16 @@ pub fn closed_runs(
 /// So many runs of all policies are looked at for those of one.
 const LOOK_BACK: usize = 480;
 
-/// Runs whose id starts with `prefix`.
+/// Runs whose id starts with `prefix`, each with the bytes that its entry hashes.
 pub fn find(conn: &mut Connection, prefix: &str) -> Result<Vec<RunRecord>, DbError> {
-    read(conn, Which::Id(prefix))
+    let mut records = read(conn, Which::Id(prefix))?;
+    for record in records.iter_mut().filter(|record| record.ledger.is_some()) {
+        let entries = control::entries_of_run(conn, &record.run)?;
+        if let Some(entry) = entries.iter().find(|entry| entry.kind == RUN) {
+            record.ledger = Some(link_of(entry));
+        }
+    }
+    Ok(records)
 }
 
 fn read(conn: &mut Connection, which: Which<'_>) -> Result<Vec<RunRecord>, DbError> {

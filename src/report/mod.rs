@@ -3,6 +3,7 @@
 pub mod csv;
 pub mod html;
 pub mod json;
+pub mod proof;
 pub mod record;
 pub mod text;
 pub mod verdict;

@@ -242,4 +242,8 @@ pub struct LedgerRecord {
     pub entry: u64,
     /// `sha256:` and hex: the chain's head after that entry.
     pub head: String,
+    /// What the head is the SHA-256 of, byte for byte: this record and more, so that a report proves itself. Only where
+    /// the entry was read beside the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canonical: Option<String>,
 }

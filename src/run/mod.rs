@@ -121,13 +121,20 @@ pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>
 fn close(job: &Job<'_>, conn: &mut Connection, record: &mut RunRecord, stop: &Stop) {
     let reopen = || job.connect(Access::ReadWrite);
     let address = |record: &RunRecord| job.address(record);
+    // Before the run is closed, so that its entry says it too: what is noted after that, nothing vouches for.
+    if let Err(halt) = execute::patiently(conn, &reopen, stop, Connection::checkpoint) {
+        let reason = halt.sentence();
+        record
+            .notes
+            .push(format!("deleted rows may survive in the database's write-ahead log until the next run: {reason}"));
+        record.status = Status::Failed;
+    }
     let trouble = match execute::patiently(conn, &reopen, stop, |conn| ledger::close(conn, record, &address)) {
-        Ok(Closed::Now) => execute::patiently(conn, &reopen, stop, Connection::checkpoint).err().map(|halt| {
-            format!(
-                "deleted rows may survive in the database's write-ahead log until the next run: {}",
-                halt.sentence()
-            )
-        }),
+        Ok(Closed::Now) => {
+            // What is in the log by now is the closing itself, which holds no row of the application's.
+            let _ = conn.checkpoint();
+            None
+        }
         Ok(Closed::BySomebodyElse) => Some(
             "another run took this one for dead and closed it in the ledger; the next run does what is left".to_owned(),
         ),

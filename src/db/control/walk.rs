@@ -1,0 +1,52 @@
+//! Reading the control tables from end to end, for whoever holds them against each other.
+//!
+//! MySQL compares texts without the blanks at their ends: what is asked for by a text is compared again by the caller.
+
+use super::{EntryRow, RUN_COLUMNS, RunRow, Table, entry_rows, run_row, select_entries};
+use crate::db::builder::Sql;
+use crate::db::{Connection, DbError};
+
+/// The next entries in the order of their numbers, `limit` at most; those with a greater number than `number`.
+pub fn entries_after(conn: &mut Connection, number: i64, limit: u64) -> Result<Vec<EntryRow>, DbError> {
+    let mut sql = select_entries(conn.dialect());
+    sql.push(" WHERE number > ").int(number).push(" ORDER BY number LIMIT ").number(limit);
+    entry_rows(conn, &sql.finish())
+}
+
+/// The entries that say of themselves that they come after the one with this hash.
+pub fn entries_naming(conn: &mut Connection, previous: &str) -> Result<Vec<EntryRow>, DbError> {
+    let mut sql = select_entries(conn.dialect());
+    sql.push(" WHERE previous = ").text(previous).push(" ORDER BY number");
+    entry_rows(conn, &sql.finish())
+}
+
+/// The entry with this hash.
+pub fn entry_of_hash(conn: &mut Connection, hash: &str) -> Result<Option<EntryRow>, DbError> {
+    let mut sql = select_entries(conn.dialect());
+    sql.push(" WHERE hash = ").text(hash);
+    Ok(entry_rows(conn, &sql.finish())?.into_iter().next())
+}
+
+/// One run.
+pub fn run(conn: &mut Connection, id: &str) -> Result<Option<RunRow>, DbError> {
+    let mut sql = Sql::new(conn.dialect());
+    sql.push(RUN_COLUMNS).control(Table::Run).push(" WHERE id = ").text(id);
+    let rows = Table::Run.query(conn, &sql.finish())?;
+    Ok(rows.iter().map(run_row).find(|row| row.id == id))
+}
+
+/// The ids of all runs, and whether they are closed.
+pub fn closings(conn: &mut Connection) -> Result<Vec<(String, bool)>, DbError> {
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("SELECT id, finished FROM ").control(Table::Run).push(" ORDER BY started, id");
+    let rows = Table::Run.query(conn, &sql.finish())?;
+    Ok(rows.iter().map(|row| (row.text(0).unwrap_or_default().to_owned(), row.int(1).is_some())).collect())
+}
+
+/// The runs of which there are batches.
+pub fn runs_with_batches(conn: &mut Connection) -> Result<Vec<String>, DbError> {
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("SELECT DISTINCT run FROM ").control(Table::Batch).push(" ORDER BY run");
+    let rows = Table::Batch.query(conn, &sql.finish())?;
+    Ok(rows.iter().map(|row| row.text(0).unwrap_or_default().to_owned()).collect())
+}

@@ -1,0 +1,291 @@
+//! Is the ledger what it was? Walks the chain from its first entry, holds every closed run and its batches against the
+//! entry that closed it, and names the first thing that is not as it was written.
+//!
+//! What the chain cannot know by itself is its own end: whoever cuts off the last entries, and every run and batch that
+//! they speak of, leaves a shorter chain that is whole. A head that somebody outside kept, a [`Witness`], tells that.
+//!
+//!     mod.rs         the walk
+//!     diagnosis.rs   what happened to an entry that does not fit
+//!     closed.rs      a run and its batches against the entry that closed it
+
+mod closed;
+mod diagnosis;
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::chain;
+use crate::db::control::{self, EntryRow};
+use crate::db::{Connection, DbError, Mode};
+
+/// What was done to the ledger, as far as it can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    Changed,
+    Missing,
+    Inserted,
+    Reordered,
+    /// The end of the chain is gone.
+    Truncated,
+}
+
+impl Kind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Kind::Changed => "changed",
+            Kind::Missing => "missing",
+            Kind::Inserted => "inserted",
+            Kind::Reordered => "reordered",
+            Kind::Truncated => "truncated",
+        }
+    }
+
+    fn remedy(self) -> &'static str {
+        match self {
+            Kind::Changed | Kind::Reordered => {
+                "find out who can write to the control tables, and compare them with a backup and with the reports that were \
+                 mailed"
+            }
+            Kind::Missing | Kind::Truncated => {
+                "find out who can delete from the control tables, and restore them from a backup that still has it"
+            }
+            Kind::Inserted => {
+                "find out who can write to the control tables; what was put in tells of nothing that happened"
+            }
+        }
+    }
+}
+
+/// The first thing that is not as it was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Break {
+    pub kind: Kind,
+    /// Number of the entry where it shows.
+    pub entry: Option<i64>,
+    pub run: Option<String>,
+    /// One sentence, without a value of a row.
+    pub sentence: String,
+    pub remedy: &'static str,
+}
+
+impl Break {
+    pub(crate) fn new(kind: Kind, sentence: impl Into<String>) -> Self {
+        Self { kind, entry: None, run: None, sentence: sentence.into(), remedy: kind.remedy() }
+    }
+
+    pub(crate) fn at_entry(self, number: i64) -> Self {
+        Self { entry: Some(number), ..self }
+    }
+
+    pub(crate) fn of_run(self, run: &str) -> Self {
+        Self { run: Some(run.to_owned()), ..self }
+    }
+}
+
+/// `changed: entry 3 …; remedy`
+impl fmt::Display for Break {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}; {}", self.kind.as_str(), self.sentence, self.remedy)
+    }
+}
+
+/// A head that somebody kept outside the database: of a report that was mailed, or typed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Witness {
+    /// `None` where only the head itself was kept.
+    pub entry: Option<i64>,
+    /// Lower-case hexadecimal, without prefix.
+    pub hash: String,
+}
+
+/// What a walk found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Findings {
+    /// Entries that fit, up to the break where there is one.
+    pub entries: u64,
+    /// Closed runs that agree with their entries.
+    pub runs: u64,
+    /// Batches of those runs.
+    pub batches: u64,
+    /// Runs that are under way, or died and wait for the next run to close them: the chain does not cover them yet.
+    pub open: Vec<String>,
+    /// When the first and the last entry were written.
+    pub first: Option<Timestamp>,
+    pub last: Option<Timestamp>,
+    /// `sha256:` and hex: the head after the last entry that fits.
+    pub head: Option<String>,
+    #[serde(rename = "break")]
+    pub broken: Option<Break>,
+}
+
+/// Why a walk ended before its end.
+enum Halt {
+    Broken(Box<Break>),
+    Database(DbError),
+}
+
+impl From<DbError> for Halt {
+    fn from(error: DbError) -> Self {
+        Halt::Database(error)
+    }
+}
+
+impl From<Break> for Halt {
+    fn from(broken: Break) -> Self {
+        Halt::Broken(Box::new(broken))
+    }
+}
+
+/// Walks the whole ledger in one snapshot; `seen` is told of every entry that fits.
+///
+/// # Errors
+/// Those of the database. A break is no error but a finding.
+pub fn walk(
+    conn: &mut Connection,
+    witnesses: &[Witness],
+    seen: &mut dyn FnMut(&EntryRow),
+) -> Result<Findings, DbError> {
+    let mut walk = Walk { witnesses, met: vec![false; witnesses.len()], ..Walk::default() };
+    let outcome = conn.transaction(Mode::ReadOnly, |conn| walk.whole(conn, seen));
+    match outcome {
+        Ok(()) => {}
+        Err(Halt::Broken(broken)) => walk.findings.broken = Some(*broken),
+        Err(Halt::Database(error)) => return Err(error),
+    }
+    Ok(walk.findings)
+}
+
+/// What is to be said of a database in which there is no ledger.
+pub fn nothing(witnesses: &[Witness]) -> Findings {
+    let walk = Walk { witnesses, met: vec![false; witnesses.len()], ..Walk::default() };
+    Findings { broken: walk.witness_beyond_the_end(), ..Findings::default() }
+}
+
+#[derive(Default)]
+struct Walk<'w> {
+    witnesses: &'w [Witness],
+    /// Which of the witnesses stand in the chain.
+    met: Vec<bool>,
+    /// The hash of the last entry that fits; empty before the first.
+    head: String,
+    /// Runs that an entry has closed.
+    closed: BTreeSet<String>,
+    findings: Findings,
+}
+
+impl Walk<'_> {
+    fn whole(&mut self, conn: &mut Connection, seen: &mut dyn FnMut(&EntryRow)) -> Result<(), Halt> {
+        const PAGE: u64 = 200;
+        let mut after = i64::MIN;
+        loop {
+            let page = control::walk::entries_after(conn, after, PAGE)?;
+            let Some(last) = page.last() else { break };
+            after = last.number;
+            for entry in page {
+                self.entry(conn, &entry)?;
+                seen(&entry);
+            }
+        }
+        self.runs_without_an_entry(conn)?;
+        self.batches_without_a_run(conn)?;
+        self.witness_beyond_the_end().map_or(Ok(()), |broken| Err(broken.into()))
+    }
+
+    fn entry(&mut self, conn: &mut Connection, entry: &EntryRow) -> Result<(), Halt> {
+        let place = self.last() + 1;
+        if !fits(entry, place, &self.head) {
+            return Err(diagnosis::of(conn, place, &self.head, entry)?.into());
+        }
+        self.meet_witnesses(entry)?;
+        if entry.kind == super::RUN {
+            self.closing(conn, entry)?;
+        }
+        let at = Timestamp::from_microsecond(entry.at).ok();
+        self.findings.entries += 1;
+        self.findings.first = self.findings.first.or(at);
+        self.findings.last = at;
+        self.findings.head = Some(format!("sha256:{}", entry.hash));
+        self.head.clone_from(&entry.hash);
+        Ok(())
+    }
+
+    fn closing(&mut self, conn: &mut Connection, entry: &EntryRow) -> Result<(), Halt> {
+        let id = entry.run.as_deref().unwrap_or_default();
+        if !self.closed.insert(id.to_owned()) {
+            let sentence = format!("entry {} closes run `{id}` a second time", entry.number);
+            return Err(Break::new(Kind::Inserted, sentence).at_entry(entry.number).of_run(id).into());
+        }
+        self.findings.batches += closed::agrees(conn, id, entry)?;
+        self.findings.runs += 1;
+        Ok(())
+    }
+
+    /// Number of the last entry that fits.
+    fn last(&self) -> i64 {
+        i64::try_from(self.findings.entries).unwrap_or(i64::MAX)
+    }
+
+    fn meet_witnesses(&mut self, entry: &EntryRow) -> Result<(), Break> {
+        for (witness, met) in self.witnesses.iter().zip(&mut self.met) {
+            if witness.hash == entry.hash {
+                *met = true;
+            } else if witness.entry == Some(entry.number) {
+                let sentence = format!(
+                    "entry {} bears another hash than the head that was kept of it, so it, or one before it, was written anew",
+                    entry.number
+                );
+                return Err(Break::new(Kind::Changed, sentence).at_entry(entry.number));
+            }
+        }
+        Ok(())
+    }
+
+    /// A run is closed together with its entry: a closed run without one is left over from an end that was cut off, or it was
+    /// put in.
+    fn runs_without_an_entry(&mut self, conn: &mut Connection) -> Result<(), Halt> {
+        for (id, is_closed) in control::walk::closings(conn)? {
+            if !is_closed {
+                self.findings.open.push(id);
+            } else if !self.closed.contains(&id) {
+                return Err(closed::without_an_entry(conn, &id, self.last())?.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn batches_without_a_run(&mut self, conn: &mut Connection) -> Result<(), Halt> {
+        for id in control::walk::runs_with_batches(conn)? {
+            if !self.closed.contains(&id) && !self.findings.open.contains(&id) {
+                let sentence = format!("there are batches of run `{id}`, which is not in the ledger");
+                return Err(Break::new(Kind::Inserted, sentence).of_run(&id).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn witness_beyond_the_end(&self) -> Option<Break> {
+        let (witness, _) = self.witnesses.iter().zip(&self.met).find(|(_, met)| !**met)?;
+        let last = self.last();
+        let sentence = match witness.entry {
+            Some(number) => {
+                format!("the head that was kept is that of entry {number}, but the chain ends with entry {last}")
+            }
+            None => format!(
+                "no entry bears the head that was kept: the chain, which ends with entry {last}, was cut off before it or \
+                 written anew"
+            ),
+        };
+        Some(Break::new(Kind::Truncated, sentence).at_entry(witness.entry.unwrap_or(last + 1)))
+    }
+}
+
+/// Is this the entry of this place, after the one with the hash `head`?
+fn fits(entry: &EntryRow, place: i64, head: &str) -> bool {
+    let lines = [entry.kind.as_str(), entry.run.as_deref().unwrap_or("none")];
+    let is_plain = lines.iter().all(|line| !line.is_empty() && !line.contains('\n'));
+    is_plain && entry.number == place && entry.previous == head && chain::hash(entry) == entry.hash
+}

@@ -1,0 +1,368 @@
+//! Whoever changes the ledger is found out: every single field of every control table, and rows that are deleted, put in,
+//! exchanged or cut off.
+
+use tenure::db::{Connection, Dialect, Statement, Value};
+use tenure::ledger::chain;
+use tenure::ledger::verify::{self, Break, Kind, Witness};
+
+use crate::harness::story::{AS_OF, control_table, delete_rule, policy};
+use crate::harness::{Tenure, TestDb};
+
+/// Tables of which LEDGER.md says that nothing vouches for them.
+fn is_vouched_for(table: &str) -> bool {
+    let page = include_str!("../../LEDGER.md");
+    let row = page.lines().find(|line| line.starts_with(&format!("| `{table}` |")));
+    !row.unwrap_or_else(|| panic!("LEDGER.md does not tell what vouches for `{table}`")).contains("| nothing:")
+}
+
+/// A ledger in which there is something of everything: runs that did much, little and nothing, one that a guard stopped, and
+/// its approval.
+fn a_ledger(db: &TestDb) -> Tenure {
+    db.create(
+        "CREATE TABLE log (id {bigint} PRIMARY KEY, at {ts}); CREATE TABLE other (id {bigint} PRIMARY KEY, at {ts});",
+    );
+    let fill = |log: &str, first: i64, last: i64| {
+        for id in first..=last {
+            db.script(&format!("INSERT INTO {log} VALUES ({id}, '2020-01-01 00:00:00')"));
+        }
+    };
+    let rules = delete_rule("logs", "log", "guard = { max_rows = 3 }") + &delete_rule("others", "other", "");
+    let tenure = Tenure::at(db).schedule(&policy(&rules));
+    let run = |code| tenure.run(&["run", "--json", "--as-of", AS_OF]).expect_code(code).json();
+    fill("log", 1, 2);
+    fill("other", 1, 2);
+    run(0);
+    fill("log", 1, 5);
+    let stopped = run(3)["run"].as_str().unwrap().to_owned();
+    tenure.run(&["approve", &stopped]).expect_code(0);
+    run(0);
+    tenure
+}
+
+fn breaks(conn: &mut Connection, witnesses: &[Witness]) -> Option<Break> {
+    verify::walk(conn, witnesses, &mut |_| ()).unwrap_or_else(|error| panic!("{error}")).broken
+}
+
+fn kind_of(conn: &mut Connection) -> Option<Kind> {
+    breaks(conn, &[]).map(|broken| broken.kind)
+}
+
+/// A control table as a tamperer sees it.
+struct Table {
+    name: &'static str,
+    /// In this database.
+    sql: String,
+    columns: Vec<String>,
+    rows: Vec<Vec<Value>>,
+}
+
+impl Table {
+    fn read(db: &TestDb, name: &'static str) -> Self {
+        let columns = columns(db, name);
+        let sql = control_table(db, name);
+        let rows = db.rows(&format!("SELECT {} FROM {sql} ORDER BY 1", columns.join(", ")));
+        Self { name, sql, columns, rows }
+    }
+
+    fn delete(&self, conn: &mut Connection, row: &[Value]) {
+        execute(conn, &format!("DELETE FROM {} WHERE {} = ", self.sql, self.columns[0]), &[&row[0]], "");
+    }
+
+    fn insert(&self, conn: &mut Connection, row: &[Value]) {
+        let values: Vec<&Value> = row.iter().collect();
+        execute(conn, &format!("INSERT INTO {} ({}) VALUES (", self.sql, self.columns.join(", ")), &values, ")");
+    }
+
+    /// Puts `new` in the place of `old`.
+    fn replace(&self, conn: &mut Connection, old: &[Value], new: &[Value]) {
+        self.delete(conn, old);
+        self.insert(conn, new);
+    }
+
+    fn with(&self, row: &[Value], column: &str, value: Value) -> Vec<Value> {
+        let mut row = row.to_vec();
+        row[self.column(column)] = value;
+        row
+    }
+
+    fn column(&self, name: &str) -> usize {
+        self.columns.iter().position(|column| column == name).unwrap_or_else(|| panic!("no column {name}"))
+    }
+
+    fn text<'r>(&self, row: &'r [Value], column: &str) -> &'r str {
+        match &row[self.column(column)] {
+            Value::Text(text) => text,
+            other => panic!("{column} is {other:?}"),
+        }
+    }
+}
+
+/// A statement whose values are separated by commas, put in behind `before`.
+fn execute(conn: &mut Connection, before: &str, values: &[&Value], after: &str) {
+    let mut sql = before.to_owned();
+    let mut binds = Vec::new();
+    for value in values {
+        if !sql.ends_with(['(', ' ']) {
+            sql.push_str(", ");
+        }
+        match value {
+            Value::Null => sql.push_str("NULL"),
+            value => {
+                binds.push((*value).clone());
+                sql.push_str(&if conn.dialect() == Dialect::Postgres {
+                    format!("${}", binds.len())
+                } else {
+                    "?".to_owned()
+                });
+            }
+        }
+    }
+    sql.push_str(after);
+    let changed = conn.execute(&Statement { sql: sql.clone(), binds }).unwrap_or_else(|error| panic!("{error}: {sql}"));
+    assert_eq!(changed, 1, "{sql}");
+}
+
+fn columns(db: &TestDb, table: &str) -> Vec<String> {
+    names(
+        db,
+        &match db.dialect {
+            Dialect::Sqlite => format!("SELECT name FROM pragma_table_info('tenure_{table}') ORDER BY cid"),
+            Dialect::Postgres => format!(
+                "SELECT column_name::text FROM information_schema.columns WHERE table_schema = 'tenure' \
+             AND table_name = '{table}' ORDER BY ordinal_position"
+            ),
+            Dialect::Mysql => format!(
+                "SELECT column_name FROM information_schema.columns WHERE table_schema = DATABASE() \
+             AND table_name = 'tenure_{table}' ORDER BY ordinal_position"
+            ),
+        },
+    )
+}
+
+fn control_tables(db: &TestDb) -> Vec<String> {
+    let all = names(
+        db,
+        match db.dialect {
+            Dialect::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table'",
+            Dialect::Postgres => "SELECT 'tenure_' || tablename::text FROM pg_tables WHERE schemaname = 'tenure'",
+            Dialect::Mysql => "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()",
+        },
+    );
+    all.iter().filter_map(|name| name.strip_prefix("tenure_").map(str::to_owned)).collect()
+}
+
+fn names(db: &TestDb, sql: &str) -> Vec<String> {
+    let name = |row: Vec<Value>| match row.into_iter().next() {
+        Some(Value::Text(name)) => name,
+        other => panic!("no name but {other:?}"),
+    };
+    db.rows(sql).into_iter().map(name).collect()
+}
+
+/// Other values than this one, that the column takes.
+fn others(value: &Value, is_nullable: bool) -> Vec<Value> {
+    let text = |text: String| Value::Text(text);
+    let mut others = match value {
+        Value::Int(int) => vec![Value::Int(int + 1_000), Value::Int(-int - 1)],
+        Value::Text(old) => {
+            vec![text(format!("{old} ")), text(old.chars().skip(1).collect()), text(old.replace('0', "1"))]
+        }
+        Value::Null => vec![text("x".into()), text(String::new())],
+        other => panic!("{other:?}"),
+    };
+    if is_nullable && *value != Value::Null {
+        others.push(Value::Null);
+    }
+    others.retain(|other| other != value);
+    others
+}
+
+/// Under what name a change of this column is found: an id that is another is a row that is not there.
+fn expected(table: &str, column: &str) -> Kind {
+    match (table, column) {
+        ("run", "id") | ("batch", "run") => Kind::Missing,
+        ("entry", "number") => Kind::Reordered,
+        _ => Kind::Changed,
+    }
+}
+
+on_every_database! {
+    fn every_change_of_a_single_field_of_the_ledger_is_found_and_named(db: TestDb) {
+        a_ledger(&db);
+        let mut conn = db.open();
+        assert_eq!(breaks(&mut conn, &[]), None);
+        let vouched: Vec<_> = control_tables(&db).into_iter().filter(|table| is_vouched_for(table)).collect();
+        let known = ["run", "batch", "entry"];
+        assert_eq!(vouched.len(), known.len(), "{vouched:?}");
+        for table in known.map(|name| Table::read(&db, name)) {
+            for row in &table.rows {
+                for (index, column) in table.columns.iter().enumerate() {
+                    let is_nullable = ["finished", "record"].contains(&column.as_str()) || (table.name, column.as_str()) == ("entry", "run");
+                    for other in others(&row[index], is_nullable) {
+                        let tampered = table.with(row, column, other);
+                        table.replace(&mut conn, row, &tampered);
+                        let found = kind_of(&mut conn);
+                        assert_eq!(found, Some(expected(table.name, column)), "{}.{column}: {row:?} became {tampered:?}", table.name);
+                        table.replace(&mut conn, &tampered, row);
+                    }
+                }
+            }
+        }
+        assert_eq!(breaks(&mut conn, &[]), None, "all is as it was");
+    }
+
+    fn every_row_that_is_deleted_is_missed(db: TestDb) {
+        a_ledger(&db);
+        let mut conn = db.open();
+        for table in ["run", "batch", "entry"].map(|name| Table::read(&db, name)) {
+            for (index, row) in table.rows.iter().enumerate() {
+                table.delete(&mut conn, row);
+                let is_end = table.name == "entry" && index + 1 == table.rows.len();
+                let expected = if is_end { Kind::Truncated } else { Kind::Missing };
+                assert_eq!(kind_of(&mut conn), Some(expected), "{} {row:?}", table.name);
+                table.insert(&mut conn, row);
+            }
+        }
+        assert_eq!(breaks(&mut conn, &[]), None);
+    }
+
+    fn every_row_that_is_put_in_is_found(db: TestDb) {
+        a_ledger(&db);
+        let mut conn = db.open();
+        for table in ["run", "batch"].map(|name| Table::read(&db, name)) {
+            for row in &table.rows {
+                let forged = table.with(row, "id", Value::Text(format!("{}x", table.text(row, "id"))));
+                table.insert(&mut conn, &forged);
+                assert_eq!(kind_of(&mut conn), Some(Kind::Inserted), "{} {row:?}", table.name);
+                table.delete(&mut conn, &forged);
+            }
+        }
+        let entries = Table::read(&db, "entry");
+        let next = entries.rows.len() as i64 + 1;
+        for row in &entries.rows {
+            let forged = entries.with(row, "number", Value::Int(next));
+            entries.insert(&mut conn, &forged);
+            assert_eq!(kind_of(&mut conn), Some(Kind::Inserted), "{row:?}");
+            entries.delete(&mut conn, &forged);
+        }
+        let forged = entries.with(&entries.rows[0], "number", Value::Int(0));
+        entries.insert(&mut conn, &forged);
+        assert_eq!(kind_of(&mut conn), Some(Kind::Inserted));
+        entries.delete(&mut conn, &forged);
+        assert_eq!(breaks(&mut conn, &[]), None);
+    }
+
+    fn whoever_moves_the_entries_up_or_down_to_hide_a_gap_is_found(db: TestDb) {
+        a_ledger(&db);
+        let mut conn = db.open();
+        let entries = Table::read(&db, "entry");
+        let at = |number: usize| &entries.rows[number - 1];
+        let numbered = |row: &[Value], number: i64| entries.with(row, "number", Value::Int(number));
+        let last = entries.rows.len();
+
+        // The second is taken out, and those after it move up.
+        entries.delete(&mut conn, at(2));
+        for number in 3..=last {
+            entries.replace(&mut conn, at(number), &numbered(at(number), number as i64 - 1));
+        }
+        let broken = breaks(&mut conn, &[]).unwrap();
+        assert_eq!((broken.kind, broken.entry), (Kind::Missing, Some(2)), "{broken}");
+        for number in (3..=last).rev() {
+            entries.replace(&mut conn, &numbered(at(number), number as i64 - 1), at(number));
+        }
+        entries.insert(&mut conn, at(2));
+        assert_eq!(breaks(&mut conn, &[]), None);
+
+        // One is put in before the second, well forged, and those from there on move down.
+        for number in (2..=last).rev() {
+            entries.replace(&mut conn, at(number), &numbered(at(number), number as i64 + 1));
+        }
+        let mut forged = chain::parse(&canonical(&entries, at(2))).unwrap();
+        forged.kind = "notice".into();
+        forged.hash = chain::hash(&forged);
+        let forged_row = entries.with(&entries.with(at(2), "kind", Value::Text("notice".into())), "hash", Value::Text(forged.hash));
+        entries.insert(&mut conn, &forged_row);
+        let broken = breaks(&mut conn, &[]).unwrap();
+        assert_eq!((broken.kind, broken.entry), (Kind::Inserted, Some(2)), "{broken}");
+        entries.delete(&mut conn, &forged_row);
+        for number in 2..=last {
+            entries.replace(&mut conn, &numbered(at(number), number as i64 + 1), at(number));
+        }
+        assert_eq!(breaks(&mut conn, &[]), None);
+    }
+
+    fn entries_that_changed_places_are_found(db: TestDb) {
+        a_ledger(&db);
+        let mut conn = db.open();
+        let entries = Table::read(&db, "entry");
+        let last = entries.rows.len();
+        for (a, b) in (1..last).flat_map(|a| (a + 1..=last).map(move |b| (a, b))) {
+            let [first, second] = [a, b].map(|number| &entries.rows[number - 1]);
+            let at = |row: &[Value], number: usize| entries.with(row, "number", Value::Int(number as i64));
+            entries.delete(&mut conn, second);
+            entries.replace(&mut conn, first, &at(first, b));
+            entries.insert(&mut conn, &at(second, a));
+            let broken = breaks(&mut conn, &[]).unwrap();
+            assert_eq!((broken.kind, broken.entry), (Kind::Reordered, Some(a as i64)), "{a} and {b}: {broken}");
+            entries.delete(&mut conn, &at(second, a));
+            entries.replace(&mut conn, &at(first, b), first);
+            entries.insert(&mut conn, second);
+        }
+        assert_eq!(breaks(&mut conn, &[]), None);
+    }
+
+    fn an_entry_that_was_written_anew_with_a_right_hash_is_found(db: TestDb) {
+        a_ledger(&db);
+        let mut conn = db.open();
+        let entries = Table::read(&db, "entry");
+        for (index, row) in entries.rows.iter().enumerate() {
+            let mut entry = chain::parse(&canonical(&entries, row)).unwrap();
+            entry.at += 1;
+            let forged = entries.with(&entries.with(row, "at", Value::Int(entry.at)), "hash", Value::Text(chain::hash(&entry)));
+            entries.replace(&mut conn, row, &forged);
+            let broken = breaks(&mut conn, &[]).unwrap();
+            assert_eq!((broken.kind, broken.entry), (Kind::Changed, Some(index as i64 + 1)), "{broken}");
+            entries.replace(&mut conn, &forged, row);
+        }
+    }
+
+    fn an_end_that_was_cut_off_is_found_by_its_runs_and_without_them_by_any_head_that_was_kept(db: TestDb) {
+        a_ledger(&db);
+        let mut conn = db.open();
+        let [runs, batches, entries] = ["run", "batch", "entry"].map(|name| Table::read(&db, name));
+        let witness = |number: usize| {
+            let row = &entries.rows[number - 1];
+            Witness { entry: Some(number as i64), hash: entries.text(row, "hash").to_owned() }
+        };
+        let nameless = |number| Witness { entry: None, ..witness(number) };
+        let last = entries.rows.len();
+        entries.delete(&mut conn, &entries.rows[last - 1]);
+        assert_eq!(kind_of(&mut conn), Some(Kind::Truncated));
+
+        let run = entries.text(&entries.rows[last - 1], "run").to_owned();
+        for row in batches.rows.iter().filter(|row| batches.text(row, "run") == run) {
+            batches.delete(&mut conn, row);
+        }
+        runs.delete(&mut conn, runs.rows.iter().find(|row| runs.text(row, "id") == run).unwrap());
+        assert_eq!(breaks(&mut conn, &[]), None, "a chain cannot know its own end");
+        for kept in [witness(last), nameless(last)] {
+            assert_eq!(breaks(&mut conn, &[kept]).unwrap().kind, Kind::Truncated);
+        }
+        for kept in [witness(1), nameless(last - 1)] {
+            assert_eq!(breaks(&mut conn, &[kept]), None);
+        }
+        let other = Witness { entry: Some(2), ..witness(1) };
+        assert_eq!(breaks(&mut conn, &[Witness { hash: "0".repeat(64), ..other }]).unwrap().kind, Kind::Changed);
+    }
+}
+
+fn canonical(entries: &Table, row: &[Value]) -> String {
+    let field = |column: &str| match &row[entries.column(column)] {
+        Value::Null => String::new(),
+        Value::Int(int) => int.to_string(),
+        Value::Text(text) => text.clone(),
+        other => panic!("{other:?}"),
+    };
+    let fields = ["number", "at", "kind", "run", "previous", "body"].map(field);
+    format!("tenure-entry-1\n{}", fields.join("\n"))
+}
