@@ -57,6 +57,9 @@ fn check_document(document: &Value) -> Result<Sealed, Break> {
     })?;
     let number = i64::try_from(ledger.entry).unwrap_or(i64::MAX);
     let here = |kind, sentence: &str| Break::new(kind, sentence).at_entry(number);
+    if serde_json::to_value(&ledger).ok().as_ref() != Some(&document["ledger"]) {
+        return Err(here(Kind::Changed, "`ledger` in the report says more than tenure writes there"));
+    }
     let Some(canonical) = &ledger.canonical else {
         return Err(here(
             Kind::Missing,
