@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod mail;
 mod migrate;
 mod report;
 mod run;
@@ -113,6 +114,11 @@ enum Command {
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Test the mail, and look after the outbox
+    Mail {
+        #[command(subcommand)]
+        command: MailCommand,
+    },
     /// Make or upgrade the control tables
     Migrate,
     /// Walk the ledger and name its first break (-v: list its entries)
@@ -126,6 +132,29 @@ enum Command {
         /// Hold the report against itself only; connect to no database
         #[arg(long, requires = "report")]
         offline: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum MailCommand {
+    /// Send a test mail, and say how far it came
+    Test {
+        /// To this address [default: everybody in the config]
+        #[arg(long, value_name = "ADDRESS")]
+        to: Option<lettre::Address>,
+    },
+    /// List the mails that wait or were refused
+    Queue,
+    /// Send what waits or was refused, now
+    Retry {
+        /// Mails or runs, or the beginnings of their ids [default: all]
+        ids: Vec<String>,
+    },
+    /// Let go of mails that need not be sent any more
+    Drop {
+        /// Mails or runs, or the beginnings of their ids
+        #[arg(required = true)]
+        ids: Vec<String>,
     },
 }
 
@@ -201,6 +230,10 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Approve { run } => run::approve(common, &run),
         Command::Runs { limit } => report::runs(common, limit),
         Command::Report { run, format, output } => report::report(common, &run, format, output.as_deref()),
+        Command::Mail { command: MailCommand::Test { to } } => mail::test(common, to.as_ref()),
+        Command::Mail { command: MailCommand::Queue } => mail::queue(common),
+        Command::Mail { command: MailCommand::Retry { ids } } => mail::retry(common, &ids),
+        Command::Mail { command: MailCommand::Drop { ids } } => mail::drop(common, &ids),
         Command::Migrate => migrate::migrate(common),
         Command::Verify { head, report, offline } => {
             verify::verify(common, head.as_deref(), report.as_deref(), offline)

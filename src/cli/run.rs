@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::setup::{Pair, Setup};
-use super::{Common, Failure, Outcome, Selection, report, say};
+use super::{Common, Failure, Outcome, Selection, mail, report, say};
 use crate::db::{Access, Connection};
 use crate::execute::Stop;
 use crate::ledger::{self, actor};
@@ -25,7 +25,7 @@ pub(super) fn plan(common: &Common, selection: &Selection) -> Outcome {
 
 /// Plans, and does it.
 pub(super) fn run(common: &Common, selection: &Selection, yes: bool) -> Outcome {
-    let setup = Setup::with_schedules(common)?;
+    let setup = Setup::with_schedules(common).inspect_err(|failure| mail::alarm_of_setup(common, failure))?;
     setup.know_rules(&selection.rules)?;
     refuse_future(&setup)?;
     let consent = if yes { Consent::Yes(actor()) } else { Consent::Ask };
@@ -147,6 +147,7 @@ fn execute(common: &Common, job: &Job<'_>, consent: &Consent, stop: &Stop) -> Re
         bar.set_position(done);
     });
     bar.finish_and_clear();
+    mail::alarm_of_run(job, &record);
     record
 }
 

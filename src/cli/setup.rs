@@ -39,6 +39,9 @@ impl Setup {
         let schedules = load_all(files)?;
         let setup = Self { config, schedules, as_of: common.as_of.unwrap_or_else(|| Clock::System.now()) };
         setup.know_databases()?;
+        if common.schedules.is_empty() {
+            setup.know_policies()?;
+        }
         Ok(setup)
     }
 
@@ -121,6 +124,25 @@ impl Setup {
                 let message = "the config has several databases, and the policy says of which it speaks nowhere";
                 let remedy = "say `database = \"…\"` under [policy], or call one of them `main`";
                 mistakes.push(Mistake::error(message).at(&schedule.policy.places, "").remedy(remedy));
+            }
+        }
+        if mistakes.is_empty() { Ok(()) } else { Err(Failure::Mistakes(mistakes)) }
+    }
+
+    /// Every policy that `[[mail.also]]` names must be among the schedules of the config, or its recipients would wait for
+    /// ever.
+    fn know_policies(&self) -> Result<(), Failure> {
+        let known = || self.schedules.iter().map(|schedule| schedule.policy.name.as_str());
+        let groups = self.config.mail.iter().flat_map(|mail| &mail.recipients);
+        let mut mistakes = Vec::new();
+        for (group, name) in groups.flat_map(|group| group.policies.iter().map(move |name| (group, name))) {
+            if !known().any(|policy| policy == name) {
+                let remedy = match nearest(name, known()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("the schedules' policies are {}", known().collect::<Vec<_>>().join(", ")),
+                };
+                let mistake = Mistake::error(format!("mail.also: there is no policy `{name}` in the schedules"));
+                mistakes.push(mistake.at(&group.places, "policy").remedy(remedy));
             }
         }
         if mistakes.is_empty() { Ok(()) } else { Err(Failure::Mistakes(mistakes)) }

@@ -131,7 +131,9 @@ impl Reader<'_> {
             Way::Smtp => self.smtp(table).map(Transport::Smtp),
             Way::Sendmail => {
                 let program = table.get("sendmail").map_or(Some(DEFAULT_SENDMAIL), |item| item.text())?;
-                Some(Transport::Sendmail(self.folder.join(program)))
+                // Absolute, or a name without a slash would be looked for in PATH.
+                let program = std::path::absolute(self.folder.join(program));
+                program.ok().map(Transport::Sendmail)
             }
             Way::File => match table.get("folder") {
                 Some(item) => item.text().map(|text| Transport::Folder(self.folder.join(text))),

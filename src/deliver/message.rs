@@ -126,12 +126,18 @@ impl Topic<'_> {
     }
 }
 
-/// A name in the letters of a domain: `campus-privacy-policy`.
+/// A name in the letters of a domain, and short enough for a line: `campus-privacy-policy`.
 fn label(name: &str) -> String {
+    const LONGEST: usize = 32;
     let lower = name.to_lowercase();
     let words = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     let label = words.collect::<Vec<_>>().join("-");
-    if label.is_empty() { token(&[name]) } else { label.chars().take(60).collect() }
+    match label.len() {
+        0 => token(&[name]),
+        1..=LONGEST => label,
+        // Names that begin alike stay apart.
+        _ => format!("{}-{}", &label[..LONGEST - 9], &token(&[name])[..8]),
+    }
 }
 
 /// A short name for texts that belong together: the same for the same ones.
@@ -151,10 +157,14 @@ mod tests {
 
     #[test]
     fn a_series_is_named_by_policy_and_database() {
-        let topic = |policy, database| Topic { policy, database, domain: "example.org" };
+        fn topic<'a>(policy: &'a str, database: &'a str) -> Topic<'a> {
+            Topic { policy, database, domain: "example.org" }
+        }
         assert_eq!(topic("Campus: privacy policy", "main").list(), "<campus-privacy-policy.main.tenure.example.org>");
         assert_eq!(topic("Ordnung", "").list(), "<ordnung.tenure.example.org>");
         assert_ne!(topic("a", "b").thread(), topic("ab", "").thread());
+        let long = |end: &str| topic(&format!("Policy on the retention of personal data, {end}"), "main").list();
+        assert!(long("students").len() <= 66 && long("students") != long("staff"), "{}", long("students"));
         assert!(topic("隐私", "main").list().ends_with(".main.tenure.example.org>"));
     }
 

@@ -20,6 +20,7 @@ mod harness_works;
 mod holds;
 mod ledger;
 mod logging;
+mod mail;
 mod outsider;
 mod personal_data;
 mod platform;

@@ -1,0 +1,214 @@
+//! `tenure mail`: a test of the way, what is in the outbox, and what somebody decides about it; and the mail of a run that
+//! could not begin.
+
+use jiff::Timestamp;
+use lettre::Address;
+use serde_json::json;
+
+use super::setup::Setup;
+use super::{Common, Failure, Outcome, say, to_stderr};
+use crate::config::mail::Mail;
+use crate::config::{Config, DatabaseConfig};
+use crate::db::control::outbox::{self, OutboxRow, State, Which};
+use crate::db::{Access, Connection, control};
+use crate::deliver::{self, Alarm, Attempt, Reach};
+use crate::ledger::actor;
+use crate::report::record::RunRecord;
+use crate::run::{Job, Refusal};
+use crate::schedule::mistake::Mistake;
+
+/// Sends a test mail, and says how far it came.
+pub(super) fn test(common: &Common, to: Option<&Address>) -> Outcome {
+    let setup = Setup::load(common)?;
+    let mail = mail_of(&setup)?;
+    let everybody = || mail.recipients.iter().flat_map(|group| group.to.clone()).collect();
+    let to: Vec<Address> = to.map_or_else(everybody, |to| vec![to.clone()]);
+    let mut steps = Vec::new();
+    let sent = deliver::test(mail, &to, &mut |step| {
+        if !common.json {
+            // A step that nobody reads is taken all the same.
+            let _ = say(&format!("{step}\n"));
+        }
+        steps.push(step);
+    });
+    if common.json {
+        let error =
+            sent.as_ref().err().map(|trouble| json!({ "error": trouble.to_string(), "remedy": trouble.remedy() }));
+        say(&format!("{:#}\n", json!({ "steps": steps, "trouble": error })))?;
+    }
+    let Err(trouble) = sent else { return Ok(0) };
+    to_stderr(format_args!("tenure: {trouble}\n  remedy: {}\n", trouble.remedy()));
+    Err(Failure::Silent(1))
+}
+
+fn mail_of(setup: &Setup) -> Result<&Mail, Failure> {
+    let sentence = "there is no [mail] in the config: write `from`, `to` and `smtp` there, as the README says";
+    setup.config.mail.as_ref().ok_or_else(|| Failure::Usage(sentence.to_owned()))
+}
+
+/// Lists what was neither sent nor dropped.
+pub(super) fn queue(common: &Common) -> Outcome {
+    let setup = Setup::load(common)?;
+    let rows = unsettled(&setup)?;
+    if common.json {
+        let mails: Vec<_> = rows.iter().map(|(database, row)| as_json(database, row)).collect();
+        say(&format!("{:#}\n", json!({ "mails": mails })))?;
+        return Ok(0);
+    }
+    if rows.is_empty() {
+        say("every mail was sent\n")?;
+    }
+    for (_, row) in &rows {
+        say(&format!("{}  {}\n", row.id, sentence_of(row)))?;
+    }
+    Ok(0)
+}
+
+/// Of every database of the config, the oldest first.
+fn unsettled(setup: &Setup) -> Result<Vec<(DatabaseConfig, OutboxRow)>, Failure> {
+    let mut all = Vec::new();
+    setup.each_database(Access::ReadOnly, |database, conn| {
+        if control::is_ready(conn)? {
+            all.extend(outbox::rows(conn, Which::Unsettled)?.into_iter().map(|row| (database.clone(), row)));
+        }
+        Ok(())
+    })?;
+    all.sort_by_key(|(_, row)| row.created);
+    Ok(all)
+}
+
+fn as_json(database: &DatabaseConfig, row: &OutboxRow) -> serde_json::Value {
+    let instant = |at| Timestamp::from_microsecond(at).ok();
+    json!({
+        "id": row.id, "database": database.name, "run": row.run, "message_id": row.message_id,
+        "recipient": row.recipient, "state": row.state.as_str(), "attempts": row.attempts,
+        "created": instant(row.created), "due": instant(row.due), "trouble": row.trouble,
+    })
+}
+
+fn sentence_of(row: &OutboxRow) -> String {
+    let next = match row.state {
+        State::Waiting if row.attempts == 0 => "next attempt at once".to_owned(),
+        State::Waiting => format!("next attempt {}", deliver::outbox::instant(row.due)),
+        State::Sending => format!("claimed until {}", deliver::outbox::instant(row.due)),
+        State::Refused | State::Sent | State::Dropped => "`tenure mail retry` or `tenure mail drop`".to_owned(),
+    };
+    let trouble = row.trouble.as_ref().map(|trouble| format!("; {trouble}")).unwrap_or_default();
+    let created = deliver::outbox::instant(row.created);
+    format!(
+        "{} to {}, of {created}, attempts so far: {}, {next}{trouble}",
+        row.state.as_str(),
+        row.recipient,
+        row.attempts
+    )
+}
+
+/// Sends what waits or was refused, now; of `ids` (of mails, of runs, or their beginnings), or all.
+pub(super) fn retry(common: &Common, ids: &[String]) -> Outcome {
+    let setup = Setup::load(common)?;
+    let mail = mail_of(&setup)?;
+    decide(&setup, ids, State::Waiting)?;
+    let mut attempts = Vec::new();
+    for database in setup.config.databases.values() {
+        let open = || Connection::open(database.url.reveal(), Access::ReadWrite);
+        if control::is_ready(&mut open()?)? {
+            attempts.extend(deliver::flush(&open, mail)?);
+        }
+    }
+    let left = unsettled(&setup)?.len();
+    if common.json {
+        let all: Vec<_> = attempts.iter().map(attempt_as_json).collect();
+        say(&format!("{:#}\n", json!({ "attempts": all, "left": left })))?;
+    } else {
+        attempts.iter().try_for_each(|attempt| say(&format!("{}\n", told(attempt))))?;
+        say(&if left == 0 { "every mail was sent\n".to_owned() } else { format!("not sent yet: {left}\n") })?;
+    }
+    Ok(u8::from(left > 0))
+}
+
+fn attempt_as_json(attempt: &Attempt) -> serde_json::Value {
+    let trouble = attempt.outcome.as_ref().err();
+    json!({
+        "id": attempt.row.id, "recipient": attempt.row.recipient, "sent": trouble.is_none(),
+        "trouble": trouble.map(ToString::to_string), "remedy": trouble.map(|trouble| trouble.remedy()),
+    })
+}
+
+fn told(attempt: &Attempt) -> String {
+    let what = match &attempt.outcome {
+        Ok(()) => "sent".to_owned(),
+        Err(trouble) if trouble.reach == Reach::Never => format!("refused; {trouble}; {}", trouble.remedy()),
+        Err(trouble) => format!("waits; {trouble}; {}", trouble.remedy()),
+    };
+    format!("{}  to {}: {what}", attempt.row.id, attempt.row.recipient)
+}
+
+/// Lets mails go that need not be sent any more.
+pub(super) fn drop(common: &Common, ids: &[String]) -> Outcome {
+    let setup = Setup::load(common)?;
+    let dropped = decide(&setup, ids, State::Dropped)?;
+    if common.json {
+        say(&format!("{:#}\n", json!({ "dropped": dropped })))?;
+    } else {
+        dropped.iter().try_for_each(|id| say(&format!("{id}  dropped\n")))?;
+    }
+    Ok(0)
+}
+
+/// Puts the chosen rows into a state; the ids of those that are in it now. What is being sent at the moment stays as it is.
+fn decide(setup: &Setup, ids: &[String], state: State) -> Result<Vec<String>, Failure> {
+    let is_chosen = |row: &OutboxRow| ids.is_empty() || ids.iter().any(|id| row.id.starts_with(id.as_str()));
+    let known = unsettled(setup)?;
+    if let Some(unknown) = ids.iter().find(|id| !known.iter().any(|(_, row)| row.id.starts_with(id.as_str()))) {
+        let sentence = format!("no mail `{unknown}` waits or was refused; `tenure mail queue` lists those that do");
+        return Err(Failure::Usage(sentence));
+    }
+    let mut decided = Vec::new();
+    for (database, row) in known.iter().filter(|(_, row)| is_chosen(row)) {
+        let mut conn = Connection::open(database.url.reveal(), Access::ReadWrite)?;
+        let now = control::clock(&mut conn)?;
+        if outbox::decide(&mut conn, &row.id, state, now)? {
+            decided.push(row.id.clone());
+        }
+    }
+    Ok(decided)
+}
+
+/// Mails that a run could not begin, or that it could not be closed: it has no outbox to write to.
+pub(super) fn alarm_of_run(job: &Job<'_>, outcome: &Result<RunRecord, Refusal>) {
+    let sentence = match outcome {
+        Ok(record) if record.ledger.is_some() => return,
+        Ok(record) => record.notes.join("\n"),
+        Err(Refusal::Schedule(mistakes)) => sentences(mistakes),
+        Err(Refusal::Other(error)) => format!("{error:#}"),
+    };
+    raise(job.config, &job.schedule.policy.name, &job.database.name, &sentence);
+}
+
+/// Mails that no run could begin, because a schedule cannot be read.
+pub(super) fn alarm_of_setup(common: &Common, failure: &Failure) {
+    if let (Failure::Mistakes(mistakes), Ok(Some(config))) = (failure, Config::load(common.config.as_deref())) {
+        raise(&config, "", "", &sentences(mistakes));
+    }
+}
+
+fn raise(config: &Config, policy: &str, database: &str, sentence: &str) {
+    let Some(mail) = &config.mail else { return };
+    let actor = actor();
+    match deliver::raise(mail, &config.state_dir, &Alarm { policy, database, sentence, actor: &actor }) {
+        Ok(true) => tracing::info!(policy, database, "somebody was mailed that it did not run"),
+        Ok(false) => {}
+        Err(trouble) => tracing::warn!("nobody could be mailed that it did not run: {trouble}; {}", trouble.remedy()),
+    }
+}
+
+/// A line a mistake, without the line of the file that it stands on.
+fn sentences(mistakes: &[Mistake]) -> String {
+    let sentence = |mistake: &Mistake| {
+        let place = mistake.place.as_ref().zip(mistake.position());
+        let place = place.map(|(place, (line, column))| format!("{}:{line}:{column}: ", place.source.path.display()));
+        let remedy = mistake.remedy.as_ref().map(|remedy| format!("; {remedy}"));
+        format!("{}{}{}", place.unwrap_or_default(), mistake.message, remedy.unwrap_or_default())
+    };
+    mistakes.iter().map(sentence).collect::<Vec<_>>().join("\n")
+}
