@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod hold;
 mod mail;
 mod migrate;
 mod report;
@@ -113,6 +114,11 @@ enum Command {
         /// Write it to a file
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
+    },
+    /// Keep rows that a rule would take, and let them go again
+    Hold {
+        #[command(subcommand)]
+        command: hold::Command,
     },
     /// Test the mail, and look after the outbox
     Mail {
@@ -230,6 +236,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Approve { run } => run::approve(common, &run),
         Command::Runs { limit } => report::runs(common, limit),
         Command::Report { run, format, output } => report::report(common, &run, format, output.as_deref()),
+        Command::Hold { command } => hold::hold(common, &command),
         Command::Mail { command: MailCommand::Test { to } } => mail::test(common, to.as_ref()),
         Command::Mail { command: MailCommand::Queue } => mail::queue(common),
         Command::Mail { command: MailCommand::Retry { ids } } => mail::retry(common, &ids),

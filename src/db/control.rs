@@ -3,6 +3,7 @@
 //! They are made by migrations that are embedded in the program and tracked in a table of our own, so that an application
 //! that uses Diesel keeps its `__diesel_schema_migrations` as it was.
 
+pub mod hold;
 pub mod outbox;
 pub mod walk;
 
@@ -31,11 +32,13 @@ enum Table {
     Gate,
     Entry,
     Outbox,
+    Hold,
     Migration,
 }
 
 impl Table {
-    const ALL: [Table; 6] = [Table::Run, Table::Batch, Table::Gate, Table::Entry, Table::Outbox, Table::Migration];
+    const ALL: [Table; 7] =
+        [Table::Run, Table::Batch, Table::Gate, Table::Entry, Table::Outbox, Table::Hold, Table::Migration];
 
     /// The table of this name, where the control tables have no schema of their own.
     fn of_name(name: &str) -> Option<Table> {
@@ -58,6 +61,7 @@ impl Table {
             Table::Gate => "gate",
             Table::Entry => "entry",
             Table::Outbox => "outbox",
+            Table::Hold => "hold",
             Table::Migration => "migration",
         }
     }
@@ -65,10 +69,28 @@ impl Table {
     /// What a run needs. Batches and entries are written once: the role that runs cannot rewrite them.
     fn rights(self) -> &'static str {
         match self {
-            Table::Run | Table::Gate | Table::Outbox => "SELECT, INSERT, UPDATE",
+            Table::Run | Table::Gate | Table::Outbox | Table::Hold => "SELECT, INSERT, UPDATE",
             Table::Batch | Table::Entry => "SELECT, INSERT",
             Table::Migration => "SELECT",
         }
+    }
+
+    /// Has it been made? On MySQL a role that has no right to it at all is told that it was not.
+    fn is_there(self, conn: &mut Connection) -> Result<bool, DbError> {
+        let mut sql = Sql::new(conn.dialect());
+        sql.push(match conn.dialect() {
+            Dialect::Sqlite => "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ",
+            Dialect::Postgres => {
+                "SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                 WHERE n.nspname = 'tenure' AND c.relname = "
+            }
+            Dialect::Mysql => {
+                "SELECT 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = "
+            }
+        });
+        let prefix = if conn.dialect() == Dialect::Postgres { "" } else { Self::prefix(conn.dialect()) };
+        sql.text(&format!("{prefix}{}", self.as_str()));
+        Ok(!conn.query(&sql.finish())?.is_empty())
     }
 
     fn grant(self, dialect: Dialect) -> String {
@@ -107,7 +129,7 @@ pub fn check_rights(conn: &mut Connection) -> Result<(), DbError> {
     if conn.dialect() == Dialect::Sqlite {
         return Ok(());
     }
-    for table in [Table::Run, Table::Gate, Table::Batch, Table::Entry, Table::Outbox] {
+    for table in [Table::Run, Table::Gate, Table::Batch, Table::Entry, Table::Outbox, Table::Hold] {
         let mut sql = Sql::new(conn.dialect());
         sql.push("INSERT INTO ").control(table).push(" SELECT * FROM ").control(table).push(" WHERE 1 = 0");
         table.execute(conn, &sql.finish())?;
@@ -152,6 +174,14 @@ impl Sql {
     fn int(&mut self, int: i64) -> &mut Self {
         self.bind(Value::Int(int))
     }
+
+    /// A NULL that is bound is a text to PostgreSQL, and no number.
+    fn maybe_int(&mut self, int: Option<i64>) -> &mut Self {
+        match int {
+            Some(int) => self.int(int),
+            None => self.push("NULL"),
+        }
+    }
 }
 
 /// The database's own clock, microseconds since 1970.
@@ -183,17 +213,7 @@ fn pending(conn: &mut Connection) -> Result<Vec<String>, DbError> {
 
 /// Are there any control tables, of whatever version?
 pub fn exist(conn: &mut Connection) -> Result<bool, DbError> {
-    let exists = Statement::plain(match conn.dialect() {
-        Dialect::Sqlite => "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'tenure_migration'",
-        Dialect::Postgres => {
-            "SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             WHERE n.nspname = 'tenure' AND c.relname = 'migration'"
-        }
-        Dialect::Mysql => {
-            "SELECT 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'tenure_migration'"
-        }
-    });
-    Ok(!conn.query(&exists)?.is_empty())
+    Table::Migration.is_there(conn)
 }
 
 fn applied(conn: &mut Connection) -> Result<Vec<String>, DbError> {
@@ -476,6 +496,24 @@ pub fn swap_gate(
     sql.push(", holder = ").maybe(holder).push(", seen = ").int(now);
     sql.push(" WHERE rule = ").text(rule).push(" AND token = ").int(old);
     Ok(Table::Gate.execute(conn, &sql.finish())? == 1)
+}
+
+/// Gives a gate back, whatever its token is by now: nobody else bears this run's name.
+pub fn free_gate(conn: &mut Connection, rule: &str, run: &str, now: i64) -> Result<(), DbError> {
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("UPDATE ")
+        .control(Table::Gate)
+        .push(" SET token = token + 1, run = NULL, holder = NULL, seen = ")
+        .int(now);
+    sql.push(" WHERE rule = ").text(rule).push(" AND run = ").text(run);
+    Table::Gate.execute(conn, &sql.finish()).map(drop)
+}
+
+/// Raises the token of every gate, so that no run that goes on now does another batch. Waits for the batches in flight.
+pub fn raise_gates(conn: &mut Connection) -> Result<(), DbError> {
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("UPDATE ").control(Table::Gate).push(" SET token = token + 1");
+    Table::Gate.execute(conn, &sql.finish()).map(drop)
 }
 
 /// Inside a batch's transaction: is this still the rule's token? Shares a lock on the row, so that a takeover waits for

@@ -182,6 +182,14 @@ pub fn rows_up_to(conn: &mut Connection, target: &Target, limit: u64) -> Result<
     Ok(number(&one_row(conn, &sql.finish())?, 0))
 }
 
+/// Rows of a table that a hold covers.
+pub fn covered(conn: &mut Connection, table: &TableName, hold: &Hold) -> Result<u64, DbError> {
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("SELECT COUNT(*) FROM ").table(table).push(" WHERE ");
+    predicate::covers(&mut sql, &table.table, hold);
+    Ok(number(&one_row(conn, &sql.finish())?, 0))
+}
+
 /// Rows of any table, counted up to `limit`.
 pub fn table_rows_up_to(conn: &mut Connection, table: &TableName, limit: u64) -> Result<u64, DbError> {
     let mut sql = Sql::new(conn.dialect());

@@ -17,6 +17,7 @@ use crate::db::batch::Done;
 use crate::db::window::{self, Edge, Next, Window};
 use crate::db::{Connection, DbError, Dialect, ErrorKind, rollup};
 use crate::ledger::lease::{self, Lease, Taken};
+use crate::ledger::{self, add_all};
 use crate::name::TableName;
 use crate::plan::{Act, Anchor, Axis, Link, Rollup, RulePlan, SelfEffect, Target};
 
@@ -72,6 +73,8 @@ pub struct Worker<'a> {
     pub reopen: Reopen<'a>,
     pub policy: &'a str,
     pub run: &'a str,
+    /// How many holds had been added to the ledger when the plan was made.
+    pub holds: u64,
     pub stop: &'a Stop,
     /// Called after each batch with the rows of the rule done so far.
     pub progress: &'a mut dyn FnMut(u64),
@@ -119,6 +122,14 @@ pub fn rule(worker: &mut Worker<'_>, plan: &RulePlan) -> (Tally, Ending) {
         Ok(Taken::Busy(who)) => return (tally, Ending::Stopped(who)),
         Err(halt) => return (tally, halt.into()),
     };
+    // Asked after the gate was taken: whoever adds a hold from now on raises it.
+    match worker.patiently(ledger::hold::orders) {
+        Ok(orders) if orders.added == worker.holds => {}
+        outcome => {
+            let _ = lease.release(worker.conn);
+            return (tally, outcome.map_or_else(Ending::from, |_| called_off().into()));
+        }
+    }
     let now = Instant::now();
     let mut walk = Walk { worker, plan, lease: &lease, tally: &mut tally, renewed: now, rested: now, sequence: 0 };
     let ending = match walk.tables().and_then(|()| walk.still_ours()) {
@@ -260,7 +271,7 @@ impl Walk<'_, '_> {
         self.renewed = Instant::now();
         match self.lease.renew(self.worker.conn) {
             Ok(true) => Ok(()),
-            Ok(false) => Err(lost_lease()),
+            Ok(false) => Err(self.lost()),
             Err(error) => self.mend(&error),
         }
     }
@@ -295,7 +306,7 @@ impl Walk<'_, '_> {
                 tracing::debug!(batch = identity.id, rows = done.rows, "batch committed");
                 Ok(Attempt::Done(done))
             }
-            Ok(None) => Err(lost_lease()),
+            Ok(None) => Err(self.lost()),
             Err(error) if error.kind == ErrorKind::CommitUnknown => self.find_out(&identity, error),
             Err(error) if batch::may_pass_later(&error) => {
                 self.mend(&error)?;
@@ -315,7 +326,7 @@ impl Walk<'_, '_> {
         match self.worker.patiently(|conn| batch::outcome(conn, identity))? {
             Some(done) => Ok(Attempt::Done(done)),
             None if is_ours => Ok(Attempt::Again(error)),
-            None => Err(lost_lease()),
+            None => Err(self.lost()),
         }
     }
 
@@ -323,8 +334,8 @@ impl Walk<'_, '_> {
         let tally = &mut self.tally.done;
         tally.rows += done.rows;
         tally.rolled_up += done.rolled_up;
-        crate::ledger::add_all(&mut tally.consequences.cascaded, &done.consequences.cascaded);
-        crate::ledger::add_all(&mut tally.consequences.detached, &done.consequences.detached);
+        add_all(&mut tally.consequences.cascaded, &done.consequences.cascaded);
+        add_all(&mut tally.consequences.detached, &done.consequences.detached);
         self.tally.batches += u64::from(done != Done::default());
         (self.worker.progress)(self.tally.done.rows);
     }
@@ -343,12 +354,22 @@ impl Walk<'_, '_> {
     /// A worker that slept through a takeover finds nothing left to do: that is not the same as having done it.
     fn still_ours(&mut self) -> Result<(), Halt> {
         let lease = self.lease;
-        if self.worker.patiently(|conn| lease.renew(conn))? { Ok(()) } else { Err(lost_lease()) }
+        if self.worker.patiently(|conn| lease.renew(conn))? { Ok(()) } else { Err(self.lost()) }
+    }
+
+    /// Why the gate has another token than ours.
+    fn lost(&mut self) -> Halt {
+        let lease = self.lease;
+        match self.worker.patiently(|conn| lease.was_called_off(conn)) {
+            Ok(true) => called_off(),
+            _ => Halt::Stopped("another run took the rule over; nothing was changed after that".to_owned()),
+        }
     }
 }
 
-fn lost_lease() -> Halt {
-    Halt::Stopped("another run took the rule over; nothing was changed after that".to_owned())
+fn called_off() -> Halt {
+    let reason = "a hold was added after this run was planned; the next run keeps to it and does the rest";
+    Halt::Stopped(reason.to_owned())
 }
 
 /// Can what the rule removes have kept other rows of the rule? Rows that their own kind blocked are free once that kind is

@@ -88,7 +88,7 @@ pub(super) fn prefixed(hash: &[u8]) -> String {
     format!("sha256:{}", hex(hash))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

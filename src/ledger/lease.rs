@@ -84,10 +84,16 @@ impl Lease {
         control::swap_gate(conn, &self.gate, self.token, self.token, Some(&self.run), Some(&me), now)
     }
 
+    /// The gate bears the run's name and another token: somebody added a hold, of which this run's plan does not know.
+    pub fn was_called_off(&self, conn: &mut Connection) -> Result<bool, DbError> {
+        let row = control::gate(conn, &self.gate)?;
+        Ok(row.is_some_and(|row| row.run.as_deref() == Some(self.run.as_str()) && row.token != self.token))
+    }
+
     /// Gives the rule back. The token stays raised, so that a late batch of ours still finds the gate shut.
     pub fn release(self, conn: &mut Connection) -> Result<(), DbError> {
         let now = control::clock(conn)?;
-        control::swap_gate(conn, &self.gate, self.token, self.token + 1, None, None, now).map(drop)
+        control::free_gate(conn, &self.gate, &self.run, now)
     }
 }
 

@@ -92,6 +92,11 @@ pub fn resolve<'s>(
     }
 }
 
+/// One hold by itself: the table that it names, and what it covers there.
+pub fn one_hold(context: &Context<'_>, standing: StandingHold<'_>) -> Result<(TableName, Hold), Vec<Mistake>> {
+    resolve_hold(context, standing.schedule, standing.hold).map(|found| (found.table.name.clone(), found.hold))
+}
+
 struct ResolvedHold<'c> {
     table: &'c Table,
     hold: Hold,

@@ -6,6 +6,7 @@
 pub mod files;
 mod guard;
 mod log;
+pub mod orders;
 mod past;
 mod survey;
 
@@ -95,19 +96,22 @@ pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>
     prepare_ledger(&mut conn)?;
     check_clocks(&mut conn)?;
     let address = |record: &RunRecord| job.address(record);
+    let over = ledger::hold::expire(&mut conn, started)?;
     let closed = ledger::close_dead(&mut conn, &address)?;
     let planned = make_plan(job, &mut conn, Access::ReadWrite, consent)?;
     let mut record = job.record(RunKind::Run, started, planned.rules(), planned.holds.clone());
     record.notes.extend(closed.iter().map(|run| format!("run `{run}` had died and was closed before this one")));
+    record.notes.extend(over.iter().map(|hold| format!("hold `{hold}` has ended: its last day is over")));
     record.notes.extend(deliver::outbox::notes(&mut conn)?);
     record.notes.extend(planned.notes.iter().cloned());
     past::compare(job, &mut conn, &mut record);
     ledger::begin(&mut conn, &record, &Holder::this_process())?;
     log::begin(job, &record);
+    let ordered = planned.ordered;
     let plans = planned.into_plans();
     for plan in &plans {
         let plan = recount(job, &mut conn, plan, &mut record, consent, stop);
-        execute_rule(job, &mut conn, &plan, &mut record, stop, &mut *progress);
+        execute_rule(job, &mut conn, &plan, &mut record, ordered, stop, &mut *progress);
     }
     record.finished = Some(Clock::System.now());
     close(job, &mut conn, &mut record, stop);
@@ -166,6 +170,8 @@ struct Planned {
     holds: Vec<HoldRecord>,
     /// Who passed which guard.
     notes: Vec<String>,
+    /// How many holds had been added to the ledger by then.
+    ordered: u64,
 }
 
 impl Planned {
@@ -190,9 +196,12 @@ fn make_plan(job: &Job<'_>, conn: &mut Connection, access: Access, consent: &Con
         guard: job.config.guard,
         hmac_key: job.config.hmac_key.as_ref(),
     };
-    let resolved = resolve::resolve(&context, job.schedule, |named| job.is_meant(named), &job.holds);
+    let orders = ledger::hold::orders(conn)?;
+    let ordered: Vec<_> = orders.standing.iter().map(|standing| orders::hold_of(&standing.order)).collect();
+    let holds = orders::all(&job.holds, job.schedule, &ordered);
+    let resolved = resolve::resolve(&context, job.schedule, |named| job.is_meant(named), &holds);
     let mut hold_mistakes = resolved.hold_mistakes;
-    hold_mistakes.extend(check::hold_conditions(conn, &context, &job.holds));
+    hold_mistakes.extend(check::hold_conditions(conn, &context, &holds));
     if !hold_mistakes.is_empty() {
         return Err(Refusal::Schedule(hold_mistakes));
     }
@@ -221,7 +230,7 @@ fn make_plan(job: &Job<'_>, conn: &mut Connection, access: Access, consent: &Con
         }
         rules.push((Some(plan), record));
     }
-    Ok(Planned { rules, holds, notes })
+    Ok(Planned { rules, holds, notes, ordered: orders.added })
 }
 
 /// A rule whose figures counted on another that was then stopped is counted again, and asked by its guard again: its rows
@@ -264,6 +273,7 @@ fn execute_rule(
     conn: &mut Connection,
     plan: &RulePlan,
     record: &mut RunRecord,
+    holds: u64,
     stop: &Stop,
     progress: Progress<'_>,
 ) {
@@ -286,6 +296,7 @@ fn execute_rule(
         reopen: &reopen,
         policy: &job.schedule.policy.name,
         run: &record.run,
+        holds,
         stop,
         progress: &mut |done| progress(&plan.rule, done, planned),
     };
@@ -398,7 +409,11 @@ fn new_id() -> String {
     format!("{}-{a:02x}{b:02x}{c:02x}", Timestamp::now().strftime("%Y%m%dT%H%M%SZ"))
 }
 
-fn prepare_ledger(conn: &mut Connection) -> anyhow::Result<()> {
+/// The control tables are there and may be written, or are made where the role may.
+///
+/// # Errors
+/// What their owner must do.
+pub fn prepare_ledger(conn: &mut Connection) -> anyhow::Result<()> {
     if control::is_ready(conn)? {
         return Ok(control::check_rights(conn)?);
     }

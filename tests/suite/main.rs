@@ -17,6 +17,7 @@ mod golden;
 mod guards;
 mod hard;
 mod harness_works;
+mod hold_orders;
 mod holds;
 mod ledger;
 mod logging;

@@ -16,7 +16,7 @@ fn is_vouched_for(table: &str) -> bool {
 }
 
 /// A ledger in which there is something of everything: runs that did much, little and nothing, one that a guard stopped, and
-/// its approval.
+/// its approval; holds that stand and one that was released.
 fn a_ledger(db: &TestDb) -> Tenure {
     db.create(
         "CREATE TABLE log (id {bigint} PRIMARY KEY, at {ts}); CREATE TABLE other (id {bigint} PRIMARY KEY, at {ts});",
@@ -35,6 +35,11 @@ fn a_ledger(db: &TestDb) -> Tenure {
     fill("log", 1, 5);
     let stopped = run(3)["run"].as_str().unwrap().to_owned();
     tenure.run(&["approve", &stopped]).expect_code(0);
+    let hold = |words: &[&str]| tenure.run(&[&["hold"], words, &["--reason", "a case"]].concat()).expect_code(0);
+    hold(&["add", "some", "--table", "log", "--where", "id = 7", "--until", "2999-12-31"]);
+    hold(&["add", "over", "--rule", "others"]);
+    hold(&["release", "over"]);
+    hold(&["add", "all", "--table", "other", "--by", "legal"]);
     run(0);
     tenure
 }
@@ -160,13 +165,14 @@ fn names(db: &TestDb, sql: &str) -> Vec<String> {
 }
 
 /// Other values than this one, that the column takes.
-fn others(value: &Value, is_nullable: bool) -> Vec<Value> {
+fn others(value: &Value, is_nullable: bool, is_time: bool) -> Vec<Value> {
     let text = |text: String| Value::Text(text);
     let mut others = match value {
         Value::Int(int) => vec![Value::Int(int + 1_000), Value::Int(-int - 1)],
         Value::Text(old) => {
             vec![text(format!("{old} ")), text(old.chars().skip(1).collect()), text(old.replace('0', "1"))]
         }
+        Value::Null if is_time => vec![Value::Int(7)],
         Value::Null => vec![text("x".into()), text(String::new())],
         other => panic!("{other:?}"),
     };
@@ -180,7 +186,7 @@ fn others(value: &Value, is_nullable: bool) -> Vec<Value> {
 /// Under what name a change of this column is found: an id that is another is a row that is not there.
 fn expected(table: &str, column: &str) -> Kind {
     match (table, column) {
-        ("run", "id") | ("batch", "run") => Kind::Missing,
+        ("run", "id") | ("batch", "run") | ("hold", "number") => Kind::Missing,
         ("entry", "number") => Kind::Reordered,
         _ => Kind::Changed,
     }
@@ -192,13 +198,13 @@ on_every_database! {
         let mut conn = db.open();
         assert_eq!(breaks(&mut conn, &[]), None);
         let vouched: Vec<_> = control_tables(&db).into_iter().filter(|table| is_vouched_for(table)).collect();
-        let known = ["run", "batch", "entry"];
+        let known = ["run", "batch", "entry", "hold"];
         assert_eq!(vouched.len(), known.len(), "{vouched:?}");
         for table in known.map(|name| Table::read(&db, name)) {
             for row in &table.rows {
                 for (index, column) in table.columns.iter().enumerate() {
-                    let is_nullable = ["finished", "record"].contains(&column.as_str()) || (table.name, column.as_str()) == ("entry", "run");
-                    for other in others(&row[index], is_nullable) {
+                    let is_nullable = ["finished", "record", "asks", "salt", "last_day", "ended"].contains(&column.as_str()) || (table.name, column.as_str()) == ("entry", "run");
+                    for other in others(&row[index], is_nullable, column == "ended") {
                         let tampered = table.with(row, column, other);
                         table.replace(&mut conn, row, &tampered);
                         let found = kind_of(&mut conn);
@@ -214,7 +220,7 @@ on_every_database! {
     fn every_row_that_is_deleted_is_missed(db: TestDb) {
         a_ledger(&db);
         let mut conn = db.open();
-        for table in ["run", "batch", "entry"].map(|name| Table::read(&db, name)) {
+        for table in ["run", "batch", "entry", "hold"].map(|name| Table::read(&db, name)) {
             for (index, row) in table.rows.iter().enumerate() {
                 table.delete(&mut conn, row);
                 let is_end = table.name == "entry" && index + 1 == table.rows.len();
@@ -236,6 +242,13 @@ on_every_database! {
                 assert_eq!(kind_of(&mut conn), Some(Kind::Inserted), "{} {row:?}", table.name);
                 table.delete(&mut conn, &forged);
             }
+        }
+        let holds = Table::read(&db, "hold");
+        for row in &holds.rows {
+            let forged = holds.with(row, "number", Value::Int(holds.rows.len() as i64 + 1));
+            holds.insert(&mut conn, &forged);
+            assert_eq!(kind_of(&mut conn), Some(Kind::Inserted), "{row:?}");
+            holds.delete(&mut conn, &forged);
         }
         let entries = Table::read(&db, "entry");
         let next = entries.rows.len() as i64 + 1;

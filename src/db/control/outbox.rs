@@ -165,13 +165,3 @@ pub fn decide(conn: &mut Connection, id: &str, state: State, now: i64) -> Result
     sql.push(", settled = NULL WHERE id = ").text(id).push(" AND state IN ('waiting', 'refused')");
     Ok(Table::Outbox.execute(conn, &sql.finish())? == 1)
 }
-
-impl Sql {
-    /// A NULL that is bound is a text to PostgreSQL, and no number.
-    fn maybe_int(&mut self, int: Option<i64>) -> &mut Self {
-        match int {
-            Some(int) => self.int(int),
-            None => self.push("NULL"),
-        }
-    }
-}

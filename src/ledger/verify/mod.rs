@@ -7,9 +7,11 @@
 //!     mod.rs         the walk
 //!     diagnosis.rs   what happened to an entry that does not fit
 //!     closed.rs      a run and its batches against the entry that closed it
+//!     holds.rs       holds against the entries that added and ended them
 
 mod closed;
 mod diagnosis;
+mod holds;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -174,6 +176,7 @@ struct Walk<'w> {
     head: String,
     /// Runs that an entry has closed.
     closed: BTreeSet<String>,
+    holds: holds::Told,
     findings: Findings,
 }
 
@@ -192,6 +195,7 @@ impl Walk<'_> {
         }
         self.runs_without_an_entry(conn)?;
         self.batches_without_a_run(conn)?;
+        self.holds.agree(conn)?;
         self.witness_beyond_the_end().map_or(Ok(()), |broken| Err(broken.into()))
     }
 
@@ -204,6 +208,7 @@ impl Walk<'_> {
         if entry.kind == super::RUN {
             self.closing(conn, entry)?;
         }
+        self.holds.hear(entry)?;
         let at = Timestamp::from_microsecond(entry.at).ok();
         self.findings.entries += 1;
         self.findings.first = self.findings.first.or(at);

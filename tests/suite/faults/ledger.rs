@@ -33,7 +33,8 @@ pub fn adds_up(db: &TestDb, deeds: Deeds) {
         assert_eq!(entry["batches_digest"], digest(&own), "digest of the batches of run {id}");
         told += agrees_with_its_batches(&record, &own);
     }
-    assert_eq!(entries.len(), runs.len(), "an entry a run");
+    let closing = entries.iter().filter(|entry| !entry["record"].is_null());
+    assert_eq!(closing.count(), runs.len(), "an entry a run");
     assert_eq!(told, deeds.done, "rows done by all runs");
     assert_eq!(batches.iter().map(|batch| batch.done).sum::<i64>(), deeds.done, "rows done by all batches");
     assert_eq!(batches.iter().map(Batch::cascaded).sum::<i64>(), deeds.cascaded, "rows that went with them");
@@ -106,8 +107,8 @@ fn chained_entries(db: &TestDb) -> Vec<serde_json::Value> {
         let (number, body) = (int(&row[0]), text(&row[4]));
         assert_eq!(number, index as i64 + 1, "the chain has a gap");
         assert_eq!(text(&row[5]), head, "entry {number} is not chained to the one before it");
-        let canonical =
-            format!("tenure-entry-1\n{number}\n{}\n{}\n{}\n{head}\n{body}", int(&row[1]), text(&row[2]), text(&row[3]));
+        let run = if row[3] == Value::Null { String::new() } else { text(&row[3]) };
+        let canonical = format!("tenure-entry-1\n{number}\n{}\n{}\n{run}\n{head}\n{body}", int(&row[1]), text(&row[2]));
         head = sha256(&canonical);
         assert_eq!(text(&row[6]), head, "the hash of entry {number}");
         bodies.push(serde_json::from_str(&body).expect("a body is JSON"));

@@ -6,6 +6,7 @@ mod clocks;
 mod cut;
 mod dice;
 mod disk;
+mod held;
 mod killed;
 mod ledger;
 mod locks;

@@ -1,0 +1,250 @@
+//! `tenure hold`: what must be kept although a rule says that it is due, by whose order, and until when.
+
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde_json::{Value, json};
+
+use super::setup::{Pair, Setup};
+use super::{Common, Failure, Outcome, say};
+use crate::check;
+use crate::config::DatabaseConfig;
+use crate::db::{Access, Connection, Mode, catalog, count};
+use crate::execute::{self, Stop};
+use crate::ledger::actor;
+use crate::ledger::hold::{self, Order, Standing};
+use crate::name::TableName;
+use crate::resolve::{self, Context, StandingHold};
+use crate::run::{self, orders};
+use crate::schedule::{Rule, mistake::nearest};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Keep rows: from the moment this ends, none of them goes
+    Add(Add),
+    /// Let the next run do what the hold kept
+    Release(Release),
+    /// Show the holds that stand, with the rows that each covers now
+    List {
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Add {
+    /// Its name, as reports show it
+    name: String,
+    /// Why; reports and the ledger show it, so name the case and not the person
+    #[arg(long)]
+    reason: String,
+    /// By whose order [default: the user]
+    #[arg(long, value_name = "WHO")]
+    by: Option<String>,
+    /// Every row that the rule could ever take
+    #[arg(long, conflicts_with_all = ["table", "condition"], required_unless_present = "table")]
+    rule: Option<String>,
+    /// Rows of this table
+    #[arg(long)]
+    table: Option<String>,
+    /// Those for which this is true, in the database's own SQL
+    #[arg(long = "where", value_name = "CONDITION")]
+    condition: Option<String>,
+    /// Its last day, in the policy's time zone [default: until it is released]
+    #[arg(long, value_name = "DATE")]
+    until: Option<Date>,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Release {
+    name: String,
+    /// Why; the ledger shows it
+    #[arg(long)]
+    reason: String,
+    /// By whose order [default: the user]
+    #[arg(long, value_name = "WHO")]
+    by: Option<String>,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Place {
+    /// A database of the config [default: the only one, or `main`]
+    #[arg(long = "in", value_name = "NAME")]
+    place: Option<String>,
+}
+
+pub(super) fn hold(common: &Common, command: &Command) -> Outcome {
+    let setup = Setup::with_schedules(common)?;
+    match command {
+        Command::Add(wanted) => add(&setup, wanted),
+        Command::Release(wanted) => release(&setup, wanted),
+        Command::List { place } => list(common, &setup, place),
+    }
+}
+
+fn add(setup: &Setup, wanted: &Add) -> Outcome {
+    let order = order(setup, wanted)?;
+    let pair = meant(setup, &wanted.place, wanted.rule.as_deref())?;
+    let mut conn = open(pair.database)?;
+    covered(&pair, &mut conn, &order, setup.as_of)?;
+    let reopen = || Connection::open(pair.database.url.reveal(), Access::ReadWrite);
+    let outcome =
+        execute::patiently(&mut conn, &reopen, &Stop::default(), |conn| hold::add(conn, &order, Timestamp::now()));
+    match outcome.map_err(|halt| Failure::Other(anyhow::anyhow!("nothing was added: {}", halt.sentence())))? {
+        hold::Outcome::Done => say(&format!("hold `{}` stands; no row that it covers goes from now on\n", order.name))?,
+        hold::Outcome::Not => {
+            let sentence = format!("a hold `{}` stands already; release it, or choose another name", order.name);
+            return Err(Failure::Usage(sentence));
+        }
+    }
+    Ok(0)
+}
+
+/// What the command line orders. A rule stands for its table and condition, so that the hold outlives the rule's name.
+fn order(setup: &Setup, wanted: &Add) -> Result<Order, Failure> {
+    let named = |text: &str| {
+        TableName::parse(text)
+            .map_err(|error| Failure::Usage(format!("--table: {error}; write `table` or `schema.table`")))
+    };
+    let (table, condition) = match (&wanted.rule, &wanted.table) {
+        (Some(name), _) => {
+            let rule = rule(setup, name)?;
+            (rule.table.clone(), rule.condition.clone())
+        }
+        (None, table) => (named(table.as_deref().unwrap_or_default())?, wanted.condition.clone()),
+    };
+    if let Some(empty) =
+        [("NAME", &wanted.name), ("--reason", &wanted.reason)].iter().find(|(_, text)| text.trim().is_empty())
+    {
+        return Err(Failure::Usage(format!("{} is empty; reports and the ledger show it", empty.0)));
+    }
+    let yesterday = |zone: &jiff::tz::TimeZone, day: Date| day < Timestamp::now().to_zoned(zone.clone()).date();
+    if let Some(day) =
+        wanted.until.filter(|day| setup.schedules.iter().all(|schedule| yesterday(&schedule.policy.timezone, *day)))
+    {
+        return Err(Failure::Usage(format!("--until: {day} is over, so the hold would cover nothing")));
+    }
+    Ok(Order {
+        name: wanted.name.clone(),
+        table,
+        condition,
+        last_day: wanted.until,
+        reason: wanted.reason.clone(),
+        by: wanted.by.clone().unwrap_or_else(actor),
+    })
+}
+
+fn rule<'s>(setup: &'s Setup, name: &str) -> Result<&'s Rule, Failure> {
+    setup.know_rules(&[name.to_owned()])?;
+    let mut found = setup.schedules.iter().flat_map(|schedule| &schedule.rules).filter(|rule| rule.name == name);
+    match (found.next(), found.next()) {
+        (Some(rule), None) => Ok(rule),
+        _ => Err(Failure::Usage(format!("several schedules have a rule `{name}`: name the table with --table"))),
+    }
+}
+
+fn release(setup: &Setup, wanted: &Release) -> Outcome {
+    let pair = meant(setup, &wanted.place, None)?;
+    let mut conn = open(pair.database)?;
+    let by = wanted.by.clone().unwrap_or_else(actor);
+    match hold::release(&mut conn, &wanted.name, &wanted.reason, &by, Timestamp::now())? {
+        hold::Outcome::Done => {
+            say(&format!("hold `{}` is released; the next run does what it kept\n", wanted.name))?;
+            Ok(0)
+        }
+        hold::Outcome::Not => {
+            let standing = hold::orders(&mut conn)?.standing;
+            let known = standing.iter().map(|standing| standing.order.name.as_str());
+            let hint = nearest(&wanted.name, known).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            Err(Failure::Usage(format!("no hold `{}` stands{hint}", wanted.name)))
+        }
+    }
+}
+
+fn list(common: &Common, setup: &Setup, place: &Place) -> Outcome {
+    let pair = meant(setup, place, None)?;
+    let mut conn = Connection::open(pair.database.url.reveal(), Access::ReadOnly)?;
+    let mut all = Vec::new();
+    for standing in hold::orders(&mut conn)?.standing {
+        let rows = covered(&pair, &mut conn, &standing.order, setup.as_of)?;
+        all.push((standing, rows));
+    }
+    if common.json {
+        let holds: Vec<Value> = all.iter().map(|(standing, rows)| document(standing, *rows)).collect();
+        say(&format!("{:#}\n", json!({ "tenure": env!("CARGO_PKG_VERSION"), "holds": holds })))?;
+    } else if all.is_empty() {
+        say("no hold was added by hand\n")?;
+    } else {
+        say(&all.iter().map(|(standing, rows)| line(standing, *rows)).collect::<String>())?;
+    }
+    Ok(0)
+}
+
+/// Without the condition: it may name a person.
+fn document(Standing { order, since }: &Standing, rows: u64) -> Value {
+    json!({
+        "hold": order.name, "table": order.table.to_string(), "conditional": order.condition.is_some(), "rows": rows,
+        "since": since, "until": order.last_day, "by": order.by, "reason": order.reason,
+    })
+}
+
+fn line(Standing { order, since }: &Standing, rows: u64) -> String {
+    let which = if order.condition.is_some() { "by a condition" } else { "all rows" };
+    let until = order.last_day.map_or_else(|| "released".to_owned(), |day| day.to_string());
+    format!(
+        "{}\n    {} ({which}): {rows} rows now\n    since {} until {until}, by {}\n    {}\n",
+        order.name,
+        order.table,
+        since.strftime("%Y-%m-%d %H:%M UTC"),
+        order.by,
+        order.reason
+    )
+}
+
+/// The policy and database that are meant. The control tables of that database hold the hold.
+fn meant<'s>(setup: &'s Setup, place: &Place, rule: Option<&str>) -> Result<Pair<'s>, Failure> {
+    let pairs = setup.pairs();
+    let has_rule = |pair: &Pair<'_>| rule.is_none_or(|name| pair.schedule.rules.iter().any(|rule| rule.name == name));
+    let is_meant = |pair: &Pair<'_>| match &place.place {
+        Some(name) => pair.database.name == *name,
+        None => rule.is_some() || pair.is_default,
+    };
+    let known: Vec<_> = setup.config.databases.keys().cloned().collect();
+    pairs.into_iter().find(|pair| has_rule(pair) && is_meant(pair)).ok_or_else(|| {
+        Failure::Usage(format!(
+            "say in which database: --in {} (one of which a schedule speaks)",
+            known.join(" or --in ")
+        ))
+    })
+}
+
+fn open(database: &DatabaseConfig) -> Result<Connection, Failure> {
+    let mut conn = Connection::open(database.url.reveal(), Access::ReadWrite)?;
+    run::prepare_ledger(&mut conn)?;
+    Ok(conn)
+}
+
+/// Rows that the hold would cover; its mistakes, where it cannot be understood.
+fn covered(pair: &Pair<'_>, conn: &mut Connection, order: &Order, as_of: Timestamp) -> Result<u64, Failure> {
+    let hold = orders::hold_of(order);
+    let standing = StandingHold { schedule: pair.schedule, hold: &hold };
+    let catalog = conn.transaction(Mode::ReadOnly, catalog::read)?;
+    let context = Context {
+        catalog: &catalog,
+        database: &pair.database.name,
+        as_of,
+        naive_zone: &pair.database.naive_timezone,
+        guard: Default::default(),
+        hmac_key: None,
+    };
+    let mistakes = check::hold_conditions(conn, &context, &[standing]);
+    if !mistakes.is_empty() {
+        return Err(Failure::Mistakes(mistakes));
+    }
+    let (table, hold) = resolve::one_hold(&context, standing).map_err(Failure::Mistakes)?;
+    Ok(conn.transaction(Mode::ReadOnly, |conn| count::covered(conn, &table, &hold))?)
+}

@@ -1,0 +1,148 @@
+//! Holds that are ordered by hand: in force from the moment the command ends, and told of in the ledger.
+
+use jiff::ToSpan as _;
+use tenure::db::{Dialect, Value};
+use tenure::ledger::hold;
+use tenure::name::TableName;
+
+use crate::harness::story::{AS_OF, Told, assert_same_figures, control_table, delete_rule, ids, plan, policy, run};
+use crate::harness::{Output, Tenure, TestDb};
+
+const ALL: &str = "guard = { max_share = 1 }";
+
+/// Payments 1 to 6, all old, of the accounts 1 and 2 in turn; each with a receipt.
+fn payments(db: &TestDb) -> Tenure {
+    db.create(
+        "CREATE TABLE payment (id {bigint} PRIMARY KEY, account_id {bigint}, at {ts});
+         CREATE TABLE receipt (id {bigint} PRIMARY KEY, payment_id {bigint}, FOREIGN KEY (payment_id) REFERENCES payment (id));",
+    );
+    for id in 1..=6 {
+        db.script(&format!("INSERT INTO payment VALUES ({id}, {}, '2020-01-01 00:00:00')", 2 - id % 2));
+        db.script(&format!("INSERT INTO receipt VALUES ({}, {id})", 10 * id));
+    }
+    let rules = delete_rule("payments", "payment", &format!("{ALL}\ncascade = [\"receipt\"]"));
+    Tenure::at(db).schedule(&policy(&rules))
+}
+
+fn add(tenure: &Tenure, words: &[&str]) -> Output {
+    tenure.run(&[&["hold", "add", "--reason", "case 7", "--by", "legal"], words].concat())
+}
+
+fn entries(db: &TestDb, kind: &str) -> Vec<String> {
+    let entry = control_table(db, "entry");
+    let rows = db.rows(&format!("SELECT body FROM {entry} WHERE kind = '{kind}' ORDER BY number"));
+    let body = |row: &Vec<Value>| match &row[0] {
+        Value::Text(text) => text.clone(),
+        other => panic!("no text but {other:?}"),
+    };
+    rows.iter().map(body).collect()
+}
+
+on_every_database! {
+    fn what_was_ordered_to_be_kept_stays_in_plan_and_run_until_it_is_released(db: TestDb) {
+        let tenure = payments(&db);
+        add(&tenure, &["case-7", "--table", "payment", "--where", "account_id = 1"]).expect_code(0);
+        let (planned, ran) = (plan(&db, &tenure), run(&tenure));
+        assert_same_figures(&planned, &ran);
+        assert_eq!((ran.count("payments", "done"), ran.count_of("payments", "held_by", "case-7")), (3, 3));
+        assert_eq!((ids(&db, "payment"), ids(&db, "receipt")), (vec![1, 3, 5], vec![10, 30, 50]));
+        tenure.run(&["hold", "release", "case-7", "--reason", "closed", "--by", "legal"]).expect_code(0);
+        assert_eq!(run(&tenure).count("payments", "done"), 3);
+        assert_eq!(ids(&db, "receipt"), Vec::<i64>::new());
+    }
+
+    fn a_hold_on_a_child_keeps_its_parent(db: TestDb) {
+        let tenure = payments(&db);
+        add(&tenure, &["case-7", "--table", "receipt", "--where", "id = 20"]).expect_code(0);
+        assert_eq!(run(&tenure).count_of("payments", "held_by", "case-7"), 0);
+        assert_eq!((ids(&db, "payment"), ids(&db, "receipt")), (vec![2], vec![20]));
+    }
+
+    fn a_hold_on_a_rule_keeps_every_row_that_it_could_take_whatever_the_rule_is_called_later(db: TestDb) {
+        let tenure = payments(&db);
+        add(&tenure, &["freeze", "--rule", "payments"]).expect_code(0);
+        assert_eq!(run(&tenure).count("payments", "held"), 6);
+        let renamed = Tenure::at(&db).schedule(&policy(&delete_rule("receipts-of-old", "payment", &format!("{ALL}\ncascade = [\"receipt\"]"))));
+        assert_eq!(run(&renamed).count("receipts-of-old", "held"), 6);
+    }
+
+    fn a_hold_lasts_to_the_end_of_its_last_day_and_its_end_is_told_once(db: TestDb) {
+        let tenure = payments(&db);
+        let today = jiff::Zoned::now().with_time_zone(jiff::tz::TimeZone::UTC);
+        add(&tenure, &["to-day", "--table", "payment", "--where", "id = 1", "--until", &today.date().to_string()]).expect_code(0);
+        let over = hold::Order {
+            name: "over".into(),
+            table: TableName::parse("payment").unwrap(),
+            condition: Some("id = 2".into()),
+            last_day: Some(today.date() - 3.days()),
+            reason: "case 8".into(),
+            by: "legal".into(),
+        };
+        let week_ago = (&today - 7.days()).timestamp();
+        assert_eq!(hold::add(&mut db.open(), &over, week_ago).unwrap(), hold::Outcome::Done);
+        let ran = Told(tenure.run(&["run", "--json"]).expect_code(0).json());
+        assert_eq!((ran.count("payments", "held"), ran.count_of("payments", "held_by", "to-day")), (1, 1));
+        assert_eq!(ran.0["notes"], serde_json::json!(["hold `over` has ended: its last day is over"]));
+        assert_eq!(ids(&db, "payment"), [1]);
+        tenure.run(&["run"]).expect_code(0);
+        assert_eq!(entries(&db, "hold-expired").len(), 1);
+        tenure.run(&["verify"]).expect_code(0);
+    }
+
+    fn who_ordered_it_and_why_is_in_the_ledger_and_whom_it_names_is_not(db: TestDb) {
+        let tenure = payments(&db);
+        let whom = "account_id = 1 AND 'ann.lee@example.org' <> ''";
+        let said = add(&tenure, &["case-7", "--table", "payment", "--where", whom, "--until", "2999-12-31"]).expect_code(0);
+        let listed = tenure.run(&["hold", "list"]).expect_code(0);
+        let json = tenure.run(&["hold", "list", "--json"]).expect_code(0);
+        let hold = &json.json()["holds"][0];
+        assert_eq!((&hold["hold"], &hold["rows"], &hold["until"], &hold["by"]), (&"case-7".into(), &3.into(), &"2999-12-31".into(), &"legal".into()));
+        let ran = tenure.run(&["run", "--json", "--as-of", AS_OF]).expect_code(0);
+        let released = tenure.run(&["hold", "release", "case-7", "--reason", "closed", "--by", "a judge"]).expect_code(0);
+        assert_eq!(tenure.run(&["hold", "list", "--json"]).expect_code(0).json()["holds"], serde_json::json!([]));
+        let added = entries(&db, "hold-added").remove(0);
+        let ended = entries(&db, "hold-released").remove(0);
+        assert!(added.contains("case 7") && added.contains("legal"), "{added}");
+        assert!(ended.contains("closed") && ended.contains("a judge"), "{ended}");
+        for said in [said, listed, json, ran, released] {
+            assert!(!(said.stdout + &said.stderr).contains("ann.lee"));
+        }
+        assert!(!added.contains("ann.lee") && !added.contains("account_id"), "{added}");
+        let left = db.count(&format!("{} WHERE asks IS NOT NULL OR salt IS NOT NULL", control_table(&db, "hold")));
+        assert_eq!(left, 0, "what a hold asked for is forgotten when it ends");
+        tenure.run(&["verify"]).expect_code(0);
+    }
+
+    fn an_order_that_cannot_be_understood_is_refused_with_nothing_added(db: TestDb) {
+        let tenure = payments(&db);
+        for (words, reason) in [
+            (&["x", "--table", "paymant"][..], "payment"),
+            (&["x", "--table", "payment", "--where", "acount_id = 1"], "refuses the condition"),
+            (&["x", "--table", "payment", "--where", "1 = 1; DROP TABLE payment"], "semicolon"),
+            (&["x", "--rule", "paymants"], "did you mean `payments`?"),
+            (&["x", "--rule", "payments", "--until", "2020-01-01"], "is over"),
+            (&["x"], "--rule"),
+            (&[" ", "--rule", "payments"], "NAME is empty"),
+        ] {
+            let output = add(&tenure, words).expect_code(2);
+            assert!(output.stderr.contains(reason), "{words:?}: {}", output.stderr);
+        }
+        add(&tenure, &["x", "--rule", "payments"]).expect_code(0);
+        assert!(add(&tenure, &["x", "--rule", "payments"]).expect_code(2).stderr.contains("stands already"));
+        let unknown = tenure.run(&["hold", "release", "y", "--reason", "r"]).expect_code(2);
+        assert!(unknown.stderr.contains("no hold `y` stands"), "{}", unknown.stderr);
+        assert_eq!((entries(&db, "hold-added").len(), entries(&db, "hold-released").len()), (1, 0));
+    }
+}
+
+#[test]
+fn a_plan_whose_role_may_not_read_the_holds_is_refused_with_the_grant_that_it_lacks() {
+    let db = TestDb::new(Dialect::Postgres);
+    let tenure = payments(&db);
+    tenure.run(&["migrate"]).expect_code(0);
+    let url = db.role("auditor", &["GRANT SELECT ON payment, receipt TO {role}"]);
+    let rules = delete_rule("payments", "payment", &format!("{ALL}\ncascade = [\"receipt\"]"));
+    let blind = Tenure::at_url(&url).schedule(&policy(&rules));
+    let output = blind.run(&["plan", "--as-of", AS_OF]).expect_code(1);
+    assert!(output.stderr.contains("tenure.hold"), "{}", output.stderr);
+}
