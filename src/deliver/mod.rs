@@ -6,11 +6,13 @@
 //! dies between the server's answer and our record of it leaves a claim that runs out, and the mail goes again with the
 //! Message-ID that it had.
 //!
-//!     outbox.rs     who is to get what, when it is tried again, what the next report says of it
-//!     message.rs    headers and parts
-//!     transport.rs  the ways: a program, a folder, and smtp.rs
-//!     trouble.rs    what stands in a mail's way, in sentences without secrets and addresses
-//!     alarm.rs      the mail of a run that could not even begin
+//! ```text
+//! outbox.rs     who is to get what, when it is tried again, what the next report says of it
+//! message.rs    headers and parts
+//! transport.rs  the ways: a program, a folder, and smtp.rs
+//! trouble.rs    what stands in a mail's way, in sentences without secrets and addresses
+//! alarm.rs      the mail of a run that could not even begin
+//! ```
 
 mod alarm;
 mod message;

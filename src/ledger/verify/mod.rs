@@ -4,10 +4,12 @@
 //! What the chain cannot know by itself is its own end: whoever cuts off the last entries, and every run and batch that
 //! they speak of, leaves a shorter chain that is whole. A head that somebody outside kept, a [`Witness`], tells that.
 //!
-//!     mod.rs         the walk
-//!     diagnosis.rs   what happened to an entry that does not fit
-//!     closed.rs      a run and its batches against the entry that closed it
-//!     holds.rs       holds against the entries that added and ended them
+//! ```text
+//! mod.rs         the walk
+//! diagnosis.rs   what happened to an entry that does not fit
+//! closed.rs      a run and its batches against the entry that closed it
+//! holds.rs       holds against the entries that added and ended them
+//! ```
 
 mod closed;
 mod diagnosis;
