@@ -301,7 +301,7 @@ pub fn history(conn: &mut Connection, limit: u64) -> Result<Vec<RunRecord>, DbEr
 
 /// The newest closed runs of `policy` on `database`, newest first, `limit` at most.
 ///
-/// Policies of one database share its ledger; those of the newest [`LOOK_BACK`] runs are found.
+/// Policies of one database share its ledger; those of the newest 480 runs are found.
 pub fn closed_runs(
     conn: &mut Connection,
     policy: &str,
