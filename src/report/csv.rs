@@ -6,11 +6,13 @@
 use std::collections::BTreeMap;
 
 use csv::Writer;
+use jiff::SignedDuration;
 
+use super::past::Age;
 use super::record::{RuleRecord, RunKind, RunRecord};
 use super::verdict::{RuleVerdict, Standing, Verdict, verdict};
 use super::visible::visible;
-use super::wording::{DRY_RUN, IMBALANCE};
+use super::wording::{DRY_RUN, IMBALANCE, held_by, host, residual};
 
 /// What one row is made of. `rule` is `None` in the one row of a run that had no rule.
 struct Row<'a> {
@@ -21,7 +23,7 @@ struct Row<'a> {
 
 type Column = (&'static str, fn(&Row) -> String);
 
-const COLUMNS: [Column; 37] = [
+const COLUMNS: [Column; 51] = [
     ("notice", notice),
     ("run", |row| row.run.run.clone()),
     ("kind", |row| kind(row.run.kind).to_owned()),
@@ -59,6 +61,20 @@ const COLUMNS: [Column; 37] = [
     ("elapsed_ms", |row| row.of_rule(|rule| rule.elapsed_ms)),
     ("ledger_entry", |row| optional(row.run.ledger.as_ref().map(|ledger| ledger.entry))),
     ("ledger_head", |row| optional(row.run.ledger.as_ref().map(|ledger| &ledger.head))),
+    ("error", |row| row.of_rule(|rule| optional(rule.error.as_ref()))),
+    ("guard_passed", |row| row.of_rule(|rule| optional(rule.guard_passed.as_ref()))),
+    ("held_by", |row| row.of_rule(|rule| held_by(row.run, rule))),
+    ("timezone", |row| optional(row.run.schedule.timezone.as_ref())),
+    ("cutoff_local", |row| row.of_rule(|rule| optional(rule.cutoff_local.as_ref()))),
+    ("oldest_kept_days", |row| row.of_rule(|rule| optional(Age::of(row.run, rule).map(|age| days(age.age))))),
+    ("limit_days", |row| row.of_rule(|rule| optional(Age::of(row.run, rule).map(|age| days(age.limit))))),
+    ("last_run", |row| optional(row.run.since.as_ref().map(|since| &since.run))),
+    ("last_run_verdict", |row| optional(row.run.since.as_ref().map(|since| since.verdict.label()))),
+    ("last_done", |row| row.of_rule(|rule| optional(rule.trend.last().map(|point| point.done)))),
+    ("last_stayed", |row| row.of_rule(|rule| optional(rule.trend.last().map(|point| point.stayed)))),
+    ("host", |row| host(row.run).to_owned()),
+    ("tenure", |row| row.run.tenure.clone()),
+    ("residual", |row| residual(row.run).join(" ")),
 ];
 
 /// All rules of all runs. A run without rules has one row, with the columns of a rule empty, so that it is seen.
@@ -118,6 +134,10 @@ fn kind(kind: RunKind) -> &'static str {
 
 fn optional<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(String::new, |value| value.to_string())
+}
+
+fn days(duration: SignedDuration) -> i64 {
+    duration.as_hours() / 24
 }
 
 fn total(counts: &BTreeMap<String, u64>) -> u128 {

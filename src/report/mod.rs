@@ -3,6 +3,8 @@
 pub mod csv;
 pub mod html;
 pub mod json;
+mod paint;
+mod past;
 pub mod proof;
 pub mod record;
 pub mod text;

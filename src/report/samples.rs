@@ -166,6 +166,23 @@ pub fn everything_fine() -> RunRecord {
     run
 }
 
+pub fn a_changed_schedule() -> RunRecord {
+    let mut run = everything_fine();
+    run.schedule.periods = [("technical-logs", "30 days"), ("error-logs", "30 days")]
+        .map(|(rule, period)| (rule.to_owned(), period.to_owned()))
+        .into();
+    run.schedule.residual =
+        Some("Backups are sealed, kept for 35 days and restored only after an erasure is repeated.".into());
+    run.since = Some(SinceRecord {
+        schedule_digest: digest('c'),
+        added: vec!["error-logs".into()],
+        removed: vec!["old-exports".into()],
+        periods: vec![PeriodChange { rule: "technical-logs".into(), was: "90 days".into(), now: "30 days".into() }],
+        ..since(Standing::AtRisk)
+    });
+    run
+}
+
 pub fn nothing_to_do() -> RunRecord {
     run(vec![
         RuleRecord { oldest_kept: Some(at("2026-09-04T23:59:59Z")), ..logs() },

@@ -9,7 +9,7 @@ use super::wording::{DRY_RUN, IMBALANCE};
 use super::{csv, html, json, samples, text, verdict};
 
 /// Elements that HTML never closes.
-const VOID: [&str; 1] = ["meta"];
+const VOID: [&str; 2] = ["meta", "br"];
 
 /// Reads `page` tag by tag; text in it may hold no `<`. What is opened must be closed, in order.
 fn assert_well_formed(page: &str) {

@@ -1,15 +1,21 @@
 //! The report for a terminal, a log or the plain part of a mail: 78 columns, no colours, nothing that a terminal obeys.
 
+use super::past::{Age, changes, runs_of};
 use super::record::{HoldRecord, RuleRecord, RunRecord};
 use super::verdict::{PromiseVerdict, RuleVerdict, Verdict, verdict};
 use super::visible::{visible, visible_lines};
-use super::wording::{DRY_RUN, IMBALANCE, RESIDUAL, count, instant, provenance, rule_outcome, rule_terms, terms};
+use super::wording::{
+    Account, DRY_RUN, IMBALANCE, check, count, extent, first_reasons, instant, particulars, provenance, residual, to_do,
+};
 
 /// Characters a line, as mails have them, statements excepted: those are to be copied, so they are never broken.
 const WIDTH: usize = 78;
 
 /// Characters that the labels of particulars take.
 const LABELS: usize = 14;
+
+/// Characters of the bar that shows an age against its limit.
+const BAR: usize = 20;
 
 /// The reports of all runs, one after the other.
 pub fn render(runs: &[RunRecord]) -> String {
@@ -30,19 +36,15 @@ pub fn render(runs: &[RunRecord]) -> String {
 pub fn summary_line(run: &RunRecord) -> String {
     let mark = if run.is_dry_run() { format!("{DRY_RUN}: ") } else { String::new() };
     let rules = if run.rules.len() == 1 { "1 rule".to_owned() } else { format!("{} rules", run.rules.len()) };
-    let sum = |pick: fn(&RuleRecord) -> u64| count(run.rules.iter().map(|rule| u128::from(pick(rule))).sum::<u128>());
+    let account = Account::of(&run.rules);
+    let terms = account.terms.map(|(name, n)| format!("{} {name}", count(n))).join(", ");
     visible(&format!(
-        "{mark}{}: {}, run {} ({}), {rules}: {} eligible, {} done, {} held, {} blocked, {} skipped, {} remaining",
+        "{mark}{}: {}, run {} ({}), {rules}: {} eligible, {terms}",
         verdict(run).standing.label(),
         run.schedule.name,
         run.run,
         run.worst_status(),
-        sum(|rule| rule.eligible),
-        sum(|rule| rule.done),
-        sum(|rule| rule.held),
-        sum(|rule| rule.blocked),
-        sum(|rule| rule.skipped),
-        sum(|rule| rule.remaining),
+        count(account.eligible),
     ))
 }
 
@@ -51,12 +53,14 @@ fn write_run(page: &mut Page, run: &RunRecord) {
     write_dry_run_mark(page, run);
     write_verdict(page, run, &verdict);
     write_promises(page, &verdict.promises);
+    write_to_do(page, &to_do(run, &verdict));
+    write_sentences(page, "Since the last run", &changes(run, &verdict));
     write_rules(page, run, &verdict.rules);
     write_holds(page, &run.holds);
-    write_notes(page, &run.notes);
+    write_sentences(page, "Notes", &run.notes);
     write_provenance(page, run);
-    page.heading("What remains elsewhere");
-    page.paragraph(2, RESIDUAL);
+    write_sentences(page, "How to check this page", &[check(run)]);
+    write_sentences(page, "What remains elsewhere", &residual(run));
     write_dry_run_mark(page, run);
 }
 
@@ -74,7 +78,9 @@ fn write_verdict(page: &mut Page, run: &RunRecord, verdict: &Verdict) {
     for reason in &verdict.reasons {
         page.paragraph(2, reason);
     }
-    page.paragraph(0, &format!("{}, as of {}", run.schedule.name, instant(run.as_of)));
+    page.blank();
+    page.paragraph(0, &format!("Retention report: {}", run.schedule.name));
+    page.paragraph(0, &format!("As of {}. {}", instant(run.as_of), extent(run)));
 }
 
 fn write_promises(page: &mut Page, promises: &[PromiseVerdict]) {
@@ -83,35 +89,82 @@ fn write_promises(page: &mut Page, promises: &[PromiseVerdict]) {
     }
     page.heading("Promises");
     for promise in promises {
-        page.entry(&promise.promise, promise.standing.label());
-        for reason in &promise.reasons {
-            page.paragraph(2 + LABELS, reason);
+        page.entry(&promise.promise, &promise.standing.label().to_uppercase());
+        for reason in first_reasons(promise) {
+            page.paragraph(2 + LABELS, &reason);
         }
+    }
+}
+
+fn write_to_do(page: &mut Page, to_do: &[(&str, String)]) {
+    if to_do.is_empty() {
+        return;
+    }
+    page.heading("What needs doing");
+    for (rule, why) in to_do {
+        page.item(&format!("{rule}: {why}"));
+    }
+}
+
+fn write_sentences<T: AsRef<str>>(page: &mut Page, heading: &str, sentences: &[T]) {
+    if sentences.is_empty() {
+        return;
+    }
+    page.heading(heading);
+    for sentence in sentences {
+        page.item(sentence.as_ref());
     }
 }
 
 fn write_rules(page: &mut Page, run: &RunRecord, judged: &[RuleVerdict]) {
     for (rule, verdict) in run.rules.iter().zip(judged) {
-        page.heading(&format!("Rule {} — {}", rule.rule, verdict.standing.label()));
+        let mark = if run.is_dry_run() { " (dry run)" } else { "" };
+        page.heading(&format!("Rule {} — {}{mark}", rule.rule, verdict.standing.label().to_uppercase()));
         page.paragraph(2, &verdict.reason);
         if !rule.balances() {
             page.paragraph(2, &format!("*** {IMBALANCE} ***"));
         }
-        page.entry("rows", &equation(rule));
-        for fact in rule_outcome(run, rule).iter().chain(&rule_terms(rule)) {
+        write_account(page, rule);
+        for fact in particulars(run, rule) {
             page.entry(fact.label, &fact.value);
         }
+        write_age(page, run, rule);
+        write_trend(page, run, rule);
         for statement in &rule.statements {
             page.statement(statement);
         }
     }
 }
 
-/// `12 eligible = 10 done + 2 held + …`, or with a sign that it is not so.
-fn equation(rule: &RuleRecord) -> String {
-    let sign = if rule.balances() { "=" } else { "≠" };
-    let sum = terms(rule).map(|(name, n)| format!("{} {name}", count(n))).join(" + ");
-    format!("{} eligible {sign} {sum}", count(rule.eligible))
+/// The equation as a sum, one term a line.
+fn write_account(page: &mut Page, rule: &RuleRecord) {
+    let account = Account::of(std::slice::from_ref(rule));
+    let sign = if account.balances() { "=" } else { "≠" };
+    let signs = [" ", sign, "+", "+", "+", "+"];
+    let lines: Vec<_> = std::iter::once(("eligible", account.eligible)).chain(account.terms).collect();
+    let width = lines.iter().map(|(_, n)| count(*n).len()).max().unwrap_or_default();
+    for (sign, (name, n)) in signs.into_iter().zip(lines) {
+        page.line(4, &format!("{sign} {:>width$} {name}", count(n)));
+    }
+}
+
+/// How full the limit is: a bar of [`BAR`] characters, which a row that is too old overflows.
+fn write_age(page: &mut Page, run: &RunRecord, rule: &RuleRecord) {
+    let Some(age) = Age::of(run, rule) else { return };
+    let filled = usize::try_from(age.percent()).unwrap_or(usize::MAX).min(100) * BAR / 100;
+    let over = if age.is_over() { "!" } else { "" };
+    page.entry(
+        "its age",
+        &format!("[{}{}]{over} {}", "#".repeat(filled), ".".repeat(BAR - filled), age.sentence(rule)),
+    );
+}
+
+fn write_trend(page: &mut Page, run: &RunRecord, rule: &RuleRecord) {
+    let runs = runs_of(run, rule);
+    let Some(first) = runs.first() else { return };
+    let rows: Vec<_> = runs.iter().map(|run| count(run.rows)).collect();
+    let series = format!("rows gone in {} runs since {}: {}", runs.len(), instant(first.at), rows.join("; "));
+    page.entry("runs so far", &series);
 }
 
 fn write_holds(page: &mut Page, holds: &[HoldRecord]) {
@@ -121,16 +174,6 @@ fn write_holds(page: &mut Page, holds: &[HoldRecord]) {
     page.heading("Holds in force");
     for hold in holds {
         page.entry(&hold.hold, &format!("{}, {}: {}", hold.table, hold.term, hold.reason));
-    }
-}
-
-fn write_notes(page: &mut Page, notes: &[String]) {
-    if notes.is_empty() {
-        return;
-    }
-    page.heading("Notes");
-    for note in notes {
-        page.paragraph(2, note);
     }
 }
 
@@ -164,9 +207,23 @@ impl Page {
         self.line(0, &"=".repeat(WIDTH));
     }
 
-    fn heading(&mut self, text: &str) {
+    fn blank(&mut self) {
         self.out.push('\n');
-        self.paragraph(0, text);
+    }
+
+    /// With a line below it, as long as the heading's last line.
+    fn heading(&mut self, text: &str) {
+        self.blank();
+        let lines = wrap(&visible(text), WIDTH);
+        lines.iter().for_each(|line| self.line(0, line));
+        self.line(0, &"-".repeat(lines.last().map_or(0, |line| line.chars().count())));
+    }
+
+    /// One of several sentences.
+    fn item(&mut self, text: &str) {
+        for (i, line) in wrap(&visible(text), WIDTH - 4).iter().enumerate() {
+            self.line(2, &format!("{} {line}", if i == 0 { '-' } else { ' ' }));
+        }
     }
 
     fn paragraph(&mut self, indent: usize, text: &str) {

@@ -3,6 +3,8 @@
 //! It fails towards bad news: counts that do not add up, a run that did not close and a run that checked nothing are never
 //! called kept.
 
+use std::cmp::Reverse;
+
 use serde::{Deserialize, Serialize};
 
 use super::record::{HoldRecord, RuleRecord, RunRecord, Status};
@@ -55,7 +57,7 @@ pub struct Verdict {
 pub struct PromiseVerdict {
     pub promise: String,
     pub standing: Standing,
-    /// One sentence for each rule and hold that bears on it.
+    /// One sentence for each rule and hold that bears on it, the worst first.
     pub reasons: Vec<String>,
 }
 
@@ -207,29 +209,33 @@ fn judge_run_itself(run: &RunRecord) -> Vec<Finding> {
 
 /// By promise: the worst of its rules. A hold that is in force keeps its promise.
 fn judge_promises(run: &RunRecord, judged: &[RuleVerdict]) -> Vec<PromiseVerdict> {
-    let mut promises: Vec<PromiseVerdict> = Vec::new();
+    let mut borne: Vec<(&str, Vec<Finding>)> = Vec::new();
     for (rule, verdict) in run.rules.iter().zip(judged) {
         for promise in &rule.promises {
-            bear_on(&mut promises, promise, verdict.standing, format!("{}: {}", rule.rule, verdict.reason));
+            bear_on(&mut borne, promise, finding(verdict.standing, format!("{}: {}", rule.rule, verdict.reason)));
         }
     }
     for hold in &run.holds {
         for promise in &hold.promises {
-            bear_on(&mut promises, promise, Standing::Kept, in_force(hold));
+            bear_on(&mut borne, promise, finding(Standing::Kept, in_force(hold)));
         }
     }
-    promises.sort_by_key(|p| std::cmp::Reverse(p.standing));
+    let mut promises: Vec<_> = borne.into_iter().map(|(promise, found)| judge_promise(promise, found)).collect();
+    promises.sort_by_key(|p| Reverse(p.standing));
     promises
 }
 
-fn bear_on(promises: &mut Vec<PromiseVerdict>, promise: &str, standing: Standing, reason: String) {
-    match promises.iter_mut().find(|p| p.promise == promise) {
-        Some(known) => {
-            known.standing = known.standing.max(standing);
-            known.reasons.push(reason);
-        }
-        None => promises.push(PromiseVerdict { promise: promise.to_owned(), standing, reasons: vec![reason] }),
+fn bear_on<'r>(borne: &mut Vec<(&'r str, Vec<Finding>)>, promise: &'r str, found: Finding) {
+    match borne.iter_mut().find(|(known, _)| *known == promise) {
+        Some((_, all)) => all.push(found),
+        None => borne.push((promise, vec![found])),
     }
+}
+
+fn judge_promise(promise: &str, mut found: Vec<Finding>) -> PromiseVerdict {
+    found.sort_by_key(|f| Reverse(f.standing));
+    let standing = found.first().map_or(Standing::Unknown, |worst| worst.standing);
+    PromiseVerdict { promise: promise.to_owned(), standing, reasons: found.into_iter().map(|f| f.reason).collect() }
 }
 
 fn in_force(hold: &HoldRecord) -> String {

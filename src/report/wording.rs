@@ -1,19 +1,38 @@
 //! The sentences and figures that the text and the HTML report share. Nothing here is escaped: each format does that at
 //! its own border.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::past::since_last_run;
 use super::record::{RuleRecord, RunRecord, Status};
+use super::verdict::{PromiseVerdict, Standing, Verdict};
 
 /// Marks every dry run, in every format.
 pub const DRY_RUN: &str = "DRY RUN — nothing was changed";
 
 /// What no purge of a live database can reach.
-pub const RESIDUAL: &str = "This report speaks of the live database. Backups, replicas that lag and the database server's \
+const RESIDUAL: &str = "This report speaks of the live database. Backups, replicas that lag and the database server's \
      own logs keep what they already had until they expire. After a restore from a backup, run tenure again before the \
      database is used.";
+
+/// How an outsider holds the page against the ledger.
+pub fn check(run: &RunRecord) -> &'static str {
+    if run.is_dry_run() { CHECK_DRY_RUN } else { CHECK }
+}
+
+const CHECK_DRY_RUN: &str = "A dry run stands in no ledger, so nothing can prove this page, and nothing was done that wanted a \
+     proof.";
+
+const CHECK: &str = "The JSON of this report (attached to its mail, or `tenure report RUN --format json`) can be checked \
+     years later and without the database: `tenure verify --report FILE`. Beside the database, `tenure verify` walks the \
+     whole ledger. Whoever keeps this page is a witness to the head that is printed on it.";
+
+/// What no purge reaches, in our words and then in the policy's own.
+pub fn residual(run: &RunRecord) -> Vec<&str> {
+    std::iter::once(RESIDUAL).chain(run.schedule.residual.as_deref()).collect()
+}
 
 /// Shown where a rule's counts do not add up.
 pub const IMBALANCE: &str = "THE COUNTS DO NOT ADD UP — do not rely on this rule's figures; run `tenure verify`";
@@ -31,6 +50,23 @@ pub fn count(n: impl Into<u128>) -> String {
     out
 }
 
+/// A count for a narrow place: `999`, `88 k`, `1.2 M`; never more than what it stands for.
+pub fn short_count(n: u64) -> String {
+    const UNITS: [(u64, &str); 6] = [
+        (1_000_000_000_000_000_000, "E"),
+        (1_000_000_000_000_000, "P"),
+        (1_000_000_000_000, "T"),
+        (1_000_000_000, "G"),
+        (1_000_000, "M"),
+        (1_000, "k"),
+    ];
+    match UNITS.into_iter().find(|(unit, _)| n >= *unit) {
+        None => n.to_string(),
+        Some((unit, name)) if n < 10 * unit => format!("{}.{} {name}", n / unit, n % unit / (unit / 10)),
+        Some((unit, name)) => format!("{} {name}", n / unit),
+    }
+}
+
 /// `1 row`, `2,000 rows`.
 pub fn rows(n: impl Into<u128>) -> String {
     match n.into() {
@@ -42,6 +78,14 @@ pub fn rows(n: impl Into<u128>) -> String {
 /// `2026-10-01 02:15:00 UTC`, with the fraction of the second where there is one.
 pub fn instant(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S%.f UTC").to_string()
+}
+
+/// A time as RFC 9557 writes it, for a reader: `2026-09-01 04:15:00+02:00 (Europe/Oslo)`.
+pub fn local(time: &str) -> String {
+    match time.strip_suffix(']').and_then(|time| time.split_once('[')) {
+        Some((time, zone)) => format!("{} ({zone})", time.replacen('T', " ", 1)),
+        None => time.to_owned(),
+    }
 }
 
 /// A duration of milliseconds: `12 ms`, `3.4 s`, `2 min 5 s`, `3 h 0 min`.
@@ -83,27 +127,44 @@ fn fact(label: &'static str, value: impl Into<String>) -> Fact {
     Fact { label, value: value.into() }
 }
 
-/// The terms of eligible = done + held + blocked + skipped + remaining, in that order.
-pub fn terms(rule: &RuleRecord) -> [(&'static str, u64); 5] {
-    [
-        ("done", rule.done),
-        ("held", rule.held),
-        ("blocked", rule.blocked),
-        ("skipped", rule.skipped),
-        ("remaining", rule.remaining),
-    ]
+/// eligible = done + held + blocked + skipped + remaining, of a rule or of several together.
+pub struct Account {
+    pub eligible: u128,
+    /// In the order of the equation.
+    pub terms: [(&'static str, u128); 5],
 }
 
-/// What a rule is: promises, table, action, period, cutoff.
-pub fn rule_terms(rule: &RuleRecord) -> Vec<Fact> {
+impl Account {
+    pub fn of(rules: &[RuleRecord]) -> Self {
+        let sum = |of: fn(&RuleRecord) -> u64| rules.iter().map(|rule| u128::from(of(rule))).sum();
+        Self {
+            eligible: sum(|rule| rule.eligible),
+            terms: [
+                ("done", sum(|rule| rule.done)),
+                ("held", sum(|rule| rule.held)),
+                ("blocked", sum(|rule| rule.blocked)),
+                ("skipped", sum(|rule| rule.skipped)),
+                ("remaining", sum(|rule| rule.remaining)),
+            ],
+        }
+    }
+
+    pub fn balances(&self) -> bool {
+        self.eligible == self.terms.iter().map(|(_, n)| n).sum()
+    }
+}
+
+fn rule_terms(rule: &RuleRecord) -> Vec<Fact> {
     let promises = if rule.promises.is_empty() { "none named".to_owned() } else { rule.promises.join(", ") };
-    vec![
+    let mut facts = vec![
         fact("promises", promises),
         fact("table", format!("{} (database {})", rule.table, rule.database)),
         fact("action", &rule.action),
         fact("period", &rule.retain),
         fact("cutoff", cutoff(rule)),
-    ]
+    ];
+    facts.extend(rule.cutoff_local.as_deref().map(|time| fact("in its zone", local(time))));
+    facts
 }
 
 fn cutoff(rule: &RuleRecord) -> String {
@@ -114,10 +175,12 @@ fn cutoff(rule: &RuleRecord) -> String {
     }
 }
 
-/// What came of a rule beside its equation; what is zero or unknown is left out, except how it was worked.
-pub fn rule_outcome(run: &RunRecord, rule: &RuleRecord) -> Vec<Fact> {
-    let only_planned = run.is_dry_run() || rule.status == Status::Guarded;
-    let would = if only_planned { " (in a run)" } else { "" };
+/// All of a rule but its equation: what went wrong, what it is, what came of it.
+pub fn particulars(run: &RunRecord, rule: &RuleRecord) -> Vec<Fact> {
+    [trouble(rule), rule_terms(rule), outcome(run, rule)].into_iter().flatten().collect()
+}
+
+fn trouble(rule: &RuleRecord) -> Vec<Fact> {
     let mut facts = Vec::new();
     if let Some(error) = &rule.error {
         facts.push(fact("error", error));
@@ -125,8 +188,19 @@ pub fn rule_outcome(run: &RunRecord, rule: &RuleRecord) -> Vec<Fact> {
     if let Some(guard) = &rule.guard {
         facts.push(fact("guard", guard));
     }
+    if let Some(by) = &rule.guard_passed {
+        facts.push(fact("passed by", by));
+    }
+    facts
+}
+
+/// What is zero or unknown is left out, except how it was worked.
+fn outcome(run: &RunRecord, rule: &RuleRecord) -> Vec<Fact> {
+    let only_planned = run.is_dry_run() || rule.status == Status::Guarded;
+    let would = if only_planned { " (in a run)" } else { "" };
+    let mut facts = Vec::new();
     if !rule.held_by.is_empty() {
-        facts.push(fact("held by", by_name(&rule.held_by)));
+        facts.push(fact("held by", held_by(run, rule)));
     }
     if !rule.cascaded.is_empty() {
         facts.push(fact("cascaded", format!("{}{would}", by_name(&rule.cascaded))));
@@ -143,11 +217,67 @@ pub fn rule_outcome(run: &RunRecord, rule: &RuleRecord) -> Vec<Fact> {
             format!("{} of unknown age, kept and not counted as eligible", rows(rule.no_anchor)),
         ));
     }
-    if let Some(oldest) = rule.oldest_kept {
-        facts.push(fact("oldest kept", instant(oldest)));
-    }
+    facts.extend(oldest_kept(run, rule));
+    facts.extend(since_last_run(run, rule).map(|said| fact("last run", said)));
     facts.push(fact("batches", format!("{} in {}", count(rule.batches), elapsed(rule.elapsed_ms))));
     facts
+}
+
+fn oldest_kept(run: &RunRecord, rule: &RuleRecord) -> Option<Fact> {
+    match rule.oldest_kept {
+        Some(oldest) => Some(fact("oldest kept", instant(oldest))),
+        None if rule.remaining > 0 && !run.is_dry_run() => {
+            Some(fact("oldest kept", "not known: rows past their period remain"))
+        }
+        None => None,
+    }
+}
+
+/// `tax 5 (tax records), lawsuit 12 (case 26-114)`.
+pub fn held_by(run: &RunRecord, rule: &RuleRecord) -> String {
+    let reason = |name: &str| run.holds.iter().find(|hold| hold.hold == name).map(|hold| hold.reason.as_str());
+    let told = |(name, n): (&String, &u64)| match reason(name) {
+        Some(reason) => format!("{name} {} ({reason})", count(*n)),
+        None => format!("{name} {}", count(*n)),
+    };
+    rule.held_by.iter().map(told).collect::<Vec<_>>().join(", ")
+}
+
+/// How much of the schedule was looked at: also a run that found nothing has looked.
+pub fn extent(run: &RunRecord) -> String {
+    let tables: BTreeSet<_> = run.rules.iter().map(|rule| (&rule.database, &rule.table)).collect();
+    let all = format!("{} on {} were looked at", plural(run.rules.len(), "rule"), plural(tables.len(), "table"));
+    match run.rules.iter().filter(|rule| rule.cutoff.is_none() && rule.status == Status::Failed).count() {
+        0 => format!("{all}."),
+        failed => format!("{all}; {} could not be counted.", plural(failed, "rule")),
+    }
+}
+
+fn plural(n: usize, one: &str) -> String {
+    if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
+}
+
+/// The reasons of a promise that a page has room for, the worst first; every rule has its own place below.
+pub fn first_reasons(promise: &PromiseVerdict) -> Vec<String> {
+    const ROOM: usize = 4;
+    let mut told = promise.reasons.clone();
+    if told.len() > ROOM + 1 {
+        told.truncate(ROOM);
+        told.push(format!("and {} more, rule by rule below", promise.reasons.len() - ROOM));
+    }
+    told
+}
+
+/// What somebody has to do something about: the rule, and why, with the remedy.
+pub fn to_do<'r>(run: &'r RunRecord, verdict: &Verdict) -> Vec<(&'r str, String)> {
+    let judged = run.rules.iter().zip(&verdict.rules);
+    let troubled = judged.filter(|(_, judged)| judged.standing > Standing::Overdue);
+    troubled
+        .map(|(rule, judged)| {
+            let why = [Some(&judged.reason), rule.guard.as_ref(), rule.error.as_ref()];
+            (rule.rule.as_str(), why.into_iter().flatten().cloned().collect::<Vec<_>>().join("; "))
+        })
+        .collect()
 }
 
 /// `certificate 12, entry 3`.
@@ -161,12 +291,14 @@ pub fn provenance(run: &RunRecord) -> Vec<Fact> {
         fact("run", &run.run),
         fact("status", run.worst_status().to_string()),
         fact("actor", &run.actor),
+        fact("host", host(run)),
         fact("as of", instant(run.as_of)),
         fact("started", instant(run.started)),
         fact("finished", run.finished.map_or_else(|| "not finished".to_owned(), instant)),
         fact("schedule", &run.schedule.name),
         fact("digest", &run.schedule.digest),
     ];
+    facts.extend(run.schedule.timezone.as_ref().map(|zone| fact("its zone", zone)));
     match &run.ledger {
         Some(ledger) => {
             facts.push(fact("ledger entry", count(ledger.entry)));
@@ -179,9 +311,20 @@ pub fn provenance(run: &RunRecord) -> Vec<Fact> {
     facts
 }
 
+/// Of an actor, who is `user@host`.
+pub fn host(run: &RunRecord) -> &str {
+    run.actor.rsplit_once('@').map_or("not known", |(_, host)| host)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_zoned_time_is_told_with_its_zone() {
+        assert_eq!(local("2026-09-01T04:15:00+02:00[Europe/Oslo]"), "2026-09-01 04:15:00+02:00 (Europe/Oslo)");
+        assert_eq!(local("T"), "T");
+    }
 
     #[test]
     fn counts_are_told_in_thousands() {
@@ -191,6 +334,12 @@ mod tests {
         assert_eq!(count(u64::MAX), "18,446,744,073,709,551,615");
         assert_eq!(rows(1_u64), "1 row");
         assert_eq!(rows(12_345_u64), "12,345 rows");
+    }
+
+    #[test]
+    fn short_counts_never_say_more_than_there_was() {
+        let told = [999, 1_000, 9_999, 88_041, 1_204_511, u64::MAX].map(short_count);
+        assert_eq!(told, ["999", "1.0 k", "9.9 k", "88 k", "1.2 M", "18 E"]);
     }
 
     #[test]
