@@ -7,7 +7,7 @@ help: ## Say what the targets do
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
 
 test: ## Run all tests, against SQLite and against PostgreSQL and MariaDB servers of their own
-	@tests/need build servers download
+	@tests/need build servers mail download
 	cargo test --no-run --quiet
 	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} tests/with-servers cargo test --no-fail-fast
 

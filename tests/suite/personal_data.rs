@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
 
+use mail_parser::MessageParser;
 use tenure::db::Dialect;
 use tenure::sample::{self, SCHEDULES, Size};
 
@@ -11,6 +12,9 @@ use crate::harness::{Output, Tenure, TestDb};
 
 /// Of the shortest text that is looked for, in bytes: a word of tenure's own could be shorter.
 const LENGTH: usize = 9;
+
+/// Every run is mailed, into files.
+const MAIL: &str = "[mail]\ntransport = \"file\"\nfrom = \"tenure@example.org\"\nto = [\"privacy@example.org\"]\n";
 
 /// What makes databases quote rows: a trigger with a sentence of its own, a unique key, a cast.
 const PROVOKING: &str = r#"
@@ -66,13 +70,14 @@ on_every_database! {
         let values = texts(&db.tables_dump());
         assert!(values.len() > 500, "{} texts", values.len());
         for (name, schedule) in SCHEDULES {
-            let tenure = Tenure::at(&db).schedule(schedule);
+            let tenure = Tenure::at(&db).schedule(schedule).config(MAIL);
             let run = &["run", "-v", "-v", "--yes", "--sql", "--as-of", as_of];
             for command in [&["check"][..], &["plan", "-v", "-v", "--sql"], run] {
                 let output = tenure.run(command);
                 assert_ne!(output.code, 2, "{name} does not fit: {}", output.stderr);
                 assert_nothing_told(&values, schedule, &everything(&db, &tenure, &output));
             }
+            assert!(mails(&tenure).contains(name), "the run of {name} was mailed");
         }
     }
 
@@ -88,7 +93,7 @@ on_every_database! {
         });
         let values = texts(&db.tables_dump());
         let schedule = PROVOKING.replace("CAST_TYPE", if db.dialect == Dialect::Mysql { "SIGNED" } else { "integer" });
-        let tenure = Tenure::at(&db).schedule(&schedule).env("TENURE_LOG", "trace");
+        let tenure = Tenure::at(&db).schedule(&schedule).config(MAIL).env("TENURE_LOG", "trace");
         let rows = db.count("login");
         for command in [&["plan", "-v", "-v"][..], &["run", "-v", "-v", "--yes", "--json"]] {
             let output = tenure.run(command);
@@ -101,6 +106,7 @@ on_every_database! {
                 assert_eq!(has_failed("told-by-a-cast"), db.dialect == Dialect::Postgres, "{failed}");
             }
         }
+        assert!(mails(&tenure).contains("told-by-a-trigger"), "the failures were mailed");
         assert_eq!(db.count("login"), rows);
     }
 }
@@ -155,6 +161,7 @@ fn everything(db: &TestDb, tenure: &Tenure, output: &Output) -> String {
     for entry in fs::read_dir(tenure.dir().join("tenure-state/reports")).into_iter().flatten() {
         all.push_str(&fs::read_to_string(entry.unwrap().path()).unwrap());
     }
+    all.push_str(&mails(tenure));
     let prefix = if db.dialect == Dialect::Postgres { "tenure." } else { "tenure_" };
     let exists = match db.dialect {
         Dialect::Sqlite => "SELECT count(*) FROM sqlite_master WHERE name = 'tenure_entry'",
@@ -169,9 +176,23 @@ fn everything(db: &TestDb, tenure: &Tenure, output: &Output) -> String {
             "SELECT id, run, rule, consequences FROM {}batch",
             "SELECT rule, run, holder FROM {}gate",
             "SELECT kind, run, body, previous, hash FROM {}entry",
+            "SELECT id, message_id, sender, addressees, recipient, trouble FROM {}outbox",
         ] {
             all.push_str(&format!("{:?}", db.rows(&select.replace("{}", prefix))));
         }
+    }
+    all
+}
+
+/// The mails as they are, and every part of them as their readers see it.
+fn mails(tenure: &Tenure) -> String {
+    let mut all = String::new();
+    for entry in fs::read_dir(tenure.dir().join("tenure-state/mail")).into_iter().flatten() {
+        let bytes = fs::read(entry.unwrap().path()).unwrap();
+        all.push_str(&String::from_utf8_lossy(&bytes));
+        let mail = MessageParser::default().parse(&bytes).unwrap();
+        let parts = mail.parts.iter().filter_map(|part| part.text_contents());
+        all.extend(parts);
     }
     all
 }

@@ -2,6 +2,8 @@
 
 mod message;
 mod outbox;
+mod postfix;
+mod real_server;
 mod refused;
 mod server;
 mod test_command;
@@ -11,7 +13,7 @@ use std::fs;
 use mail_parser::{Message, MessageParser};
 
 use self::server::{PASSWORD, Server, Taken};
-use crate::harness::story::{AS_OF, delete_rule, policy};
+use crate::harness::story::{AS_OF, control_table, delete_rule, policy};
 use crate::harness::{Output, Tenure, TestDb};
 
 const PRIVACY: &str = "privacy@example.org";
@@ -70,4 +72,18 @@ fn written(tenure: &Tenure) -> Vec<Vec<u8>> {
     let mut paths: Vec<_> = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     paths.iter().map(|path| fs::read(path).unwrap()).collect()
+}
+
+/// As if the pause before the next attempt were over.
+fn let_time_pass(db: &TestDb) {
+    db.script(&format!("UPDATE {} SET due = 0", control_table(db, "outbox")));
+}
+
+/// Until something is so, which must be soon.
+fn await_until(mut so: impl FnMut() -> bool) {
+    let begun = std::time::Instant::now();
+    while !so() {
+        assert!(begun.elapsed().as_secs() < 60, "it never came");
+        std::thread::yield_now();
+    }
 }

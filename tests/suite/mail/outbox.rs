@@ -7,11 +7,6 @@ use super::server::{Act, Door, Server, Step};
 use super::*;
 use crate::harness::story::control_table;
 
-/// As if the pause before the next attempt were over.
-fn let_time_pass(db: &TestDb) {
-    db.script(&format!("UPDATE {} SET due = 0", control_table(db, "outbox")));
-}
-
 fn states(db: &TestDb) -> Vec<String> {
     let rows = db.rows(&format!("SELECT state FROM {} ORDER BY created, id", control_table(db, "outbox")));
     let text = |row: &Vec<tenure::db::Value>| match &row[0] {
@@ -149,15 +144,6 @@ on_every_database! {
         let mut wanted = [id(&died), id(&next)];
         wanted.sort();
         assert_eq!(later, wanted);
-    }
-}
-
-/// Until something is so, which must be soon.
-fn await_until(mut so: impl FnMut() -> bool) {
-    let begun = std::time::Instant::now();
-    while !so() {
-        assert!(begun.elapsed().as_secs() < 60, "it never came");
-        std::thread::yield_now();
     }
 }
 

@@ -8,12 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 pub const USER: &str = "tenure";
 pub const PASSWORD: &str = "smtp-s3cret-never-shown";
+/// Both, as PLAIN sends them: `printf '\0tenure\0smtp-s3cret-never-shown' | base64`.
+pub const LOGIN: &str = "AHRlbnVyZQBzbXRwLXMzY3JldC1uZXZlci1zaG93bg==";
 
 /// How the server is entered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,13 +99,13 @@ impl Server {
     }
 
     pub fn scripted(door: Door, script: impl Fn(&Step, usize) -> Act + Send + Sync + 'static) -> Self {
-        let (tls, ca_pem) = certificate();
+        let (ca_pem, own, key) = certificate();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared {
             door,
             script: Box::new(script),
-            tls: Arc::new(tls),
+            tls: Arc::new(tls_config(&own, &key)),
             counts: Mutex::default(),
             taken: Mutex::default(),
             heard: Mutex::default(),
@@ -164,8 +166,8 @@ impl Drop for Server {
     }
 }
 
-/// An authority of its own, and a certificate of it for `localhost`.
-fn certificate() -> (ServerConfig, String) {
+/// An authority of its own and a certificate of it for `localhost`: the authority in PEM, the certificate and its key.
+fn certificate() -> (String, Certificate, KeyPair) {
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority_key = KeyPair::generate().unwrap();
@@ -173,10 +175,20 @@ fn certificate() -> (ServerConfig, String) {
     let issuer = Issuer::new(authority, authority_key);
     let key = KeyPair::generate().unwrap();
     let own = CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+    (ca_pem, own, key)
+}
+
+/// The same for a server that reads files: authority, certificate and key.
+pub fn certificate_pems() -> (String, String, String) {
+    let (ca_pem, own, key) = certificate();
+    (ca_pem, own.pem(), key.serialize_pem())
+}
+
+fn tls_config(own: &Certificate, key: &KeyPair) -> ServerConfig {
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    (config.with_no_client_auth().with_single_cert(vec![own.der().clone()], key).unwrap(), ca_pem)
+    config.with_no_client_auth().with_single_cert(vec![own.der().clone()], key).unwrap()
 }
 
 fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
@@ -293,8 +305,7 @@ impl Talk {
     }
 
     fn log_in(&mut self, rest: &str) -> io::Result<()> {
-        // printf '\0tenure\0smtp-s3cret-never-shown' | base64
-        let right = rest == "PLAIN AHRlbnVyZQBzbXRwLXMzY3JldC1uZXZlci1zaG93bg==";
+        let right = rest == format!("PLAIN {LOGIN}");
         if right && self.answer(Step::Login, "235 welcome")? {
             self.user = Some(USER.to_owned());
         } else if !right {

@@ -5,7 +5,7 @@
 
 mod filled;
 pub mod mediawiki;
-mod package;
+pub mod package;
 pub mod request_tracker;
 pub mod zabbix;
 
