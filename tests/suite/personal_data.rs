@@ -184,13 +184,13 @@ fn everything(db: &TestDb, tenure: &Tenure, output: &Output) -> String {
     all
 }
 
-/// The mails as they are, and every part of them as their readers see it.
+/// The mails' headers as they are, and every part as its readers see it.
 fn mails(tenure: &Tenure) -> String {
     let mut all = String::new();
     for entry in fs::read_dir(tenure.dir().join("tenure-state/mail")).into_iter().flatten() {
         let bytes = fs::read(entry.unwrap().path()).unwrap();
-        all.push_str(&String::from_utf8_lossy(&bytes));
         let mail = MessageParser::default().parse(&bytes).unwrap();
+        mail.headers_raw().for_each(|(name, value)| all.push_str(&format!("{name}:{value}")));
         let parts = mail.parts.iter().filter_map(|part| part.text_contents());
         all.extend(parts);
     }
