@@ -8,6 +8,7 @@ mod migrate;
 mod report;
 mod run;
 mod setup;
+mod status;
 mod verify;
 
 use std::io::{self, Write as _};
@@ -99,6 +100,8 @@ enum Command {
         /// The run's id, or its beginning
         run: String,
     },
+    /// How each rule stands now: what is overdue, its last run and its next; exit code 1 where not all is well
+    Status,
     /// List past runs and dry runs, newest first
     Runs {
         /// How many
@@ -234,6 +237,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Run { selection, dry_run: true, .. } => run::plan(common, &selection),
         Command::Run { selection, dry_run: false, yes } => run::run(common, &selection, yes),
         Command::Approve { run } => run::approve(common, &run),
+        Command::Status => status::status(common),
         Command::Runs { limit } => report::runs(common, limit),
         Command::Report { run, format, output } => report::report(common, &run, format, output.as_deref()),
         Command::Hold { command } => hold::hold(common, &command),

@@ -7,6 +7,7 @@ mod paint;
 mod past;
 pub mod proof;
 pub mod record;
+pub mod status;
 pub mod text;
 pub mod verdict;
 mod visible;

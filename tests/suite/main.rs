@@ -33,5 +33,6 @@ mod real_applications_purge;
 mod redact;
 mod report;
 mod roles;
+mod status;
 mod tampering;
 mod verify;

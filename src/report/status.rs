@@ -1,0 +1,150 @@
+//! How things stand now: for each rule what is past its period, what its last run did, and when the next one is to come.
+//!
+//! Rows come due all the time: what came due since the last run breaks nothing while the next run is on time. A run that
+//! did not come when it should have is never called kept.
+
+use std::fmt::Write as _;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::record::{RuleRecord, RunRecord, Status};
+use super::verdict::{self, Standing};
+use super::wording::{count, rows};
+
+/// A run may begin so much later than it is due before it counts as missed.
+const GRACE: SignedDuration = SignedDuration::from_hours(1);
+
+/// What is known of a rule beside the plan of this moment.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Beside<'a> {
+    /// The newest closed run that had the rule.
+    pub last: Option<&'a RunRecord>,
+    /// When the cron expression first came true after that run, or comes true after now where there was none.
+    pub due: Option<Timestamp>,
+    /// When it comes true after now.
+    pub next: Option<Timestamp>,
+    /// The day before which the policy is only planned, where that has not come.
+    pub effective: Option<jiff::civil::Date>,
+}
+
+/// A rule, in the names of the JSON.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RuleStatus {
+    pub policy: String,
+    pub database: String,
+    pub rule: String,
+    pub promises: Vec<String>,
+    pub table: String,
+    pub action: String,
+    pub retain: String,
+    pub standing: Standing,
+    /// In one sentence.
+    pub reason: String,
+    /// Rows past their period on which a run would act now.
+    pub overdue: u64,
+    pub held: u64,
+    pub blocked: u64,
+    pub oldest_kept: Option<Timestamp>,
+    pub last_run: Option<LastRun>,
+    /// `None` where no cron expression says.
+    pub next_run: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LastRun {
+    pub run: String,
+    pub at: Timestamp,
+    pub status: Status,
+    pub done: u64,
+}
+
+/// Judges one rule of a dry run that was made at `now`.
+pub fn of_rule(planned: &RunRecord, rule: &RuleRecord, beside: Beside<'_>, now: Timestamp) -> RuleStatus {
+    let last = beside.last.and_then(|run| Some((run, run.rules.iter().find(|then| then.rule == rule.rule)?)));
+    let (standing, reason) = judge(planned, rule, last, beside, now);
+    RuleStatus {
+        policy: planned.schedule.name.clone(),
+        database: rule.database.clone(),
+        rule: rule.rule.clone(),
+        promises: rule.promises.clone(),
+        table: rule.table.clone(),
+        action: rule.action.clone(),
+        retain: rule.retain.clone(),
+        standing,
+        reason,
+        overdue: rule.remaining,
+        held: rule.held,
+        blocked: rule.blocked,
+        oldest_kept: rule.oldest_kept,
+        last_run: last.map(|(run, then)| LastRun {
+            run: run.run.clone(),
+            at: run.started,
+            status: then.status,
+            done: then.done,
+        }),
+        next_run: beside.next,
+    }
+}
+
+fn judge(
+    planned: &RunRecord,
+    rule: &RuleRecord,
+    last: Option<(&RunRecord, &RuleRecord)>,
+    beside: Beside<'_>,
+    now: Timestamp,
+) -> (Standing, String) {
+    let of = |run: &RunRecord| verdict::verdict(run).rules.into_iter().find(|judged| judged.rule == rule.rule);
+    let ahead = of(planned).map_or((Standing::Unknown, String::new()), |judged| (judged.standing, judged.reason));
+    if ahead.0 > Standing::Overdue {
+        return ahead;
+    }
+    if let Some(date) = beside.effective {
+        return (Standing::Kept, format!("the policy takes effect on {date}"));
+    }
+    if let Some(missed) = beside.due.filter(|due| *due + GRACE < now) {
+        return (Standing::AtRisk, format!("the run of {} has not come", minute(missed)));
+    }
+    let overdue = rows(rule.remaining);
+    match last.and_then(|(run, _)| of(run)) {
+        Some(judged) if !judged.standing.is_kept() => (judged.standing, format!("the last run: {}", judged.reason)),
+        _ if rule.remaining == 0 => (Standing::Kept, "nothing is past its period".to_owned()),
+        Some(_) if beside.next.is_some() => (Standing::Kept, format!("{overdue} came due since the last run")),
+        Some(_) => {
+            (Standing::Overdue, format!("{overdue} past their period, and no cron says when the next run comes"))
+        }
+        None => (Standing::Overdue, format!("{overdue} past their period, and the rule has never run")),
+    }
+}
+
+/// For a terminal: three lines a rule, the worst first.
+pub fn render(rules: &[RuleStatus]) -> String {
+    let mut order: Vec<&RuleStatus> = rules.iter().collect();
+    order.sort_by_key(|rule| std::cmp::Reverse(rule.standing));
+    order.into_iter().map(lines).collect()
+}
+
+fn lines(rule: &RuleStatus) -> String {
+    let promises = if rule.promises.is_empty() { String::new() } else { format!(" ({})", rule.promises.join(", ")) };
+    let mut text = String::new();
+    let moment = |at: Option<Timestamp>| at.map_or_else(|| "none".to_owned(), minute);
+    let last = rule.last_run.as_ref().map(|last| last.at);
+    let _ = writeln!(text, "{:<9} {}{promises}: {}, {}", rule.standing.label(), rule.rule, rule.table, rule.retain);
+    let _ = writeln!(text, "{:<9} {}", "", rule.reason);
+    let _ = writeln!(
+        text,
+        "{:<9} {} overdue, {} held, {} blocked; oldest kept {}; last run {}; next {}",
+        "",
+        count(rule.overdue),
+        count(rule.held),
+        count(rule.blocked),
+        rule.oldest_kept.map_or_else(|| "none".to_owned(), |at| at.strftime("%Y-%m-%d").to_string()),
+        moment(last),
+        moment(rule.next_run)
+    );
+    text
+}
+
+fn minute(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}

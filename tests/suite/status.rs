@@ -1,0 +1,86 @@
+//! How things stand, at a glance: what is overdue, what the last run did, and whether the next one is late.
+
+use jiff::{Timestamp, ToSpan as _};
+use serde_json::Value;
+
+use crate::harness::story::{delete_rule, policy};
+use crate::harness::{Tenure, TestDb};
+
+/// Three old rows, and a policy that runs every hour.
+fn logs(db: &TestDb, more: &str) -> Tenure {
+    db.create("CREATE TABLE log (id {bigint} PRIMARY KEY, at {ts});");
+    for id in 1..=3 {
+        db.script(&format!("INSERT INTO log VALUES ({id}, '2020-01-01 00:00:00')"));
+    }
+    let rules = delete_rule("logs", "log", &format!("promise = \"A1\"\n{more}"));
+    Tenure::at(db).schedule(&policy(&rules).replacen("name = \"house\"", "name = \"house\"\ncron = \"0 * * * *\"", 1))
+}
+
+fn status(tenure: &Tenure, more: &[&str], code: i32) -> Value {
+    let told = tenure.run(&[&["status", "--json"], more].concat()).expect_code(code).json();
+    assert_eq!(told["well"], code == 0, "{told:#}");
+    told["rules"][0].clone()
+}
+
+on_every_database! {
+    fn rows_that_no_run_has_ever_met_are_overdue(db: TestDb) {
+        let tenure = logs(&db, "");
+        let rule = status(&tenure, &[], 1);
+        assert_eq!((&rule["standing"], &rule["overdue"], &rule["last_run"]), (&"overdue".into(), &3.into(), &Value::Null));
+        let text = tenure.run(&["status"]).expect_code(1).stdout;
+        assert!(text.contains("overdue   logs (A1): log, 30 days") && text.contains("has never run"), "{text}");
+    }
+
+    fn after_a_run_all_is_kept_and_the_next_run_is_foretold(db: TestDb) {
+        let tenure = logs(&db, "");
+        let run = tenure.run(&["run", "--json"]).expect_code(0).json()["run"].clone();
+        let rule = status(&tenure, &[], 0);
+        assert_eq!((&rule["standing"], &rule["overdue"]), (&"kept".into(), &0.into()));
+        assert_eq!((&rule["last_run"]["run"], &rule["last_run"]["done"]), (&run, &3.into()));
+        let next: Timestamp = rule["next_run"].as_str().unwrap().parse().unwrap();
+        assert!(next > Timestamp::now() && next <= Timestamp::now() + 1.hour(), "{next}");
+        db.script("INSERT INTO log VALUES (9, '2020-01-01 00:00:00')");
+        let rule = status(&tenure, &[], 0);
+        assert_eq!((&rule["overdue"], &rule["reason"]), (&1.into(), &"1 row came due since the last run".into()));
+    }
+
+    fn a_run_that_did_not_come_is_missed(db: TestDb) {
+        let tenure = logs(&db, "");
+        tenure.run(&["run"]).expect_code(0);
+        // An hour after it was due at the latest, and an hour of grace.
+        let later = (Timestamp::now() + 3.hours()).to_string();
+        let rule = status(&tenure, &["--as-of", &later], 1);
+        assert_eq!(rule["standing"], "at-risk");
+        assert!(rule["reason"].as_str().unwrap().contains("has not come"), "{rule}");
+    }
+
+    fn what_a_guard_stopped_is_at_risk_until_it_is_approved(db: TestDb) {
+        let tenure = logs(&db, "guard = { max_rows = 2 }");
+        let run = tenure.run(&["run", "--json"]).expect_code(3).json()["run"].as_str().unwrap().to_owned();
+        let rule = status(&tenure, &[], 1);
+        assert_eq!((&rule["standing"], &rule["overdue"]), (&"at-risk".into(), &3.into()));
+        tenure.run(&["approve", &run]).expect_code(0);
+        assert_eq!(status(&tenure, &[], 0)["standing"], "kept");
+    }
+
+    fn a_rule_that_failed_is_broken_until_it_has_run_again(db: TestDb) {
+        let tenure = logs(&db, "");
+        tenure.run(&["run"]).expect_code(0);
+        db.script("ALTER TABLE log RENAME COLUMN at TO since");
+        assert_eq!(status(&tenure, &[], 1)["standing"], "unknown");
+        tenure.run(&["run"]).expect_code(1);
+        db.script("ALTER TABLE log RENAME COLUMN since TO at");
+        let rule = status(&tenure, &[], 1);
+        assert_eq!((&rule["standing"], &rule["last_run"]["status"]), (&"broken".into(), &"failed".into()));
+        tenure.run(&["run"]).expect_code(0);
+        assert_eq!(status(&tenure, &[], 0)["standing"], "kept");
+    }
+
+    fn holds_by_hand_are_named(db: TestDb) {
+        let tenure = logs(&db, "");
+        tenure.run(&["run"]).expect_code(0);
+        tenure.run(&["hold", "add", "case-7", "--rule", "logs", "--reason", "case 7"]).expect_code(0);
+        let text = tenure.run(&["status"]).expect_code(0).stdout;
+        assert!(text.contains("holds by hand: case-7"), "{text}");
+    }
+}
