@@ -7,6 +7,7 @@ pub mod chain;
 pub mod hold;
 mod holder;
 pub mod lease;
+pub mod terms;
 pub mod verify;
 
 use std::cmp::Reverse;
@@ -24,11 +25,23 @@ use crate::db::count::Consequences;
 use crate::db::{Connection, DbError, ErrorKind, Mode};
 use crate::report::record::{LedgerRecord, RunRecord, Status};
 
+use terms::Known;
+
 pub use holder::{Holder, actor, host};
 
-/// Makes a run known before it does anything: `record` holds what was planned.
-pub fn begin(conn: &mut Connection, record: &RunRecord, holder: &Holder) -> Result<(), DbError> {
-    control::insert_run(conn, &record.run, &holder.to_text(), record.started.as_microsecond(), &json(record)?)
+/// Makes a run known before it does anything: `record` holds what was planned. Where the schedule is new to the ledger,
+/// an entry tells how.
+pub fn begin(
+    conn: &mut Connection,
+    record: &RunRecord,
+    holder: &Holder,
+    schedule: Option<&Known>,
+) -> Result<(), DbError> {
+    let (holder, plan) = (holder.to_text(), json(record)?);
+    appending(conn, |conn| {
+        control::insert_run(conn, &record.run, &holder, record.started.as_microsecond(), &plan)?;
+        schedule.map_or(Ok(()), |schedule| schedule.append(conn, &record.run, record.started))
+    })
 }
 
 /// One batch as its transaction records it.

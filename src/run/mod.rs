@@ -3,6 +3,7 @@
 //! A dry run stops after the plan. There is no other difference: both make the plan and its figures here, from the same
 //! predicate, and everything below is told what to do by the plan alone.
 
+mod change;
 pub mod files;
 mod guard;
 mod log;
@@ -29,6 +30,8 @@ use crate::resolve::{self, StandingHold};
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{Rule, Schedule};
 use crate::time::Clock;
+
+use change::Changes;
 
 pub use guard::Consent;
 
@@ -105,13 +108,12 @@ pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>
     record.notes.extend(deliver::outbox::notes(&mut conn)?);
     record.notes.extend(planned.notes.iter().cloned());
     past::compare(job, &mut conn, &mut record);
-    ledger::begin(&mut conn, &record, &Holder::this_process())?;
+    let news = planned.changes.to_be_known(job, &record);
+    ledger::begin(&mut conn, &record, &Holder::this_process(), news.as_ref())?;
     log::begin(job, &record);
-    let ordered = planned.ordered;
-    let plans = planned.into_plans();
-    for plan in &plans {
-        let plan = recount(job, &mut conn, plan, &mut record, consent, stop);
-        execute_rule(job, &mut conn, &plan, &mut record, ordered, stop, &mut *progress);
+    for plan in planned.plans() {
+        let plan = recount(job, &mut conn, plan, &planned.changes, &mut record, consent, stop);
+        execute_rule(job, &mut conn, &plan, &mut record, planned.ordered, stop, &mut *progress);
     }
     record.finished = Some(Clock::System.now());
     close(job, &mut conn, &mut record, stop);
@@ -172,6 +174,7 @@ struct Planned {
     notes: Vec<String>,
     /// How many holds had been added to the ledger by then.
     ordered: u64,
+    changes: Changes,
 }
 
 impl Planned {
@@ -179,8 +182,8 @@ impl Planned {
         self.rules.iter().map(|(_, record)| record.clone()).collect()
     }
 
-    fn into_plans(self) -> Vec<RulePlan> {
-        self.rules.into_iter().filter_map(|(plan, _)| plan).collect()
+    fn plans(&self) -> impl Iterator<Item = &RulePlan> {
+        self.rules.iter().filter_map(|(plan, _)| plan.as_ref())
     }
 }
 
@@ -205,7 +208,7 @@ fn make_plan(job: &Job<'_>, conn: &mut Connection, access: Access, consent: &Con
     if !hold_mistakes.is_empty() {
         return Err(Refusal::Schedule(hold_mistakes));
     }
-    let holds = resolved.holds.iter().map(survey::hold_record).collect();
+    let in_force = resolved.holds.iter().map(survey::hold_record).collect();
     let asker = Asker::of(conn, access == Access::ReadWrite)?;
     let permitted = |rule: &Rule, plan: RulePlan| match asker.obstacles(&catalog, rule, &plan) {
         obstacles if obstacles.is_empty() => Ok(plan),
@@ -215,22 +218,26 @@ fn make_plan(job: &Job<'_>, conn: &mut Connection, access: Access, consent: &Con
     let mut plans = Vec::new();
     for (rule, outcome) in resolved.rules {
         match outcome.and_then(|plan| permitted(rule, plan)) {
-            _ if !job.is_chosen(rule) => {}
             Ok(plan) => plans.push(plan),
-            Err(mistakes) => rules.push((None, survey::unplanned(rule, &job.database.name, &mistakes))),
+            Err(mistakes) if job.is_chosen(&rule.name) => {
+                rules.push((None, survey::unplanned(rule, &job.database.name, &mistakes)));
+            }
+            Err(_) => {}
         }
     }
+    let changes = Changes::of(job, conn, &context, &holds, &plans)?;
+    plans.retain(|plan| job.is_chosen(&plan.rule));
     let (mut stopped, mut notes) = (Vec::new(), Vec::new());
     for plan in plan::in_order(plans) {
         let plan = plan.without(&stopped);
         let mut record = survey::figures(conn, &plan, job.statements);
-        notes.extend(ask_guard(conn, &plan, &mut record, consent));
+        notes.extend(ask_guard(conn, &plan, &changes, &mut record, consent));
         if record.status != Status::Ok {
             stopped.push(plan.rule.clone());
         }
         rules.push((Some(plan), record));
     }
-    Ok(Planned { rules, holds, notes, ordered: orders.added })
+    Ok(Planned { rules, holds: in_force, notes, ordered: orders.added, changes })
 }
 
 /// A rule whose figures counted on another that was then stopped is counted again, and asked by its guard again: its rows
@@ -239,6 +246,7 @@ fn recount(
     job: &Job<'_>,
     conn: &mut Connection,
     plan: &RulePlan,
+    changes: &Changes,
     record: &mut RunRecord,
     consent: &Consent,
     stop: &Stop,
@@ -253,13 +261,33 @@ fn recount(
         let figures = survey::figures(conn, &actual, job.statements);
         let (cutoff_local, trend) = (entry.cutoff_local.take(), std::mem::take(&mut entry.trend));
         *entry = RuleRecord { cutoff_local, trend, ..figures };
-        record.notes.extend(ask_guard(conn, &actual, entry, consent));
+        record.notes.extend(ask_guard(conn, &actual, changes, entry, consent));
     }
     actual
 }
 
-/// Stops the rule where its guard says so; else the note of who passed it.
-fn ask_guard(conn: &mut Connection, plan: &RulePlan, record: &mut RuleRecord, consent: &Consent) -> Option<String> {
+/// Stops the rule where its guard says so, or where its schedule lets more rows go than before; else the note of who passed
+/// it.
+fn ask_guard(
+    conn: &mut Connection,
+    plan: &RulePlan,
+    changes: &Changes,
+    record: &mut RuleRecord,
+    consent: &Consent,
+) -> Option<String> {
+    if record.status == Status::Ok {
+        match changes.question(conn, plan, record) {
+            Ok(None) => {}
+            Ok(Some(question)) => {
+                record.guard =
+                    Some(record.guard.take().map_or(question.clone(), |guard| format!("{guard}; {question}")));
+            }
+            Err(error) => {
+                record.status = Status::Failed;
+                record.error = Some(error.message);
+            }
+        }
+    }
     let note = guard::decide(record, consent);
     if record.status == Status::Guarded {
         survey::keep_all(conn, plan, record);
@@ -350,8 +378,8 @@ impl Job<'_> {
         named.map_or(self.is_default_database, |named| named == self.database.name)
     }
 
-    fn is_chosen(&self, rule: &Rule) -> bool {
-        self.rules.is_empty() || self.rules.contains(&rule.name)
+    fn is_chosen(&self, rule: &str) -> bool {
+        self.rules.is_empty() || self.rules.iter().any(|chosen| chosen == rule)
     }
 
     fn not_yet_in_force(&self) -> Option<jiff::civil::Date> {

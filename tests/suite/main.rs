@@ -25,6 +25,7 @@ mod mail;
 mod outsider;
 mod personal_data;
 mod platform;
+mod policy_changes;
 mod promises;
 mod properties;
 mod readme;

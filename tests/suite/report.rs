@@ -60,12 +60,12 @@ on_every_database! {
         log(&db, 3);
         let before = run(&Tenure::at(&db).schedule(&logs(NO_LIMIT)));
         let more = delete_rule("more", "log", "where = \"kind = 2\"");
-        let tenure = Tenure::at(&db).schedule(&(logs(NO_LIMIT).replace("30 days", "20 days") + &more));
+        let tenure = Tenure::at(&db).schedule(&(logs(NO_LIMIT).replace("30 days", "40 days") + &more));
         let after = run(&tenure);
         let since = &after.0["since"];
         assert_eq!(since["schedule_digest"], before.0["schedule"]["digest"]);
         assert_eq!(since["added"], json!(["more"]));
-        assert_eq!(since["periods"], json!([{ "rule": "logs", "was": "30 days", "now": "20 days" }]));
+        assert_eq!(since["periods"], json!([{ "rule": "logs", "was": "30 days", "now": "40 days" }]));
     }
 
     fn the_oldest_row_kept_is_one_that_the_rule_speaks_of(db: TestDb) {

@@ -15,8 +15,8 @@ fn is_vouched_for(table: &str) -> bool {
     !row.unwrap_or_else(|| panic!("LEDGER.md does not tell what vouches for `{table}`")).contains("| nothing:")
 }
 
-/// A ledger in which there is something of everything: runs that did much, little and nothing, one that a guard stopped, and
-/// its approval; holds that stand and one that was released.
+/// A ledger in which there is something of everything: runs that did much, little and nothing, one that a guard stopped and
+/// its approval; a change of schedule; holds that stand and one that was released.
 fn a_ledger(db: &TestDb) -> Tenure {
     db.create(
         "CREATE TABLE log (id {bigint} PRIMARY KEY, at {ts}); CREATE TABLE other (id {bigint} PRIMARY KEY, at {ts});",
@@ -40,7 +40,8 @@ fn a_ledger(db: &TestDb) -> Tenure {
     hold(&["add", "over", "--rule", "others"]);
     hold(&["release", "over"]);
     hold(&["add", "all", "--table", "other", "--by", "legal"]);
-    run(0);
+    let longer = Tenure::at(db).schedule(&policy(&rules.replace("30 days", "40 days")));
+    longer.run(&["run", "--as-of", AS_OF]).expect_code(0);
     tenure
 }
 

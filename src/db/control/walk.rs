@@ -20,11 +20,11 @@ pub fn entries_naming(conn: &mut Connection, previous: &str) -> Result<Vec<Entry
     entry_rows(conn, &sql.finish())
 }
 
-/// The entry with this hash.
-pub fn entry_of_hash(conn: &mut Connection, hash: &str) -> Result<Option<EntryRow>, DbError> {
+/// The entries of a kind, oldest first.
+pub fn entries_of_kind(conn: &mut Connection, kind: &str) -> Result<Vec<EntryRow>, DbError> {
     let mut sql = select_entries(conn.dialect());
-    sql.push(" WHERE hash = ").text(hash);
-    Ok(entry_rows(conn, &sql.finish())?.into_iter().next())
+    sql.push(" WHERE kind = ").text(kind).push(" ORDER BY number");
+    entry_rows(conn, &sql.finish())
 }
 
 /// One run.

@@ -1,0 +1,304 @@
+//! What the ledger knows of a policy's schedule: the terms of each rule as it last saw them, and those that are in force
+//! until somebody consents to wider ones. Every change of them is an entry of the chain.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{chain, json};
+use crate::db::control::{self, EntryRow};
+use crate::db::{Connection, DbError};
+use crate::time::Period;
+
+/// The kind of an entry that tells of a schedule.
+const SCHEDULE: &str = "schedule";
+
+/// What a schedule says of a rule, as far as it decides which rows go. Conditions are digests: they may hold constants
+/// that lead to a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    pub table: String,
+    /// The action with its columns, as `redact email, name`.
+    pub action: String,
+    /// The period as written; `None` where a column holds the end itself.
+    pub retain: Option<String>,
+    /// The columns that tell the age, and how they are read.
+    pub age: Vec<String>,
+    /// `sha256:` and hex.
+    pub condition: Option<String>,
+    pub cascade: BTreeSet<String>,
+    /// The holds that cover rows which the rule reaches, by name.
+    pub holds: BTreeMap<String, HoldTerms>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldTerms {
+    pub table: String,
+    /// As written: `10 years`, `until 2030-01-01`, or `until released`.
+    pub lasts: String,
+    pub age: Vec<String>,
+    pub condition: Option<String>,
+}
+
+/// The body of a schedule's entry: the whole state, so that the newest one of a policy says all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    pub policy: String,
+    /// Of the schedule's file: `sha256:` and hex.
+    pub digest: String,
+    /// Who started the run that saw it.
+    pub actor: String,
+    /// What is new since the entry before, in sentences.
+    pub changes: Vec<String>,
+    /// As the schedule has them.
+    pub rules: BTreeMap<String, Terms>,
+    /// Of rules whose terms wait for consent: those that they were last let to act on.
+    pub in_force: BTreeMap<String, Terms>,
+}
+
+impl Known {
+    /// The terms on which a rule may act without being asked.
+    pub fn in_force(&self, rule: &str) -> Option<&Terms> {
+        self.in_force.get(rule).or_else(|| self.rules.get(rule))
+    }
+
+    /// Does it say anything that `other` does not?
+    pub fn says_the_same_as(&self, other: &Known) -> bool {
+        self.digest == other.digest && self.rules == other.rules && self.in_force == other.in_force
+    }
+
+    /// The newest that the ledger knows of the policy.
+    pub fn read(conn: &mut Connection, policy: &str) -> Result<Option<Known>, DbError> {
+        if !control::is_ready(conn)? {
+            return Ok(None);
+        }
+        let entries = control::walk::entries_of_kind(conn, SCHEDULE)?;
+        let known = |entry: &EntryRow| serde_json::from_str::<Known>(&entry.body).ok();
+        Ok(entries.iter().rev().filter_map(known).find(|known| known.policy == policy))
+    }
+
+    /// Chains it; must stand in the transaction that begins the run which saw it.
+    pub(super) fn append(&self, conn: &mut Connection, run: &str, at: Timestamp) -> Result<(), DbError> {
+        chain::append(conn, SCHEDULE, Some(run), json(self)?, at).map(drop)
+    }
+}
+
+impl Terms {
+    /// Why rows may go by these terms that stayed by `old`; empty where none can. `holds` are all that are in the schedules
+    /// now, in force or not: one that has ended is no change.
+    pub fn reach_beyond(
+        &self,
+        old: &Terms,
+        holds: &BTreeMap<String, HoldTerms>,
+        has_ended: impl Fn(&HoldTerms) -> bool,
+    ) -> Vec<String> {
+        let mut reasons = Vec::new();
+        let mut ask = |is_wider: bool, reason: String| {
+            if is_wider {
+                reasons.push(reason);
+            }
+        };
+        let became = |what: &str, old: &str, new: &str| format!("{what} went from `{old}` to `{new}`");
+        ask(self.table != old.table, became("its table", &old.table, &self.table));
+        ask(self.action != old.action, became("its action", &old.action, &self.action));
+        ask(is_shorter(&self.retain, &old.retain), became("its period", shown(&old.retain), shown(&self.retain)));
+        ask(self.age != old.age, became("what tells the age", &old.age.join(", "), &self.age.join(", ")));
+        let condition = if self.condition.is_none() { "its condition was taken out" } else { "its condition changed" };
+        ask(old.condition.is_some() && self.condition != old.condition, condition.to_owned());
+        for table in self.cascade.difference(&old.cascade) {
+            ask(true, format!("it now cascades over {table}"));
+        }
+        for (name, old) in old.holds.iter().filter(|(_, hold)| !has_ended(hold)) {
+            match holds.get(name) {
+                None => ask(true, format!("hold `{name}` was taken out")),
+                Some(new) => ask(new.may_cover_less_than(old), format!("hold `{name}` may cover less than it did")),
+            }
+        }
+        reasons
+    }
+
+    /// What is said otherwise than in `old`.
+    fn differences(&self, old: &Terms) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut line = |what: &str, old: &str, new: &str| {
+            if old != new {
+                lines.push(format!("{what} `{old}` became `{new}`"));
+            }
+        };
+        line("table", &old.table, &self.table);
+        line("action", &old.action, &self.action);
+        line("retain", shown(&old.retain), shown(&self.retain));
+        line("anchor", &old.age.join(", "), &self.age.join(", "));
+        line("where", shown(&old.condition), shown(&self.condition));
+        line("cascade", &joined(&old.cascade), &joined(&self.cascade));
+        for name in old.holds.keys().chain(self.holds.keys().filter(|name| !old.holds.contains_key(*name))) {
+            let lasts = |terms: &Terms| terms.holds.get(name).map_or("none".to_owned(), HoldTerms::shown);
+            line(&format!("hold {name}"), &lasts(old), &lasts(self));
+        }
+        lines
+    }
+
+    fn shown(&self) -> String {
+        format!("{} of {}, retain `{}`", self.action, self.table, shown(&self.retain))
+    }
+}
+
+impl HoldTerms {
+    /// Whether rows may be free that `old` covered; also where that cannot be told.
+    fn may_cover_less_than(&self, old: &HoldTerms) -> bool {
+        let lasts_as_long = self.lasts == old.lasts
+            || self.lasts == "until released"
+            || match (until(&self.lasts), until(&old.lasts)) {
+                (Some(new), Some(old)) => new >= old,
+                (None, None) => !is_shorter(&Some(self.lasts.clone()), &Some(old.lasts.clone())),
+                _ => false,
+            };
+        let covers_the_same = self.condition.is_none() || self.condition == old.condition;
+        !(lasts_as_long && covers_the_same && self.table == old.table && (self.age == old.age || self.age.is_empty()))
+    }
+
+    fn shown(&self) -> String {
+        let condition = self.condition.as_ref().map(|digest| format!(" where {digest}")).unwrap_or_default();
+        format!("{} {}{condition}", self.table, self.lasts)
+    }
+}
+
+/// The last day of a hold that has one.
+pub fn until(lasts: &str) -> Option<jiff::civil::Date> {
+    lasts.strip_prefix("until ")?.parse().ok()
+}
+
+/// Also where one of the two is no period at all.
+fn is_shorter(new: &Option<String>, old: &Option<String>) -> bool {
+    match (new, old) {
+        (Some(new), Some(old)) => match (Period::parse(new), Period::parse(old)) {
+            (Ok(new), Ok(old)) => !new.is_never_shorter_than(&old),
+            _ => new != old,
+        },
+        (new, old) => new != old,
+    }
+}
+
+fn shown(text: &Option<String>) -> &str {
+    text.as_deref().unwrap_or("none")
+}
+
+fn joined(tables: &BTreeSet<String>) -> String {
+    tables.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// What `new` says that `old` did not, in sentences. `old` is `None` where the ledger sees the policy for the first time.
+pub fn changes(old: Option<&Known>, new: &Known) -> Vec<String> {
+    let Some(old) = old else { return vec!["the ledger sees this policy for the first time".to_owned()] };
+    let mut changes = Vec::new();
+    for (name, terms) in &new.rules {
+        match old.rules.get(name) {
+            None => changes.push(format!("rule `{name}` was added: {}", terms.shown())),
+            Some(before) => {
+                changes.extend(terms.differences(before).iter().map(|line| format!("rule `{name}`: {line}")));
+            }
+        }
+        match (old.in_force.contains_key(name), new.in_force.contains_key(name)) {
+            (false, true) => changes.push(format!("rule `{name}` waits for consent to its new terms")),
+            (true, false) => changes.push(format!("rule `{name}` goes by its new terms from now on")),
+            _ => {}
+        }
+    }
+    let gone = old.rules.iter().filter(|(name, _)| !new.rules.contains_key(*name));
+    changes.extend(gone.map(|(name, terms)| format!("rule `{name}` was taken out: {}", terms.shown())));
+    if changes.is_empty() {
+        changes.push("the file changed, and no rule with it".to_owned());
+    }
+    changes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn terms(retain: &str) -> Terms {
+        Terms {
+            table: "log".into(),
+            action: "delete".into(),
+            retain: Some(retain.into()),
+            age: vec!["at".into()],
+            condition: None,
+            cascade: BTreeSet::new(),
+            holds: BTreeMap::new(),
+        }
+    }
+
+    fn hold(lasts: &str) -> HoldTerms {
+        HoldTerms { table: "log".into(), lasts: lasts.into(), age: vec![], condition: None }
+    }
+
+    fn asks(old: &Terms, new: &Terms, holds: &BTreeMap<String, HoldTerms>) -> bool {
+        !new.reach_beyond(old, holds, |_| false).is_empty()
+    }
+
+    #[test]
+    fn a_shorter_period_is_asked_about_and_a_longer_one_is_not() {
+        let none = BTreeMap::new();
+        assert!(asks(&terms("30 days"), &terms("29 days"), &none));
+        assert!(asks(&terms("forever"), &terms("100 years"), &none));
+        assert!(!asks(&terms("1 year"), &terms("12 months"), &none));
+        assert!(!asks(&terms("30 days"), &terms("forever"), &none));
+    }
+
+    #[test]
+    fn whatever_may_let_more_rows_go_is_asked_about() {
+        let (old, none) = (terms("30 days"), BTreeMap::new());
+        let narrow = Terms { condition: Some("sha256:1".into()), ..old.clone() };
+        assert!(!asks(&old, &narrow, &none), "a condition where none was keeps more");
+        assert!(asks(&narrow, &old, &none));
+        assert!(asks(&narrow, &Terms { condition: Some("sha256:2".into()), ..old.clone() }, &none));
+        assert!(asks(&old, &Terms { retain: None, ..old.clone() }, &none));
+        assert!(asks(&old, &Terms { action: "redact ip".into(), ..old.clone() }, &none));
+        assert!(asks(&old, &Terms { table: "other".into(), ..old.clone() }, &none));
+        assert!(asks(&old, &Terms { age: vec!["seen".into()], ..old.clone() }, &none));
+        let wide = Terms { cascade: BTreeSet::from(["line".to_owned()]), ..old.clone() };
+        assert!(asks(&old, &wide, &none));
+        assert!(!asks(&wide, &old, &none));
+    }
+
+    #[test]
+    fn a_hold_that_is_gone_or_shorter_is_asked_about_and_one_that_has_ended_is_not() {
+        let held = |lasts: &str| BTreeMap::from([("tax".to_owned(), hold(lasts))]);
+        let old = |lasts: &str| Terms { holds: held(lasts), ..terms("30 days") };
+        let (new, none) = (terms("30 days"), BTreeMap::new());
+        assert!(asks(&old("10 years"), &new, &none));
+        assert!(new.reach_beyond(&old("until 2020-01-01"), &none, |_| true).is_empty());
+        for (before, after, is_asked) in [
+            ("10 years", "9 years", true),
+            ("10 years", "11 years", false),
+            ("until 2030-01-01", "until 2029-12-31", true),
+            ("until 2030-01-01", "until 2030-01-02", false),
+            ("until released", "until 2030-01-01", true),
+            ("10 years", "until released", false),
+            ("10 years", "until 2030-01-01", true),
+        ] {
+            assert_eq!(asks(&old(before), &new, &held(after)), is_asked, "{before} to {after}");
+        }
+        let where_ = HoldTerms { condition: Some("sha256:1".into()), ..hold("10 years") };
+        assert!(asks(&old("10 years"), &new, &BTreeMap::from([("tax".to_owned(), where_)])));
+    }
+
+    #[test]
+    fn a_change_is_told_in_sentences() {
+        let known = |rules: &[(&str, Terms)]| Known {
+            policy: "house".into(),
+            digest: String::new(),
+            actor: String::new(),
+            changes: vec![],
+            rules: rules.iter().map(|(name, terms)| ((*name).to_owned(), terms.clone())).collect(),
+            in_force: BTreeMap::new(),
+        };
+        let (a, b) = (known(&[("x", terms("30 days"))]), known(&[("x", terms("7 days")), ("y", terms("1 year"))]));
+        assert_eq!(
+            changes(Some(&a), &b),
+            ["rule `x`: retain `30 days` became `7 days`", "rule `y` was added: delete of log, retain `1 year`"]
+        );
+        assert_eq!(changes(Some(&b), &a)[1], "rule `y` was taken out: delete of log, retain `1 year`");
+    }
+}

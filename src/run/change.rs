@@ -1,0 +1,229 @@
+//! A schedule that lets more rows go than the one before it is a change of policy: it is shown first, and waits for consent
+//! like a guard. What was consented to is in the ledger.
+
+use std::collections::BTreeMap;
+
+use super::{Job, survey};
+use crate::db::{Connection, DbError, ErrorKind, Mode};
+use crate::ledger::chain;
+use crate::ledger::terms::{self, HoldTerms, Known, Terms};
+use crate::plan::RulePlan;
+use crate::report::record::{RuleRecord, RunRecord};
+use crate::resolve::{self, Context, StandingHold};
+use crate::schedule::{self, Action, Age, Reading, Rule, Schedule, Term};
+use crate::time::Period;
+
+/// What the schedule says otherwise than the ledger knows it.
+pub(super) struct Changes {
+    known: Option<Known>,
+    /// Terms of every rule that could be planned.
+    now: BTreeMap<String, Terms>,
+    wider: BTreeMap<String, Wider>,
+    /// Before the schedule takes effect nobody is asked, and nobody can consent.
+    takes_effect: bool,
+}
+
+/// A rule that would let rows go which stayed by the terms in force.
+struct Wider {
+    in_force: Terms,
+    reasons: Vec<String>,
+    /// The rule as it was, where only its period became shorter.
+    before: Option<RulePlan>,
+}
+
+impl Changes {
+    /// Compares the plans of all rules, chosen or not, with what the ledger knows. A role that may not read the ledger is
+    /// not asked: it can change nothing.
+    ///
+    /// Holds that were ordered by hand (in `standing`, beside those of the schedules) are no part of any schedule: they have
+    /// entries of their own.
+    pub fn of(
+        job: &Job<'_>,
+        conn: &mut Connection,
+        context: &Context<'_>,
+        standing: &[StandingHold<'_>],
+        plans: &[RulePlan],
+    ) -> Result<Self, DbError> {
+        let policy = &job.schedule.policy.name;
+        let known = match conn.transaction(Mode::ReadOnly, |conn| Known::read(conn, policy)) {
+            Err(error) if error.kind == ErrorKind::Privilege => None,
+            outcome => outcome?,
+        };
+        let takes_effect = job.not_yet_in_force().is_none();
+        let mut changes = Self { known, now: BTreeMap::new(), wider: BTreeMap::new(), takes_effect };
+        let holds: BTreeMap<String, HoldTerms> =
+            job.holds.iter().map(|standing| (standing.hold.name.clone(), hold_terms(standing.hold))).collect();
+        for plan in plans {
+            let Some(rule) = job.schedule.rules.iter().find(|rule| rule.name == plan.rule) else { continue };
+            let terms = terms_of(rule, plan, &holds);
+            if let Some(wider) = changes.wider(job, context, standing, rule, &terms, &holds) {
+                changes.wider.insert(rule.name.clone(), wider);
+            }
+            changes.now.insert(rule.name.clone(), terms);
+        }
+        Ok(changes)
+    }
+
+    fn wider(
+        &self,
+        job: &Job<'_>,
+        context: &Context<'_>,
+        standing: &[StandingHold<'_>],
+        rule: &Rule,
+        terms: &Terms,
+        holds: &BTreeMap<String, HoldTerms>,
+    ) -> Option<Wider> {
+        let in_force = self.terms_in_force(job, &rule.name, terms)?.clone();
+        let today = job.as_of.to_zoned(job.schedule.policy.timezone.clone()).date();
+        let has_ended = |hold: &HoldTerms| terms::until(&hold.lasts).is_some_and(|last| last < today);
+        let reasons = terms.reach_beyond(&in_force, holds, has_ended);
+        let with_old_period = Terms { retain: in_force.retain.clone(), ..terms.clone() };
+        let is_only_shorter = with_old_period.reach_beyond(&in_force, holds, has_ended).is_empty();
+        let before = if is_only_shorter { as_it_was(job, context, standing, rule, &in_force) } else { None };
+        (!reasons.is_empty()).then_some(Wider { in_force, reasons, before })
+    }
+
+    /// Of a rule that is new, the terms of one on the same table that is gone: a rule may have got another name.
+    fn terms_in_force(&self, job: &Job<'_>, name: &str, terms: &Terms) -> Option<&Terms> {
+        let known = self.known.as_ref()?;
+        let renamed = || {
+            let is_gone = |old: &&String| !job.schedule.rules.iter().any(|rule| rule.name == **old);
+            let mut gone = known.rules.keys().filter(is_gone).filter_map(|old| known.in_force(old));
+            gone.find(|old| old.table == terms.table && old.action == terms.action)
+        };
+        known.in_force(name).or_else(renamed)
+    }
+
+    /// The sentence that stops the rule until somebody consents; the rows that the change lets go are counted in it.
+    pub fn question(
+        &self,
+        conn: &mut Connection,
+        plan: &RulePlan,
+        record: &RuleRecord,
+    ) -> Result<Option<String>, DbError> {
+        let Some(wider) = self.wider.get(&plan.rule).filter(|_| self.takes_effect) else { return Ok(None) };
+        let mut sentence = format!("the schedule lets more rows go than before: {}", wider.reasons.join("; "));
+        match &wider.before {
+            Some(before) => {
+                let before = RulePlan { earlier: plan.earlier.clone(), ..before.clone() };
+                let left = survey::left(conn, &before)?;
+                let due = left.eligible - left.held - left.blocked;
+                sentence += &format!(
+                    "; {} rows are due by the new cutoff {}, {due} by the old one {}: {} more",
+                    record.remaining,
+                    shown(plan),
+                    shown(&before),
+                    record.remaining.saturating_sub(due),
+                );
+            }
+            None => sentence += &format!("; {} rows are due now", record.remaining),
+        }
+        Ok(Some(sentence))
+    }
+
+    /// What the ledger is to know from now on, where that is anything new: the terms of rules that nobody had to be asked
+    /// about, or that somebody has let pass in this run, are in force.
+    pub fn to_be_known(&self, job: &Job<'_>, record: &RunRecord) -> Option<Known> {
+        let mut next = Known {
+            policy: job.schedule.policy.name.clone(),
+            digest: record.schedule.digest.clone(),
+            actor: record.actor.clone(),
+            changes: Vec::new(),
+            rules: self.now.clone(),
+            in_force: BTreeMap::new(),
+        };
+        // A rule that could not be planned this time is as it was.
+        for rule in job.schedule.rules.iter().filter(|rule| !self.now.contains_key(&rule.name)) {
+            let Some(known) = &self.known else { continue };
+            next.rules.extend(known.rules.get_key_value(&rule.name).map(|(name, terms)| (name.clone(), terms.clone())));
+            next.in_force
+                .extend(known.in_force.get_key_value(&rule.name).map(|(name, terms)| (name.clone(), terms.clone())));
+        }
+        for (name, wider) in self.wider.iter().filter(|(name, _)| !self.was_let_pass(record, name)) {
+            next.in_force.insert(name.clone(), wider.in_force.clone());
+        }
+        if self.known.as_ref().is_some_and(|known| known.says_the_same_as(&next)) {
+            return None;
+        }
+        next.changes = terms::changes(self.known.as_ref(), &next);
+        Some(next)
+    }
+
+    fn was_let_pass(&self, record: &RunRecord, rule: &str) -> bool {
+        self.takes_effect && record.rules.iter().any(|entry| entry.rule == rule && entry.guard_passed.is_some())
+    }
+}
+
+/// The plan of a rule with the period that is in force.
+fn as_it_was(
+    job: &Job<'_>,
+    context: &Context<'_>,
+    standing: &[StandingHold<'_>],
+    rule: &Rule,
+    in_force: &Terms,
+) -> Option<RulePlan> {
+    let period = Period::parse(in_force.retain.as_ref()?).ok()?;
+    let Age::Retain { anchors, .. } = &rule.age else { return None };
+    let age = Age::Retain { anchors: anchors.clone(), period };
+    let schedule = Schedule { rules: vec![Rule { age, ..rule.clone() }], ..job.schedule.clone() };
+    let resolved = resolve::resolve(context, &schedule, |_| true, standing);
+    resolved.rules.into_iter().find_map(|(_, plan)| plan.ok())
+}
+
+fn shown(plan: &RulePlan) -> String {
+    plan.cutoff.map_or_else(|| "(never)".to_owned(), |cutoff| cutoff.to_string())
+}
+
+fn terms_of(rule: &Rule, plan: &RulePlan, holds: &BTreeMap<String, HoldTerms>) -> Terms {
+    let of_targets = plan.targets.iter().flat_map(|target| &target.holds);
+    let of_dependents = plan.dependents.iter().flat_map(|dependent| &dependent.holds);
+    let names = of_targets.chain(of_dependents).map(|hold| hold.name.clone());
+    Terms {
+        table: rule.table.to_string(),
+        action: action(&rule.action),
+        retain: match &rule.age {
+            Age::Retain { period, .. } => Some(period.to_string()),
+            Age::Expires(_) => None,
+        },
+        age: rule.age.anchors().iter().map(anchor).collect(),
+        condition: rule.condition.as_deref().map(digest),
+        cascade: rule.cascade.iter().map(|cascade| cascade.table.to_string()).collect(),
+        holds: names.filter_map(|name| holds.get(&name).map(|terms| (name, terms.clone()))).collect(),
+    }
+}
+
+fn hold_terms(hold: &schedule::Hold) -> HoldTerms {
+    let (lasts, age) = match &hold.term {
+        Term::For { anchors, period } => (period.to_string(), anchors.iter().map(anchor).collect()),
+        Term::Until(last) => (format!("until {last}"), Vec::new()),
+        Term::Open => ("until released".to_owned(), Vec::new()),
+    };
+    HoldTerms { table: hold.table.to_string(), lasts, age, condition: hold.condition.as_deref().map(digest) }
+}
+
+fn digest(condition: &str) -> String {
+    chain::digest(condition.as_bytes())
+}
+
+fn action(action: &Action) -> String {
+    match action {
+        Action::Delete => "delete".to_owned(),
+        Action::Redact(redactions) => {
+            let columns: Vec<&str> = redactions.iter().map(|redaction| redaction.column.as_str()).collect();
+            format!("redact {}", columns.join(", "))
+        }
+        Action::Aggregate(aggregate) => format!("aggregate into {}", aggregate.into),
+    }
+}
+
+fn anchor(anchor: &schedule::Anchor) -> String {
+    let reading = match &anchor.reading {
+        Reading::Native => return anchor.path.to_string(),
+        Reading::EpochSeconds => "epoch-seconds",
+        Reading::EpochMillis => "epoch-millis",
+        Reading::EpochMicros => "epoch-micros",
+        Reading::IsoText => "text",
+        Reading::Text(format) => &format.pattern,
+    };
+    format!("{} as {reading}", anchor.path)
+}

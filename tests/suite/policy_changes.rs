@@ -1,0 +1,182 @@
+//! A change of policy is announced before it takes effect (A11): a schedule that lets more rows go than the one before shows
+//! them first, and waits. What the schedule was at any time is in the ledger.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::harness::story::{AS_OF, Told, control_table, delete_rule, ids, policy};
+use crate::harness::{Tenure, TestDb};
+
+/// Ages of 100, 50 and 10 days.
+fn log(db: &TestDb) {
+    db.create(
+        "CREATE TABLE log (id {bigint} PRIMARY KEY, at {ts});
+         INSERT INTO log VALUES (1, '2026-03-22 00:00:00'), (2, '2026-05-11 00:00:00'), (3, '2026-06-20 00:00:00');",
+    );
+}
+
+/// tenure with this schedule in a file that [`now_it_says`] writes anew.
+fn with(db: &TestDb, schedule: &str) -> Tenure {
+    let tenure = Tenure::at(db).schedule("");
+    now_it_says(&tenure, schedule);
+    tenure
+}
+
+fn now_it_says(tenure: &Tenure, schedule: &str) {
+    let files = fs::read_dir(tenure.dir()).unwrap().map(|entry| entry.unwrap().path());
+    let file = files.into_iter().find(|path| path.file_name().unwrap().to_string_lossy().starts_with("schedule-"));
+    fs::write(file.unwrap(), schedule).unwrap();
+}
+
+/// One rule with this period and more lines.
+fn keeps(period: &str, more: &str) -> String {
+    policy(&delete_rule("logs", "log", more).replace("30 days", period))
+}
+
+#[track_caller]
+fn told(tenure: &Tenure, command: &str, code: i32) -> Told {
+    Told(tenure.run(&[command, "--json", "--as-of", AS_OF]).expect_code(code).json())
+}
+
+#[track_caller]
+fn question(told: &Told) -> String {
+    let rule = told.rule("logs");
+    assert_eq!((&rule["status"], &rule["done"]), (&"guarded".into(), &0.into()), "{rule:#}");
+    rule["guard"].as_str().unwrap().to_owned()
+}
+
+/// Bodies of the entries that tell of schedules.
+fn seen(db: &TestDb) -> Vec<Value> {
+    let sql = format!("SELECT body FROM {} WHERE kind = 'schedule' ORDER BY number", control_table(db, "entry"));
+    let body = |row: Vec<tenure::db::Value>| match &row[0] {
+        tenure::db::Value::Text(body) => serde_json::from_str(body).unwrap(),
+        other => panic!("{other:?}"),
+    };
+    db.rows(&sql).into_iter().map(body).collect()
+}
+
+on_every_database! {
+    fn a_first_schedule_is_not_asked_about_and_is_in_the_ledger_once(db: TestDb) {
+        log(&db);
+        let tenure = with(&db, &keeps("60 days", ""));
+        told(&tenure, "run", 0);
+        told(&tenure, "run", 0);
+        assert_eq!(ids(&db, "log"), [2, 3]);
+        let [first] = seen(&db).try_into().unwrap();
+        assert_eq!(first["rules"]["logs"]["retain"], "60 days");
+        tenure.run(&["verify"]).expect_code(0);
+    }
+
+    fn a_shortened_period_shows_the_rows_that_it_adds_and_waits_for_approval(db: TestDb) {
+        log(&db);
+        let tenure = with(&db, &keeps("60 days", ""));
+        told(&tenure, "run", 0);
+        now_it_says(&tenure, &keeps("7 days", ""));
+        let planned = question(&told(&tenure, "plan", 3));
+        let stopped = told(&tenure, "run", 3);
+        assert_eq!(question(&stopped), planned);
+        for part in ["its period went from `60 days` to `7 days`", "2 rows are due by the new cutoff 2026-06-23T12:00:00Z", "0 by the old one 2026-05-01T12:00:00Z: 2 more"] {
+            assert!(planned.contains(part), "no `{part}` in {planned}");
+        }
+        question(&told(&tenure, "run", 3));
+        assert_eq!(ids(&db, "log"), [2, 3], "it waits as long as nobody consents");
+
+        let approved = tenure.run(&["approve", stopped.0["run"].as_str().unwrap(), "--json"]).expect_code(0).json();
+        assert_eq!((&approved["rules"][0]["done"], db.count("log")), (&2.into(), 0));
+        told(&tenure, "run", 0);
+        let changes: Vec<String> = seen(&db).iter().map(|body| body["changes"].to_string()).collect();
+        let [_, waits, goes] = changes.as_slice() else { panic!("{changes:#?}") };
+        assert!(waits.contains("retain `60 days` became `7 days`") && waits.contains("waits for consent"), "{waits}");
+        assert!(goes.contains("goes by its new terms from now on"), "{goes}");
+        tenure.run(&["verify"]).expect_code(0);
+    }
+
+    fn yes_consents_to_a_shortened_period_and_is_recorded_with_the_actor(db: TestDb) {
+        log(&db);
+        let tenure = with(&db, &keeps("60 days", ""));
+        told(&tenure, "run", 0);
+        now_it_says(&tenure, &keeps("30 days", ""));
+        let ran = Told(tenure.run(&["run", "--yes", "--json", "--as-of", AS_OF]).expect_code(0).json());
+        assert_eq!(ids(&db, "log"), [3]);
+        assert!(ran.0["notes"].to_string().contains("passed the guard of rule `logs` with --yes"));
+        let last = seen(&db).pop().unwrap();
+        assert_eq!((&last["actor"], &last["in_force"]), (&ran.0["actor"], &serde_json::json!({})));
+        told(&tenure, "run", 0);
+    }
+
+    fn a_longer_period_and_a_new_rule_are_recorded_and_not_asked_about(db: TestDb) {
+        log(&db);
+        db.create("CREATE TABLE other (id {bigint} PRIMARY KEY, at {ts});");
+        let tenure = with(&db, &keeps("60 days", ""));
+        told(&tenure, "run", 0);
+        now_it_says(&tenure, &(keeps("90 days", "") + &delete_rule("others", "other", "")));
+        told(&tenure, "run", 0);
+        let last = seen(&db).pop().unwrap()["changes"].to_string();
+        assert!(last.contains("rule `logs`: retain `60 days` became `90 days`") && last.contains("rule `others` was added"), "{last}");
+        // And back again: shorter than what is in force by now.
+        now_it_says(&tenure, &keeps("60 days", ""));
+        told(&tenure, "run", 3);
+    }
+
+    fn a_hold_that_is_dropped_stops_the_rules_that_it_held_back(db: TestDb) {
+        log(&db);
+        let hold = "[[hold]]\nname = \"case\"\ntable = \"log\"\nreason = \"a case\"\n";
+        let tenure = with(&db, &(keeps("60 days", "") + hold));
+        assert_eq!(told(&tenure, "run", 0).count("logs", "held"), 1);
+        now_it_says(&tenure, &keeps("60 days", ""));
+        assert!(question(&told(&tenure, "run", 3)).contains("hold `case` was taken out; 1 rows are due now"));
+        assert_eq!(db.count("log"), 3);
+        let run = told(&tenure, "run", 3).0["run"].as_str().unwrap().to_owned();
+        tenure.run(&["approve", &run]).expect_code(0);
+        assert_eq!(ids(&db, "log"), [2, 3]);
+    }
+
+    fn a_wider_condition_stops_the_rule_and_no_condition_is_kept_in_the_ledger(db: TestDb) {
+        log(&db);
+        let tenure = with(&db, &keeps("20 days", "where = \"id < 2\""));
+        told(&tenure, "run", 0);
+        now_it_says(&tenure, &keeps("20 days", "where = \"id < 3\""));
+        assert!(question(&told(&tenure, "run", 3)).contains("its condition changed; 1 rows are due now"));
+        now_it_says(&tenure, &keeps("20 days", ""));
+        assert!(question(&told(&tenure, "run", 3)).contains("its condition was taken out"));
+        now_it_says(&tenure, &keeps("20 days", "where = \"id < 2\""));
+        told(&tenure, "run", 0);
+        assert!(!format!("{:?}", seen(&db)).contains("id < "));
+    }
+
+    fn another_name_does_not_hide_a_shortened_period(db: TestDb) {
+        log(&db);
+        let tenure = with(&db, &keeps("60 days", ""));
+        told(&tenure, "run", 0);
+        now_it_says(&tenure, &keeps("7 days", "").replace("\"logs\"", "\"log-lines\""));
+        let stopped = told(&tenure, "run", 3);
+        assert!(stopped.rule("log-lines")["guard"].as_str().unwrap().contains("from `60 days` to `7 days`"), "{stopped:?}");
+        assert_eq!(db.count("log"), 2);
+    }
+
+    fn a_change_that_is_not_in_effect_yet_is_announced_and_asked_about_on_its_day(db: TestDb) {
+        log(&db);
+        let tenure = with(&db, &keeps("60 days", ""));
+        told(&tenure, "run", 0);
+        now_it_says(&tenure, &keeps("7 days", "").replace("\"house\"", "\"house\"\neffective = 2026-07-01"));
+        tenure.run(&["run", "--yes", "--as-of", AS_OF]).expect_code(4);
+        assert_eq!(seen(&db).len(), 2, "the ledger has seen it");
+        assert_eq!(tenure.run(&["run", "--as-of", "2026-07-01"]).code, 3, "nobody has consented yet");
+        assert_eq!(db.count("log"), 2);
+        tenure.run(&["run", "--yes", "--as-of", "2026-07-01"]).expect_code(0);
+        assert_eq!(db.count("log"), 0);
+    }
+
+    fn a_rule_that_waits_stops_no_other(db: TestDb) {
+        log(&db);
+        db.create("CREATE TABLE other (id {bigint} PRIMARY KEY, at {ts}); INSERT INTO other VALUES (1, '2020-01-01 00:00:00');");
+        let others = delete_rule("others", "other", "");
+        let tenure = with(&db, &(keeps("60 days", "") + &others));
+        told(&tenure, "run", 0);
+        db.script("INSERT INTO other VALUES (2, '2020-01-01 00:00:00')");
+        now_it_says(&tenure, &(keeps("7 days", "") + &others));
+        let ran = told(&tenure, "run", 3);
+        assert_eq!((ran.count("others", "done"), ran.count("logs", "done"), db.count("log")), (1, 0, 2));
+    }
+}
