@@ -3,23 +3,22 @@
 //!
 //! Mail clients drop pictures that are not fetched, so what is drawn is drawn with table cells.
 
+mod parts;
+
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use self::parts::{Column, age_bar, badge, columns, facts, heading, name, section, table};
 use super::paint::{Look, Paint, look, style_sheet};
-use super::past::{Age, Done, changes, runs_of};
+use super::past::{changes, runs_of};
 use super::record::{HoldRecord, RuleRecord, RunRecord};
 use super::verdict::{PromiseVerdict, RuleVerdict, Standing, Verdict, verdict};
 use super::visible::visible_lines;
 use super::wording::{
-    Account, DRY_RUN, Fact, IMBALANCE, check, count, extent, first_reasons, instant, particulars, provenance, residual,
-    short_count, to_do,
+    Account, DRY_RUN, IMBALANCE, check, count, extent, first_reasons, instant, particulars, provenance, residual, to_do,
 };
 
 /// Even if a name broke out of its place, nothing would run and nothing would be fetched.
 const CONTENT_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
-
-/// Pixels of the tallest column of a rule's runs.
-const COLUMN: u64 = 36;
 
 /// One document with the reports of all runs.
 pub fn render(runs: &[RunRecord]) -> String {
@@ -114,10 +113,6 @@ fn article(run: &RunRecord) -> Markup {
     }
 }
 
-fn heading(text: &str) -> Markup {
-    html! { h3 style="margin:36px 0 10px;font:600 20px/1.25 Georgia,serif" { (text) } }
-}
-
 fn dry_run_mark(run: &RunRecord) -> Markup {
     let mark = look(
         &[Paint::Says(Standing::Overdue)],
@@ -170,83 +165,6 @@ fn paragraphs(sentences: &[String]) -> Markup {
     html! { @for said in sentences { p style="margin:0 0 4px" { bdi { (said) } } } }
 }
 
-/// A list under a heading; nothing where it is empty.
-fn section<T>(title: &str, items: &[T], tell: impl Fn(&T) -> Markup) -> Markup {
-    html! {
-        @if !items.is_empty() {
-            (heading(title))
-            ul style="margin:0;padding:0 0 0 20px" {
-                @for item in items {
-                    li style="margin:0 0 6px" { (tell(item)) }
-                }
-            }
-        }
-    }
-}
-
-/// A column of a table: what it holds, and at which side.
-#[derive(Clone, Copy)]
-enum Column {
-    Text(&'static str),
-    Number(&'static str),
-}
-
-impl Column {
-    fn name(self) -> &'static str {
-        match self {
-            Column::Text(name) | Column::Number(name) => name,
-        }
-    }
-
-    fn align(self) -> &'static str {
-        match self {
-            Column::Text(_) => "left",
-            Column::Number(_) => "right",
-        }
-    }
-}
-
-/// A table of data: a caption, a header for each column, and the first cell of each row as its header.
-fn table<const N: usize>(caption: &str, columns: [Column; N], rows: impl Iterator<Item = [Markup; N]>) -> Markup {
-    let head = look(&[Paint::Quiet, Paint::Line], "border-bottom:1px solid;font-size:13px;white-space:nowrap");
-    let cell = look(&[Paint::Line], "border-bottom:1px solid");
-    html! {
-        table width="100%" cellpadding="6" cellspacing="0" border="0" style="border-collapse:collapse" {
-            (caption_of(caption, 6))
-            thead {
-                tr {
-                    @for column in columns {
-                        th scope="col" align=(column.align()) class=(head.class) style=(head.style) { (column.name()) }
-                    }
-                }
-            }
-            tbody {
-                @for cells in rows {
-                    tr valign="top" {
-                        @for (i, (column, content)) in columns.into_iter().zip(cells).enumerate() {
-                            @if i == 0 {
-                                th scope="row" align="left" class=(cell.class) style=(cell.style) { (content) }
-                            } @else {
-                                td align=(column.align()) class=(cell.class) style=(cell.style) { (content) }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn name(text: &str) -> Markup {
-    html! { bdi { (text) } }
-}
-
-/// `left` is the padding of the table's cells, in pixels.
-fn caption_of(text: &str, left: u8) -> Markup {
-    let look = look(&[Paint::Quiet], &format!("padding:0 0 2px {left}px;font-size:13px;text-align:left"));
-    html! { caption class=(look.class) style=(look.style) { (text) } }
-}
-
 /// All rules on one screen, where there are several.
 fn overview(run: &RunRecord, judged: &[RuleVerdict]) -> Markup {
     let stays = |rule: &RuleRecord| u128::from(rule.held) + u128::from(rule.blocked) + u128::from(rule.remaining);
@@ -291,7 +209,7 @@ fn rule_section(run: &RunRecord, rule: &RuleRecord, verdict: &RuleVerdict) -> Ma
             @if !rule.balances() {
                 p role="alert" class=(alarm.class) style=(alarm.style) { (IMBALANCE) }
             }
-            (account(&Account::of(std::slice::from_ref(rule))))
+            (equation(&Account::of(std::slice::from_ref(rule))))
             (age_bar(run, rule))
             (columns(&runs_of(run, rule)))
             (facts("Particulars", &particulars(run, rule)))
@@ -314,54 +232,26 @@ fn account(account: &Account) -> Markup {
     }
 }
 
-fn figure(label: &Look, sign: &str, n: u128, name: &str) -> Markup {
+/// The same in a line.
+fn equation(account: &Account) -> Markup {
+    let sign = if account.balances() { " = " } else { " ≠ " };
     html! {
-        span style="display:inline-block;min-width:64px;margin:0 12px 4px 0" {
-            b style="font-size:17px" { (sign) (count(n)) } br;
-            span class=(label.class) style=(label.style) { (name) }
-        }
-    }
-}
-
-/// The age of the oldest row that stays, in the limit that it was promised; what is beyond the limit is of another colour.
-fn age_bar(run: &RunRecord, rule: &RuleRecord) -> Markup {
-    let Some(age) = Age::of(run, rule) else { return html! {} };
-    let percent = age.percent();
-    let (share, rest) = if age.is_over() { (10_000 / percent.max(101), Paint::Over) } else { (percent, Paint::Trough) };
-    html! {
-        p style="margin:10px 0 3px" { "Oldest row kept: " (age.sentence(rule)) }
-        table role="presentation" aria-hidden="true" width="100%" cellpadding="0" cellspacing="0" border="0" {
-            tr { (bar(share, Paint::Fill)) (bar(100 - share, rest)) }
-        }
-    }
-}
-
-fn bar(percent: u64, paint: Paint) -> Markup {
-    let cell = look(&[paint], "height:8px;font-size:0;line-height:8px");
-    html! { @if percent > 0 { td class=(cell.class) style=(cell.style) width=(format!("{percent}%")) { "\u{a0}" } } }
-}
-
-/// A column a run, as high as its rows are many, with the figure below it.
-fn columns(runs: &[Done]) -> Markup {
-    let Some(most) = runs.iter().map(|run| run.rows).max() else { return html! {} };
-    let width = (9 * runs.len()).min(100);
-    let (first, last) = (runs[0].at, runs[runs.len() - 1].at);
-    let dates = [first, last].map(|at| at.strftime("%Y-%m-%d").to_string()).join(" to ");
-    html! {
-        p style="margin:12px 0 3px" { "Rows gone in each of the last " (runs.len()) " runs, " (dates) ":" }
-        table role="presentation" width=(format!("{width}%")) cellpadding="1" cellspacing="0" border="0" style="table-layout:fixed" {
-            tr align="center" valign="bottom" style="font-size:11px" {
-                @for run in runs { td { (column(run.rows, most)) (short_count(run.rows)) } }
+        p style="margin:0" {
+            strong { (count(account.eligible)) } " eligible"
+            @for (i, (name, n)) in account.terms.into_iter().enumerate() {
+                (if i == 0 { sign } else { " + " }) strong { (count(n)) } " " (name)
             }
         }
     }
 }
 
-/// At least a line where there was anything.
-fn column(rows: u64, most: u64) -> Markup {
-    let height = u128::from(rows) * u128::from(COLUMN) / u128::from(most.max(1));
-    let look = look(&[Paint::Fill], &format!("height:{}px;font-size:0", height.max(1)));
-    html! { @if rows > 0 { div class=(look.class) style=(look.style) {} } }
+fn figure(label: &Look, sign: &str, n: u128, name: &str) -> Markup {
+    html! {
+        span style="display:inline-block;min-width:64px;margin:0 12px 4px 0" {
+            strong style="font-size:17px" { (sign) (count(n)) } br;
+            span class=(label.class) style=(label.style) { (name) }
+        }
+    }
 }
 
 fn statements(rule: &RuleRecord) -> Markup {
@@ -392,35 +282,6 @@ fn holds(holds: &[HoldRecord]) -> Markup {
     }
 }
 
-/// Names stand in `bdi`, so that one in a script written from right to left leaves the words around it in their order.
-fn facts(caption: &str, facts: &[Fact]) -> Markup {
-    let label = look(&[Paint::Quiet], "font-weight:400;text-align:left");
-    html! {
-        table width="100%" cellpadding="3" cellspacing="0" border="0" style="margin:12px 0 0;font-size:14px" {
-            (caption_of(caption, 3))
-            @for fact in facts {
-                tr valign="top" {
-                    th scope="row" width="96" class=(label.class) style=(label.style) { (fact.label) }
-                    td { @if fact.value.starts_with("sha256:") { (digest(&fact.value)) } @else { (name(&fact.value)) } }
-                }
-            }
-        }
-    }
-}
-
-/// In letters that can be compared one by one.
-fn digest(value: &str) -> Markup {
-    html! { code style="font:12px/1.6 ui-monospace,Menlo,Consolas,monospace" { (value) } }
-}
-
-fn badge(standing: Standing) -> Markup {
-    let look = look(
-        &[Paint::Says(standing), Paint::Tint(standing)],
-        "padding:1px 8px;border:1px solid;font-size:13px;font-weight:600;white-space:nowrap",
-    );
-    html! { span class=(look.class) style=(look.style) { (standing.label()) } }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::samples;
@@ -442,6 +303,60 @@ mod tests {
         for reach in ["<script", "<link", "<img", "<iframe", "src=", "href=", "url(", "@import", "://"] {
             assert!(!page.contains(reach), "{reach}");
         }
+    }
+
+    #[test]
+    fn the_page_of_a_run_after_a_change_of_the_schedule() {
+        insta::assert_snapshot!(render(&[samples::a_changed_schedule()]));
+    }
+
+    #[test]
+    fn every_colour_that_an_element_bears_is_turned_by_night() {
+        let page = render(&samples::all());
+        let sheet = style_sheet(None);
+        let attribute = |tag: &str, name: &str| {
+            let value = tag.split_once(&format!(" {name}=\"")).map_or("", |(_, rest)| rest);
+            value.split('"').next().unwrap_or_default().to_owned()
+        };
+        for tag in page.split('<').filter(|tag| attribute(tag, "style").contains('#')) {
+            let classes = attribute(tag, "class");
+            for declaration in attribute(tag, "style").split(';').filter(|declaration| declaration.contains('#')) {
+                // On paper a class sets the very colour that its element bears by day.
+                let turned = classes.split(' ').any(|class| {
+                    let rule =
+                        sheet.split("@media print").nth(1).and_then(|day| day.split_once(&format!(".{class}{{")));
+                    rule.is_some_and(|(_, rule)| rule.split('}').next().unwrap().contains(declaration))
+                });
+                assert!(turned, "{declaration} of <{tag}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_verdict_stands_before_what_mail_clients_clip() {
+        let mut run = samples::a_changed_schedule();
+        run.rules[0].trend = run.rules[0].trend.iter().cycle().take(12).cloned().collect();
+        run.rules = std::iter::repeat_n(run.rules[0].clone(), 20).collect();
+        let page = render(&[run.clone()]);
+        assert!(page.len() < CLIPPED, "{} bytes with 20 rules", page.len());
+        run.rules = std::iter::repeat_n(run.rules[0].clone(), 100).collect();
+        let page = render(&[run]);
+        assert!(page.find("Rule by rule").unwrap() < CLIPPED);
+    }
+
+    /// Gmail shows so many bytes of a mail, and a link to the rest.
+    const CLIPPED: usize = 102 * 1024;
+
+    #[test]
+    fn every_sheet_of_a_printed_dry_run_is_marked_and_none_of_a_run() {
+        let is_marked = |runs: &[RunRecord]| render(runs).contains("@top-center{content:\"DRY RUN");
+        assert!(is_marked(&[samples::a_dry_run_with_sql()]));
+        assert!(!is_marked(&[samples::everything_fine()]));
+        assert!(
+            !is_marked(&[samples::a_dry_run_with_sql(), samples::everything_fine()]),
+            "not on the sheets of the run"
+        );
+        assert!(!is_marked(&[]));
     }
 
     #[test]

@@ -4,12 +4,12 @@ use proptest::prelude::*;
 
 use super::record::{RunRecord, Status};
 use super::verdict::Standing;
-use super::visible::is_unseen;
+use super::visible::{is_unseen, visible_lines};
 use super::wording::{DRY_RUN, IMBALANCE};
 use super::{csv, html, json, samples, text, verdict};
 
 /// Elements that HTML never closes.
-const VOID: [&str; 2] = ["meta", "br"];
+const VOID: [&str; 3] = ["meta", "br", "col"];
 
 /// Reads `page` tag by tag; text in it may hold no `<`. What is opened must be closed, in order.
 fn assert_well_formed(page: &str) {
@@ -40,6 +40,16 @@ fn end_of_tag(text: &str) -> usize {
         })
         .expect("every tag ends")
         .0
+}
+
+/// What a reader of `page` sees: its text, tags left out and escapes undone.
+fn text_of(page: &str) -> String {
+    let body = page.split_once("<body").expect("there is a body").1;
+    let pieces = body.split('<').map(|piece| piece.split_once('>').map_or("", |(_, text)| text));
+    let text: String = pieces.collect();
+    [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&amp;", "&")]
+        .iter()
+        .fold(text, |text, (escape, c)| text.replace(escape, c))
 }
 
 /// The lines of a text report that are not statements.
@@ -73,6 +83,16 @@ proptest! {
     }
 
     #[test]
+    fn every_name_of_any_record_is_on_its_page_as_it_is(run in samples::any_run()) {
+        let seen = text_of(&html::render(std::slice::from_ref(&run)));
+        let of_rules = run.rules.iter().flat_map(|rule| [&rule.rule, &rule.table, &rule.retain]);
+        let of_holds = run.holds.iter().flat_map(|hold| [&hold.hold, &hold.reason]);
+        for name in of_rules.chain(of_holds).chain(&run.notes).chain([&run.actor, &run.schedule.name]) {
+            prop_assert!(seen.contains(&visible_lines(name)), "{:?} is not in {}", name, seen);
+        }
+    }
+
+    #[test]
     fn any_record_fits_the_columns_of_a_mail_and_steers_no_terminal(run in samples::any_run()) {
         prop_assert!(!text::render(std::slice::from_ref(&run)).chars().any(|c| c != '\n' && is_unseen(c)));
         prop_assert!(!text::summary_line(&run).chars().any(is_unseen));
@@ -86,6 +106,13 @@ proptest! {
         let table = csv::render(std::slice::from_ref(&run));
         let rows: Vec<::csv::StringRecord> = ::csv::Reader::from_reader(table.as_bytes()).records().map(Result::unwrap).collect();
         prop_assert_eq!(rows.len(), run.rules.len().max(1));
+        let header = ::csv::Reader::from_reader(table.as_bytes()).headers().unwrap().clone();
+        let column = |name: &str| header.iter().position(|known| known == name).unwrap();
+        for (row, rule) in rows.iter().zip(&run.rules) {
+            let figures = ["eligible", "done", "held", "blocked", "skipped", "remaining"].map(|name| row[column(name)].parse());
+            let counted = [rule.eligible, rule.done, rule.held, rule.blocked, rule.skipped, rule.remaining];
+            prop_assert_eq!(figures, counted.map(Ok));
+        }
         for cell in rows.iter().flatten() {
             prop_assert!(!cell.starts_with(['=', '+', '-', '@']) && !cell.chars().any(is_unseen), "{}", cell);
         }

@@ -299,6 +299,11 @@ mod tests {
     }
 
     #[test]
+    fn a_run_after_a_change_of_the_schedule() {
+        insta::assert_snapshot!(render(&[samples::a_changed_schedule()]));
+    }
+
+    #[test]
     fn a_run_that_found_nothing_says_so() {
         insta::assert_snapshot!(render(&[samples::nothing_to_do()]));
     }

@@ -163,7 +163,9 @@ fn rule_terms(rule: &RuleRecord) -> Vec<Fact> {
         fact("period", &rule.retain),
         fact("cutoff", cutoff(rule)),
     ];
-    facts.extend(rule.cutoff_local.as_deref().map(|time| fact("in its zone", local(time))));
+    // In UTC it would be said twice.
+    let elsewhere = rule.cutoff_local.as_deref().filter(|time| !time.ends_with("[UTC]"));
+    facts.extend(elsewhere.map(|time| fact("in its zone", local(time))));
     facts
 }
 
