@@ -16,7 +16,8 @@ use crate::ledger::hold::{self, Order, Standing};
 use crate::name::TableName;
 use crate::resolve::{self, Context, StandingHold};
 use crate::run::{self, orders};
-use crate::schedule::{Rule, mistake::nearest};
+use crate::schedule::Rule;
+use crate::schedule::mistake::{Mistake, nearest};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -243,8 +244,13 @@ fn covered(pair: &Pair<'_>, conn: &mut Connection, order: &Order, as_of: Timesta
     };
     let mistakes = check::hold_conditions(conn, &context, &[standing]);
     if !mistakes.is_empty() {
-        return Err(Failure::Mistakes(mistakes));
+        return Err(without_places(mistakes));
     }
-    let (table, hold) = resolve::one_hold(&context, standing).map_err(Failure::Mistakes)?;
+    let (table, hold) = resolve::one_hold(&context, standing).map_err(without_places)?;
     Ok(conn.transaction(Mode::ReadOnly, |conn| count::covered(conn, &table, &hold))?)
+}
+
+/// What was typed stands in no file.
+fn without_places(mistakes: Vec<Mistake>) -> Failure {
+    Failure::Mistakes(mistakes.into_iter().map(|mistake| Mistake { place: None, ..mistake }).collect())
 }

@@ -100,7 +100,7 @@ enum Command {
         /// The run's id, or its beginning
         run: String,
     },
-    /// How each rule stands now: what is overdue, its last run and its next; exit code 1 where not all is well
+    /// How each rule stands now; exit code 1 where not all is well
     Status,
     /// List past runs and dry runs, newest first
     Runs {

@@ -141,24 +141,26 @@ fn render_one(mistake: &Mistake, colour: bool) -> String {
         Severity::Error => ReportKind::Error,
         Severity::Warning => ReportKind::Warning,
     };
-    let (file, text, span) = match &mistake.place {
-        Some(place) => {
-            (place.source.path.display().to_string(), place.source.text.as_str(), place.source.first_line(&place.span))
-        }
-        None => (String::new(), "", 0..0),
-    };
+    let Some(place) = &mistake.place else { return without_a_place(mistake) };
+    let (file, text) = (place.source.path.display().to_string(), place.source.text.as_str());
+    let span = place.source.first_line(&place.span);
     let config = Config::default().with_index_type(IndexType::Byte).with_color(colour);
     let mut report =
         Report::build(kind, (file.clone(), span.clone())).with_config(config).with_message(&mistake.message);
-    if mistake.place.is_some() {
-        report.add_label(Label::new((file.clone(), span)).with_message("here"));
-    }
+    report.add_label(Label::new((file.clone(), span)).with_message("here"));
     if let Some(remedy) = &mistake.remedy {
         report.add_help(remedy);
     }
     let mut out = Vec::new();
     report.finish().write((file, ariadne::Source::from(text)), &mut out).expect("a Vec takes every byte");
     String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Where there is no line to show, there is a remedy all the same.
+fn without_a_place(mistake: &Mistake) -> String {
+    let kind = if mistake.is_error() { "Error" } else { "Warning" };
+    let remedy = mistake.remedy.as_ref().map(|remedy| format!("  Help: {remedy}\n")).unwrap_or_default();
+    format!("{kind}: {}\n{remedy}", mistake.message)
 }
 
 /// The candidate that `name` was most likely meant to be, if any is near: one slip in three letters at most.
