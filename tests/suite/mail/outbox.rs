@@ -197,6 +197,18 @@ fn a_mail_that_was_taken_without_a_word_is_repeated_with_its_message_id_and_its_
 }
 
 #[test]
+fn a_server_that_takes_its_time_over_the_last_answer_is_waited_for_so_that_it_gets_no_second_copy() {
+    let db = TestDb::new(tenure::db::Dialect::Sqlite);
+    log_table(&db);
+    // Longer than any other answer may take.
+    let server = Server::scripted(Door::Plain, |step, _| if *step == Step::End { Act::Dawdle(2) } else { Act::GoOn });
+    let tenure = mailing(&db, &server, TO_PRIVACY);
+    run(&tenure);
+    assert!(queue(&tenure).is_empty());
+    assert_eq!(server.taken().len(), 1);
+}
+
+#[test]
 fn a_dead_server_costs_one_wait_however_many_mails_wait_for_it() {
     let db = TestDb::new(tenure::db::Dialect::Sqlite);
     log_table(&db);

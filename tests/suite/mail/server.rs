@@ -7,6 +7,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -47,6 +48,8 @@ pub enum Act {
     GoOn,
     /// Answers this, and takes nothing.
     Say(&'static str),
+    /// Does what a willing server does, after so many seconds.
+    Dawdle(u64),
     /// Says nothing until the client has gone.
     Stall,
     HangUp,
@@ -333,8 +336,12 @@ impl Talk {
             encrypted: self.is_encrypted(),
             user: self.user.clone(),
         };
-        match self.act(Step::End) {
-            Act::GoOn => {
+        let act = self.act(Step::End);
+        if let Act::Dawdle(seconds) = act {
+            thread::sleep(Duration::from_secs(seconds));
+        }
+        match act {
+            Act::GoOn | Act::Dawdle(_) => {
                 self.shared.taken.lock().unwrap().push(taken);
                 self.say("250 2.0.0 taken")
             }
@@ -375,7 +382,7 @@ impl Talk {
                 while self.stream().read(&mut [0; 512])? > 0 {}
                 Err(over())
             }
-            Act::GoOn | Act::HangUp | Act::TakeAndHangUp | Act::TakeAndStall => Err(over()),
+            Act::GoOn | Act::HangUp | Act::Dawdle(_) | Act::TakeAndHangUp | Act::TakeAndStall => Err(over()),
         }
     }
 
