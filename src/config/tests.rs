@@ -264,3 +264,23 @@ fn a_secret_that_everybody_may_read_is_a_warning() {
     assert_eq!(warnings[0].message, "database `main`, `password_file`: everybody on this host may read `pw`");
     assert_eq!((warnings[0].is_error(), warnings[0].position()), (false, Some((3, 17))));
 }
+
+#[test]
+fn the_password_of_a_mail_server_comes_from_where_those_of_databases_come_from() {
+    use super::mail::{Tls, Transport};
+    for (lines, port) in [
+        ("smtp = \"smtp://tenure@mail.internal\"\npassword_file = \"smtp\"", 587),
+        ("smtp = \"smtps://tenure:${DB_PASSWORD}@mail.internal\"", 465),
+        ("smtp = \"smtp://tenure@mail.internal:2525\"\npassword_file = \"${CREDENTIALS_DIRECTORY}/smtp\"", 2525),
+        ("smtp = \"smtp://tenure:s3%63ret@mail.internal\"", 587),
+    ] {
+        let text = format!("[mail]\n{lines}\nfrom = \"a@example.org\"\nto = \"b@example.org\"\n");
+        let files = [("tenure.toml", text.as_str()), ("smtp", "s3cret\n"), ("credentials/smtp", "s3cret\n")];
+        let mail = read_in(&folder(&files)).unwrap().mail.unwrap();
+        assert!(!format!("{mail:?}").contains("s3cret"), "{mail:?}");
+        let Transport::Smtp(smtp) = mail.transport else { panic!("smtp is what is written there") };
+        let login = smtp.login.unwrap();
+        assert_eq!((login.user.as_str(), login.password.reveal()), ("tenure", "s3cret"), "{lines}");
+        assert_eq!((smtp.port, smtp.tls == Tls::Implicit), (port, lines.contains("smtps")), "{lines}");
+    }
+}

@@ -1,5 +1,7 @@
 //! One conversation with an SMTP server, step by step, so that whatever goes wrong has a name.
 
+use std::error::Error as _;
+use std::io::ErrorKind::{self, ConnectionRefused, TimedOut, WouldBlock};
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::thread;
 use std::time::Duration;
@@ -10,6 +12,7 @@ use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{CertificateStore, SmtpConnection, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::response::Response;
 
 use super::trouble::{Reach, Step, Trouble};
 use crate::config::mail::{Login, Smtp, Tls};
@@ -21,6 +24,9 @@ const PAUSES: [Duration; 3] = [Duration::ZERO, Duration::from_millis(500), Durat
 /// How much longer than any other answer the last one may take, in which the server says that it has the mail: who gives up
 /// early here may send it twice (RFC 5321, 4.5.3.2).
 const LAST_ANSWER: u32 = 6;
+
+/// The server's answer to DATA, and to nothing else.
+const GO_ON: u16 = 354;
 
 /// A connection over which mails can be sent.
 pub(super) struct Conversation {
@@ -64,14 +70,26 @@ impl Conversation {
     }
 
     fn hand_over(&mut self, mail: &[u8]) -> Result<(), Trouble> {
-        self.conn.command(Data).map_err(at(Step::Content))?;
+        let answer = self.conn.command(Data).map_err(at(Step::Content))?;
+        if !answer.has_code(GO_ON) {
+            return Err(self.out_of_turn(&answer));
+        }
         self.wait_at_most(self.timeout * LAST_ANSWER)?;
         // From the end of the mail on it may be the server's, whether its answer reaches us or not: an attempt that fails
         // here is repeated, with the same Message-ID.
-        self.conn.message(mail).map_err(at(Step::Content))?;
+        let answer = self.conn.message(mail).map_err(at(Step::Content))?;
+        if answer.has_code(GO_ON) {
+            return Err(self.out_of_turn(&answer));
+        }
         // It is sent; should this fail, the next mail will say so.
         let _ = self.wait_at_most(self.timeout);
         Ok(())
+    }
+
+    /// An answer that belongs to another question is no acceptance, and nothing after it can be relied on.
+    fn out_of_turn(&mut self, answer: &Response) -> Trouble {
+        self.conn.abort();
+        Trouble::new(Reach::Server, Step::Content, format!("the server answered {} out of turn", answer.code()))
     }
 
     fn wait_at_most(&mut self, timeout: Duration) -> Result<(), Trouble> {
@@ -119,7 +137,8 @@ fn connect(smtp: &Smtp, addresses: &[SocketAddr]) -> Result<SmtpConnection, Trou
         match SmtpConnection::connect(addresses, Some(smtp.timeout), &hello_name(), tls.as_ref(), None) {
             Ok(conn) => return Ok(conn),
             Err(error) => {
-                let again = is_refused(&error);
+                // Refused at once, so that asking again costs no time.
+                let again = is_of(&error, &[ConnectionRefused]);
                 let met = trouble.insert(Trouble::of_smtp(Step::Connect, &error));
                 if !again {
                     return Err(met.clone());
@@ -130,11 +149,10 @@ fn connect(smtp: &Smtp, addresses: &[SocketAddr]) -> Result<SmtpConnection, Trou
     Err(trouble.unwrap_or_else(|| Trouble::new(Reach::Server, Step::Connect, "no attempt was made")))
 }
 
-/// Refused at once, so that asking again costs no time.
-fn is_refused(error: &SmtpError) -> bool {
-    use std::error::Error as _;
+/// Is it trouble of one of these kinds with the connection?
+fn is_of(error: &SmtpError, kinds: &[ErrorKind]) -> bool {
     let io = error.source().and_then(|error| error.downcast_ref::<std::io::Error>());
-    io.is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionRefused)
+    io.is_some_and(|io| kinds.contains(&io.kind()))
 }
 
 fn encrypt(smtp: &Smtp, mut conn: SmtpConnection) -> Result<SmtpConnection, Trouble> {
@@ -145,8 +163,27 @@ fn encrypt(smtp: &Smtp, mut conn: SmtpConnection) -> Result<SmtpConnection, Trou
             return Err(Trouble::new(Reach::Server, Step::Encrypt, reason));
         }
         conn.starttls(&tls_parameters(smtp)?, &hello_name()).map_err(at(Step::Encrypt))?;
+        refuse_smuggled_answers(smtp, &mut conn)?;
     }
     Ok(conn)
+}
+
+/// The library keeps what came in one packet with the answer to STARTTLS, and would take it for answers over TLS: whoever
+/// stands in the way could make us believe that a server took a mail. Nothing was asked since the last answer, so nothing
+/// may be there to read: of a whole forged conversation all but its first answer would be. (A single one too many shifts
+/// the others, and DATA's is known by its number.)
+fn refuse_smuggled_answers(smtp: &Smtp, conn: &mut SmtpConnection) -> Result<(), Trouble> {
+    let failed = |reason: String| Trouble::new(Reach::Server, Step::Encrypt, reason);
+    let set = |conn: &mut SmtpConnection, timeout| {
+        conn.set_timeout(Some(timeout)).map_err(|error| failed(format!("the connection failed: {error}")))
+    };
+    set(conn, Duration::from_millis(1))?;
+    let nothing_there = conn.read_response().is_err_and(|error| is_of(&error, &[WouldBlock, TimedOut]));
+    if !nothing_there {
+        conn.abort();
+        return Err(failed("the server agreed to STARTTLS, and somebody spoke in plain text behind it".to_owned()));
+    }
+    set(conn, smtp.timeout)
 }
 
 fn tls_parameters(smtp: &Smtp) -> Result<TlsParameters, Trouble> {

@@ -101,6 +101,10 @@ pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>
     let address = |record: &RunRecord| job.address(record);
     let over = ledger::hold::expire(&mut conn, started)?;
     let closed = ledger::close_dead(&mut conn, &address)?;
+    if !closed.is_empty() {
+        // Somebody waits to hear that a run died, and this one may take hours.
+        deliver(job);
+    }
     let planned = make_plan(job, &mut conn, Access::ReadWrite, consent)?;
     let mut record = job.record(RunKind::Run, started, planned.rules(), planned.holds.clone());
     record.notes.extend(closed.iter().map(|run| format!("run `{run}` had died and was closed before this one")));

@@ -33,6 +33,7 @@ pub enum Door {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
     Greeting,
+    Starttls,
     Login,
     Sender,
     Recipient(String),
@@ -53,6 +54,8 @@ pub enum Act {
     /// Says nothing until the client has gone.
     Stall,
     HangUp,
+    /// Goes on, and puts this behind its answer, as somebody on the way to it could.
+    Smuggle(&'static str),
     /// Takes the mail, and hangs up without saying so.
     TakeAndHangUp,
     /// Takes the mail, and says nothing until the client has gone.
@@ -271,10 +274,7 @@ impl Talk {
             let (verb, rest) = line.split_once(' ').unwrap_or((&line, ""));
             match verb.to_ascii_uppercase().as_str() {
                 "EHLO" => self.say(&self.capabilities())?,
-                "STARTTLS" => {
-                    self.say("220 go ahead")?;
-                    self.encrypt();
-                }
+                "STARTTLS" => self.turn_to_tls()?,
                 "AUTH" => self.log_in(rest)?,
                 "MAIL" => {
                     self.from = address(rest);
@@ -305,6 +305,16 @@ impl Talk {
         }
         let last = words.pop().unwrap();
         words.iter().map(|word| format!("250-{word}\r\n")).collect::<String>() + "250 " + last
+    }
+
+    fn turn_to_tls(&mut self) -> io::Result<()> {
+        let smuggled = match self.act(Step::Starttls) {
+            Act::Smuggle(words) => words,
+            _ => "",
+        };
+        self.stream().write(format!("220 go ahead\r\n{smuggled}").as_bytes())?;
+        self.encrypt();
+        Ok(())
     }
 
     fn log_in(&mut self, rest: &str) -> io::Result<()> {
@@ -382,7 +392,9 @@ impl Talk {
                 while self.stream().read(&mut [0; 512])? > 0 {}
                 Err(over())
             }
-            Act::GoOn | Act::HangUp | Act::Dawdle(_) | Act::TakeAndHangUp | Act::TakeAndStall => Err(over()),
+            Act::GoOn | Act::HangUp | Act::Smuggle(_) | Act::Dawdle(_) | Act::TakeAndHangUp | Act::TakeAndStall => {
+                Err(over())
+            }
         }
     }
 
