@@ -19,8 +19,8 @@ use crate::run::{self, Consent, Job, Refusal, files};
 pub(super) fn plan(common: &Common, selection: &Selection) -> Outcome {
     let setup = Setup::with_schedules(common)?;
     setup.know_rules(&selection.rules)?;
-    let records = each_pair(&setup, selection, |job, _| run::dry_run(job))?;
-    finish(common, &setup, &records)
+    let (records, refused) = each_pair(&setup, selection, |job, _| run::dry_run(job));
+    finish(common, &setup, &records, refused)
 }
 
 /// Plans, and does it.
@@ -30,8 +30,8 @@ pub(super) fn run(common: &Common, selection: &Selection, yes: bool) -> Outcome 
     refuse_future(&setup)?;
     let consent = if yes { Consent::Yes(actor()) } else { Consent::Ask };
     let stop = stop_on_signals()?;
-    let records = each_pair(&setup, selection, |job, _| execute(common, job, &consent, &stop))?;
-    finish(common, &setup, &records)
+    let (records, refused) = each_pair(&setup, selection, |job, _| execute(common, job, &consent, &stop));
+    finish(common, &setup, &records, refused)
 }
 
 /// Runs the guarded rules of an earlier run: the same schedule, the same instant, no more rows than were planned.
@@ -55,14 +55,14 @@ pub(super) fn approve(common: &Common, prefix: &str) -> Outcome {
     let consent = Consent::Approved { by: actor(), run: Box::new(planned) };
     let stop = stop_on_signals()?;
     let selection = Selection { rules, sql: false };
-    let records = each_pair(&setup, &selection, |job, pair| {
+    let (records, refused) = each_pair(&setup, &selection, |job, pair| {
         if pair.schedule.policy.name == name && pair.database.name == database {
             execute(common, job, &consent, &stop).map(Some)
         } else {
             Ok(None)
         }
-    })?;
-    finish(common, &setup, &records.into_iter().flatten().collect::<Vec<_>>())
+    });
+    finish(common, &setup, &records.into_iter().flatten().collect::<Vec<_>>(), refused)
 }
 
 /// The run as the ledger has it: a file in the state directory can be written by others than us, and can have come from
@@ -115,24 +115,26 @@ fn meant<'a>(setup: &'a Setup, planned: &RunRecord) -> Result<(Pair<'a>, &'a cra
     Ok((pair, database))
 }
 
+/// What came of each pair, and what could not even begin: one policy or database that is out of order stops no other.
 fn each_pair<T>(
     setup: &Setup,
     selection: &Selection,
     mut act: impl FnMut(&Job<'_>, &Pair<'_>) -> Result<T, Refusal>,
-) -> Result<Vec<T>, Failure> {
-    let mut done = Vec::new();
+) -> (Vec<T>, Vec<Failure>) {
+    let (mut done, mut refused) = (Vec::new(), Vec::new());
     for pair in setup.pairs() {
         let job = setup.job(&pair, &selection.rules, selection.sql);
         let any_chosen =
             selection.rules.is_empty() || pair.schedule.rules.iter().any(|rule| selection.rules.contains(&rule.name));
         if any_chosen {
-            done.push(act(&job, &pair).map_err(|refusal| match refusal {
-                Refusal::Schedule(mistakes) => Failure::Mistakes(mistakes),
-                Refusal::Other(error) => Failure::Other(error),
-            })?);
+            match act(&job, &pair) {
+                Ok(outcome) => done.push(outcome),
+                Err(Refusal::Schedule(mistakes)) => refused.push(Failure::Mistakes(mistakes)),
+                Err(Refusal::Other(error)) => refused.push(Failure::Other(error)),
+            }
         }
     }
-    Ok(done)
+    (done, refused)
 }
 
 fn execute(common: &Common, job: &Job<'_>, consent: &Consent, stop: &Stop) -> Result<RunRecord, Refusal> {
@@ -182,8 +184,17 @@ fn refuse_future(setup: &Setup) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Writes the reports, prints them, and says how it went.
-fn finish(common: &Common, setup: &Setup, records: &[RunRecord]) -> Outcome {
+/// Writes the reports, prints them, and says how it went and what could not begin.
+fn finish(common: &Common, setup: &Setup, records: &[RunRecord], refused: Vec<Failure>) -> Outcome {
+    let mut refused = refused.into_iter();
+    if records.is_empty()
+        && let Some(first) = refused.next()
+    {
+        for more in refused {
+            super::explain(more, false);
+        }
+        return Err(first);
+    }
     let mut code = records.iter().max_by_key(|record| record.worst_status()).map_or(0, RunRecord::exit_code);
     for record in records {
         match files::write(&setup.config.state_dir, record) {
@@ -199,5 +210,9 @@ fn finish(common: &Common, setup: &Setup, records: &[RunRecord]) -> Outcome {
         }
     }
     say(&report::render(records, if common.json { super::Format::Json } else { super::Format::Text }))?;
+    for failure in refused {
+        super::explain(failure, false);
+        code = 1;
+    }
     Ok(code)
 }

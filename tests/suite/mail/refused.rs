@@ -175,3 +175,53 @@ fn a_run_that_cannot_even_begin_is_mailed_once_a_day() {
     let text = parsed(&taken[1].bytes).body_text(0).unwrap().into_owned();
     assert!(text.contains("schedule-2.toml:") || text.contains(".toml:1:"), "{text}");
 }
+
+#[test]
+fn a_database_that_is_away_keeps_no_other_promise_from_being_kept_and_is_mailed_of() {
+    let db = database();
+    let server = Server::willing(Door::Plain);
+    let config = format!(
+        "{}{TO_PRIVACY}[database.away]\nurl = \"sqlite:///nowhere/at/all.db\"\n[database.main]\nurl = \"{}\"\n",
+        server.config(),
+        db.url()
+    );
+    let away = delete_rule("elsewhere", "log", "database = \"away\"");
+    let tenure = Tenure::alone().schedule(&format!("{}{away}", logs())).config(&config);
+    let ran = tenure.run(&["run", "--json", "--as-of", AS_OF]).expect_code(1);
+    assert_eq!(ran.json()["rules"][0]["done"], 1, "{}", ran.stdout);
+    assert!(ran.stderr.contains("database `away`"), "{}", ran.stderr);
+    assert_eq!(db.count("log"), 2);
+    let subjects: Vec<_> =
+        server.taken().iter().map(|taken| parsed(&taken.bytes).subject().unwrap().to_owned()).collect();
+    assert_eq!(subjects, ["NOT RUN: house (away)", "kept: house (main), 2026-06-30"]);
+}
+
+#[test]
+fn answers_that_somebody_on_the_way_put_behind_starttls_in_plain_text_are_not_taken_for_the_servers() {
+    let db = database();
+    let server = Server::scripted(Door::Starttls, |step, _| match step {
+        Step::Starttls => Act::Smuggle(
+            "250-localhost\r\n250 AUTH PLAIN\r\n235 welcome\r\n250 fine\r\n250 fine\r\n354 go on\r\n250 taken\r\n",
+        ),
+        _ => Act::GoOn,
+    });
+    let tenure = mailing(&db, &server, TO_PRIVACY);
+    let ran = run(&tenure);
+    assert!(ran.stderr.contains("somebody spoke in plain text behind it"), "{}", ran.stderr);
+    assert_eq!(queue(&tenure)[0]["state"], "waiting", "a mail that no server took is not sent");
+    assert!(!server.heard().contains("AUTH"), "{}", server.heard());
+}
+
+#[test]
+fn an_answer_that_does_not_belong_to_the_question_is_no_acceptance() {
+    let db = database();
+    // As where an answer too many stands before those of the server: each is taken for the next one's.
+    let server = Server::scripted(Door::Plain, |step, _| match step {
+        Step::End => Act::Say("354 go on"),
+        _ => Act::GoOn,
+    });
+    let tenure = mailing(&db, &server, TO_PRIVACY);
+    let ran = run(&tenure);
+    assert!(ran.stderr.contains("the server answered 354 out of turn"), "{}", ran.stderr);
+    assert_eq!(queue(&tenure)[0]["state"], "waiting");
+}
