@@ -1,6 +1,7 @@
 //! What must hold for any record, in every format.
 
 use proptest::prelude::*;
+use unicode_width::UnicodeWidthStr;
 
 use super::record::{RunRecord, Status};
 use super::verdict::Standing;
@@ -97,7 +98,7 @@ proptest! {
         prop_assert!(!text::render(std::slice::from_ref(&run)).chars().any(|c| c != '\n' && is_unseen(c)));
         prop_assert!(!text::summary_line(&run).chars().any(is_unseen));
         for line in prose(&[run]).lines() {
-            prop_assert!(line.chars().count() <= 78, "{}", line);
+            prop_assert!(line.width() <= 78, "{}", line);
         }
     }
 

@@ -1,5 +1,7 @@
 //! The report for a terminal, a log or the plain part of a mail: 78 columns, no colours, nothing that a terminal obeys.
 
+use unicode_width::UnicodeWidthStr;
+
 use super::past::{Age, changes, runs_of};
 use super::record::{HoldRecord, RuleRecord, RunRecord};
 use super::verdict::{PromiseVerdict, RuleVerdict, Verdict, verdict};
@@ -8,10 +10,10 @@ use super::wording::{
     Account, DRY_RUN, IMBALANCE, check, count, extent, first_reasons, instant, particulars, provenance, residual, to_do,
 };
 
-/// Characters a line, as mails have them, statements excepted: those are to be copied, so they are never broken.
+/// Columns of a line, as mails have them, statements excepted: those are to be copied, so they are never broken.
 const WIDTH: usize = 78;
 
-/// Characters that the labels of particulars take.
+/// Columns that the labels of particulars take.
 const LABELS: usize = 14;
 
 /// Characters of the bar that shows an age against its limit.
@@ -68,7 +70,7 @@ fn write_run(page: &mut Page, run: &RunRecord) {
 fn write_dry_run_mark(page: &mut Page, run: &RunRecord) {
     if run.is_dry_run() {
         page.rule_off();
-        page.paragraph(WIDTH.saturating_sub(DRY_RUN.chars().count()) / 2, DRY_RUN);
+        page.paragraph(WIDTH.saturating_sub(DRY_RUN.width()) / 2, DRY_RUN);
         page.rule_off();
     }
 }
@@ -216,7 +218,7 @@ impl Page {
         self.blank();
         let lines = wrap(&visible(text), WIDTH);
         lines.iter().for_each(|line| self.line(0, line));
-        self.line(0, &"-".repeat(lines.last().map_or(0, |line| line.chars().count())));
+        self.line(0, &"-".repeat(lines.last().map_or(0, |line| line.width())));
     }
 
     /// One of several sentences.
@@ -235,7 +237,7 @@ impl Page {
     /// A label and beside it the value; below it where the label needs the room.
     fn entry(&mut self, label: &str, value: &str) {
         let label = visible(label);
-        let length = label.chars().count();
+        let length = label.width();
         let mut lines = wrap(&visible(value), WIDTH - 2 - LABELS).into_iter();
         if length < LABELS {
             let first = lines.next().unwrap_or_default();
@@ -257,32 +259,26 @@ impl Page {
     }
 }
 
-/// Breaks at spaces, and within a word only where it is longer than a line. Counts characters, not columns: a line of
-/// wide (CJK) characters is longer than `width` columns.
+/// Breaks at spaces, and within a word only where it is longer than a line. Counts columns: a wide (CJK) character takes two.
 fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
-    let mut length = 0;
     for word in text.split_whitespace() {
-        let word_length = word.chars().count();
-        if length > 0 && length + 1 + word_length > width {
+        if !line.is_empty() && line.width() + 1 + word.width() > width {
             lines.push(std::mem::take(&mut line));
-            length = 0;
         }
-        if length > 0 {
+        if !line.is_empty() {
             line.push(' ');
-            length += 1;
         }
         for c in word.chars() {
-            if length == width {
-                lines.push(std::mem::take(&mut line));
-                length = 0;
-            }
             line.push(c);
-            length += 1;
+            if line.width() > width {
+                line.pop();
+                lines.push(std::mem::replace(&mut line, c.to_string()));
+            }
         }
     }
-    if length > 0 {
+    if !line.is_empty() {
         lines.push(line);
     }
     lines
@@ -355,5 +351,6 @@ mod tests {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("a abcdefghij k", 4), ["a", "abcd", "efgh", "ij k"]);
         assert_eq!(wrap("  ", 4), Vec::<String>::new());
+        assert_eq!(wrap("記録 記録簿", 5), ["記録", "記録", "簿"]);
     }
 }
