@@ -31,7 +31,7 @@ pub fn parse(dialect: Dialect, text: &str) -> Result<Condition, String> {
     if dialect == Dialect::Mysql && (text.contains("/*!") || text.contains("/*M!")) {
         return Err("a condition may hold no comment, nor the beginning of one".to_owned());
     }
-    let words = words(&tokens);
+    let tables = tables(&tokens);
     let mut parser = Parser::new(grammar.as_ref()).with_tokens(tokens);
     parser.parse_expr().map_err(|error| error.to_string())?;
     let rest = parser.peek_token();
@@ -39,17 +39,37 @@ pub fn parse(dialect: Dialect, text: &str) -> Result<Condition, String> {
         return Err(format!("`{}` stands where the condition should have ended", rest.token));
     }
     Ok(match dialect {
-        Dialect::Sqlite => Condition::parsed(&names_in_backticks(text), words),
-        Dialect::Postgres | Dialect::Mysql => Condition::parsed(text, words),
+        Dialect::Sqlite => Condition::parsed(&names_in_backticks(text), tables),
+        Dialect::Postgres | Dialect::Mysql => Condition::parsed(text, tables),
     })
 }
 
-fn words(tokens: &[Token]) -> Vec<String> {
+/// The names that stand where those of tables do, the last part of each.
+fn tables(tokens: &[Token]) -> Vec<String> {
+    let solid: Vec<&Token> = tokens.iter().filter(|token| !matches!(token, Token::Whitespace(_))).collect();
     let word = |token: &Token| match token {
         Token::Word(word) => Some(word.value.clone()),
         _ => None,
     };
-    tokens.iter().filter_map(word).collect()
+    let leads_to_a_table = |token: &Token| match token {
+        Token::Word(word) if word.quote_style.is_none() => {
+            let keyword = word.value.to_ascii_uppercase();
+            ["FROM", "JOIN", "STRAIGHT_JOIN", "TABLE", "ONLY", "LATERAL"].contains(&keyword.as_str())
+        }
+        // `FROM a, b`, `FROM (a)`; and much else, which does no harm.
+        token => matches!(token, Token::Comma | Token::LParen),
+    };
+    let mut found = Vec::new();
+    for (at, token) in solid.iter().enumerate().skip(1) {
+        let mut first = at;
+        while first >= 2 && *solid[first - 1] == Token::Period {
+            first -= 2;
+        }
+        if first > 0 && leads_to_a_table(solid[first - 1]) {
+            found.extend(word(token));
+        }
+    }
+    found
 }
 
 /// Does the database take the token for the beginning of a value that comes from outside? On SQLite such a name takes the
@@ -232,6 +252,7 @@ fn grammar(dialect: Dialect) -> Box<dyn ParserDialect> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::name::TableName;
 
     #[test]
     fn ordinary_conditions_pass_in_every_dialect() {
@@ -264,6 +285,24 @@ mod tests {
                 "TRUE) IS TRUE) OR ((TRUE",
             ] {
                 assert!(parse(dialect, text).is_err(), "{dialect:?}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn tables_that_a_condition_looks_at_are_known_and_columns_are_not_taken_for_them() {
+        for dialect in [Dialect::Sqlite, Dialect::Postgres, Dialect::Mysql] {
+            let looks_at =
+                |text: &str, table: &str| parse(dialect, text).unwrap().mentions(&TableName::parse(table).unwrap());
+            for text in [
+                "EXISTS (SELECT 1 FROM answer WHERE answer.id = t.id)",
+                "id IN (SELECT a FROM x JOIN campus.ANSWER AS y ON x.a = y.b)",
+                "id NOT IN (SELECT a FROM x, answer)",
+            ] {
+                assert!(looks_at(text, "answer"), "{dialect:?}: {text}");
+            }
+            for text in ["answer IS NULL AND t.answer = 1", "status = 'answer' OR NOT answer"] {
+                assert!(!looks_at(text, "answer"), "{dialect:?}: {text}");
             }
         }
     }

@@ -121,23 +121,23 @@ pub enum Reading {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Condition {
     text: String,
-    /// Its words and quoted names; some are those of tables that it looks at.
-    words: Vec<String>,
+    /// Names that stand where those of tables do.
+    tables: Vec<String>,
 }
 
 impl Condition {
     /// Wraps what `db::condition` has parsed; nothing else calls it.
-    pub(crate) fn parsed(text: &str, words: Vec<String>) -> Self {
-        Self { text: text.trim().to_owned(), words }
+    pub(crate) fn parsed(text: &str, tables: Vec<String>) -> Self {
+        Self { text: text.trim().to_owned(), tables }
     }
 
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// May it look at rows of the table? (A column of that name is taken for it.)
+    /// Does it look at rows of the table, or of another one of that name?
     pub fn mentions(&self, table: &TableName) -> bool {
-        self.words.iter().any(|word| word.eq_ignore_ascii_case(table.table.as_str()))
+        self.tables.iter().any(|name| name.eq_ignore_ascii_case(table.table.as_str()))
     }
 }
 

@@ -38,11 +38,11 @@ fn waits(waiting: &[RulePlan], index: usize) -> bool {
         .any(|(other, candidate)| other != index && follows(rule, candidate) && !follows(candidate, rule))
 }
 
-/// Should `rule` act after `other`?
+/// Should `rule` act after `other`? That a row goes which something else is decided by outweighs that it frees a row: what is
+/// blocked now goes in the next run, and what was decided wrongly is gone.
 fn follows(rule: &RulePlan, other: &RulePlan) -> bool {
     takes_what_decides(rule, other)
-        || other.act.removes()
-            && if rule.act.removes() { depends_on(rule, other) } else { !takes_what_decides(other, rule) }
+        || other.act.removes() && !takes_what_decides(other, rule) && (!rule.act.removes() || depends_on(rule, other))
 }
 
 /// Does `rule` remove rows that tell whether those of `other` go: how old they are, or what its condition or a hold's asks
