@@ -51,8 +51,22 @@ pub fn raise(mail: &Mail, state_dir: &Path, alarm: &Alarm<'_>) -> Result<bool, T
     }
     carrier.end();
     // Where this cannot be written down, the alarm goes again: better twice than never.
-    let _ = fs::create_dir_all(state_dir.join("alarms")).and_then(|()| fs::write(&raised, ""));
+    let _ = write_down(&raised, &day);
     Ok(true)
+}
+
+/// An empty file says that an alarm was raised on a day; those of other days say nothing any more.
+fn write_down(raised: &Path, day: &str) -> std::io::Result<()> {
+    let folder = raised.parent().unwrap_or(raised);
+    fs::create_dir_all(folder)?;
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let is_of_today = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(day));
+        if !is_of_today {
+            fs::remove_file(path)?;
+        }
+    }
+    fs::write(raised, "")
 }
 
 fn subject(alarm: &Alarm<'_>) -> String {

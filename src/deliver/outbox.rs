@@ -87,10 +87,10 @@ pub(super) fn claim_for(longest: Duration) -> i64 {
 /// What the next report says of mails that did not go: a sentence on those that wait and one on those that were refused.
 pub fn notes(conn: &mut Connection) -> Result<Vec<String>, DbError> {
     let unsettled = outbox::rows(conn, Which::Unsettled)?;
-    let (refused, waiting): (Vec<_>, Vec<_>) =
-        unsettled.into_iter().filter(|row| row.attempts > 0).partition(|row| row.state == State::Refused);
+    let (refused, waiting): (Vec<_>, Vec<_>) = unsettled.into_iter().partition(|row| row.state == State::Refused);
     let mut notes = Vec::new();
-    if let Some(oldest) = waiting.first() {
+    // Where none of them was tried yet, a run beside this one is about to.
+    if let Some(oldest) = waiting.iter().find(|row| row.attempts > 0) {
         notes.push(format!(
             "{} for the mail server, the oldest since {} ({}): they are tried again, and `tenure mail queue` lists them",
             several(waiting.len(), "mail still waits", "mails still wait"),

@@ -215,7 +215,8 @@ fn a_dead_server_costs_one_wait_however_many_mails_wait_for_it() {
     let server = Server::scripted(Door::Plain, |step, _| if *step == Step::Greeting { Act::Stall } else { Act::GoOn });
     let tenure = mailing(&db, &server, "to = [\"a@example.org\", \"b@example.org\", \"c@example.org\"]\n");
     run(&tenure);
-    run(&tenure);
+    let note = run(&tenure).json()["notes"][0].as_str().unwrap().to_owned();
+    assert!(note.starts_with("3 mails still wait for the mail server"), "{note}");
     assert_eq!(server.count(&Step::Greeting), 2, "once a run");
 }
 

@@ -158,10 +158,12 @@ fn a_run_that_cannot_even_begin_is_mailed_once_a_day() {
     let server = Server::willing(Door::Plain);
     let config = format!("{}{TO_PRIVACY}", server.config());
     let away = Tenure::at_url("sqlite:///nowhere/at/all.db").schedule(&logs()).config(&config);
+    let away = away.file("tenure-state/alarms/2020-01-01-0123456789abcdef", "");
     for _ in 0..2 {
         away.run(&["run"]).expect_code(1);
     }
     let [taken] = server.taken().try_into().unwrap();
+    assert_eq!(fs::read_dir(away.dir().join("tenure-state/alarms")).unwrap().count(), 1, "of this day only");
     let mail = parsed(&taken.bytes);
     assert_eq!(mail.subject(), Some("NOT RUN: house (main)"));
     assert!(mail.body_text(0).unwrap().contains("/nowhere/at/all.db"), "{:?}", mail.body_text(0));
