@@ -20,6 +20,7 @@ use crate::db::{self, Dialect};
 use crate::schedule::document::{self, Item, Table};
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{Guard, Source, check, notation};
+use crate::signing::Signer;
 
 /// The checked config. Every secret in it was read from its file, environment variable or credential already.
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub struct Config {
     pub hmac_key: Option<Secret>,
     /// Where reports are mailed to; `None` where they are not.
     pub mail: Option<Mail>,
+    /// Signs the ledger's entries; `None` where they are not signed.
+    pub signer: Option<Arc<Signer>>,
     /// What is odd about the file and stops nothing.
     pub warnings: Vec<Mistake>,
 }
@@ -122,6 +125,7 @@ impl Config {
             databases: BTreeMap::from([(database.name.clone(), database)]),
             guard: Guard::default(),
             hmac_key: None,
+            signer: None,
             mail: None,
             warnings: Vec::new(),
         }
@@ -152,10 +156,11 @@ fn read(path: &Path, environment: Environment) -> Result<Config, Vec<Mistake>> {
 /// The text with every line covered by asterisks but headers and those keys that hold no secret. Bytes keep their places,
 /// so that mistakes are still shown under the right line.
 fn covered(text: &str) -> String {
-    const OPEN_KEYS: [&str; 18] = [
+    const OPEN_KEYS: [&str; 19] = [
         "schedules",
         "state_dir",
         "hmac_key_file",
+        "signing_key_file",
         "url_file",
         "password_file",
         "read_only_password_file",
@@ -193,7 +198,7 @@ struct Reader<'e> {
 
 impl Reader<'_> {
     fn config(&self, path: &Path, root: &Table) -> Option<Config> {
-        root.knows(&["schedules", "state_dir", "hmac_key_file", "database", "guard", "mail", "daemon"]);
+        root.knows(&["schedules", "state_dir", "hmac_key_file", "database", "guard", "mail", "daemon", "ledger"]);
         refuse_later_parts(root);
         let schedules = root.get("schedules").map(|item| self.schedules(&item)).unwrap_or_default();
         let state_dir = match root.get("state_dir") {
@@ -203,9 +208,20 @@ impl Reader<'_> {
         let databases = root.get("database").map(|item| self.databases(&item)).unwrap_or_default();
         let guard = root.get("guard").and_then(|item| check::guard(&item)).unwrap_or_default();
         let hmac_key = root.get("hmac_key_file").and_then(|item| self.hmac_key(&item));
+        let signer = root.get("ledger").and_then(|item| self.signer(&item));
         let mail = root.get("mail").and_then(|item| self.mail(&item, state_dir.as_deref()));
         let path = Some(path.to_owned());
-        Some(Config { path, schedules, state_dir: state_dir?, databases, guard, hmac_key, mail, warnings: Vec::new() })
+        Some(Config {
+            path,
+            schedules,
+            state_dir: state_dir?,
+            databases,
+            guard,
+            hmac_key,
+            mail,
+            signer,
+            warnings: Vec::new(),
+        })
     }
 
     /// The files that the patterns match, sorted, each once.
@@ -312,6 +328,18 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// `[ledger]`: the key that signs its entries.
+    fn signer(&self, item: &Item) -> Option<Arc<Signer>> {
+        let table = item.table()?.called("the ledger".to_owned());
+        table.knows(&["signing_key_file"]);
+        let item = table.get("signing_key_file")?;
+        let signer = Signer::from_pem(&(self.secret_file(&item)? + "\n"));
+        if signer.is_none() {
+            item.refuse("the file holds no Ed25519 key", "make one with `tenure keys generate --out FILE`");
+        }
+        signer.map(Arc::new)
     }
 
     fn hmac_key(&self, item: &Item) -> Option<Secret> {

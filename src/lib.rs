@@ -23,7 +23,7 @@
 //! | 1 | [`db`] | connections, catalogs, statements; the only room that knows a dialect |
 //! | 1 | [`plan`] | the plan: a plain value that knows no database |
 //! | 1 | [`config`] | databases, mail, paths, secrets |
-//! | ground | [`name`], [`time`] | checked identifiers; the clock, periods and cutoffs |
+//! | ground | [`name`], [`time`], [`signing`] | checked identifiers; the clock, periods and cutoffs; keys |
 //! | beside | [`sample`] | the sample learning platform |
 
 #![forbid(unsafe_code)]
@@ -42,4 +42,5 @@ pub mod resolve;
 pub mod run;
 pub mod sample;
 pub mod schedule;
+pub mod signing;
 pub mod time;

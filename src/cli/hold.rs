@@ -9,7 +9,7 @@ use super::setup::{Pair, Setup};
 use super::{Common, Failure, Outcome, say};
 use crate::check;
 use crate::config::DatabaseConfig;
-use crate::db::{Access, Connection, Mode, catalog, count};
+use crate::db::{Access, Connection, DbError, Mode, catalog, count};
 use crate::execute::{self, Stop};
 use crate::ledger::actor;
 use crate::ledger::hold::{self, Order, Standing};
@@ -90,9 +90,9 @@ pub(super) fn hold(common: &Common, command: &Command) -> Outcome {
 fn add(setup: &Setup, wanted: &Add) -> Outcome {
     let order = order(setup, wanted)?;
     let pair = meant(setup, &wanted.place, wanted.rule.as_deref())?;
-    let mut conn = open(pair.database)?;
+    let mut conn = open(setup, pair.database)?;
     covered(&pair, &mut conn, &order, setup.as_of)?;
-    let reopen = || Connection::open(pair.database.url.reveal(), Access::ReadWrite);
+    let reopen = || connect(setup, pair.database);
     let outcome =
         execute::patiently(&mut conn, &reopen, &Stop::default(), |conn| hold::add(conn, &order, Timestamp::now()));
     match outcome.map_err(|halt| Failure::Other(anyhow::anyhow!("nothing was added: {}", halt.sentence())))? {
@@ -150,7 +150,7 @@ fn rule<'s>(setup: &'s Setup, name: &str) -> Result<&'s Rule, Failure> {
 
 fn release(setup: &Setup, wanted: &Release) -> Outcome {
     let pair = meant(setup, &wanted.place, None)?;
-    let mut conn = open(pair.database)?;
+    let mut conn = open(setup, pair.database)?;
     let by = wanted.by.clone().unwrap_or_else(actor);
     match hold::release(&mut conn, &wanted.name, &wanted.reason, &by, Timestamp::now())? {
         hold::Outcome::Done => {
@@ -223,8 +223,12 @@ fn meant<'s>(setup: &'s Setup, place: &Place, rule: Option<&str>) -> Result<Pair
     })
 }
 
-fn open(database: &DatabaseConfig) -> Result<Connection, Failure> {
-    let mut conn = Connection::open(database.url.reveal(), Access::ReadWrite)?;
+fn connect(setup: &Setup, database: &DatabaseConfig) -> Result<Connection, DbError> {
+    Ok(Connection::open(database.url.reveal(), Access::ReadWrite)?.signing_with(setup.config.signer.as_ref()))
+}
+
+fn open(setup: &Setup, database: &DatabaseConfig) -> Result<Connection, Failure> {
+    let mut conn = connect(setup, database)?;
     run::prepare_ledger(&mut conn)?;
     Ok(conn)
 }

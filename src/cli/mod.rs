@@ -3,6 +3,7 @@
 mod check;
 mod demo;
 mod hold;
+mod keys;
 mod mail;
 mod migrate;
 mod report;
@@ -130,6 +131,11 @@ enum Command {
     },
     /// Make or upgrade the control tables
     Migrate,
+    /// The keys that sign the ledger
+    Keys {
+        #[command(subcommand)]
+        command: keys::Command,
+    },
     /// Walk the ledger and name its first break (-v: list its entries)
     Verify {
         /// A head that was kept outside: the chain must hold it
@@ -138,6 +144,9 @@ enum Command {
         /// The JSON of a report that was mailed long ago: it must be as it was written, and the ledger must know it
         #[arg(long, value_name = "FILE")]
         report: Option<PathBuf>,
+        /// A public key in PEM, as `tenure keys show` prints it: it, or one that it vouches for, must have signed
+        #[arg(long = "public-key", value_name = "FILE")]
+        public_keys: Vec<PathBuf>,
         /// Hold the report against itself only; connect to no database
         #[arg(long, requires = "report")]
         offline: bool,
@@ -246,8 +255,9 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Mail { command: MailCommand::Retry { ids } } => mail::retry(common, &ids),
         Command::Mail { command: MailCommand::Drop { ids } } => mail::drop(common, &ids),
         Command::Migrate => migrate::migrate(common),
-        Command::Verify { head, report, offline } => {
-            verify::verify(common, head.as_deref(), report.as_deref(), offline)
+        Command::Keys { command } => keys::keys(common, command),
+        Command::Verify { head, report, public_keys, offline } => {
+            verify::verify(common, head.as_deref(), report.as_deref(), &public_keys, offline)
         }
     }
 }

@@ -40,7 +40,8 @@ pub(super) fn approve(common: &Common, prefix: &str) -> Outcome {
     let planned = in_ledger(&setup, report::find_one(&setup, prefix)?)?;
     let rules = approvable(&planned)?;
     let (pair, database) = meant(&setup, &planned)?;
-    let mut conn = Connection::open(database.url.reveal(), Access::ReadWrite)?;
+    let conn = Connection::open(database.url.reveal(), Access::ReadWrite)?;
+    let mut conn = conn.signing_with(setup.config.signer.as_ref());
     if ledger::is_approved(&mut conn, &planned.run)? {
         return Err(Failure::Usage(format!(
             "run `{}` was approved before; an approval is good for one run",

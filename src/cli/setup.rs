@@ -182,7 +182,8 @@ impl Setup {
     ) -> Result<(), Failure> {
         for database in self.config.databases.values() {
             let url = database.read_only_url.as_ref().filter(|_| access == Access::ReadOnly).unwrap_or(&database.url);
-            visit(database, &mut Connection::open(url.reveal(), access)?)?;
+            let conn = Connection::open(url.reveal(), access)?;
+            visit(database, &mut conn.signing_with(self.config.signer.as_ref()))?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! `tenure verify`: is the ledger what it was, and is a report that was mailed what was mailed?
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use jiff::Timestamp;
@@ -14,6 +14,7 @@ use crate::db::control::{self, EntryRow};
 use crate::db::{Access, Connection};
 use crate::ledger::verify::{self, Break, Findings, Witness};
 use crate::report::proof::{self, Sealed};
+use crate::signing::PublicKey;
 
 /// The exit code of a ledger or report that is not what it was.
 const BROKEN: u8 = 5;
@@ -51,11 +52,18 @@ struct Proved {
 
 /// Walks the ledger of every database; where `report` is given, holds it against itself and, unless `offline` or there is
 /// no database, against the ledger that it came from.
-pub(super) fn verify(common: &Common, head: Option<&str>, report: Option<&Path>, offline: bool) -> Outcome {
+pub(super) fn verify(
+    common: &Common,
+    head: Option<&str>,
+    report: Option<&Path>,
+    public_keys: &[PathBuf],
+    offline: bool,
+) -> Outcome {
     let setup = Setup::load(common)?;
     let head = head.map(witness_of).transpose()?;
+    let keys = public_keys.iter().map(|path| read_key(path)).collect::<Result<Vec<_>, _>>()?;
     let reports = report.map(read_report).transpose()?.unwrap_or_default();
-    let sealed: Vec<Result<Sealed, Break>> = reports.iter().map(proof::check).collect();
+    let sealed: Vec<Result<Sealed, Break>> = reports.iter().map(|report| proof::check(report, &keys)).collect();
     let mut databases = Vec::new();
     if report.is_none() || !(offline || setup.config.databases.is_empty()) {
         know_databases(&setup, head.as_ref(), &sealed)?;
@@ -64,7 +72,7 @@ pub(super) fn verify(common: &Common, head: Option<&str>, report: Option<&Path>,
             let of_here = |sealed: &&Sealed| is_only || sealed.database.as_deref() == Some(&database.name);
             let reported = sealed.iter().flatten().filter(of_here).map(|sealed| sealed.witness.clone());
             let witnesses: Vec<_> = head.iter().cloned().chain(reported).collect();
-            databases.push(verify_one(&database.name, conn, &witnesses, common.verbose > 0)?);
+            databases.push(verify_one(&database.name, conn, &witnesses, &keys, common.verbose > 0)?);
             Ok(())
         })?;
     }
@@ -107,10 +115,16 @@ fn know_databases(setup: &Setup, head: Option<&Witness>, sealed: &[Result<Sealed
     }
 }
 
-fn verify_one(name: &str, conn: &mut Connection, witnesses: &[Witness], list: bool) -> Result<Verified, Failure> {
+fn verify_one(
+    name: &str,
+    conn: &mut Connection,
+    witnesses: &[Witness],
+    keys: &[PublicKey],
+    list: bool,
+) -> Result<Verified, Failure> {
     let mut listed = Vec::new();
     let findings = if control::is_ready(conn)? {
-        verify::walk(conn, witnesses, &mut |entry| {
+        verify::walk(conn, witnesses, keys, &mut |entry| {
             if list {
                 listed.push(listed_entry(entry));
             }
@@ -121,7 +135,7 @@ fn verify_one(name: &str, conn: &mut Connection, witnesses: &[Witness], list: bo
         );
         return Err(Failure::Other(anyhow::anyhow!(sentence)));
     } else {
-        verify::nothing(witnesses)
+        verify::nothing(witnesses, keys)
     };
     Ok(Verified { database: name.to_owned(), intact: findings.broken.is_none(), findings, listed })
 }
@@ -134,6 +148,12 @@ fn witness_of(head: &str) -> Result<Witness, Failure> {
         return Err(Failure::Usage(sentence));
     }
     Ok(Witness { entry: None, hash })
+}
+
+fn read_key(path: &Path) -> Result<PublicKey, Failure> {
+    let pem = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    PublicKey::from_pem(&pem)
+        .ok_or_else(|| Failure::Usage(format!("{} is no public Ed25519 key in PEM", path.display())))
 }
 
 fn read_report(path: &Path) -> Result<Vec<Value>, Failure> {
@@ -167,6 +187,12 @@ fn told(database: &Verified) -> String {
         (Some(broken), _) => text += &format!("{database}: BROKEN after {extent}\n  {broken}\n"),
         (None, None) => text += &format!("{database}: no entry yet\n"),
         (None, Some(head)) => text += &format!("{database}: intact, {extent}\n  head {head}\n"),
+    }
+    if let Some(first) = findings.signed_since {
+        text += &format!("  signed from entry {first} on\n");
+    }
+    for doubt in &findings.doubts {
+        text += &format!("  {doubt}\n");
     }
     for run in &findings.open {
         text += &format!("  run `{run}` is not closed yet, so nothing vouches for it\n");

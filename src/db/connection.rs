@@ -1,5 +1,6 @@
 //! One connection to one of the three databases: open, execute, query, transact.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
@@ -13,6 +14,7 @@ use diesel::{Connection as _, RunQueryDsl};
 
 use super::url::{self, asks_for_tls, redacted};
 use super::{DbError, Dialect, ErrorKind, Row, Statement, Value, sqlite_functions};
+use crate::signing::Signer;
 
 /// How long a statement waits for a lock before the batch is tried again, smaller.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -50,6 +52,8 @@ pub(super) enum Link {
 
 pub struct Connection {
     link: Link,
+    /// Signs what is chained over this connection.
+    signer: Option<Arc<Signer>>,
 }
 
 /// Runs the same expression on whichever link there is.
@@ -88,9 +92,19 @@ impl Connection {
                 Link::Mysql(MysqlConnection::establish(&url).map_err(failed)?)
             }
         };
-        let mut connection = Self { link };
+        let mut connection = Self { link, signer: None };
         connection.settle(url, access)?;
         Ok(connection)
+    }
+
+    /// The same connection; entries of the ledger that are written over it are signed with this key.
+    #[must_use]
+    pub fn signing_with(self, signer: Option<&Arc<Signer>>) -> Self {
+        Self { signer: signer.cloned(), ..self }
+    }
+
+    pub fn signer(&self) -> Option<Arc<Signer>> {
+        self.signer.clone()
     }
 
     pub fn dialect(&self) -> Dialect {

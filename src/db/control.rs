@@ -5,6 +5,7 @@
 
 pub mod hold;
 pub mod outbox;
+pub mod signature;
 pub mod walk;
 
 use std::thread;
@@ -33,12 +34,21 @@ enum Table {
     Entry,
     Outbox,
     Hold,
+    Signature,
     Migration,
 }
 
 impl Table {
-    const ALL: [Table; 7] =
-        [Table::Run, Table::Batch, Table::Gate, Table::Entry, Table::Outbox, Table::Hold, Table::Migration];
+    const ALL: [Table; 8] = [
+        Table::Run,
+        Table::Batch,
+        Table::Gate,
+        Table::Entry,
+        Table::Outbox,
+        Table::Hold,
+        Table::Signature,
+        Table::Migration,
+    ];
 
     /// The table of this name, where the control tables have no schema of their own.
     fn of_name(name: &str) -> Option<Table> {
@@ -62,6 +72,7 @@ impl Table {
             Table::Entry => "entry",
             Table::Outbox => "outbox",
             Table::Hold => "hold",
+            Table::Signature => "signature",
             Table::Migration => "migration",
         }
     }
@@ -70,7 +81,7 @@ impl Table {
     fn rights(self) -> &'static str {
         match self {
             Table::Run | Table::Gate | Table::Outbox | Table::Hold => "SELECT, INSERT, UPDATE",
-            Table::Batch | Table::Entry => "SELECT, INSERT",
+            Table::Batch | Table::Entry | Table::Signature => "SELECT, INSERT",
             Table::Migration => "SELECT",
         }
     }
@@ -129,7 +140,8 @@ pub fn check_rights(conn: &mut Connection) -> Result<(), DbError> {
     if conn.dialect() == Dialect::Sqlite {
         return Ok(());
     }
-    for table in [Table::Run, Table::Gate, Table::Batch, Table::Entry, Table::Outbox, Table::Hold] {
+    let written = [Table::Run, Table::Gate, Table::Batch, Table::Entry, Table::Outbox, Table::Hold, Table::Signature];
+    for table in written {
         let mut sql = Sql::new(conn.dialect());
         sql.push("INSERT INTO ").control(table).push(" SELECT * FROM ").control(table).push(" WHERE 1 = 0");
         table.execute(conn, &sql.finish())?;

@@ -7,6 +7,7 @@
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
+use super::keys;
 use crate::db::control::{self, EntryRow};
 use crate::db::{Connection, DbError};
 
@@ -15,6 +16,18 @@ use crate::db::{Connection, DbError};
 /// Two writers that read the same head take the same number, and the second one's insert fails on the primary key: its
 /// transaction is rolled back and may be tried again.
 pub(super) fn append(
+    conn: &mut Connection,
+    kind: &str,
+    run: Option<&str>,
+    body: String,
+    at: Timestamp,
+) -> Result<EntryRow, DbError> {
+    keys::make_known(conn)?;
+    append_signed(conn, kind, run, body, at)
+}
+
+/// As [`append`], with the key of the connection whatever the chain knows of it.
+pub(super) fn append_signed(
     conn: &mut Connection,
     kind: &str,
     run: Option<&str>,
@@ -33,6 +46,9 @@ pub(super) fn append(
     };
     entry.hash = hash(&entry);
     control::insert_entry(conn, &entry)?;
+    if let Some(signer) = conn.signer() {
+        control::signature::insert(conn, entry.number, &signer.sign(&entry.hash))?;
+    }
     Ok(entry)
 }
 

@@ -6,6 +6,7 @@
 pub mod chain;
 pub mod hold;
 mod holder;
+pub mod keys;
 pub mod lease;
 pub mod terms;
 pub mod verify;
@@ -129,7 +130,7 @@ pub fn close(conn: &mut Connection, record: &mut RunRecord, address: Addressing<
         }
         match control::entries_of_run(conn, &record.run)?.into_iter().find(|entry| entry.kind == RUN) {
             Some(entry) if entry.body == body => {
-                record.ledger = Some(link_of(&entry));
+                record.ledger = Some(link_of(conn, &entry)?);
                 Ok(Closed::Now)
             }
             _ => Ok(Closed::BySomebodyElse),
@@ -157,20 +158,21 @@ fn closing(record: &RunRecord, begun: &RunRow, batches: &[BatchRow]) -> Result<S
 fn seal(conn: &mut Connection, record: &mut RunRecord, body: String, address: Addressing<'_>) -> Result<(), DbError> {
     let at = record.finished.unwrap_or(record.started);
     let entry = chain::append(conn, RUN, Some(&record.run), body, at)?;
-    let link = link_of(&entry);
+    let link = link_of(conn, &entry)?;
     // The row need not repeat what the entry holds.
-    record.ledger = Some(LedgerRecord { canonical: None, ..link.clone() });
+    record.ledger = Some(LedgerRecord { canonical: None, signature: None, ..link.clone() });
     control::finish_run(conn, &record.run, at.as_microsecond(), &json(record)?)?;
     record.ledger = Some(link);
     address(record).iter().try_for_each(|row| outbox::insert(conn, row))
 }
 
-fn link_of(entry: &EntryRow) -> LedgerRecord {
-    LedgerRecord {
+fn link_of(conn: &mut Connection, entry: &EntryRow) -> Result<LedgerRecord, DbError> {
+    Ok(LedgerRecord {
         entry: entry.number as u64,
         head: format!("sha256:{}", entry.hash),
         canonical: Some(chain::canonical(entry)),
-    }
+        signature: control::signature::of(conn, entry.number)?,
+    })
 }
 
 /// Runs a transaction that appends to the chain, again where another writer took the number first.
@@ -348,7 +350,7 @@ pub fn find(conn: &mut Connection, prefix: &str) -> Result<Vec<RunRecord>, DbErr
     for record in records.iter_mut().filter(|record| record.ledger.is_some()) {
         let entries = control::entries_of_run(conn, &record.run)?;
         if let Some(entry) = entries.iter().find(|entry| entry.kind == RUN) {
-            record.ledger = Some(link_of(entry));
+            record.ledger = Some(link_of(conn, entry)?);
         }
     }
     Ok(records)

@@ -11,6 +11,7 @@ use super::record::{LedgerRecord, RunRecord};
 use super::verdict;
 use crate::ledger::chain;
 use crate::ledger::verify::{Break, Kind, Witness};
+use crate::signing::PublicKey;
 
 /// A report that is what its ledger entry says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,16 +36,16 @@ pub fn read(text: &str) -> Result<Vec<Value>, serde_json::Error> {
     }
 }
 
-/// Holds a document against the canonical bytes in it.
+/// Holds a document against the canonical bytes in it, and its signature against `keys` where there are any.
 ///
 /// # Errors
 /// The first thing that does not fit.
-pub fn check(document: &Value) -> Result<Sealed, Break> {
+pub fn check(document: &Value, keys: &[PublicKey]) -> Result<Sealed, Break> {
     let run = document["run"].as_str().unwrap_or_default();
-    check_document(document).map_err(|broken| broken.of_run(run))
+    check_document(document, keys).map_err(|broken| broken.of_run(run))
 }
 
-fn check_document(document: &Value) -> Result<Sealed, Break> {
+fn check_document(document: &Value, keys: &[PublicKey]) -> Result<Sealed, Break> {
     if document["kind"] == "dry-run" {
         return Err(Break::new(
             Kind::Missing,
@@ -68,6 +69,12 @@ fn check_document(document: &Value) -> Result<Sealed, Break> {
     };
     let entry = chain::parse(canonical).filter(|entry| ledger.head == format!("sha256:{}", entry.hash));
     let entry = entry.ok_or_else(|| here(Kind::Changed, "the report's head is not the hash of its canonical bytes"))?;
+    let signature = ledger.signature.as_deref();
+    if !keys.is_empty()
+        && !signature.is_some_and(|signature| keys.iter().any(|key| key.has_signed(&entry.hash, signature)))
+    {
+        return Err(here(Kind::Changed, "the report does not bear the signature of a key that was given"));
+    }
     if entry.number != number || entry.run.as_deref() != document["run"].as_str() || entry.kind != "run" {
         return Err(here(Kind::Changed, "the canonical bytes in the report are those of another entry"));
     }
@@ -210,7 +217,8 @@ mod tests {
         };
         entry.hash = chain::hash(&entry);
         let head = format!("sha256:{}", entry.hash);
-        record.ledger = Some(LedgerRecord { entry: 7, head, canonical: Some(chain::canonical(&entry)) });
+        record.ledger =
+            Some(LedgerRecord { entry: 7, head, canonical: Some(chain::canonical(&entry)), signature: None });
         record
     }
 
@@ -259,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_report_as_it_was_mailed_proves_itself() {
-        let sealed = check(&document()).unwrap();
+        let sealed = check(&document(), &[]).unwrap();
         assert_eq!((sealed.witness.entry, sealed.database.as_deref()), (Some(7), Some("main")));
     }
 
@@ -267,7 +275,7 @@ mod tests {
     fn every_change_of_a_single_value_of_a_report_is_found() {
         let mut changes = 0;
         each_change(&document(), &mut |changed| {
-            assert!(check(&changed).is_err(), "{changed:#}");
+            assert!(check(&changed, &[]).is_err(), "{changed:#}");
             changes += 1;
         });
         assert!(changes > 100, "only {changes} changes");
@@ -277,10 +285,10 @@ mod tests {
     fn what_was_changed_is_named() {
         let mut changed = document();
         changed["rules"][0]["done"] = 17.into();
-        assert_eq!(check(&changed).unwrap_err().sentence, "`rules[0].done` is not what the run was closed with");
+        assert_eq!(check(&changed, &[]).unwrap_err().sentence, "`rules[0].done` is not what the run was closed with");
         let mut better = document();
         better["verdict"]["headline"] = "All is well.".into();
-        assert!(check(&better).unwrap_err().sentence.contains("`verdict` does not follow"));
+        assert!(check(&better, &[]).unwrap_err().sentence.contains("`verdict` does not follow"));
     }
 
     #[test]
@@ -292,7 +300,7 @@ mod tests {
     #[test]
     fn a_dry_run_proves_nothing() {
         let text = json::render(&[samples::a_dry_run_with_sql()]);
-        let broken = check(&read(&text).unwrap()[0]).unwrap_err();
+        let broken = check(&read(&text).unwrap()[0], &[]).unwrap_err();
         assert!(broken.sentence.contains("dry run"), "{broken}");
     }
 }

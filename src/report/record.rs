@@ -246,4 +246,7 @@ pub struct LedgerRecord {
     /// the entry was read beside the record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canonical: Option<String>,
+    /// Ed25519, of the head, in hexadecimal; only where entries are signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
 }

@@ -42,7 +42,7 @@ fn run(rules: Vec<RuleRecord>) -> RunRecord {
         rules,
         holds: vec![],
         notes: vec![],
-        ledger: Some(LedgerRecord { entry: 1_412, head: digest('b'), canonical: None }),
+        ledger: Some(LedgerRecord { entry: 1_412, head: digest('b'), canonical: None, signature: None }),
         since: None,
     };
     run.status = run.worst_status();
@@ -336,7 +336,7 @@ pub fn any_run() -> impl Strategy<Value = RunRecord> {
         rules: lists.0,
         holds: lists.1,
         notes: lists.2,
-        ledger: ledger.map(|(entry, head)| LedgerRecord { entry, head, canonical: None }),
+        ledger: ledger.map(|(entry, head)| LedgerRecord { entry, head, canonical: None, signature: None }),
         since,
     })
 }

@@ -98,6 +98,7 @@ pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>
     let mut conn = job.open(Access::ReadWrite)?;
     prepare_ledger(&mut conn)?;
     check_clocks(&mut conn)?;
+    ledger::keys::check(&mut conn)?;
     let address = |record: &RunRecord| job.address(record);
     let over = ledger::hold::expire(&mut conn, started)?;
     let closed = ledger::close_dead(&mut conn, &address)?;
@@ -370,7 +371,8 @@ impl Job<'_> {
 
     fn connect(&self, access: Access) -> Result<Connection, DbError> {
         let read_only = self.database.read_only_url.as_ref().filter(|_| access == Access::ReadOnly);
-        Connection::open(read_only.unwrap_or(&self.database.url).reveal(), access)
+        let conn = Connection::open(read_only.unwrap_or(&self.database.url).reveal(), access)?;
+        Ok(conn.signing_with(self.config.signer.as_ref()))
     }
 
     /// The rows of the outbox by which a closed run's report goes out.

@@ -34,6 +34,7 @@ mod real_applications_purge;
 mod redact;
 mod report;
 mod roles;
+mod signing;
 mod status;
 mod tampering;
 mod verify;

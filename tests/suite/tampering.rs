@@ -4,6 +4,7 @@
 use tenure::db::{Connection, Dialect, Statement, Value};
 use tenure::ledger::chain;
 use tenure::ledger::verify::{self, Break, Kind, Witness};
+use tenure::signing::Signer;
 
 use crate::harness::story::{AS_OF, control_table, delete_rule, policy};
 use crate::harness::{Tenure, TestDb};
@@ -18,6 +19,16 @@ fn is_vouched_for(table: &str) -> bool {
 /// A ledger in which there is something of everything: runs that did much, little and nothing, one that a guard stopped and
 /// its approval; a change of schedule; holds that stand and one that was released.
 fn a_ledger(db: &TestDb) -> Tenure {
+    a_ledger_with(db, "")
+}
+
+/// The same, and every entry is signed.
+fn a_signed_ledger(db: &TestDb) -> Tenure {
+    a_ledger_with(db, "[ledger]\nsigning_key_file = \"ledger.key\"")
+}
+
+fn a_ledger_with(db: &TestDb, config: &str) -> Tenure {
+    let key = Signer::generate().unwrap().to_pem().unwrap();
     db.create(
         "CREATE TABLE log (id {bigint} PRIMARY KEY, at {ts}); CREATE TABLE other (id {bigint} PRIMARY KEY, at {ts});",
     );
@@ -27,7 +38,8 @@ fn a_ledger(db: &TestDb) -> Tenure {
         }
     };
     let rules = delete_rule("logs", "log", "guard = { max_rows = 3 }") + &delete_rule("others", "other", "");
-    let tenure = Tenure::at(db).schedule(&policy(&rules));
+    let with = |rules: &str| Tenure::at(db).schedule(&policy(rules)).file("ledger.key", &key).config(config);
+    let tenure = with(&rules);
     let run = |code| tenure.run(&["run", "--json", "--as-of", AS_OF]).expect_code(code).json();
     fill("log", 1, 2);
     fill("other", 1, 2);
@@ -40,13 +52,13 @@ fn a_ledger(db: &TestDb) -> Tenure {
     hold(&["add", "over", "--rule", "others"]);
     hold(&["release", "over"]);
     hold(&["add", "all", "--table", "other", "--by", "legal"]);
-    let longer = Tenure::at(db).schedule(&policy(&rules.replace("30 days", "40 days")));
+    let longer = with(&rules.replace("30 days", "40 days"));
     longer.run(&["run", "--as-of", AS_OF]).expect_code(0);
     tenure
 }
 
 fn breaks(conn: &mut Connection, witnesses: &[Witness]) -> Option<Break> {
-    verify::walk(conn, witnesses, &mut |_| ()).unwrap_or_else(|error| panic!("{error}")).broken
+    verify::walk(conn, witnesses, &[], &mut |_| ()).unwrap_or_else(|error| panic!("{error}")).broken
 }
 
 fn kind_of(conn: &mut Connection) -> Option<Kind> {
@@ -187,7 +199,7 @@ fn others(value: &Value, is_nullable: bool, is_time: bool) -> Vec<Value> {
 /// Under what name a change of this column is found: an id that is another is a row that is not there.
 fn expected(table: &str, column: &str) -> Kind {
     match (table, column) {
-        ("run", "id") | ("batch", "run") | ("hold", "number") => Kind::Missing,
+        ("run", "id") | ("batch", "run") | ("hold" | "signature", "number") => Kind::Missing,
         ("entry", "number") => Kind::Reordered,
         _ => Kind::Changed,
     }
@@ -195,11 +207,11 @@ fn expected(table: &str, column: &str) -> Kind {
 
 on_every_database! {
     fn every_change_of_a_single_field_of_the_ledger_is_found_and_named(db: TestDb) {
-        a_ledger(&db);
+        a_signed_ledger(&db);
         let mut conn = db.open();
         assert_eq!(breaks(&mut conn, &[]), None);
         let vouched: Vec<_> = control_tables(&db).into_iter().filter(|table| is_vouched_for(table)).collect();
-        let known = ["run", "batch", "entry", "hold"];
+        let known = ["run", "batch", "entry", "hold", "signature"];
         assert_eq!(vouched.len(), known.len(), "{vouched:?}");
         for table in known.map(|name| Table::read(&db, name)) {
             for row in &table.rows {
@@ -219,9 +231,9 @@ on_every_database! {
     }
 
     fn every_row_that_is_deleted_is_missed(db: TestDb) {
-        a_ledger(&db);
+        a_signed_ledger(&db);
         let mut conn = db.open();
-        for table in ["run", "batch", "entry", "hold"].map(|name| Table::read(&db, name)) {
+        for table in ["run", "batch", "entry", "hold", "signature"].map(|name| Table::read(&db, name)) {
             for (index, row) in table.rows.iter().enumerate() {
                 table.delete(&mut conn, row);
                 let is_end = table.name == "entry" && index + 1 == table.rows.len();

@@ -8,12 +8,14 @@
 //! mod.rs         the walk
 //! diagnosis.rs   what happened to an entry that does not fit
 //! closed.rs      a run and its batches against the entry that closed it
+//! signed.rs      the signatures of entries
 //! holds.rs       holds against the entries that added and ended them
 //! ```
 
 mod closed;
 mod diagnosis;
 mod holds;
+mod signed;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -21,9 +23,12 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use signed::Signatures;
+
 use super::chain;
 use crate::db::control::{self, EntryRow};
 use crate::db::{Connection, DbError, Mode};
+use crate::signing::PublicKey;
 
 /// What was done to the ledger, as far as it can be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -122,6 +127,10 @@ pub struct Findings {
     pub last: Option<Timestamp>,
     /// `sha256:` and hex: the head after the last entry that fits.
     pub head: Option<String>,
+    /// The first entry that is signed; `None` where none is.
+    pub signed_since: Option<i64>,
+    /// Changes of keys that the key before did not vouch for.
+    pub doubts: Vec<String>,
     #[serde(rename = "break")]
     pub broken: Option<Break>,
 }
@@ -144,16 +153,18 @@ impl From<Break> for Halt {
     }
 }
 
-/// Walks the whole ledger in one snapshot; `seen` is told of every entry that fits.
+/// Walks the whole ledger in one snapshot; `seen` is told of every entry that fits. Where `keys` are given, one of them, or
+/// one that such a key vouches for, must have signed.
 ///
 /// # Errors
 /// Those of the database. A break is no error but a finding.
 pub fn walk(
     conn: &mut Connection,
     witnesses: &[Witness],
+    keys: &[PublicKey],
     seen: &mut dyn FnMut(&EntryRow),
 ) -> Result<Findings, DbError> {
-    let mut walk = Walk { witnesses, met: vec![false; witnesses.len()], ..Walk::default() };
+    let mut walk = Walk::of(witnesses, keys);
     let outcome = conn.transaction(Mode::ReadOnly, |conn| walk.whole(conn, seen));
     match outcome {
         Ok(()) => {}
@@ -164,9 +175,10 @@ pub fn walk(
 }
 
 /// What is to be said of a database in which there is no ledger.
-pub fn nothing(witnesses: &[Witness]) -> Findings {
-    let walk = Walk { witnesses, met: vec![false; witnesses.len()], ..Walk::default() };
-    Findings { broken: walk.witness_beyond_the_end(), ..Findings::default() }
+pub fn nothing(witnesses: &[Witness], keys: &[PublicKey]) -> Findings {
+    let walk = Walk::of(witnesses, keys);
+    let broken = walk.witness_beyond_the_end().or(walk.signatures.check_end().err());
+    Findings { broken, ..Findings::default() }
 }
 
 #[derive(Default)]
@@ -179,13 +191,20 @@ struct Walk<'w> {
     /// Runs that an entry has closed.
     closed: BTreeSet<String>,
     holds: holds::Told,
+    signatures: Signatures,
     findings: Findings,
 }
 
-impl Walk<'_> {
+impl<'w> Walk<'w> {
+    fn of(witnesses: &'w [Witness], keys: &[PublicKey]) -> Self {
+        let (met, signatures) = (vec![false; witnesses.len()], Signatures::trusting(keys));
+        Self { witnesses, met, signatures, ..Self::default() }
+    }
+
     fn whole(&mut self, conn: &mut Connection, seen: &mut dyn FnMut(&EntryRow)) -> Result<(), Halt> {
         const PAGE: u64 = 200;
         let mut after = i64::MIN;
+        self.signatures.read(conn)?;
         loop {
             let page = control::walk::entries_after(conn, after, PAGE)?;
             let Some(last) = page.last() else { break };
@@ -196,6 +215,7 @@ impl Walk<'_> {
             }
         }
         self.runs_without_an_entry(conn)?;
+        self.signatures.check_end()?;
         self.batches_without_a_run(conn)?;
         self.holds.agree(conn)?;
         self.witness_beyond_the_end().map_or(Ok(()), |broken| Err(broken.into()))
@@ -206,6 +226,7 @@ impl Walk<'_> {
         if !fits(entry, place, &self.head) {
             return Err(diagnosis::of(conn, place, &self.head, entry)?.into());
         }
+        self.signatures.check(entry, &mut self.findings)?;
         self.meet_witnesses(entry)?;
         if entry.kind == super::RUN {
             self.closing(conn, entry)?;
