@@ -300,6 +300,19 @@ mod tests {
     }
 
     #[test]
+    fn a_run_of_some_rules_says_of_which_it_says_nothing() {
+        let mut run = samples::nothing_to_do();
+        run.schedule.periods =
+            run.rules.iter().map(|rule| &rule.rule).map(|rule| (rule.clone(), "30 days".to_owned())).collect();
+        let reasons = |run: &RunRecord| verdict(run).reasons;
+        assert_eq!(reasons(&run), [""; 0]);
+        run.rules.pop();
+        let sentence = "of the schedule's 2 rules 1 had no part in this run, and nothing is said of them: transcripts";
+        assert_eq!(reasons(&run), [sentence]);
+        assert!(verdict(&run).standing.is_kept());
+    }
+
+    #[test]
     fn a_run_that_found_nothing_says_so() {
         insta::assert_snapshot!(render(&[samples::nothing_to_do()]));
     }

@@ -192,6 +192,7 @@ fn judge_run_itself(run: &RunRecord) -> Vec<Finding> {
     if run.rules.is_empty() {
         found.push(finding(Standing::Unknown, "no rule was due: nothing was checked and nothing was changed"));
     }
+    found.extend(left_out(run));
     let worst_rule = run.rules.iter().map(|rule| rule.status).max().unwrap_or(Status::Ok);
     if run.status > worst_rule {
         let standing = match (run.status, run.is_dry_run()) {
@@ -205,6 +206,21 @@ fn judge_run_itself(run: &RunRecord) -> Vec<Finding> {
         ));
     }
     found
+}
+
+/// A run of some rules keeps what they promise, and says nothing of the others: its reader must know that there are any.
+fn left_out(run: &RunRecord) -> Option<Finding> {
+    const NAMED: usize = 5;
+    let has_run = |name: &String| run.rules.iter().any(|rule| rule.rule == *name);
+    let others: Vec<&str> = run.schedule.periods.keys().filter(|name| !has_run(name)).map(String::as_str).collect();
+    let named = others.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+    let more = if others.len() > NAMED { ", …" } else { "" };
+    let sentence = format!(
+        "of the schedule's {} rules {} had no part in this run, and nothing is said of them: {named}{more}",
+        run.schedule.periods.len(),
+        others.len()
+    );
+    (!others.is_empty()).then(|| finding(Standing::Kept, sentence))
 }
 
 /// By promise: the worst of its rules. A hold that is in force keeps its promise.

@@ -248,7 +248,7 @@ pub fn held_by(run: &RunRecord, rule: &RuleRecord) -> String {
 /// How much of the schedule was looked at: also a run that found nothing has looked.
 pub fn extent(run: &RunRecord) -> String {
     let tables: BTreeSet<_> = run.rules.iter().map(|rule| (&rule.database, &rule.table)).collect();
-    let all = format!("{} on {} were looked at", plural(run.rules.len(), "rule"), plural(tables.len(), "table"));
+    let all = format!("Looked at: {} on {}", plural(run.rules.len(), "rule"), plural(tables.len(), "table"));
     match run.rules.iter().filter(|rule| rule.cutoff.is_none() && rule.status == Status::Failed).count() {
         0 => format!("{all}."),
         failed => format!("{all}; {} could not be counted.", plural(failed, "rule")),
