@@ -21,6 +21,7 @@ use crate::schedule::document::{self, Item, Table};
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{Guard, Source, check, notation};
 use crate::signing::Signer;
+use crate::time::Period;
 
 /// The checked config. Every secret in it was read from its file, environment variable or credential already.
 #[derive(Debug, Clone)]
@@ -40,6 +41,8 @@ pub struct Config {
     pub mail: Option<Mail>,
     /// Signs the ledger's entries; `None` where they are not signed.
     pub signer: Option<Arc<Signer>>,
+    /// How long the ledger keeps the batches of closed runs, beside their digests.
+    pub ledger_retain: Period,
     /// What is odd about the file and stops nothing.
     pub warnings: Vec<Mistake>,
 }
@@ -126,6 +129,7 @@ impl Config {
             guard: Guard::default(),
             hmac_key: None,
             signer: None,
+            ledger_retain: default_ledger_retain(),
             mail: None,
             warnings: Vec::new(),
         }
@@ -156,11 +160,12 @@ fn read(path: &Path, environment: Environment) -> Result<Config, Vec<Mistake>> {
 /// The text with every line covered by asterisks but headers and those keys that hold no secret. Bytes keep their places,
 /// so that mistakes are still shown under the right line.
 fn covered(text: &str) -> String {
-    const OPEN_KEYS: [&str; 19] = [
+    const OPEN_KEYS: [&str; 20] = [
         "schedules",
         "state_dir",
         "hmac_key_file",
         "signing_key_file",
+        "retain",
         "url_file",
         "password_file",
         "read_only_password_file",
@@ -208,7 +213,9 @@ impl Reader<'_> {
         let databases = root.get("database").map(|item| self.databases(&item)).unwrap_or_default();
         let guard = root.get("guard").and_then(|item| check::guard(&item)).unwrap_or_default();
         let hmac_key = root.get("hmac_key_file").and_then(|item| self.hmac_key(&item));
-        let signer = root.get("ledger").and_then(|item| self.signer(&item));
+        let ledger = root.get("ledger").and_then(|item| item.table());
+        let signer = ledger.as_ref().and_then(|table| self.signer(table));
+        let ledger_retain = ledger.as_ref().and_then(ledger_retain).unwrap_or_else(default_ledger_retain);
         let mail = root.get("mail").and_then(|item| self.mail(&item, state_dir.as_deref()));
         let path = Some(path.to_owned());
         Some(Config {
@@ -220,6 +227,7 @@ impl Reader<'_> {
             hmac_key,
             mail,
             signer,
+            ledger_retain,
             warnings: Vec::new(),
         })
     }
@@ -331,9 +339,8 @@ impl Reader<'_> {
     }
 
     /// `[ledger]`: the key that signs its entries.
-    fn signer(&self, item: &Item) -> Option<Arc<Signer>> {
-        let table = item.table()?.called("the ledger".to_owned());
-        table.knows(&["signing_key_file"]);
+    fn signer(&self, table: &Table) -> Option<Arc<Signer>> {
+        table.knows(&["signing_key_file", "retain"]);
         let item = table.get("signing_key_file")?;
         let signer = Signer::from_pem(&(self.secret_file(&item)? + "\n"));
         if signer.is_none() {
@@ -400,6 +407,14 @@ fn refuse_later_parts(root: &Table) {
     if let Some(item) = root.get("daemon") {
         item.refuse("this version of tenure has no daemon yet", "take [daemon] out");
     }
+}
+
+fn default_ledger_retain() -> Period {
+    Period::parse("7 years").expect("this is a period")
+}
+
+fn ledger_retain(table: &Table) -> Option<Period> {
+    table.get("retain").and_then(|item| item.parse(notation::period))
 }
 
 fn check_url(item: &Item, url: &str) -> Option<()> {

@@ -4,6 +4,7 @@
 //! batches and the hash of the entry before it. A run that died is closed by the next one with the same function.
 
 pub mod chain;
+pub mod compact;
 pub mod hold;
 mod holder;
 pub mod keys;

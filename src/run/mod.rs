@@ -112,6 +112,7 @@ pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>
     record.notes.extend(over.iter().map(|hold| format!("hold `{hold}` has ended: its last day is over")));
     record.notes.extend(deliver::outbox::notes(&mut conn)?);
     record.notes.extend(planned.notes.iter().cloned());
+    record.notes.extend(compact_ledger(job, &mut conn, started));
     past::compare(job, &mut conn, &mut record);
     let news = planned.changes.to_be_known(job, &record);
     ledger::begin(&mut conn, &record, &Holder::this_process(), news.as_ref())?;
@@ -125,6 +126,22 @@ pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>
     log::end(&record);
     deliver(job);
     Ok(record)
+}
+
+/// The ledger's own retention; what came of it where anything was due. It can wait for a role that may.
+fn compact_ledger(job: &Job<'_>, conn: &mut Connection, now: Timestamp) -> Option<String> {
+    let retain = &job.config.ledger_retain;
+    match ledger::compact::compact(conn, retain, now) {
+        Ok(0) => None,
+        Ok(batches) => {
+            Some(format!("{batches} batches of the ledger, older than {retain}, were compacted into their digests"))
+        }
+        Err(error) if error.kind == ErrorKind::Privilege => Some(format!(
+            "batches of the ledger older than {retain} wait to be compacted, which this role may not: let the control tables' \
+             owner run `tenure migrate`"
+        )),
+        Err(error) => Some(format!("batches of the ledger older than {retain} could not be compacted: {error}")),
+    }
 }
 
 /// From here on nothing is deleted any more. A run that cannot be closed is closed by the next one; that it did what it did

@@ -2,8 +2,11 @@
 
 use std::fs;
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tenure::db::Dialect;
+use tenure::ledger::compact;
+use tenure::time::Period;
 
 use crate::harness::story::{AS_OF, control_table, delete_rule, policy, run};
 use crate::harness::{Output, Tenure, TestDb};
@@ -93,6 +96,25 @@ on_every_database! {
         crate::harness::story::run(&tenure);
         let found = verify(&tenure, &["--report", "mailed.json", "--json"], 5).json();
         assert_eq!(found["databases"][0]["break"]["kind"], "changed");
+    }
+
+    fn old_batches_are_compacted_into_their_digests_and_the_chain_stays_whole(db: TestDb) {
+        let tenure = logs(&db);
+        run(&tenure);
+        let (batch, years) = (control_table(&db, "batch"), Period::parse("7 years").unwrap());
+        let now = Timestamp::now();
+        let later = now + SignedDuration::from_hours(24 * 366 * 8);
+        let compact_at = |at| compact::compact(&mut db.open(), &years, at).unwrap();
+        assert_eq!((compact_at(now), db.count(&batch)), (0, 1), "nothing is old enough");
+        db.script(&format!("UPDATE {batch} SET done = 7"));
+        assert!(compact::compact(&mut db.open(), &years, later).is_err(), "evidence is kept");
+        db.script(&format!("UPDATE {batch} SET done = 1"));
+        assert_eq!((compact_at(later), db.count(&batch)), (1, 0));
+        assert_eq!(compact_at(later), 0);
+        assert_eq!(verify(&tenure, &["--json"], 0).json()["databases"][0]["batches"], 0);
+        let entry = control_table(&db, "entry");
+        db.script(&format!("DELETE FROM {entry} WHERE kind = 'compaction'"));
+        assert!(verify(&tenure, &[], 5).stdout.contains("missing"), "nobody says that they may be gone");
     }
 
     fn a_run_that_died_is_named_and_breaks_nothing(db: TestDb) {

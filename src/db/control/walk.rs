@@ -43,6 +43,22 @@ pub fn closings(conn: &mut Connection) -> Result<Vec<(String, bool)>, DbError> {
     Ok(rows.iter().map(|row| (row.text(0).unwrap_or_default().to_owned(), row.int(1).is_some())).collect())
 }
 
+/// The runs that were closed before an instant and of which there are batches still.
+pub fn runs_with_batches_closed_before(conn: &mut Connection, before: i64) -> Result<Vec<String>, DbError> {
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("SELECT id FROM ").control(Table::Run).push(" WHERE finished < ").int(before);
+    sql.push(" AND id IN (SELECT run FROM ").control(Table::Batch).push(") ORDER BY started, id");
+    let rows = Table::Run.query(conn, &sql.finish())?;
+    Ok(rows.iter().map(|row| row.text(0).unwrap_or_default().to_owned()).collect())
+}
+
+/// Removes the batches of a run, for a role that may; how many.
+pub fn remove_batches(conn: &mut Connection, run: &str) -> Result<u64, DbError> {
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("DELETE FROM ").control(Table::Batch).push(" WHERE run = ").text(run);
+    conn.execute(&sql.finish())
+}
+
 /// The runs of which there are batches.
 pub fn runs_with_batches(conn: &mut Connection) -> Result<Vec<String>, DbError> {
     let mut sql = Sql::new(conn.dialect());

@@ -17,7 +17,7 @@ mod diagnosis;
 mod holds;
 mod signed;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::Timestamp;
@@ -25,7 +25,7 @@ use serde::Serialize;
 
 use signed::Signatures;
 
-use super::chain;
+use super::{chain, compact};
 use crate::db::control::{self, EntryRow};
 use crate::db::{Connection, DbError, Mode};
 use crate::signing::PublicKey;
@@ -174,6 +174,15 @@ pub fn walk(
     Ok(walk.findings)
 }
 
+/// Is a run with its batches what `entry` closed it with?
+pub(super) fn is_as_closed(conn: &mut Connection, run: &str, entry: &EntryRow) -> Result<bool, DbError> {
+    match closed::agrees(conn, run, entry, false) {
+        Ok(_) => Ok(true),
+        Err(Halt::Broken(_)) => Ok(false),
+        Err(Halt::Database(error)) => Err(error),
+    }
+}
+
 /// What is to be said of a database in which there is no ledger.
 pub fn nothing(witnesses: &[Witness], keys: &[PublicKey]) -> Findings {
     let walk = Walk::of(witnesses, keys);
@@ -190,6 +199,8 @@ struct Walk<'w> {
     head: String,
     /// Runs that an entry has closed.
     closed: BTreeSet<String>,
+    /// Runs whose batches were compacted, and before which instant they were closed.
+    compacted: BTreeMap<String, i64>,
     holds: holds::Told,
     signatures: Signatures,
     findings: Findings,
@@ -205,6 +216,10 @@ impl<'w> Walk<'w> {
         const PAGE: u64 = 200;
         let mut after = i64::MIN;
         self.signatures.read(conn)?;
+        for entry in control::walk::entries_of_kind(conn, compact::COMPACTION)? {
+            let told = compact::told_by(&entry).into_iter();
+            self.compacted.extend(told.flat_map(|told| told.runs.into_iter().map(move |run| (run, told.before))));
+        }
         loop {
             let page = control::walk::entries_after(conn, after, PAGE)?;
             let Some(last) = page.last() else { break };
@@ -247,7 +262,8 @@ impl<'w> Walk<'w> {
             let sentence = format!("entry {} closes run `{id}` a second time", entry.number);
             return Err(Break::new(Kind::Inserted, sentence).at_entry(entry.number).of_run(id).into());
         }
-        self.findings.batches += closed::agrees(conn, id, entry)?;
+        let is_compacted = self.compacted.get(id).is_some_and(|before| entry.at < *before);
+        self.findings.batches += closed::agrees(conn, id, entry, is_compacted)?;
         self.findings.runs += 1;
         Ok(())
     }
