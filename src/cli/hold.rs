@@ -89,6 +89,13 @@ pub(super) fn hold(common: &Common, command: &Command) -> Outcome {
 
 fn add(setup: &Setup, wanted: &Add) -> Outcome {
     let order = order(setup, wanted)?;
+    if setup.schedules.iter().flat_map(|schedule| &schedule.holds).any(|written| written.name == order.name) {
+        let sentence = format!(
+            "a schedule has a hold `{}`; choose another name, or reports could not tell them apart",
+            order.name
+        );
+        return Err(Failure::Usage(sentence));
+    }
     let pair = meant(setup, &wanted.place, wanted.rule.as_deref())?;
     let mut conn = open(setup, pair.database)?;
     covered(&pair, &mut conn, &order, setup.as_of)?;

@@ -34,13 +34,12 @@ pub struct Consequences {
 pub fn counts(conn: &mut Connection, rule: &RulePlan, target: &Target) -> Result<Counts, DbError> {
     let scope = scope(rule, target);
     let row = one_row(conn, &counts_statement(conn.dialect(), scope))?;
-    let held_by = target
-        .holds
-        .iter()
-        .enumerate()
-        .map(|(index, hold)| (hold.name.clone(), number(&row, 3 + index)))
-        .filter(|(_, count)| *count > 0)
-        .collect();
+    let mut held_by = BTreeMap::new();
+    for (index, hold) in target.holds.iter().enumerate() {
+        // Two schedules may have holds of one name.
+        *held_by.entry(hold.name.clone()).or_default() += number(&row, 3 + index);
+    }
+    held_by.retain(|_, count| *count > 0);
     Ok(Counts { eligible: number(&row, 0), held: number(&row, 1), blocked: number(&row, 2), held_by })
 }
 
@@ -240,7 +239,7 @@ pub(super) fn whole(rule: &RulePlan) -> Option<Target> {
     let first = rule.targets.first()?;
     let mut holds: Vec<Hold> = Vec::new();
     for hold in rule.targets.iter().flat_map(|target| &target.holds) {
-        if !holds.iter().any(|known| known.name == hold.name) {
+        if !holds.contains(hold) {
             holds.push(hold.clone());
         }
     }

@@ -84,7 +84,7 @@ pub struct Target {
 }
 
 /// A column that tells the age, with its cutoff in the column's own terms.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Anchor {
     pub hops: Vec<Hop>,
     pub column: Name,
@@ -93,7 +93,7 @@ pub struct Anchor {
 }
 
 /// From a table to its parent: `column` holds the value of `table`.`key`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Hop {
     pub column: Name,
     pub table: TableName,
@@ -142,7 +142,7 @@ impl Condition {
 }
 
 /// Rows that must stay.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Hold {
     pub name: String,
     /// Covered until the latest of these is before its bound; empty where the hold has no such term.

@@ -127,6 +127,9 @@ on_every_database! {
             let output = add(&tenure, words).expect_code(2);
             assert!(output.stderr.contains(reason), "{words:?}: {}", output.stderr);
         }
+        let rules = delete_rule("payments", "payment", "") + "[[hold]]\nname = \"x\"\ntable = \"payment\"\nreason = \"r\"\n";
+        let taken = add(&Tenure::at(&db).schedule(&policy(&rules)), &["x", "--rule", "payments"]).expect_code(2);
+        assert!(taken.stderr.contains("a schedule has a hold `x`"), "{}", taken.stderr);
         add(&tenure, &["x", "--rule", "payments"]).expect_code(0);
         assert!(add(&tenure, &["x", "--rule", "payments"]).expect_code(2).stderr.contains("stands already"));
         let unknown = tenure.run(&["hold", "release", "y", "--reason", "r"]).expect_code(2);

@@ -1,6 +1,6 @@
 //! Holds win over every period and every cascade, and let go when they are released.
 
-use crate::harness::story::{AS_OF, Told, delete_rule, ids, moment, plan_and_run, policy};
+use crate::harness::story::{AS_OF, Told, assert_same_figures, delete_rule, ids, moment, plan_and_run, policy};
 use crate::harness::{Tenure, TestDb};
 
 fn hold(name: &str, table: &str, more: &str) -> String {
@@ -28,6 +28,21 @@ on_every_database! {
         let ran = plan_and_run_with(&db, &(delete_rule("payments", "payment", ALL) + &hold("court", "payment", "where = \"account_id = 1\"")));
         assert_eq!(ids(&db, "payment"), [1, 4, 7]);
         assert_eq!((ran.count("payments", "held"), ran.count_of("payments", "held_by", "court")), (3, 3));
+    }
+
+    fn holds_of_one_name_in_two_schedules_both_hold(db: TestDb) {
+        payments(&db);
+        db.create("CREATE TABLE receipt (id {bigint} PRIMARY KEY, payment_id {bigint}, FOREIGN KEY (payment_id) REFERENCES payment (id));");
+        db.script("INSERT INTO receipt VALUES (10, 1), (20, 2), (30, 3)");
+        let rules = delete_rule("payments", "payment", &format!("{ALL}\ncascade = [\"receipt\"]")) + &hold("court", "payment", "where = \"id = 1\"");
+        let other = policy(&hold("court", "payment", "where = \"id = 2\"")).replace("house", "other");
+        let tenure = Tenure::at(&db).schedule(&policy(&rules)).schedule(&other);
+        let told = |command| Told(tenure.run(&[command, "payments", "--json", "--as-of", AS_OF]).expect_code(0).json());
+        let (planned, ran) = (told("plan"), told("run"));
+        assert_same_figures(&planned, &ran);
+        assert_eq!((ids(&db, "payment"), ids(&db, "receipt")), (vec![1, 2], vec![10, 20]));
+        assert_eq!((ran.count("payments", "held"), ran.count_of("payments", "held_by", "court")), (2, 2));
+        assert_eq!(ran.count_of("payments", "cascaded", "receipt"), 1);
     }
 
     fn a_row_under_two_holds_is_held_once_and_named_by_both(db: TestDb) {
