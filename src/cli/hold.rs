@@ -73,7 +73,7 @@ pub(super) struct Release {
 
 #[derive(Debug, Args)]
 pub(super) struct Place {
-    /// A database of the config [default: the only one, or `main`]
+    /// A database of the config [default: of `add`, the rule's, the only one or `main`; else all]
     #[arg(long = "in", value_name = "NAME")]
     place: Option<String>,
 }
@@ -88,7 +88,7 @@ pub(super) fn hold(common: &Common, command: &Command) -> Outcome {
 }
 
 fn add(setup: &Setup, wanted: &Add) -> Outcome {
-    let order = order(setup, wanted)?;
+    let mut order = order(setup, wanted)?;
     if setup.schedules.iter().flat_map(|schedule| &schedule.holds).any(|written| written.name == order.name) {
         let sentence = format!(
             "a schedule has a hold `{}`; choose another name, or reports could not tell them apart",
@@ -98,7 +98,8 @@ fn add(setup: &Setup, wanted: &Add) -> Outcome {
     }
     let pair = meant(setup, &wanted.place, wanted.rule.as_deref())?;
     let mut conn = open(setup, pair.database)?;
-    covered(&pair, &mut conn, &order, setup.as_of)?;
+    // By its whole name: what a name without a schema means can change.
+    order.table = covered(&pair, &mut conn, &order, setup.as_of)?.0;
     let reopen = || connect(setup, pair.database);
     let outcome =
         execute::patiently(&mut conn, &reopen, &Stop::default(), |conn| hold::add(conn, &order, Timestamp::now()));
@@ -156,30 +157,29 @@ fn rule<'s>(setup: &'s Setup, name: &str) -> Result<&'s Rule, Failure> {
 }
 
 fn release(setup: &Setup, wanted: &Release) -> Outcome {
-    let pair = meant(setup, &wanted.place, None)?;
-    let mut conn = open(setup, pair.database)?;
     let by = wanted.by.clone().unwrap_or_else(actor);
-    match hold::release(&mut conn, &wanted.name, &wanted.reason, &by, Timestamp::now())? {
-        hold::Outcome::Done => {
+    let mut known = Vec::new();
+    for pair in places(setup, &wanted.place)? {
+        let mut conn = open(setup, pair.database)?;
+        known.extend(hold::orders(&mut conn)?.standing.into_iter().map(|standing| standing.order.name));
+        if hold::release(&mut conn, &wanted.name, &wanted.reason, &by, Timestamp::now())? == hold::Outcome::Done {
             say(&format!("hold `{}` is released; the next run does what it kept\n", wanted.name))?;
-            Ok(0)
-        }
-        hold::Outcome::Not => {
-            let standing = hold::orders(&mut conn)?.standing;
-            let known = standing.iter().map(|standing| standing.order.name.as_str());
-            let hint = nearest(&wanted.name, known).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-            Err(Failure::Usage(format!("no hold `{}` stands{hint}", wanted.name)))
+            return Ok(0);
         }
     }
+    let near = nearest(&wanted.name, known.iter().map(String::as_str));
+    let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+    Err(Failure::Usage(format!("no hold `{}` stands{hint}", wanted.name)))
 }
 
 fn list(common: &Common, setup: &Setup, place: &Place) -> Outcome {
-    let pair = meant(setup, place, None)?;
-    let mut conn = Connection::open(pair.database.url.reveal(), Access::ReadOnly)?;
     let mut all = Vec::new();
-    for standing in hold::orders(&mut conn)?.standing {
-        let rows = covered(&pair, &mut conn, &standing.order, setup.as_of)?;
-        all.push((standing, rows));
+    for pair in places(setup, place)? {
+        let mut conn = Connection::open(pair.database.url.reveal(), Access::ReadOnly)?;
+        for standing in hold::orders(&mut conn)?.standing {
+            let (_, rows) = covered(&pair, &mut conn, &standing.order, setup.as_of)?;
+            all.push((standing, rows));
+        }
     }
     if common.json {
         let holds: Vec<Value> = all.iter().map(|(standing, rows)| document(standing, *rows)).collect();
@@ -213,6 +213,21 @@ fn line(Standing { order, since }: &Standing, rows: u64) -> String {
     )
 }
 
+/// A policy for each database that may hold a hold.
+fn places<'s>(setup: &'s Setup, place: &Place) -> Result<Vec<Pair<'s>>, Failure> {
+    let mut places: Vec<Pair<'_>> = Vec::new();
+    for pair in setup.pairs() {
+        let is_meant = place.place.as_ref().is_none_or(|name| pair.database.name == *name);
+        if is_meant && !places.iter().any(|known| known.database.name == pair.database.name) {
+            places.push(pair);
+        }
+    }
+    if places.is_empty() {
+        return Err(Failure::Usage("no schedule speaks of that database".to_owned()));
+    }
+    Ok(places)
+}
+
 /// The policy and database that are meant. The control tables of that database hold the hold.
 fn meant<'s>(setup: &'s Setup, place: &Place, rule: Option<&str>) -> Result<Pair<'s>, Failure> {
     let pairs = setup.pairs();
@@ -240,8 +255,13 @@ fn open(setup: &Setup, database: &DatabaseConfig) -> Result<Connection, Failure>
     Ok(conn)
 }
 
-/// Rows that the hold would cover; its mistakes, where it cannot be understood.
-fn covered(pair: &Pair<'_>, conn: &mut Connection, order: &Order, as_of: Timestamp) -> Result<u64, Failure> {
+/// The table by its whole name, and the rows in it that the hold would cover; its mistakes, where it cannot be understood.
+fn covered(
+    pair: &Pair<'_>,
+    conn: &mut Connection,
+    order: &Order,
+    as_of: Timestamp,
+) -> Result<(TableName, u64), Failure> {
     let hold = orders::hold_of(order);
     let standing = StandingHold { schedule: pair.schedule, hold: &hold };
     let catalog = conn.transaction(Mode::ReadOnly, catalog::read)?;
@@ -258,7 +278,8 @@ fn covered(pair: &Pair<'_>, conn: &mut Connection, order: &Order, as_of: Timesta
         return Err(without_places(mistakes));
     }
     let (table, hold) = resolve::one_hold(&context, standing).map_err(without_places)?;
-    Ok(conn.transaction(Mode::ReadOnly, |conn| count::covered(conn, &table, &hold))?)
+    let rows = conn.transaction(Mode::ReadOnly, |conn| count::covered(conn, &table, &hold))?;
+    Ok((table, rows))
 }
 
 /// What was typed stands in no file.

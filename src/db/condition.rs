@@ -49,6 +49,8 @@ fn tables(tokens: &[Token]) -> Vec<String> {
     let solid: Vec<&Token> = tokens.iter().filter(|token| !matches!(token, Token::Whitespace(_))).collect();
     let word = |token: &Token| match token {
         Token::Word(word) => Some(word.value.clone()),
+        // SQLite takes a text for a name where a name must stand.
+        Token::SingleQuotedString(name) => Some(name.clone()),
         _ => None,
     };
     let leads_to_a_table = |token: &Token| match token {

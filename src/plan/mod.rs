@@ -18,7 +18,7 @@ use crate::name::{Name, TableName};
 use crate::schedule::{Bucket, Redact, TextFormat, Then};
 
 pub use bound::epoch_bound;
-pub use order::in_order;
+pub use order::{in_order, undecided};
 
 /// One rule, ready to be counted and executed.
 #[derive(Debug, Clone)]

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::{Hold, RulePlan};
+use super::{Act, Condition, Hold, RulePlan};
 use crate::name::TableName;
 use crate::schedule::Then;
 
@@ -38,17 +38,17 @@ fn waits(waiting: &[RulePlan], index: usize) -> bool {
         .any(|(other, candidate)| other != index && follows(rule, candidate) && !follows(candidate, rule))
 }
 
-/// Should `rule` act after `other`? That a row goes which something else is decided by outweighs that it frees a row: what is
-/// blocked now goes in the next run, and what was decided wrongly is gone.
+/// Should `rule` act after `other`? That something goes by which another thing is decided outweighs that it frees a row: what
+/// is blocked now goes in the next run, and what was decided wrongly is gone.
 fn follows(rule: &RulePlan, other: &RulePlan) -> bool {
-    takes_what_decides(rule, other)
-        || other.act.removes() && !takes_what_decides(other, rule) && (!rule.act.removes() || depends_on(rule, other))
+    decides(rule, other)
+        || other.act.removes() && !decides(other, rule) && (!rule.act.removes() || depends_on(rule, other))
 }
 
-/// Does `rule` remove rows that tell whether those of `other` go: how old they are, or what its condition or a hold's asks
-/// for?
-fn takes_what_decides(rule: &RulePlan, other: &RulePlan) -> bool {
-    rule.act.removes() && (takes_the_age_of(rule, other) || takes_what_is_asked_for(rule, other))
+/// Does `rule` change what tells which rows `other` acts upon: their age, what its condition or a hold's asks for, or the
+/// rows themselves?
+fn decides(rule: &RulePlan, other: &RulePlan) -> bool {
+    rule.act.removes() && takes_the_age_of(rule, other) || changes_what_is_asked_for(rule, other) || feeds(rule, other)
 }
 
 /// Does `rule` remove rows by which `other` tells how old its own rows, or those under a hold, are? Acting first, it would
@@ -59,13 +59,37 @@ fn takes_the_age_of(rule: &RulePlan, other: &RulePlan) -> bool {
     hops.any(|hop| rule.removes_from(&hop.table))
 }
 
-/// Does `rule` remove rows of another table that a condition of `other` looks at? Acting first, it could lift a hold in the
-/// middle of the run whose plan said that it holds. (A condition mentions its own table to name its columns.)
-fn takes_what_is_asked_for(rule: &RulePlan, other: &RulePlan) -> bool {
-    let Some(target) = other.targets.first() else { return false };
-    let taken = rule.tables_removed_from().filter(|table| **table != target.root);
-    let conditions = || target.condition.iter().chain(holds_of(other).filter_map(|hold| hold.condition.as_ref()));
-    taken.into_iter().any(|table| conditions().any(|condition| condition.mentions(table)))
+/// Does `rule` change rows of a table that a condition of `other` looks at? Acting first, it could lift a hold in the middle
+/// of the run whose plan said that it holds.
+fn changes_what_is_asked_for(rule: &RulePlan, other: &RulePlan) -> bool {
+    conditions_of(other).any(|condition| rule.tables_changed().any(|table| condition.mentions(table)))
+}
+
+/// Does `rule` roll rows up into a table from which `other` removes them? They may be due there at once.
+fn feeds(rule: &RulePlan, other: &RulePlan) -> bool {
+    matches!(&rule.act, Act::Aggregate(rollup) if other.act.removes() && other.removes_from(&rollup.into))
+}
+
+/// Why `rule` must not act after `before` in one run: they wait for each other, so that no order asks a hold as the plan asked
+/// it.
+pub fn undecided(rule: &RulePlan, before: &[RulePlan]) -> Option<String> {
+    holds_of(rule).find_map(|hold| {
+        let condition = hold.condition.as_ref()?;
+        let other = before.iter().find(|other| other.tables_changed().any(|table| condition.mentions(table)))?;
+        Some(format!(
+            "hold `{}` looks at rows that rule `{other}` changes before it, and that rule at rows that this one changes, so \
+             that the hold could be lifted in the middle of the run; run one of them by itself with `tenure run {other}`, and \
+             the other after it",
+            hold.name,
+            other = other.rule
+        ))
+    })
+}
+
+/// The conditions that decide over the rule's rows: its own, and those of the holds.
+fn conditions_of(rule: &RulePlan) -> impl Iterator<Item = &Condition> {
+    let own = rule.targets.first().and_then(|target| target.condition.as_ref());
+    own.into_iter().chain(holds_of(rule).filter_map(|hold| hold.condition.as_ref()))
 }
 
 /// Holds on the rule's rows and on those that go with them.
@@ -96,6 +120,17 @@ impl RulePlan {
     fn tables_removed_from(&self) -> impl Iterator<Item = &TableName> {
         let gone = self.dependents.iter().filter(|dependent| dependent.then == Then::Delete);
         self.targets.first().map(|target| &target.root).into_iter().chain(gone.map(|dependent| &dependent.table))
+    }
+
+    /// Tables to which the rule does anything, partitions by their own names too.
+    fn tables_changed(&self) -> impl Iterator<Item = &TableName> {
+        let own = self.targets.iter().flat_map(|target| [&target.root, &target.table]);
+        let along = self.dependents.iter().map(|dependent| &dependent.table);
+        let into = match &self.act {
+            Act::Aggregate(rollup) => Some(&rollup.into),
+            Act::Delete | Act::Redact => None,
+        };
+        own.chain(along).chain(into)
     }
 
     /// The same plan where these rules, which a guard or a failure stopped, take nothing before it.

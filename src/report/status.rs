@@ -100,7 +100,12 @@ fn judge(
         return ahead;
     }
     if let Some(date) = beside.effective {
-        return (Standing::Kept, format!("the policy takes effect on {date}"));
+        // What an earlier schedule kept, nobody keeps until then.
+        let standing = if rule.remaining > 0 && last.is_some() { Standing::Overdue } else { Standing::Kept };
+        return (
+            standing,
+            format!("the policy takes effect on {date}; {} past their period until then", rows(rule.remaining)),
+        );
     }
     if let Some(missed) = beside.due.filter(|due| *due + GRACE < now) {
         return (Standing::AtRisk, format!("the run of {} has not come", minute(missed)));

@@ -10,7 +10,7 @@ use crate::ledger::terms::{self, HoldTerms, Known, Terms};
 use crate::plan::RulePlan;
 use crate::report::record::{RuleRecord, RunRecord};
 use crate::resolve::{self, Context, StandingHold};
-use crate::schedule::{self, Action, Age, Reading, Rule, Schedule, Term};
+use crate::schedule::{self, Action, Age, Cascade, Reading, Rule, Schedule, Term, Then};
 use crate::time::Period;
 
 /// What the schedule says otherwise than the ledger knows it.
@@ -187,7 +187,7 @@ fn terms_of(rule: &Rule, plan: &RulePlan, holds: &BTreeMap<String, HoldTerms>) -
         },
         age: rule.age.anchors().iter().map(anchor).collect(),
         condition: rule.condition.as_deref().map(digest),
-        cascade: rule.cascade.iter().map(|cascade| cascade.table.to_string()).collect(),
+        cascade: rule.cascade.iter().map(cascade_text).collect(),
         holds: names.filter_map(|name| holds.get(&name).map(|terms| (name, terms.clone()))).collect(),
     }
 }
@@ -226,4 +226,11 @@ fn anchor(anchor: &schedule::Anchor) -> String {
         Reading::Text(format) => &format.pattern,
     };
     format!("{} as {reading}", anchor.path)
+}
+
+/// `table`, with the column where one is named and what becomes of it where it is let go.
+fn cascade_text(cascade: &Cascade) -> String {
+    let column = cascade.column.as_ref().map(|column| format!(".{column}")).unwrap_or_default();
+    let then = if cascade.then == Then::Null { " (let go)" } else { "" };
+    format!("{}{column}{then}", cascade.table)
 }

@@ -3,7 +3,7 @@
 
 use tenure::db::Dialect;
 
-use crate::harness::story::{Told, assert_same_figures, delete_rule, ids, plan, plan_and_run, policy, run};
+use crate::harness::story::{AS_OF, Told, assert_same_figures, delete_rule, ids, plan, plan_and_run, policy, run};
 use crate::harness::{Tenure, TestDb};
 
 const OLD: &str = "'2020-01-01 00:00:00'";
@@ -90,6 +90,60 @@ on_every_database! {
         assert_same_figures(&planned, &ran);
         assert_eq!((ran.count("attempts", "done"), ran.count_of("attempts", "held_by", "disputes")), (1, 1));
         assert_eq!(ids(&db, "attempt"), [1, 3]);
+    }
+
+    fn what_lets_go_or_redacts_acts_after_the_rule_whose_hold_looks_at_it(db: TestDb) {
+        db.create(&format!(
+            "CREATE TABLE account (id {{bigint}} PRIMARY KEY, at {{ts}});
+             CREATE TABLE purchase (id {{bigint}} PRIMARY KEY, account_id {{bigint}} NULL, country {{text}} NULL, at {{ts}}, \
+             FOREIGN KEY (account_id) REFERENCES account (id) ON DELETE SET NULL);
+             CREATE TABLE invoice (id {{bigint}} PRIMARY KEY, purchase_id {{bigint}}, at {{ts}});
+             INSERT INTO account VALUES (1, {OLD}), (2, {OLD});
+             INSERT INTO purchase VALUES (11, 1, 'NO', {OLD}), (12, 2, 'SE', {OLD});
+             INSERT INTO invoice VALUES (21, 11, {OLD}), (22, 12, {OLD});"
+        ));
+        let hold = |name: &str, asks: &str| {
+            format!("[[hold]]\nname = \"{name}\"\ntable = \"invoice\"\nreason = \"r\"\n\
+                     where = \"purchase_id IN (SELECT id FROM purchase WHERE {asks})\"\n")
+        };
+        let redact = rule("countries", "purchase", "[rule.redact]\ncountry = \"null\"").replace("\"delete\"", "\"redact\"");
+        let rules = [rule("accounts", "account", ""), redact, rule("invoices", "invoice", "")].concat()
+            + &hold("one", "account_id = 1") + &hold("norway", "country = 'NO'");
+        let tenure = Tenure::at(&db).schedule(&policy(&rules));
+        let (planned, ran) = (plan(&db, &tenure), run(&tenure));
+        assert_same_figures(&planned, &ran);
+        assert_eq!((ran.count("invoices", "held"), ids(&db, "invoice")), (1, vec![21]));
+    }
+
+    fn rules_whose_holds_look_at_each_others_rows_do_not_act_in_one_run(db: TestDb) {
+        attempts(&db, "");
+        let holds = "[[hold]]\nname = \"h1\"\ntable = \"attempt\"\nreason = \"r\"\n\
+                     where = \"id NOT IN (SELECT attempt_id FROM answer)\"\n\
+                     [[hold]]\nname = \"h2\"\ntable = \"answer\"\nreason = \"r\"\n\
+                     where = \"attempt_id IN (SELECT id FROM attempt)\"\n";
+        let rules = [rule("attempts", "attempt", ""), rule("answers", "answer", "")].concat() + holds;
+        let tenure = Tenure::at(&db).schedule(&policy(&rules));
+        for command in ["plan", "run"] {
+            let told = Told(tenure.run(&[command, "--json", "--as-of", AS_OF]).expect_code(1).json());
+            assert_eq!((&told.rule("attempts")["status"], &told.rule("answers")["status"]), (&"ok".into(), &"failed".into()));
+            assert!(told.rule("answers")["error"].as_str().unwrap().contains("hold `h2` looks at rows that rule `attempts` changes"));
+        }
+        assert_eq!((ids(&db, "attempt"), db.count("answer")), (vec![3], 6));
+    }
+
+    fn rows_that_are_rolled_up_into_a_table_with_a_rule_are_due_there_in_the_next_run(db: TestDb) {
+        db.create(&format!(
+            "CREATE TABLE view (id {{bigint}} PRIMARY KEY, at {{tstz}});
+             CREATE TABLE view_sum (bucket {{tstz}} NULL, views {{bigint}} NULL, folded smallint NOT NULL DEFAULT 0);
+             INSERT INTO view VALUES (1, {OLD}), (2, {OLD});"
+        ));
+        let rolled = rule("views", "view", "[rule.aggregate]\ninto = \"view_sum\"\nbucket = \"day\"\nmeasures = { views = \"count\" }")
+            .replace("\"delete\"", "\"aggregate\"");
+        let sums = rule("sums", "view_sum", "").replace("\"at\"", "\"bucket\"");
+        let tenure = Tenure::at(&db).schedule(&policy(&[rolled, sums].concat()));
+        let (planned, ran) = (plan(&db, &tenure), run(&tenure));
+        assert_same_figures(&planned, &ran);
+        assert_eq!((ran.count("views", "done"), ran.count("sums", "done"), db.count("view_sum")), (2, 0, 1));
     }
 
     fn a_child_of_two_parents_with_rules_of_their_own_is_counted_once(db: TestDb) {

@@ -38,11 +38,12 @@ impl Undisturbed {
         Self { messages, dump: db.tables_dump() }
     }
 
-    /// The message that makes the run known to the ledger; nothing was done before it.
+    /// The COMMIT that makes the run known to the ledger; nothing was done before it.
     fn begins_at(&self) -> usize {
-        let begin =
-            self.messages.iter().position(|message| holds(message, "INSERT INTO tenure") && holds(message, "plan"));
-        begin.expect("a run is made known before it does anything")
+        let messages = &self.messages;
+        let begin = messages.iter().position(|message| holds(message, "INSERT INTO tenure") && holds(message, "plan"));
+        let begin = begin.expect("a run is made known before it does anything");
+        (begin..messages.len()).find(|index| is_commit(&messages[*index])).expect("that is committed")
     }
 
     fn commits(&self) -> Vec<usize> {
