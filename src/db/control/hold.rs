@@ -25,7 +25,7 @@ pub struct HoldRow {
     pub ended: Option<i64>,
 }
 
-/// Fails with [`ErrorKind::Constraint`](crate::db::ErrorKind::Constraint) where somebody else took the number.
+/// Fails with [`ErrorKind::Constraint`] where somebody else took the number.
 pub fn insert(conn: &mut Connection, row: &HoldRow) -> Result<(), DbError> {
     let mut sql = Sql::new(conn.dialect());
     sql.push("INSERT INTO ").control(Table::Hold);
@@ -50,7 +50,7 @@ pub fn end(conn: &mut Connection, number: i64, at: i64) -> Result<bool, DbError>
 /// All holds in the order of their numbers, those that have ended included; none where the table was not made yet.
 ///
 /// # Errors
-/// [`ErrorKind::Privilege`](crate::db::ErrorKind::Privilege) where the role may not read them: a plan without them would
+/// [`ErrorKind::Privilege`] where the role may not read them: a plan without them would
 /// promise what no run does.
 pub fn all(conn: &mut Connection) -> Result<Vec<HoldRow>, DbError> {
     if !Table::Hold.is_there(conn)? && !is_hidden(conn)? {
