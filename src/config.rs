@@ -16,7 +16,7 @@ use jiff::tz::TimeZone;
 use url::Url;
 
 use self::mail::Mail;
-use crate::db::{self, Dialect};
+use crate::db::{self, Access, Connection, DbError, Dialect};
 use crate::schedule::document::{self, Item, Table};
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{Guard, Source, check, notation};
@@ -57,6 +57,19 @@ pub struct DatabaseConfig {
     pub workers: u32,
     /// What naive timestamps in it mean.
     pub naive_timezone: TimeZone,
+}
+
+impl Config {
+    /// Opens a database of this config: by its `read_only_url` for what only reads, where there is one. What the ledger gets
+    /// over it is signed where a key is configured.
+    ///
+    /// # Errors
+    /// As [`Connection::open`].
+    pub fn open(&self, database: &DatabaseConfig, access: Access) -> Result<Connection, DbError> {
+        let read_only = database.read_only_url.as_ref().filter(|_| access == Access::ReadOnly);
+        let conn = Connection::open(read_only.unwrap_or(&database.url).reveal(), access)?;
+        Ok(conn.signing_with(self.signer.as_ref()))
+    }
 }
 
 /// A text that must not be shown: `Debug` and `Display` print `***`.

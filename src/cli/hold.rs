@@ -9,7 +9,7 @@ use super::setup::{Pair, Setup};
 use super::{Common, Failure, Outcome, say};
 use crate::check;
 use crate::config::DatabaseConfig;
-use crate::db::{Access, Connection, DbError, Mode, catalog, count};
+use crate::db::{Access, Connection, Mode, catalog, count};
 use crate::execute::{self, Stop};
 use crate::ledger::actor;
 use crate::ledger::hold::{self, Order, Standing};
@@ -100,7 +100,7 @@ fn add(setup: &Setup, wanted: &Add) -> Outcome {
     let mut conn = open(setup, pair.database)?;
     // By its whole name: what a name without a schema means can change.
     order.table = covered(&pair, &mut conn, &order, setup.as_of)?.0;
-    let reopen = || connect(setup, pair.database);
+    let reopen = || setup.config.open(pair.database, Access::ReadWrite);
     let outcome =
         execute::patiently(&mut conn, &reopen, &Stop::default(), |conn| hold::add(conn, &order, Timestamp::now()));
     match outcome.map_err(|halt| Failure::Other(anyhow::anyhow!("nothing was added: {}", halt.sentence())))? {
@@ -175,7 +175,7 @@ fn release(setup: &Setup, wanted: &Release) -> Outcome {
 fn list(common: &Common, setup: &Setup, place: &Place) -> Outcome {
     let mut all = Vec::new();
     for pair in places(setup, place)? {
-        let mut conn = Connection::open(pair.database.url.reveal(), Access::ReadOnly)?;
+        let mut conn = setup.config.open(pair.database, Access::ReadOnly)?;
         for standing in hold::orders(&mut conn)?.standing {
             let (_, rows) = covered(&pair, &mut conn, &standing.order, setup.as_of)?;
             all.push((standing, rows));
@@ -245,12 +245,8 @@ fn meant<'s>(setup: &'s Setup, place: &Place, rule: Option<&str>) -> Result<Pair
     })
 }
 
-fn connect(setup: &Setup, database: &DatabaseConfig) -> Result<Connection, DbError> {
-    Ok(Connection::open(database.url.reveal(), Access::ReadWrite)?.signing_with(setup.config.signer.as_ref()))
-}
-
 fn open(setup: &Setup, database: &DatabaseConfig) -> Result<Connection, Failure> {
-    let mut conn = connect(setup, database)?;
+    let mut conn = setup.config.open(database, Access::ReadWrite)?;
     run::prepare_ledger(&mut conn)?;
     Ok(conn)
 }

@@ -10,7 +10,7 @@ use super::{Common, Failure, Outcome, say, to_stderr};
 use crate::config::mail::Mail;
 use crate::config::{Config, DatabaseConfig};
 use crate::db::control::outbox::{self, OutboxRow, State, Which};
-use crate::db::{Access, Connection, control};
+use crate::db::{Access, control};
 use crate::deliver::{self, Alarm, Attempt, Reach};
 use crate::ledger::actor;
 use crate::report::record::RunRecord;
@@ -110,7 +110,7 @@ pub(super) fn retry(common: &Common, ids: &[String]) -> Outcome {
     decide(&setup, ids, State::Waiting)?;
     let mut attempts = Vec::new();
     for database in setup.config.databases.values() {
-        let open = || Connection::open(database.url.reveal(), Access::ReadWrite);
+        let open = || setup.config.open(database, Access::ReadWrite);
         if control::is_ready(&mut open()?)? {
             attempts.extend(deliver::flush(&open, mail)?);
         }
@@ -165,7 +165,7 @@ fn decide(setup: &Setup, ids: &[String], state: State) -> Result<Vec<String>, Fa
     }
     let mut decided = Vec::new();
     for (database, row) in known.iter().filter(|(_, row)| is_chosen(row)) {
-        let mut conn = Connection::open(database.url.reveal(), Access::ReadWrite)?;
+        let mut conn = setup.config.open(database, Access::ReadWrite)?;
         let now = control::clock(&mut conn)?;
         if outbox::decide(&mut conn, &row.id, state, now)? {
             decided.push(row.id.clone());

@@ -21,6 +21,7 @@ use jiff::Timestamp;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::run::Refusal;
 use crate::schedule::mistake::{self, Mistake};
 use crate::time::parse_as_of;
 
@@ -208,6 +209,15 @@ enum Failure {
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
         Failure::Other(error)
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Schedule(mistakes) => Failure::Mistakes(mistakes),
+            Refusal::Other(error) => Failure::Other(error),
+        }
     }
 }
 

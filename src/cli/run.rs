@@ -9,7 +9,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::setup::{Pair, Setup};
 use super::{Common, Failure, Outcome, Selection, mail, report, say};
-use crate::db::{Access, Connection};
+use crate::db::Access;
 use crate::execute::Stop;
 use crate::ledger::{self, actor};
 use crate::report::record::{RunKind, RunRecord, Status};
@@ -40,8 +40,7 @@ pub(super) fn approve(common: &Common, prefix: &str) -> Outcome {
     let planned = in_ledger(&setup, report::find_one(&setup, prefix)?)?;
     let rules = approvable(&planned)?;
     let (pair, database) = meant(&setup, &planned)?;
-    let conn = Connection::open(database.url.reveal(), Access::ReadWrite)?;
-    let mut conn = conn.signing_with(setup.config.signer.as_ref());
+    let mut conn = setup.config.open(database, Access::ReadWrite)?;
     if ledger::is_approved(&mut conn, &planned.run)? {
         return Err(Failure::Usage(format!(
             "run `{}` was approved before; an approval is good for one run",
@@ -130,8 +129,7 @@ fn each_pair<T>(
         if any_chosen {
             match act(&job, &pair) {
                 Ok(outcome) => done.push(outcome),
-                Err(Refusal::Schedule(mistakes)) => refused.push(Failure::Mistakes(mistakes)),
-                Err(Refusal::Other(error)) => refused.push(Failure::Other(error)),
+                Err(refusal) => refused.push(refusal.into()),
             }
         }
     }

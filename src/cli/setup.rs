@@ -181,9 +181,7 @@ impl Setup {
         mut visit: impl FnMut(&DatabaseConfig, &mut Connection) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         for database in self.config.databases.values() {
-            let url = database.read_only_url.as_ref().filter(|_| access == Access::ReadOnly).unwrap_or(&database.url);
-            let conn = Connection::open(url.reveal(), access)?;
-            visit(database, &mut conn.signing_with(self.config.signer.as_ref()))?;
+            visit(database, &mut self.config.open(database, access)?)?;
         }
         Ok(())
     }

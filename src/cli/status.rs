@@ -9,11 +9,11 @@ use super::setup::{Pair, Setup};
 use super::{Common, Failure, Outcome, say};
 use crate::check;
 use crate::db::control::outbox::{self, State, Which};
-use crate::db::{Access, Connection, control};
+use crate::db::{Access, control};
 use crate::ledger;
 use crate::report::record::{RuleRecord, RunRecord};
 use crate::report::status::{self, Beside, RuleStatus};
-use crate::run::{self, Refusal};
+use crate::run;
 
 /// So many runs are looked through for the last one of a rule.
 const RUNS: usize = 50;
@@ -40,12 +40,8 @@ pub(super) fn status(common: &Common) -> Outcome {
 
 fn of_pair(setup: &Setup, pair: &Pair<'_>) -> Result<Vec<RuleStatus>, Failure> {
     let job = setup.job(pair, &[], false);
-    let planned = run::dry_run(&job).map_err(|refusal| match refusal {
-        Refusal::Schedule(mistakes) => Failure::Mistakes(mistakes),
-        Refusal::Other(error) => Failure::Other(error),
-    })?;
-    let url = pair.database.read_only_url.as_ref().unwrap_or(&pair.database.url);
-    let mut conn = Connection::open(url.reveal(), Access::ReadOnly)?;
+    let planned = run::dry_run(&job)?;
+    let mut conn = setup.config.open(pair.database, Access::ReadOnly)?;
     let past = ledger::closed_runs(&mut conn, &pair.schedule.policy.name, &pair.database.name, RUNS)?;
     let of_rule = |rule: &RuleRecord| {
         let had = |run: &&RunRecord| run.rules.iter().any(|then| then.rule == rule.rule);

@@ -405,9 +405,7 @@ impl Job<'_> {
     }
 
     fn connect(&self, access: Access) -> Result<Connection, DbError> {
-        let read_only = self.database.read_only_url.as_ref().filter(|_| access == Access::ReadOnly);
-        let conn = Connection::open(read_only.unwrap_or(&self.database.url).reveal(), access)?;
-        Ok(conn.signing_with(self.config.signer.as_ref()))
+        self.config.open(self.database, access)
     }
 
     /// The rows of the outbox by which a closed run's report goes out.

@@ -25,11 +25,12 @@ pub struct HoldRow {
     pub ended: Option<i64>,
 }
 
+const COLUMNS: &str = "number, name, target, asks, salt, last_day, reason, added, added_by, ended";
+
 /// Fails with [`ErrorKind::Constraint`] where somebody else took the number.
 pub fn insert(conn: &mut Connection, row: &HoldRow) -> Result<(), DbError> {
     let mut sql = Sql::new(conn.dialect());
-    sql.push("INSERT INTO ").control(Table::Hold);
-    sql.push(" (number, name, target, asks, salt, last_day, reason, added, added_by, ended) VALUES (");
+    sql.push("INSERT INTO ").control(Table::Hold).push(" (").push(COLUMNS).push(") VALUES (");
     sql.int(row.number).push(", ").text(&row.name).push(", ").text(&row.target);
     for text in [&row.asks, &row.salt, &row.last_day] {
         sql.push(", ").maybe(text.as_deref());
@@ -50,15 +51,13 @@ pub fn end(conn: &mut Connection, number: i64, at: i64) -> Result<bool, DbError>
 /// All holds in the order of their numbers, those that have ended included; none where the table was not made yet.
 ///
 /// # Errors
-/// [`ErrorKind::Privilege`] where the role may not read them: a plan without them would
-/// promise what no run does.
+/// [`ErrorKind::Privilege`] where the role may not read them: a plan without them would promise what no run does.
 pub fn all(conn: &mut Connection) -> Result<Vec<HoldRow>, DbError> {
     if !Table::Hold.is_there(conn)? && !is_hidden(conn)? {
         return Ok(Vec::new());
     }
     let mut sql = Sql::new(conn.dialect());
-    sql.push("SELECT number, name, target, asks, salt, last_day, reason, added, added_by, ended FROM ");
-    sql.control(Table::Hold).push(" ORDER BY number");
+    sql.push("SELECT ").push(COLUMNS).push(" FROM ").control(Table::Hold).push(" ORDER BY number");
     Ok(Table::Hold.query(conn, &sql.finish())?.iter().map(row_of).collect())
 }
 
