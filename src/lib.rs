@@ -42,5 +42,6 @@ pub mod resolve;
 pub mod run;
 pub mod sample;
 pub mod schedule;
+pub mod setup;
 pub mod signing;
 pub mod time;

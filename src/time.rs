@@ -1,10 +1,13 @@
 //! The clock, retention periods and cutoffs. Instants are UTC, to the microsecond, as the databases keep them.
 
+mod shift;
+
 use std::fmt;
+use std::time::Duration;
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use jiff::{Span, Timestamp, ToSpan};
+use jiff::{SignedDuration, Span, Timestamp, ToSpan};
 use thiserror::Error;
 
 /// Where "now" comes from: one reading a run, so that every cutoff of it is counted from the same instant.
@@ -20,10 +23,29 @@ impl Clock {
     /// The instant, cut off (not rounded) to whole microseconds.
     pub fn now(&self) -> Timestamp {
         match self {
-            Clock::System => whole_micros(Timestamp::now()),
+            Clock::System => whole_micros(Timestamp::now() + SignedDuration::from_micros(shift::current().host)),
             Clock::Fixed(instant) => whole_micros(*instant),
         }
     }
+}
+
+/// The host's clock.
+pub fn now() -> Timestamp {
+    Clock::System.now()
+}
+
+/// By how many microseconds a test has moved the databases' clocks; zero in every release.
+pub(crate) fn database_shift() -> i64 {
+    shift::current().database
+}
+
+/// The time since the machine started, to a hundredth of a second. It runs on while the machine sleeps, and nobody can set
+/// it. `None` where the system does not tell.
+pub fn since_boot() -> Option<Duration> {
+    let uptime = std::fs::read_to_string("/proc/uptime").ok()?;
+    let seconds: f64 = uptime.split_whitespace().next()?.parse().ok()?;
+    let moved = i64::try_from(Duration::try_from_secs_f64(seconds).ok()?.as_micros()).ok()? + shift::current().boot;
+    Some(Duration::from_micros(u64::try_from(moved).ok()?))
 }
 
 fn whole_micros(instant: Timestamp) -> Timestamp {
@@ -172,8 +194,7 @@ pub fn naive_cutoff(cutoff: Timestamp, zone: &TimeZone) -> DateTime {
         .windows(2)
         .find_map(|piece| {
             let start = latest_reading(piece[0], zone);
-            let first_not_before =
-                piece[0].saturating_add(cutoff.duration_since(start).max(jiff::SignedDuration::ZERO));
+            let first_not_before = piece[0].saturating_add(cutoff.duration_since(start).max(SignedDuration::ZERO));
             (first_not_before < piece[1]).then_some(first_not_before)
         })
         .unwrap_or_else(|| zone.to_datetime(cutoff))
@@ -183,7 +204,7 @@ pub fn naive_cutoff(cutoff: Timestamp, zone: &TimeZone) -> DateTime {
 /// which is the last of them; the first lies so early that everything before it is before `cutoff` too.
 fn breaks_before(cutoff: Timestamp, zone: &TimeZone) -> Vec<DateTime> {
     // No offset from UTC reaches 26 hours, so no reading of a value differs from it by more.
-    const REACH: jiff::SignedDuration = jiff::SignedDuration::from_hours(2 * 26);
+    const REACH: SignedDuration = SignedDuration::from_hours(2 * 26);
     let end = zone.to_datetime(cutoff);
     let start = end.saturating_sub(REACH);
     let from = cutoff.saturating_sub(REACH * 2).unwrap_or(Timestamp::MIN);
@@ -191,7 +212,7 @@ fn breaks_before(cutoff: Timestamp, zone: &TimeZone) -> Vec<DateTime> {
     let mut breaks = vec![start, end];
     for change in zone.following(from).take_while(|change| change.timestamp() <= until) {
         let moment = change.timestamp();
-        let just_before = moment.saturating_sub(jiff::SignedDuration::from_nanos(1)).unwrap_or(moment);
+        let just_before = moment.saturating_sub(SignedDuration::from_nanos(1)).unwrap_or(moment);
         breaks.push(zone.to_offset(just_before).to_datetime(moment));
         breaks.push(change.offset().to_datetime(moment));
     }
@@ -208,7 +229,6 @@ fn latest_reading(naive: DateTime, zone: &TimeZone) -> Timestamp {
 
 #[cfg(test)]
 mod tests {
-    use jiff::SignedDuration;
     use jiff::civil::date;
     use proptest::prelude::*;
 

@@ -1,6 +1,5 @@
 //! `tenure check`: everything that can be known before a run.
 
-use super::setup::{Pair, Setup};
 use super::{Common, Failure, Outcome, say};
 use crate::check;
 use crate::config::Secret;
@@ -8,6 +7,7 @@ use crate::db::{Access, Connection, Mode, catalog};
 use crate::resolve;
 use crate::schedule::Schedule;
 use crate::schedule::mistake::{self, Mistake};
+use crate::setup::{Pair, Setup};
 
 pub(super) fn check(common: &Common, offline: bool) -> Outcome {
     let setup = if offline { Setup::load(common)? } else { Setup::with_schedules(common)? };

@@ -5,7 +5,6 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
-use super::setup::{Pair, Setup};
 use super::{Common, Failure, Outcome, say};
 use crate::check;
 use crate::config::DatabaseConfig;
@@ -18,6 +17,8 @@ use crate::resolve::{self, Context, StandingHold};
 use crate::run::{self, orders};
 use crate::schedule::Rule;
 use crate::schedule::mistake::{Mistake, nearest};
+use crate::setup::{Pair, Setup};
+use crate::time;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -101,8 +102,7 @@ fn add(setup: &Setup, wanted: &Add) -> Outcome {
     // By its whole name: what a name without a schema means can change.
     order.table = covered(&pair, &mut conn, &order, setup.as_of)?.0;
     let reopen = || setup.config.open(pair.database, Access::ReadWrite);
-    let outcome =
-        execute::patiently(&mut conn, &reopen, &Stop::default(), |conn| hold::add(conn, &order, Timestamp::now()));
+    let outcome = execute::patiently(&mut conn, &reopen, &Stop::default(), |conn| hold::add(conn, &order, time::now()));
     match outcome.map_err(|halt| Failure::Other(anyhow::anyhow!("nothing was added: {}", halt.sentence())))? {
         hold::Outcome::Done => say(&format!("hold `{}` stands; no row that it covers goes from now on\n", order.name))?,
         hold::Outcome::Not => {
@@ -131,7 +131,7 @@ fn order(setup: &Setup, wanted: &Add) -> Result<Order, Failure> {
     {
         return Err(Failure::Usage(format!("{} is empty; reports and the ledger show it", empty.0)));
     }
-    let yesterday = |zone: &jiff::tz::TimeZone, day: Date| day < Timestamp::now().to_zoned(zone.clone()).date();
+    let yesterday = |zone: &jiff::tz::TimeZone, day: Date| day < time::now().to_zoned(zone.clone()).date();
     if let Some(day) =
         wanted.until.filter(|day| setup.schedules.iter().all(|schedule| yesterday(&schedule.policy.timezone, *day)))
     {
@@ -162,7 +162,7 @@ fn release(setup: &Setup, wanted: &Release) -> Outcome {
     for pair in places(setup, &wanted.place)? {
         let mut conn = open(setup, pair.database)?;
         known.extend(hold::orders(&mut conn)?.standing.into_iter().map(|standing| standing.order.name));
-        if hold::release(&mut conn, &wanted.name, &wanted.reason, &by, Timestamp::now())? == hold::Outcome::Done {
+        if hold::release(&mut conn, &wanted.name, &wanted.reason, &by, time::now())? == hold::Outcome::Done {
             say(&format!("hold `{}` is released; the next run does what it kept\n", wanted.name))?;
             return Ok(0);
         }

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow};
 use clap::Subcommand;
 
-use super::setup::Setup;
 use super::{Common, Failure, Outcome, say};
 use crate::db::Access;
 use crate::ledger;
 use crate::run;
+use crate::setup::Setup;
 use crate::signing::{PublicKey, Signer};
 
 #[derive(Debug, Subcommand)]

@@ -5,7 +5,6 @@ use jiff::Timestamp;
 use lettre::Address;
 use serde_json::json;
 
-use super::setup::Setup;
 use super::{Common, Failure, Outcome, say, to_stderr};
 use crate::config::mail::Mail;
 use crate::config::{Config, DatabaseConfig};
@@ -16,6 +15,7 @@ use crate::ledger::actor;
 use crate::report::record::RunRecord;
 use crate::run::{Job, Refusal};
 use crate::schedule::mistake::Mistake;
+use crate::setup::{Setup, Unready};
 
 /// Sends a test mail, and says how far it came.
 pub(super) fn test(common: &Common, to: Option<&Address>) -> Outcome {
@@ -186,8 +186,8 @@ pub(super) fn alarm_of_run(job: &Job<'_>, outcome: &Result<RunRecord, Refusal>) 
 }
 
 /// Mails that no run could begin, because a schedule cannot be read.
-pub(super) fn alarm_of_setup(common: &Common, failure: &Failure) {
-    if let (Failure::Mistakes(mistakes), Ok(Some(config))) = (failure, Config::load(common.config.as_deref())) {
+pub(super) fn alarm_of_setup(common: &Common, unready: &Unready) {
+    if let (Unready::Mistakes(mistakes), Ok(Some(config))) = (unready, Config::load(common.config.as_deref())) {
         raise(&config, "", "", &sentences(mistakes));
     }
 }

@@ -1,11 +1,10 @@
 //! `tenure migrate`: makes or upgrades the control tables, for owners of databases in which the run's role may not.
 
-use jiff::Timestamp;
-
-use super::setup::Setup;
 use super::{Common, Failure, Outcome, say};
 use crate::db::{Access, control};
 use crate::ledger;
+use crate::setup::Setup;
+use crate::time;
 
 pub(super) fn migrate(common: &Common) -> Outcome {
     let setup = Setup::load(common)?;
@@ -15,7 +14,7 @@ pub(super) fn migrate(common: &Common) -> Outcome {
     let mut all = Vec::new();
     setup.each_database(Access::ReadWrite, |database, conn| {
         all.push((database.name.clone(), control::migrate(conn)?));
-        ledger::compact::compact(conn, &setup.config.ledger_retain, Timestamp::now())?;
+        ledger::compact::compact(conn, &setup.config.ledger_retain, time::now())?;
         Ok(())
     })?;
     if common.json {

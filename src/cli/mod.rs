@@ -8,7 +8,6 @@ mod mail;
 mod migrate;
 mod report;
 mod run;
-mod setup;
 mod status;
 mod verify;
 
@@ -23,6 +22,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::run::Refusal;
 use crate::schedule::mistake::{self, Mistake};
+use crate::setup::{Sources, Unready};
 use crate::time::parse_as_of;
 
 /// Keeps published retention promises: deletes, aggregates and redacts what a schedule says is due, and proves it.
@@ -209,6 +209,26 @@ enum Failure {
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
         Failure::Other(error)
+    }
+}
+
+impl From<Unready> for Failure {
+    fn from(unready: Unready) -> Self {
+        match unready {
+            Unready::Mistakes(mistakes) => Failure::Mistakes(mistakes),
+            Unready::Usage(sentence) => Failure::Usage(sentence),
+        }
+    }
+}
+
+impl From<&Common> for Sources {
+    fn from(common: &Common) -> Self {
+        Self {
+            config: common.config.clone(),
+            schedules: common.schedules.clone(),
+            database: common.database.clone(),
+            as_of: common.as_of,
+        }
     }
 }
 

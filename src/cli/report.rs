@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::Path;
 
-use super::setup::Setup;
 use super::{Common, Failure, Format, Outcome, say};
 use crate::db::Access;
 use crate::ledger;
 use crate::report::record::RunRecord;
 use crate::report::{csv, html, json, text};
 use crate::run::files;
+use crate::setup::Setup;
 
 pub(super) fn render(records: &[RunRecord], format: Format) -> String {
     match format {

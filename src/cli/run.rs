@@ -4,16 +4,16 @@ use std::io::IsTerminal as _;
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use jiff::Timestamp;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use super::setup::{Pair, Setup};
 use super::{Common, Failure, Outcome, Selection, mail, report, say};
 use crate::db::Access;
 use crate::execute::Stop;
 use crate::ledger::{self, actor};
 use crate::report::record::{RunKind, RunRecord, Status};
 use crate::run::{self, Consent, Job, Refusal, files};
+use crate::setup::{Pair, Setup};
+use crate::time;
 
 /// The dry run.
 pub(super) fn plan(common: &Common, selection: &Selection) -> Outcome {
@@ -25,7 +25,7 @@ pub(super) fn plan(common: &Common, selection: &Selection) -> Outcome {
 
 /// Plans, and does it.
 pub(super) fn run(common: &Common, selection: &Selection, yes: bool) -> Outcome {
-    let setup = Setup::with_schedules(common).inspect_err(|failure| mail::alarm_of_setup(common, failure))?;
+    let setup = Setup::with_schedules(common).inspect_err(|unready| mail::alarm_of_setup(common, unready))?;
     setup.know_rules(&selection.rules)?;
     refuse_future(&setup)?;
     let consent = if yes { Consent::Yes(actor()) } else { Consent::Ask };
@@ -48,7 +48,7 @@ pub(super) fn approve(common: &Common, prefix: &str) -> Outcome {
         )));
     }
     let name = pair.schedule.policy.name.clone();
-    ledger::record_approval(&mut conn, &planned.run, &actor(), Timestamp::now())?;
+    ledger::record_approval(&mut conn, &planned.run, &actor(), time::now())?;
     drop(conn);
     let database = database.name.clone();
     setup.as_of = planned.as_of;
@@ -176,7 +176,7 @@ fn stop_on_signals() -> Result<Stop, Failure> {
 }
 
 fn refuse_future(setup: &Setup) -> Result<(), Failure> {
-    if setup.as_of > Timestamp::now() {
+    if setup.as_of > time::now() {
         let sentence = "--as-of lies in the future, which only a dry run may look at: use `tenure plan`";
         return Err(Failure::Usage(sentence.to_owned()));
     }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use jiff::{Timestamp, Zoned};
 use serde_json::json;
 
-use super::setup::{Pair, Setup};
 use super::{Common, Failure, Outcome, say};
 use crate::check;
 use crate::db::control::outbox::{self, State, Which};
@@ -14,6 +13,7 @@ use crate::ledger;
 use crate::report::record::{RuleRecord, RunRecord};
 use crate::report::status::{self, Beside, RuleStatus};
 use crate::run;
+use crate::setup::{Pair, Setup};
 
 /// So many runs are looked through for the last one of a rule.
 const RUNS: usize = 50;

@@ -8,12 +8,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::setup::Setup;
 use super::{Common, Failure, Outcome, say};
 use crate::db::control::{self, EntryRow};
 use crate::db::{Access, Connection};
 use crate::ledger::verify::{self, Break, Findings, Witness};
 use crate::report::proof::{self, Sealed};
+use crate::setup::Setup;
 use crate::signing::PublicKey;
 
 /// The exit code of a ledger or report that is not what it was.
@@ -121,7 +121,7 @@ fn verify_one(
     witnesses: &[Witness],
     keys: &[PublicKey],
     list: bool,
-) -> Result<Verified, Failure> {
+) -> anyhow::Result<Verified> {
     let mut listed = Vec::new();
     let findings = if control::is_ready(conn)? {
         verify::walk(conn, witnesses, keys, &mut |entry| {
@@ -130,10 +130,9 @@ fn verify_one(
             }
         })?
     } else if control::exist(conn)? {
-        let sentence = format!(
+        anyhow::bail!(
             "the control tables of database `{name}` are of another version: let their owner run `tenure migrate`"
         );
-        return Err(Failure::Other(anyhow::anyhow!(sentence)));
     } else {
         verify::nothing(witnesses, keys)
     };

@@ -20,6 +20,7 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use super::builder::Sql;
 use super::connection::Link;
 use super::{Connection, DbError, Dialect, ErrorKind, Mode, Row, Statement, Value};
+use crate::time;
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
@@ -204,7 +205,9 @@ pub fn clock(conn: &mut Connection) -> Result<i64, DbError> {
         Dialect::Mysql => "SELECT CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000000 AS SIGNED)",
     });
     let rows = conn.query(&statement)?;
-    rows.first().and_then(|row| row.int(0)).ok_or_else(|| DbError::new(ErrorKind::Other, "the database tells no time"))
+    let told = rows.first().and_then(|row| row.int(0));
+    let told = told.ok_or_else(|| DbError::new(ErrorKind::Other, "the database tells no time"))?;
+    Ok(told + time::database_shift())
 }
 
 /// Are the control tables there, and of this version?

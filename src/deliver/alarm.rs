@@ -13,6 +13,7 @@ use super::outbox;
 use super::transport::{Carrier, Parcel};
 use super::trouble::{Reach, Step, Trouble};
 use crate::config::mail::Mail;
+use crate::time;
 
 /// What could not begin, and why.
 pub struct Alarm<'a> {
@@ -30,7 +31,7 @@ pub struct Alarm<'a> {
 /// # Errors
 /// Where the mail did not go: there is no queue for it.
 pub fn raise(mail: &Mail, state_dir: &Path, alarm: &Alarm<'_>) -> Result<bool, Trouble> {
-    let now = Timestamp::now();
+    let now = time::now();
     let day = now.strftime("%Y-%m-%d").to_string();
     let name = token(&[alarm.policy, alarm.database, alarm.sentence]);
     let raised = state_dir.join("alarms").join(format!("{day}-{name}"));

@@ -24,7 +24,6 @@ mod trouble;
 use std::thread;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use lettre::Address;
 use lettre::message::Mailbox;
 
@@ -37,6 +36,7 @@ use crate::config::mail::Mail;
 use crate::db::control::outbox::{OutboxRow, Settlement, Which, claim, rows, settle};
 use crate::db::{Connection, DbError, ErrorKind, control};
 use crate::ledger;
+use crate::time;
 
 /// Opens the database whose outbox it is: for reading it, and again where the connection went away while a server took
 /// its time.
@@ -145,7 +145,7 @@ fn record(
 /// # Errors
 /// The first step that went wrong.
 pub fn test(mail: &Mail, to: &[Address], tell: &mut dyn FnMut(String)) -> Result<(), Trouble> {
-    let now = Timestamp::now();
+    let now = time::now();
     let mut carrier = Carrier::open(&mail.transport, tell)?;
     let id = message::token(&[&now.to_string(), &ledger::actor()]);
     let message_id = format!("<{id}.test.tenure@{}>", mail.from.email.domain());

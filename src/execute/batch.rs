@@ -1,7 +1,5 @@
 //! One batch: the act and its record in one transaction.
 
-use jiff::Timestamp;
-
 use crate::db::batch::{self, Done};
 use crate::db::count::Consequences;
 use crate::db::window::Window;
@@ -9,6 +7,7 @@ use crate::db::{Connection, DbError, ErrorKind, Mode};
 use crate::ledger::lease::Lease;
 use crate::ledger::{self, Batch};
 use crate::plan::{Act, Axis, RulePlan, Target};
+use crate::time;
 
 /// What came of trying a batch.
 pub(super) enum Attempt {
@@ -42,7 +41,7 @@ pub(super) fn transact(
         }
         let done = act(conn)?;
         if done != Done::default() {
-            ledger::record_batch(conn, &record(identity, &done), Timestamp::now())?;
+            ledger::record_batch(conn, &record(identity, &done), time::now())?;
         }
         Ok(Some(done))
     })

@@ -53,7 +53,7 @@ pub(super) fn make_known(conn: &mut Connection) -> Result<(), DbError> {
 
 fn announce(conn: &mut Connection, key: &PublicKey) -> Result<(), DbError> {
     let body = json(&Body { key: key.to_string(), actor: super::actor() })?;
-    chain::append_signed(conn, KEY, None, body, jiff::Timestamp::now()).map(drop)
+    chain::append_signed(conn, KEY, None, body, crate::time::now()).map(drop)
 }
 
 /// Hands over to another key, which the one that the connection carries vouches for: whoever trusts that one can trust the

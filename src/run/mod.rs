@@ -29,7 +29,7 @@ use crate::report::record::{HoldRecord, RuleRecord, RunKind, RunRecord, Schedule
 use crate::resolve::{self, StandingHold};
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{Rule, Schedule};
-use crate::time::Clock;
+use crate::time::{self, Clock};
 
 use change::Changes;
 
@@ -473,7 +473,7 @@ fn new_id() -> String {
         random.copy_from_slice(&Timestamp::now().subsec_nanosecond().to_be_bytes()[1..]);
     }
     let [a, b, c] = random;
-    format!("{}-{a:02x}{b:02x}{c:02x}", Timestamp::now().strftime("%Y%m%dT%H%M%SZ"))
+    format!("{}-{a:02x}{b:02x}{c:02x}", time::now().strftime("%Y%m%dT%H%M%SZ"))
 }
 
 /// The control tables are there and may be written, or are made where the role may.
@@ -498,7 +498,7 @@ pub fn prepare_ledger(conn: &mut Connection) -> anyhow::Result<()> {
 /// Host, database and ledger must agree on what time it is.
 fn check_clocks(conn: &mut Connection) -> anyhow::Result<()> {
     let database = control::clock(conn)?;
-    let host = Timestamp::now().as_microsecond();
+    let host = time::now().as_microsecond();
     let apart = (host - database).abs();
     if apart > CLOCK_TOLERANCE {
         bail!(

@@ -1,10 +1,9 @@
-//! From the common options to a config, its schedules, and the runs that they make.
+//! From files and options to a config, its schedules, and the runs that they make.
 
 use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use super::{Common, Failure};
 use crate::config::{Config, DatabaseConfig};
 use crate::db::{Access, Connection};
 use crate::ledger::actor;
@@ -12,10 +11,33 @@ use crate::resolve::StandingHold;
 use crate::run::Job;
 use crate::schedule::mistake::{Mistake, nearest};
 use crate::schedule::{self, Hold, Schedule};
-use crate::time::Clock;
+use crate::time;
+
+/// Where config, schedules and database come from.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// The config; where none is named, [`Config::load`] says where it is looked for.
+    pub config: Option<PathBuf>,
+    /// Instead of the config's schedules, where there is any.
+    pub schedules: Vec<PathBuf>,
+    /// The URL of a database, instead of those of the config.
+    pub database: Option<String>,
+    /// The instant from which cutoffs are counted; `None` is now.
+    pub as_of: Option<Timestamp>,
+}
+
+/// Why nothing can be started.
+#[derive(Debug)]
+pub enum Unready {
+    /// All mistakes of config and schedules.
+    Mistakes(Vec<Mistake>),
+    /// The same in one sentence.
+    Usage(String),
+}
 
 /// Everything a command needs, checked.
-pub(super) struct Setup {
+#[derive(Debug, Clone)]
+pub struct Setup {
     pub config: Config,
     pub schedules: Vec<Schedule>,
     /// Taken once.
@@ -23,7 +45,7 @@ pub(super) struct Setup {
 }
 
 /// One policy on one database.
-pub(super) struct Pair<'a> {
+pub struct Pair<'a> {
     pub schedule: &'a Schedule,
     pub database: &'a DatabaseConfig,
     /// Rules and holds that name no database mean this one.
@@ -31,31 +53,35 @@ pub(super) struct Pair<'a> {
 }
 
 impl Setup {
-    /// Reads config and schedules; all mistakes of all files at once.
-    pub fn load(common: &Common) -> Result<Self, Failure> {
-        let config = config(common)?;
+    /// Reads config and schedules.
+    ///
+    /// # Errors
+    /// All mistakes of all files at once.
+    pub fn load(sources: impl Into<Sources>) -> Result<Self, Unready> {
+        let sources = sources.into();
+        let config = config(&sources)?;
         warn(&config.warnings);
-        let files = if common.schedules.is_empty() { &config.schedules } else { &common.schedules };
+        let files = if sources.schedules.is_empty() { &config.schedules } else { &sources.schedules };
         let schedules = load_all(files)?;
-        let setup = Self { config, schedules, as_of: common.as_of.unwrap_or_else(|| Clock::System.now()) };
+        let setup = Self { config, schedules, as_of: sources.as_of.unwrap_or_else(time::now) };
         setup.know_databases()?;
-        if common.schedules.is_empty() {
+        if sources.schedules.is_empty() {
             setup.know_policies()?;
         }
         Ok(setup)
     }
 
     /// As [`load`](Self::load), for commands that need a schedule.
-    pub fn with_schedules(common: &Common) -> Result<Self, Failure> {
-        let setup = Self::load(common)?;
+    pub fn with_schedules(sources: impl Into<Sources>) -> Result<Self, Unready> {
+        let setup = Self::load(sources)?;
         if setup.schedules.is_empty() {
             let sentence =
                 "there is no schedule: name one with --schedule FILE, or list them as `schedules` in tenure.toml";
-            return Err(Failure::Usage(sentence.to_owned()));
+            return Err(Unready::Usage(sentence.to_owned()));
         }
         if setup.config.databases.is_empty() {
             let sentence = "there is no database: name one with --database URL, or in tenure.toml as [database.main]";
-            return Err(Failure::Usage(sentence.to_owned()));
+            return Err(Unready::Usage(sentence.to_owned()));
         }
         Ok(setup)
     }
@@ -99,7 +125,7 @@ impl Setup {
     }
 
     /// Every database that a schedule names must be in the config.
-    fn know_databases(&self) -> Result<(), Failure> {
+    fn know_databases(&self) -> Result<(), Unready> {
         if self.config.databases.is_empty() {
             return Ok(());
         }
@@ -126,12 +152,12 @@ impl Setup {
                 mistakes.push(Mistake::error(message).at(&schedule.policy.places, "").remedy(remedy));
             }
         }
-        if mistakes.is_empty() { Ok(()) } else { Err(Failure::Mistakes(mistakes)) }
+        if mistakes.is_empty() { Ok(()) } else { Err(Unready::Mistakes(mistakes)) }
     }
 
     /// Every policy that `[[mail.also]]` names must be among the schedules of the config, or its recipients would wait for
     /// ever.
-    fn know_policies(&self) -> Result<(), Failure> {
+    fn know_policies(&self) -> Result<(), Unready> {
         let known = || self.schedules.iter().map(|schedule| schedule.policy.name.as_str());
         let groups = self.config.mail.iter().flat_map(|mail| &mail.recipients);
         let mut mistakes = Vec::new();
@@ -145,16 +171,16 @@ impl Setup {
                 mistakes.push(mistake.at(&group.places, "policy").remedy(remedy));
             }
         }
-        if mistakes.is_empty() { Ok(()) } else { Err(Failure::Mistakes(mistakes)) }
+        if mistakes.is_empty() { Ok(()) } else { Err(Unready::Mistakes(mistakes)) }
     }
 
     /// Rules named on the command line must be somewhere.
-    pub fn know_rules(&self, wanted: &[String]) -> Result<(), Failure> {
+    pub fn know_rules(&self, wanted: &[String]) -> Result<(), Unready> {
         let known = || self.schedules.iter().flat_map(|schedule| &schedule.rules).map(|rule| rule.name.as_str());
         for name in wanted {
             if !known().any(|rule| rule == name) {
                 let hint = nearest(name, known()).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-                return Err(Failure::Usage(format!("there is no rule `{name}` in the schedules{hint}")));
+                return Err(Unready::Usage(format!("there is no rule `{name}` in the schedules{hint}")));
             }
         }
         Ok(())
@@ -175,11 +201,14 @@ impl Setup {
     }
 
     /// Opens each database of the config in turn.
+    ///
+    /// # Errors
+    /// The first one, of opening it or of the visit.
     pub fn each_database(
         &self,
         access: Access,
-        mut visit: impl FnMut(&DatabaseConfig, &mut Connection) -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
+        mut visit: impl FnMut(&DatabaseConfig, &mut Connection) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
         for database in self.config.databases.values() {
             visit(database, &mut self.config.open(database, access)?)?;
         }
@@ -195,12 +224,12 @@ fn named(schedule: &Schedule) -> impl Iterator<Item = Option<&str>> {
     rules.chain(holds).map(move |name| name.or(policy))
 }
 
-fn config(common: &Common) -> Result<Config, Failure> {
-    let from_file = Config::load(common.config.as_deref()).map_err(Failure::Mistakes)?;
-    let Some(url) = &common.database else {
+fn config(sources: &Sources) -> Result<Config, Unready> {
+    let from_file = Config::load(sources.config.as_deref()).map_err(Unready::Mistakes)?;
+    let Some(url) = &sources.database else {
         return Ok(from_file.unwrap_or_else(|| Config { databases: Default::default(), ..Config::for_url("") }));
     };
-    crate::db::url::check(url).map_err(|flaw| Failure::Usage(format!("--database: {flaw}")))?;
+    crate::db::url::check(url).map_err(|flaw| Unready::Usage(format!("--database: {flaw}")))?;
     let given = Config::for_url(url);
     Ok(match from_file {
         Some(config) => Config { databases: given.databases, ..config },
@@ -208,7 +237,7 @@ fn config(common: &Common) -> Result<Config, Failure> {
     })
 }
 
-fn load_all(files: &[PathBuf]) -> Result<Vec<Schedule>, Failure> {
+fn load_all(files: &[PathBuf]) -> Result<Vec<Schedule>, Unready> {
     let mut schedules = Vec::new();
     let mut mistakes = Vec::new();
     for file in files {
@@ -217,7 +246,7 @@ fn load_all(files: &[PathBuf]) -> Result<Vec<Schedule>, Failure> {
             Err(more) => mistakes.extend(more),
         }
     }
-    if mistakes.is_empty() { Ok(schedules) } else { Err(Failure::Mistakes(mistakes)) }
+    if mistakes.is_empty() { Ok(schedules) } else { Err(Unready::Mistakes(mistakes)) }
 }
 
 fn warn(warnings: &[Mistake]) {
