@@ -17,11 +17,14 @@ use url::Url;
 
 use self::mail::Mail;
 use crate::db::{self, Access, Connection, DbError, Dialect};
+use crate::pseudonym::Pseudonyms;
 use crate::schedule::document::{self, Item, Table};
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{Guard, Source, check, notation};
 use crate::signing::Signer;
 use crate::time::Period;
+
+pub use crate::secret::Secret;
 
 /// The checked config. Every secret in it was read from its file, environment variable or credential already.
 #[derive(Debug, Clone)]
@@ -37,6 +40,8 @@ pub struct Config {
     pub guard: Guard,
     /// Key of the `hmac` redaction, where one is configured (`hmac_key_file`).
     pub hmac_key: Option<Secret>,
+    /// Keys that were used before it (`former_hmac_key_files`): people who were erased under them are still known by them.
+    pub former_hmac_keys: Vec<Secret>,
     /// Where reports are mailed to; `None` where they are not.
     pub mail: Option<Mail>,
     /// Signs the ledger's entries; `None` where they are not signed.
@@ -60,6 +65,11 @@ pub struct DatabaseConfig {
 }
 
 impl Config {
+    /// What people are called in the ledger; `None` where there is no key to call them by.
+    pub fn pseudonyms(&self) -> Option<Pseudonyms> {
+        Some(Pseudonyms::new(self.hmac_key.clone()?, self.former_hmac_keys.clone()))
+    }
+
     /// Opens a database of this config: by its `read_only_url` for what only reads, where there is one. What the ledger gets
     /// over it is signed where a key is configured.
     ///
@@ -69,33 +79,6 @@ impl Config {
         let read_only = database.read_only_url.as_ref().filter(|_| access == Access::ReadOnly);
         let conn = Connection::open(read_only.unwrap_or(&database.url).reveal(), access)?;
         Ok(conn.signing_with(self.signer.as_ref()))
-    }
-}
-
-/// A text that must not be shown: `Debug` and `Display` print `***`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text itself, for the driver that needs it.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
-impl fmt::Display for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
     }
 }
 
@@ -141,6 +124,7 @@ impl Config {
             databases: BTreeMap::from([(database.name.clone(), database)]),
             guard: Guard::default(),
             hmac_key: None,
+            former_hmac_keys: Vec::new(),
             signer: None,
             ledger_retain: default_ledger_retain(),
             mail: None,
@@ -173,10 +157,11 @@ fn read(path: &Path, environment: Environment) -> Result<Config, Vec<Mistake>> {
 /// The text with every line covered by asterisks but headers and those keys that hold no secret. Bytes keep their places,
 /// so that mistakes are still shown under the right line.
 fn covered(text: &str) -> String {
-    const OPEN_KEYS: [&str; 20] = [
+    const OPEN_KEYS: [&str; 21] = [
         "schedules",
         "state_dir",
         "hmac_key_file",
+        "former_hmac_key_files",
         "signing_key_file",
         "retain",
         "url_file",
@@ -216,7 +201,17 @@ struct Reader<'e> {
 
 impl Reader<'_> {
     fn config(&self, path: &Path, root: &Table) -> Option<Config> {
-        root.knows(&["schedules", "state_dir", "hmac_key_file", "database", "guard", "mail", "daemon", "ledger"]);
+        root.knows(&[
+            "schedules",
+            "state_dir",
+            "hmac_key_file",
+            "former_hmac_key_files",
+            "database",
+            "guard",
+            "mail",
+            "daemon",
+            "ledger",
+        ]);
         refuse_later_parts(root);
         let schedules = root.get("schedules").map(|item| self.schedules(&item)).unwrap_or_default();
         let state_dir = match root.get("state_dir") {
@@ -226,6 +221,8 @@ impl Reader<'_> {
         let databases = root.get("database").map(|item| self.databases(&item)).unwrap_or_default();
         let guard = root.get("guard").and_then(|item| check::guard(&item)).unwrap_or_default();
         let hmac_key = root.get("hmac_key_file").and_then(|item| self.hmac_key(&item));
+        let former_hmac_keys =
+            root.get("former_hmac_key_files").map(|item| self.former_hmac_keys(&item, hmac_key.is_some()));
         let ledger = root.get("ledger").and_then(|item| item.table());
         let signer = ledger.as_ref().and_then(|table| self.signer(table));
         let ledger_retain = ledger.as_ref().and_then(ledger_retain).unwrap_or_else(default_ledger_retain);
@@ -238,6 +235,7 @@ impl Reader<'_> {
             databases,
             guard,
             hmac_key,
+            former_hmac_keys: former_hmac_keys.unwrap_or_default(),
             mail,
             signer,
             ledger_retain,
@@ -370,6 +368,13 @@ impl Reader<'_> {
             return None;
         }
         Some(Secret::new(key))
+    }
+
+    fn former_hmac_keys(&self, item: &Item, has_current: bool) -> Vec<Secret> {
+        if !has_current {
+            item.refuse("there is no `hmac_key_file` that came after them", "name the key of today as `hmac_key_file`");
+        }
+        item.one_or_more().iter().filter_map(|file| self.hmac_key(file)).collect()
     }
 
     /// The text of the file that an item names, without the newline at its end.

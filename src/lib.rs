@@ -23,7 +23,7 @@
 //! | 1 | [`db`] | connections, catalogs, statements; the only room that knows a dialect |
 //! | 1 | [`plan`] | the plan: a plain value that knows no database |
 //! | 1 | [`config`] | databases, mail, paths, secrets |
-//! | ground | [`name`], [`time`], [`signing`] | checked identifiers; the clock, periods and cutoffs; keys |
+//! | ground | [`name`], [`time`], [`signing`], [`secret`], [`pseudonym`] | checked identifiers; the clock, periods and cutoffs; keys; people as the ledger knows them |
 //! | beside | [`sample`] | the sample learning platform |
 
 #![forbid(unsafe_code)]
@@ -37,11 +37,13 @@ pub mod execute;
 pub mod ledger;
 pub mod name;
 pub mod plan;
+pub mod pseudonym;
 pub mod report;
 pub mod resolve;
 pub mod run;
 pub mod sample;
 pub mod schedule;
+pub mod secret;
 pub mod setup;
 pub mod signing;
 pub mod time;

@@ -55,6 +55,7 @@ fn a_config_is_read_with_its_paths_beginning_at_its_folder() {
             schedules = ["schedules/*.toml", "schedules/b.toml"]
             state_dir = "state"
             hmac_key_file = "key"
+            former_hmac_key_files = ["key-2024", "key-2025"]
             [database.main]
             url = "postgres://tenure@db.internal/campus?sslmode=verify-full"
             read_only_url = "postgres://tenure_ro@db.internal/campus"
@@ -71,12 +72,16 @@ fn a_config_is_read_with_its_paths_beginning_at_its_folder() {
         ("schedules/a.toml", ""),
         ("schedules/notes.txt", ""),
         ("key", "0123456789abcdef\n"),
+        ("key-2024", "0123456789abcde4\n"),
+        ("key-2025", "0123456789abcde5\n"),
     ]);
     let config = read_in(&folder).unwrap();
     let base = folder.path();
     assert_eq!(config.schedules, [base.join("schedules/a.toml"), base.join("schedules/b.toml")]);
     assert_eq!(config.state_dir, base.join("state"));
-    assert_eq!(config.hmac_key.unwrap().reveal(), "0123456789abcdef");
+    assert_eq!(config.hmac_key.as_ref().unwrap().reveal(), "0123456789abcdef");
+    let former: Vec<_> = config.former_hmac_keys.iter().map(|key| key.reveal()).collect();
+    assert_eq!(former, ["0123456789abcde4", "0123456789abcde5"]);
     assert_eq!(config.guard, Guard { max_rows: Some(5_000_000), max_share: Some(0.5) });
     assert!(config.warnings.is_empty());
     let main = &config.databases["main"];

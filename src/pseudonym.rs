@@ -1,0 +1,103 @@
+//! What a person is called in the ledger: a keyed digest, by which nobody is found who has not the installation's key.
+//!
+//! A pseudonym is HMAC-SHA-256 under the installation's key over three lines: the word `tenure-person-1`, the table of
+//! people, and the person's key as text. So the same person has the same pseudonym in every run, certificate and register,
+//! and whoever reads them without the key cannot even try all keys of an account table, few as they are.
+
+use std::fmt;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+
+use crate::name::TableName;
+use crate::secret::Secret;
+
+/// The keys under which people were called so far, the one that is used now first.
+#[derive(Debug, Clone)]
+pub struct Pseudonyms {
+    current: Secret,
+    former: Vec<Secret>,
+}
+
+/// A person as the ledger knows them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Pseudonym {
+    /// 64 lower-case hexadecimal digits.
+    pub digest: String,
+    /// Which key it was made with: the first 16 hexadecimal digits of the key's SHA-256.
+    pub key_id: String,
+}
+
+/// As certificates show it, long enough to be told from every other.
+impl fmt::Display for Pseudonym {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.key_id, self.digest)
+    }
+}
+
+impl Pseudonyms {
+    pub fn new(current: Secret, former: Vec<Secret>) -> Self {
+        Self { current, former }
+    }
+
+    /// What the person is called from now on.
+    pub fn of(&self, people: &TableName, key: &str) -> Pseudonym {
+        pseudonym(&self.current, people, key)
+    }
+
+    /// What the person may be called in records of any age: under the key of today, and under each that was used before.
+    pub fn all_of(&self, people: &TableName, key: &str) -> Vec<Pseudonym> {
+        std::iter::once(&self.current).chain(&self.former).map(|secret| pseudonym(secret, people, key)).collect()
+    }
+
+    /// Can a record that was made under this key still be told to be somebody's?
+    pub fn knows(&self, key_id: &str) -> bool {
+        std::iter::once(&self.current).chain(&self.former).any(|secret| id_of(secret) == key_id)
+    }
+}
+
+fn pseudonym(secret: &Secret, people: &TableName, key: &str) -> Pseudonym {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.reveal().as_bytes()).expect("HMAC takes keys of any length");
+    mac.update(format!("tenure-person-1\n{people}\n{key}").as_bytes());
+    Pseudonym { digest: hex(&mac.finalize().into_bytes()), key_id: id_of(secret) }
+}
+
+/// Tells keys apart and gives nothing of them away: they are too long to be guessed.
+fn id_of(secret: &Secret) -> String {
+    let mut id = hex(&Sha256::digest(secret.reveal().as_bytes()));
+    id.truncate(16);
+    id
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn people() -> TableName {
+        TableName::parse("account").unwrap()
+    }
+
+    #[test]
+    fn a_pseudonym_is_what_openssl_makes_of_the_same_lines() {
+        // printf 'tenure-person-1\naccount\n42' | openssl dgst -sha256 -hmac 0123456789abcdef
+        // printf 0123456789abcdef | sha256sum | head -c 16
+        let made = Pseudonyms::new(Secret::new("0123456789abcdef"), Vec::new()).of(&people(), "42");
+        assert_eq!(made.digest, "a375d38b24ccb8e8db228ce78555e8c18343abb72aaa7c75f2876123cd286d6d");
+        assert_eq!(made.key_id, "9f9f5111f7b27a78");
+    }
+
+    #[test]
+    fn who_was_recorded_under_an_old_key_is_found_as_long_as_that_key_is_named() {
+        let old = Pseudonyms::new(Secret::new("an old key of some length"), Vec::new());
+        let now =
+            Pseudonyms::new(Secret::new("a new key of some length"), vec![Secret::new("an old key of some length")]);
+        let recorded = old.of(&people(), "42");
+        assert!(now.all_of(&people(), "42").contains(&recorded) && now.knows(&recorded.key_id));
+        assert_ne!(now.of(&people(), "42"), recorded);
+        assert!(!now.all_of(&people(), "43").contains(&recorded));
+    }
+}
