@@ -1,5 +1,6 @@
 //! The clock, retention periods and cutoffs. Instants are UTC, to the microsecond, as the databases keep them.
 
+mod deadline;
 mod shift;
 
 use std::fmt;
@@ -9,6 +10,8 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp, ToSpan};
 use thiserror::Error;
+
+pub use deadline::{Deadline, Light, Term, Used};
 
 /// Where "now" comes from: one reading a run, so that every cutoff of it is counted from the same instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,6 +128,14 @@ impl Period {
         let length = self.length?;
         let local = zone.to_datetime(as_of).saturating_sub(length.days.days()).saturating_sub(length.months.months());
         Some(zone.to_ambiguous_timestamp(local).earlier().unwrap_or(Timestamp::MIN))
+    }
+
+    /// The instant that lies this period after `start` on the calendar of `zone`: months first, then days; of a local time
+    /// that a clock change repeats or skips the earlier one. For ever is the end of the calendar.
+    pub fn after(&self, start: Timestamp, zone: &TimeZone) -> Timestamp {
+        let Some(length) = self.length else { return Timestamp::MAX };
+        let local = zone.to_datetime(start).saturating_add(length.months.months()).saturating_add(length.days.days());
+        zone.to_ambiguous_timestamp(local).earlier().unwrap_or(Timestamp::MAX)
     }
 
     /// Whether the two mean the same, however they are written: `1 year` and `12 months`.

@@ -7,6 +7,7 @@
 mod bound;
 mod bucket;
 mod order;
+mod people;
 
 use std::sync::Arc;
 
@@ -19,6 +20,10 @@ use crate::schedule::{Bucket, Redact, TextFormat, Then};
 
 pub use bound::epoch_bound;
 pub use order::{in_order, undecided};
+pub use people::{
+    Entry, Erasure, Ground, HeldPeople, Kept, Likeness, Mark, MarkValue, People, PersonKey, Requests, Step, Way, Who,
+    Whose,
+};
 
 /// One rule, ready to be counted and executed.
 #[derive(Debug, Clone)]
@@ -68,6 +73,8 @@ pub struct Target {
     pub alias: Name,
     /// A partition or inheritance member: only its own rows, not those of its children.
     pub only: bool,
+    /// Whose rows they are; `None`: whoever's. Beside it the anchors may be empty, and then count for nothing.
+    pub whose: Option<Whose>,
     pub anchors: Vec<Anchor>,
     /// Parsed by `db` when the first statement is written; in the database's own SQL.
     pub condition: Option<Condition>,
@@ -150,6 +157,8 @@ pub struct Hold {
     pub condition: Option<Condition>,
     /// PostgreSQL: covers only rows that lie in these partitions or children of the table; empty for all of it.
     pub only_in: Vec<TableName>,
+    /// The hold is on people, and covers the rows that are theirs: anchors and condition are of the table of people.
+    pub people: Option<HeldPeople>,
 }
 
 /// `table`.`columns` refer to the parent's `parent_columns`.

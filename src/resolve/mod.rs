@@ -144,7 +144,7 @@ fn resolve_hold<'c>(
     };
     Ok(ResolvedHold {
         table,
-        hold: Hold { name: hold.name.clone(), anchors: found, condition, only_in: Vec::new() },
+        hold: Hold { name: hold.name.clone(), anchors: found, condition, only_in: Vec::new(), people: None },
         fact: HoldFact {
             name: hold.name.clone(),
             promises: hold.promises.clone(),
@@ -214,6 +214,7 @@ impl<'c> Resolver<'_, 'c> {
             root: root.name.clone(),
             alias: root.name.table.clone(),
             only: false,
+            whose: None,
             anchors: found,
             condition,
             redactions,

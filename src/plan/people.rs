@@ -1,0 +1,189 @@
+//! People: whose rows go, by which way a row leads to its person, and what stays with its ground.
+//!
+//! An erasure is made of ordinary plans. Each entry of the schedule's map becomes a [`RulePlan`] whose targets say *whose*
+//! a row is instead of how old it is; all that holds for rules (holds, blockers, cascades, partitions) holds for entries.
+
+use std::sync::Arc;
+
+use super::{Anchor, Condition, KeyColumn, Redaction, RulePlan, Target};
+use crate::name::{Name, TableName};
+use crate::time::{Deadline, Period};
+
+/// The erasure of people by one policy on one database: who is due, and what happens to their rows.
+#[derive(Debug, Clone)]
+pub struct Erasure {
+    /// Ids of the published promises that the map as a whole keeps.
+    pub promises: Vec<String>,
+    /// The database's name in the config.
+    pub database: String,
+    /// The table of people, as the schedule names it.
+    pub subject: TableName,
+    /// The people whose account is closed and whose grace is over: the closing time is its anchor (none: nobody is due by
+    /// closing), and the holds on that table hold the whole person.
+    pub people: Arc<Target>,
+    /// The column that tells one person from every other.
+    pub key: KeyColumn,
+    /// When the person signed up; its bound means nothing.
+    pub created: Option<Anchor>,
+    /// The time in which a closed account is to be gone, counted from its closing.
+    pub deadline: Deadline,
+    /// The same of a request, counted from when it was made.
+    pub request_deadline: Deadline,
+    /// In the order in which they act; those of the table of people come last.
+    pub entries: Vec<Entry>,
+    /// Rows that stay as they are.
+    pub kept: Vec<Kept>,
+    /// The most people that a run may erase without being asked.
+    pub max_people: Option<u64>,
+    /// The table of requests in the application's own database.
+    pub requests: Option<Requests>,
+}
+
+/// What happens to the rows of one table that are a person's.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The rule's name is `erase:<table>.<column>`. `earlier` is empty: all entries act in one transaction, in order.
+    pub plan: RulePlan,
+    /// As the schedule groups the entries, for example `analytics`.
+    pub category: Option<String>,
+    /// The row stays for this reason, and the plan redacts what the reason does not cover.
+    pub kept: Option<Ground>,
+    /// Columns that change just before the rows are deleted, for whoever reads the database's log of changes.
+    pub redact_first: Vec<Redaction>,
+}
+
+/// Rows of people that stay as they are.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// As [`RulePlan::rule`] of the entries: `keep:<table>.<column>`.
+    pub name: String,
+    pub promises: Vec<String>,
+    pub category: Option<String>,
+    /// The rows, as an entry's target would name them: whose they are, and the entry's condition. One a physical table.
+    pub targets: Vec<Target>,
+    /// As a schedule would name the table.
+    pub shown: TableName,
+    pub ground: Ground,
+}
+
+/// Why rows stay, and until when.
+#[derive(Debug, Clone)]
+pub struct Ground {
+    pub reason: String,
+    /// Counted from the latest of these columns of the row; `None`: the schedule does not say.
+    pub until: Option<(Period, Vec<Anchor>)>,
+}
+
+/// Whose a row is: it belongs to `people` where its steps lead to one of them.
+#[derive(Debug, Clone)]
+pub struct Whose {
+    /// From the row to the table of people; empty where the row is the person.
+    pub steps: Vec<Step>,
+    pub people: Arc<People>,
+}
+
+/// `column` holds the value of `table`.`key`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    pub column: Name,
+    pub table: TableName,
+    pub key: Name,
+    pub likeness: Likeness,
+    /// Several rows of `table` may hold one value: the row belongs to all of them, and goes only where all of them go.
+    pub shared: bool,
+}
+
+/// How the values of two columns are held against each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Likeness {
+    /// As they are: the types are one, or a foreign key says that the database compares them so.
+    Same,
+    /// As text, byte by byte: their types differ, or a collation would take two texts for one.
+    Letters,
+    /// As text in lower case, byte by byte after that.
+    Folded,
+}
+
+/// Some of the people of a table.
+#[derive(Debug, Clone)]
+pub struct People {
+    /// On the table of people. Of [`Who::Only`] the anchors do not count; condition and holds always do.
+    pub target: Arc<Target>,
+    pub who: Who,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Who {
+    /// All whose account is closed and whose grace is over.
+    Closed,
+    /// One person, whether closed or not.
+    Only(PersonKey, KeyColumn),
+}
+
+/// The value of a person's key, as [`KeyColumn::transport`] carries it. Never shown, never written down.
+#[derive(Clone, PartialEq, Eq)]
+pub enum PersonKey {
+    Whole(i64),
+    /// Of MySQL's unsigned 64-bit integers, what does not fit an `i64`.
+    Unsigned(u64),
+    Text(String),
+}
+
+/// Not the key itself: it leads to a person.
+impl std::fmt::Debug for PersonKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PersonKey(…)")
+    }
+}
+
+/// The people whom a hold covers; its anchors and condition are asked of the table of people, under `alias`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HeldPeople {
+    /// The table of people.
+    pub table: TableName,
+    pub alias: Name,
+    /// The ways from the covered table to it: a row is covered where any of them leads to a person who is.
+    pub ways: Vec<Way>,
+}
+
+/// One way from the rows of a table to their people.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Way {
+    /// Only such rows of the table lead there.
+    pub condition: Option<Condition>,
+    pub steps: Vec<Step>,
+}
+
+/// Requests for erasure that stand in a table of the application.
+#[derive(Debug, Clone)]
+pub struct Requests {
+    /// As the schedule names it.
+    pub shown: TableName,
+    pub table: TableName,
+    /// Under which its conditions know it.
+    pub alias: Name,
+    /// Leads from a request to its person.
+    pub whose: Step,
+    /// When the request was made; its bound means nothing.
+    pub requested: Anchor,
+    /// True where the asker is known to be the person.
+    pub verified: Condition,
+    /// True of requests that are settled.
+    pub done: Condition,
+    /// What is written into a request that is settled.
+    pub mark: Vec<Mark>,
+}
+
+/// A column of a request that is set when the person is erased.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mark {
+    pub column: Name,
+    pub to: MarkValue,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum MarkValue {
+    /// The instant, in the terms of the column; its bound is set when it is known (see [`Anchor::bounded_by`]).
+    Now(Anchor),
+    Set(crate::schedule::Scalar),
+}
