@@ -71,6 +71,11 @@ impl Setup {
         Ok(setup)
     }
 
+    /// The config alone, for commands that must work while a schedule is broken.
+    pub fn without_schedules(sources: impl Into<Sources>) -> Result<Self, Unready> {
+        Ok(Self { config: config(&sources.into())?, schedules: Vec::new(), as_of: time::now() })
+    }
+
     /// As [`load`](Self::load), for commands that need a schedule.
     pub fn with_schedules(sources: impl Into<Sources>) -> Result<Self, Unready> {
         let setup = Self::load(sources)?;
@@ -99,6 +104,17 @@ impl Setup {
             }
         }
         pairs
+    }
+
+    /// Each database of which a schedule speaks, with one of those that do.
+    pub fn places(&self) -> Vec<Pair<'_>> {
+        let mut places: Vec<Pair<'_>> = Vec::new();
+        for pair in self.pairs() {
+            if !places.iter().any(|known| known.database.name == pair.database.name) {
+                places.push(pair);
+            }
+        }
+        places
     }
 
     /// The holds of all schedules on one database.
@@ -213,6 +229,16 @@ impl Setup {
             visit(database, &mut self.config.open(database, access)?)?;
         }
         Ok(())
+    }
+}
+
+impl Pair<'_> {
+    /// Is there a rule of this name, on this database?
+    pub fn has_rule(&self, name: &str) -> bool {
+        let default = self.schedule.policy.database.as_deref();
+        let is_here = |named: Option<&str>| named.map_or(self.is_default, |named| named == self.database.name);
+        let mut rules = self.schedule.rules.iter().filter(|rule| rule.name == name);
+        rules.any(|rule| is_here(rule.database.as_deref().or(default)))
     }
 }
 

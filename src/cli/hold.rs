@@ -215,13 +215,8 @@ fn line(Standing { order, since }: &Standing, rows: u64) -> String {
 
 /// A policy for each database that may hold a hold.
 fn places<'s>(setup: &'s Setup, place: &Place) -> Result<Vec<Pair<'s>>, Failure> {
-    let mut places: Vec<Pair<'_>> = Vec::new();
-    for pair in setup.pairs() {
-        let is_meant = place.place.as_ref().is_none_or(|name| pair.database.name == *name);
-        if is_meant && !places.iter().any(|known| known.database.name == pair.database.name) {
-            places.push(pair);
-        }
-    }
+    let mut places = setup.places();
+    places.retain(|pair| place.place.as_ref().is_none_or(|name| pair.database.name == *name));
     if places.is_empty() {
         return Err(Failure::Usage("no schedule speaks of that database".to_owned()));
     }

@@ -6,6 +6,7 @@ mod hold;
 mod keys;
 mod mail;
 mod migrate;
+mod pause;
 mod report;
 mod run;
 mod status;
@@ -125,6 +126,10 @@ enum Command {
         #[command(subcommand)]
         command: hold::Command,
     },
+    /// Let rules wait: from the moment this ends, nothing of them goes
+    Pause(pause::Pause),
+    /// Let rules that wait run again
+    Resume(pause::Resume),
     /// Test the mail, and look after the outbox
     Mail {
         #[command(subcommand)]
@@ -280,6 +285,8 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Runs { limit } => report::runs(common, limit),
         Command::Report { run, format, output } => report::report(common, &run, format, output.as_deref()),
         Command::Hold { command } => hold::hold(common, &command),
+        Command::Pause(wanted) => pause::pause(common, &wanted),
+        Command::Resume(wanted) => pause::resume(common, &wanted),
         Command::Mail { command: MailCommand::Test { to } } => mail::test(common, to.as_ref()),
         Command::Mail { command: MailCommand::Queue } => mail::queue(common),
         Command::Mail { command: MailCommand::Retry { ids } } => mail::retry(common, &ids),

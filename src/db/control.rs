@@ -5,6 +5,7 @@
 
 pub mod hold;
 pub mod outbox;
+pub mod pause;
 pub mod signature;
 pub mod walk;
 
@@ -35,18 +36,20 @@ enum Table {
     Entry,
     Outbox,
     Hold,
+    Pause,
     Signature,
     Migration,
 }
 
 impl Table {
-    const ALL: [Table; 8] = [
+    const ALL: [Table; 9] = [
         Table::Run,
         Table::Batch,
         Table::Gate,
         Table::Entry,
         Table::Outbox,
         Table::Hold,
+        Table::Pause,
         Table::Signature,
         Table::Migration,
     ];
@@ -73,6 +76,7 @@ impl Table {
             Table::Entry => "entry",
             Table::Outbox => "outbox",
             Table::Hold => "hold",
+            Table::Pause => "pause",
             Table::Signature => "signature",
             Table::Migration => "migration",
         }
@@ -81,7 +85,7 @@ impl Table {
     /// What a run needs. Batches and entries are written once: the role that runs cannot rewrite them.
     fn rights(self) -> &'static str {
         match self {
-            Table::Run | Table::Gate | Table::Outbox | Table::Hold => "SELECT, INSERT, UPDATE",
+            Table::Run | Table::Gate | Table::Outbox | Table::Hold | Table::Pause => "SELECT, INSERT, UPDATE",
             Table::Batch | Table::Entry | Table::Signature => "SELECT, INSERT",
             Table::Migration => "SELECT",
         }
@@ -103,6 +107,20 @@ impl Table {
         let prefix = if conn.dialect() == Dialect::Postgres { "" } else { Self::prefix(conn.dialect()) };
         sql.text(&format!("{prefix}{}", self.as_str()));
         Ok(!conn.query(&sql.finish())?.is_empty())
+    }
+
+    /// MySQL says that a table is not there to a role that has no right to it; asking for its rows tells the two apart,
+    /// but where the role has no right to tables that are not there either.
+    fn is_hidden(self, conn: &mut Connection) -> Result<bool, DbError> {
+        if conn.dialect() != Dialect::Mysql {
+            return Ok(false);
+        }
+        let mut sql = Sql::new(conn.dialect());
+        sql.push("SELECT 1 FROM ").control(self).push(" LIMIT 1");
+        match conn.query(&sql.finish()) {
+            Err(error) => Ok(error.kind == ErrorKind::Privilege),
+            Ok(_) => Ok(true),
+        }
     }
 
     fn grant(self, dialect: Dialect) -> String {
@@ -141,8 +159,7 @@ pub fn check_rights(conn: &mut Connection) -> Result<(), DbError> {
     if conn.dialect() == Dialect::Sqlite {
         return Ok(());
     }
-    let written = [Table::Run, Table::Gate, Table::Batch, Table::Entry, Table::Outbox, Table::Hold, Table::Signature];
-    for table in written {
+    for table in Table::ALL.into_iter().filter(|table| *table != Table::Migration) {
         let mut sql = Sql::new(conn.dialect());
         sql.push("INSERT INTO ").control(table).push(" SELECT * FROM ").control(table).push(" WHERE 1 = 0");
         table.execute(conn, &sql.finish())?;
@@ -524,11 +541,29 @@ pub fn free_gate(conn: &mut Connection, rule: &str, run: &str, now: i64) -> Resu
     Table::Gate.execute(conn, &sql.finish()).map(drop)
 }
 
-/// Raises the token of every gate, so that no run that goes on now does another batch. Waits for the batches in flight.
-pub fn raise_gates(conn: &mut Connection) -> Result<(), DbError> {
-    let mut sql = Sql::new(conn.dialect());
-    sql.push("UPDATE ").control(Table::Gate).push(" SET token = token + 1");
-    Table::Gate.execute(conn, &sql.finish()).map(drop)
+/// The gate of no rule, which every order raises before the gates that it shuts.
+const ORDERS: &str = "orders";
+
+/// Raises the token of one gate, or of all, so that no run that goes on now does another batch there. Waits for the batches
+/// in flight, and is seen by whoever begins a rule: see [`wait_for_orders`].
+pub fn raise_gates(conn: &mut Connection, only: Option<&str>) -> Result<(), DbError> {
+    let raise = |conn: &mut Connection, rule: Option<&str>| {
+        let mut sql = Sql::new(conn.dialect());
+        sql.push("UPDATE ").control(Table::Gate).push(" SET token = token + 1");
+        if let Some(rule) = rule {
+            sql.push(" WHERE rule = ").text(rule);
+        }
+        Table::Gate.execute(conn, &sql.finish()).map(drop)
+    };
+    // In a statement of its own: only the next one sees the gates of rules that began while this one waited.
+    raise(conn, Some(ORDERS))?;
+    raise(conn, only)
+}
+
+/// Waits for the orders that are about to be committed; those that come later find every gate that was made until now. So
+/// whoever takes a gate, and after that reads the orders in the transaction of this, misses none.
+pub fn wait_for_orders(conn: &mut Connection) -> Result<(), DbError> {
+    token_is(conn, ORDERS, 0).map(drop)
 }
 
 /// Inside a batch's transaction: is this still the rule's token? Shares a lock on the row, so that a takeover waits for

@@ -17,9 +17,10 @@ use crate::db::batch::Done;
 use crate::db::window::{self, Edge, Next, Window};
 use crate::db::{Connection, DbError, Dialect, ErrorKind, rollup};
 use crate::ledger::lease::{self, Lease, Taken};
-use crate::ledger::{self, add_all};
+use crate::ledger::{self, add_all, pause};
 use crate::name::TableName;
 use crate::plan::{Act, Anchor, Axis, Link, Rollup, RulePlan, SelfEffect, Target};
+use crate::time;
 
 use batch::Attempt;
 use pace::Pace;
@@ -122,13 +123,9 @@ pub fn rule(worker: &mut Worker<'_>, plan: &RulePlan) -> (Tally, Ending) {
         Ok(Taken::Busy(who)) => return (tally, Ending::Stopped(who)),
         Err(halt) => return (tally, halt.into()),
     };
-    // Asked after the gate was taken: whoever adds a hold from now on raises it.
-    match worker.patiently(ledger::hold::orders) {
-        Ok(orders) if orders.added == worker.holds => {}
-        outcome => {
-            let _ = lease.release(worker.conn);
-            return (tally, outcome.map_or_else(Ending::from, |_| called_off().into()));
-        }
+    if let Err(halt) = worker.may_begin(&plan.rule) {
+        let _ = lease.release(worker.conn);
+        return (tally, halt.into());
     }
     let now = Instant::now();
     let mut walk = Walk { worker, plan, lease: &lease, tally: &mut tally, renewed: now, rested: now, sequence: 0 };
@@ -142,6 +139,16 @@ pub fn rule(worker: &mut Worker<'_>, plan: &RulePlan) -> (Tally, Ending) {
 }
 
 impl Worker<'_> {
+    /// Asked after the gate was taken: whoever adds a hold or pauses the rule from now on raises it.
+    fn may_begin(&mut self, rule: &str) -> Result<(), Halt> {
+        let orders = self.patiently(ledger::orders_beyond_a_gate)?;
+        match pause::of_rule(&orders.pauses, self.policy, rule, time::now()) {
+            Some(pause) => Err(Halt::Stopped(pause.record().to_string())),
+            None if orders.holds.added != self.holds => Err(called_off()),
+            None => Ok(()),
+        }
+    }
+
     fn patiently<T>(&mut self, act: impl FnMut(&mut Connection) -> Result<T, DbError>) -> Result<T, Halt> {
         patiently(self.conn, self.reopen, self.stop, act)
     }
@@ -361,14 +368,15 @@ impl Walk<'_, '_> {
     fn lost(&mut self) -> Halt {
         let lease = self.lease;
         match self.worker.patiently(|conn| lease.was_called_off(conn)) {
-            Ok(true) => called_off(),
+            Ok(true) => self.worker.may_begin(&self.plan.rule).err().unwrap_or_else(called_off),
             _ => Halt::Stopped("another run took the rule over; nothing was changed after that".to_owned()),
         }
     }
 }
 
 fn called_off() -> Halt {
-    let reason = "a hold was added after this run was planned; the next run keeps to it and does the rest";
+    let reason =
+        "a hold was added, or a pause ordered, after this run was planned; the next run keeps to it and does the rest";
     Halt::Stopped(reason.to_owned())
 }
 

@@ -76,7 +76,7 @@ pub fn add(conn: &mut Connection, order: &Order, at: Timestamp) -> Result<Outcom
         }
         row.number = rows.last().map_or(1, |row| row.number + 1);
         control::hold::insert(conn, &row)?;
-        control::raise_gates(conn)?;
+        control::raise_gates(conn, None)?;
         chain::append(conn, ADDED, None, body.clone(), at)?;
         Ok(Outcome::Done)
     })

@@ -55,7 +55,8 @@ pub fn take(conn: &mut Connection, policy: &str, rule: &str, run: &str) -> Resul
     Ok(Taken::Busy("another run took this one for dead and closed it; run again".to_owned()))
 }
 
-fn gate_name(policy: &str, rule: &str) -> String {
+/// The gate of a rule.
+pub(super) fn gate_name(policy: &str, rule: &str) -> String {
     format!("{policy}/{rule}").chars().take(120).collect()
 }
 
@@ -84,7 +85,8 @@ impl Lease {
         control::swap_gate(conn, &self.gate, self.token, self.token, Some(&self.run), Some(&me), now)
     }
 
-    /// The gate bears the run's name and another token: somebody added a hold, of which this run's plan does not know.
+    /// The gate bears the run's name and another token: somebody added a hold, or paused the rule, and this run's plan does
+    /// not know.
     pub fn was_called_off(&self, conn: &mut Connection) -> Result<bool, DbError> {
         let row = control::gate(conn, &self.gate)?;
         Ok(row.is_some_and(|row| row.run.as_deref() == Some(self.run.as_str()) && row.token != self.token))

@@ -9,6 +9,7 @@ pub mod hold;
 mod holder;
 pub mod keys;
 pub mod lease;
+pub mod pause;
 pub mod terms;
 pub mod verify;
 
@@ -365,6 +366,27 @@ fn read(conn: &mut Connection, which: Which<'_>) -> Result<Vec<RunRecord>, DbErr
         .into_iter()
         .map(|row| parse(row.record.as_deref().unwrap_or(&row.plan), &row.id))
         .collect()
+}
+
+/// What was ordered by hand and stands.
+#[derive(Debug, Default)]
+pub struct Orders {
+    pub holds: hold::Orders,
+    pub pauses: Vec<pause::Standing>,
+}
+
+/// Reads what was ordered by hand.
+pub fn orders(conn: &mut Connection) -> Result<Orders, DbError> {
+    Ok(Orders { holds: hold::orders(conn)?, pauses: pause::standing(conn)? })
+}
+
+/// As [`orders`], for a worker that has taken a gate: the orders that are about to be given are among them, and those that
+/// come later shut the gate.
+pub fn orders_beyond_a_gate(conn: &mut Connection) -> Result<Orders, DbError> {
+    conn.transaction(Mode::Single, |conn| {
+        control::wait_for_orders(conn)?;
+        orders(conn)
+    })
 }
 
 /// Notes in the chain that somebody let a guarded run go ahead.

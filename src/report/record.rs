@@ -198,6 +198,9 @@ pub struct RuleRecord {
     /// The cutoff in the policy's time zone, as RFC 9557 writes it: `2026-09-01T04:15:00+02:00[Europe/Oslo]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cutoff_local: Option<String>,
+    /// By whose order it waits, where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<PauseRecord>,
     /// Who let it pass the guard, and how.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard_passed: Option<String>,
@@ -223,6 +226,28 @@ impl RuleRecord {
     /// The rule's status, or `Failed` where its counts do not add up.
     fn settled_status(&self) -> Status {
         if self.balances() { self.status } else { Status::Failed }
+    }
+}
+
+/// An order to wait.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PauseRecord {
+    /// Of every rule on the database, and not of this one alone.
+    pub all: bool,
+    pub since: Timestamp,
+    /// `None` until somebody resumes it.
+    pub until: Option<Timestamp>,
+    pub by: String,
+    pub reason: String,
+}
+
+/// `paused by legal since 2026-11-22 10:00 UTC until 2026-12-01 00:00 UTC (incident 9)`
+impl fmt::Display for PauseRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let minute = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
+        let until = self.until.map_or_else(|| "it is resumed".to_owned(), minute);
+        let which = if self.all { ", as all rules are," } else { "" };
+        write!(f, "paused{which} by {} since {} until {until} ({})", self.by, minute(self.since), self.reason)
     }
 }
 

@@ -82,6 +82,7 @@ fn rule(name: &str, promise: &str, table: &str, action: &str, retain: &str, cuto
         elapsed_ms: 4,
         oldest_kept: None,
         cutoff_local: Some(at(cutoff).to_zoned(jiff::tz::TimeZone::get("Europe/Oslo").unwrap()).to_string()),
+        paused: None,
         guard_passed: None,
         trend: vec![],
         statements: vec![],
@@ -378,7 +379,7 @@ fn any_rule() -> impl Strategy<Value = RuleRecord> {
     let texts = (any_text(), vec(any_text(), 0..3), any_text(), any_text(), "delete|aggregate|redact|[^a-z]{0,4}");
     let counts = (any_count(), [any_count(), any_count(), any_count(), any_count(), any_count()], any::<bool>());
     let others = (any_count(), any_count(), any_count(), any_count());
-    let maps = (any_counts(), any_counts(), any_counts(), vec(any_point(), 0..14));
+    let maps = (any_counts(), any_counts(), any_counts(), vec(any_point(), 0..14), option::of(any_pause()));
     let rest =
         (option::of(any_time()), any_status(), option::of(any_text()), option::of(any_text()), vec(any_text(), 0..3));
     (texts, counts, others, maps, rest).prop_map(|(texts, (eligible, terms, settle), others, maps, rest)| {
@@ -410,11 +411,17 @@ fn any_rule() -> impl Strategy<Value = RuleRecord> {
             elapsed_ms: others.3,
             oldest_kept: rest.0,
             cutoff_local: option(&texts.3),
+            paused: maps.4,
             guard_passed: option(&texts.0),
             trend: maps.3,
             statements: rest.4,
         }
     })
+}
+
+fn any_pause() -> impl Strategy<Value = PauseRecord> {
+    (any::<bool>(), any_time(), option::of(any_time()), any_text(), any_text())
+        .prop_map(|(all, since, until, by, reason)| PauseRecord { all, since, until, by, reason })
 }
 
 fn any_hold() -> impl Strategy<Value = HoldRecord> {

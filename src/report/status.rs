@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::record::{RuleRecord, RunRecord, Status};
+use super::record::{PauseRecord, RuleRecord, RunRecord, Status};
 use super::verdict::{self, Standing};
 use super::wording::{count, rows};
 
@@ -43,6 +43,8 @@ pub struct RuleStatus {
     pub reason: String,
     /// Rows past their period on which a run would act now.
     pub overdue: u64,
+    /// By whose order it waits, where it does.
+    pub paused: Option<PauseRecord>,
     pub held: u64,
     pub blocked: u64,
     pub oldest_kept: Option<Timestamp>,
@@ -74,6 +76,7 @@ pub fn of_rule(planned: &RunRecord, rule: &RuleRecord, beside: Beside<'_>, now: 
         standing,
         reason,
         overdue: rule.remaining,
+        paused: rule.paused.clone(),
         held: rule.held,
         blocked: rule.blocked,
         oldest_kept: rule.oldest_kept,
@@ -94,6 +97,9 @@ fn judge(
     beside: Beside<'_>,
     now: Timestamp,
 ) -> (Standing, String) {
+    if let Some(waiting) = verdict::waiting(rule) {
+        return (Standing::Broken, waiting);
+    }
     let of = |run: &RunRecord| verdict::verdict(run).rules.into_iter().find(|judged| judged.rule == rule.rule);
     let ahead = of(planned).map_or((Standing::Unknown, String::new()), |judged| (judged.standing, judged.reason));
     if ahead.0 > Standing::Overdue {
@@ -136,6 +142,9 @@ fn lines(rule: &RuleStatus) -> String {
     let last = rule.last_run.as_ref().map(|last| last.at);
     let _ = writeln!(text, "{:<9} {}{promises}: {}, {}", rule.standing.label(), rule.rule, rule.table, rule.retain);
     let _ = writeln!(text, "{:<9} {}", "", rule.reason);
+    if let Some(paused) = rule.paused.as_ref().filter(|_| rule.overdue == 0) {
+        let _ = writeln!(text, "{:<9} {paused}", "");
+    }
     let _ = writeln!(
         text,
         "{:<9} {} overdue, {} held, {} blocked; oldest kept {}; last run {}; next {}",

@@ -118,7 +118,9 @@ fn trouble(run: &RunRecord, rule: &RuleRecord) -> Vec<Finding> {
     if rule.blocked > 0 {
         found.push(finding(Standing::AtRisk, blocked(rule)));
     }
-    if rule.remaining > 0 {
+    if let Some(waiting) = waiting(rule) {
+        found.push(finding(Standing::Broken, waiting));
+    } else if rule.remaining > 0 {
         let why = if rule.status == Status::Stopped { "stopped early, the next run goes on: " } else { "" };
         found.push(finding(Standing::AtRisk, format!("{why}{} past their period remain", rows(rule.remaining))));
     }
@@ -140,11 +142,19 @@ fn trouble_ahead(rule: &RuleRecord) -> Vec<Finding> {
     if rule.blocked > 0 {
         found.push(finding(Standing::AtRisk, blocked(rule)));
     }
-    if rule.remaining > 0 {
+    if let Some(waiting) = waiting(rule) {
+        found.push(finding(Standing::AtRisk, waiting));
+    } else if rule.remaining > 0 {
         let reason = format!("{} past their period: a run would {}", rows(rule.remaining), act_on_them(&rule.action));
         found.push(finding(Standing::Overdue, reason));
     }
     found
+}
+
+/// What a pause keeps past its period. Somebody decided it, and the promise is not kept for that.
+pub(super) fn waiting(rule: &RuleRecord) -> Option<String> {
+    let paused = rule.paused.as_ref().filter(|_| rule.remaining > 0)?;
+    Some(format!("{} past their period stay: {paused}", rows(rule.remaining)))
 }
 
 fn imbalance(rule: &RuleRecord) -> String {
@@ -173,6 +183,9 @@ fn well_done(rule: &RuleRecord) -> String {
     }
     if rule.held > 0 {
         said.push(format!("{} held back by holds", rows(rule.held)));
+    }
+    if let Some(paused) = &rule.paused {
+        said.push(paused.to_string());
     }
     if rule.skipped > 0 {
         said.push(format!("{} changed or removed by somebody else meanwhile", rows(rule.skipped)));

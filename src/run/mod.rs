@@ -101,7 +101,7 @@ pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>
     check_clocks(&mut conn)?;
     ledger::keys::check(&mut conn)?;
     let address = |record: &RunRecord| job.address(record);
-    let over = ledger::hold::expire(&mut conn, started)?;
+    let over = expire_orders(&mut conn, started)?;
     let closed = ledger::close_dead(&mut conn, &address)?;
     if !closed.is_empty() {
         // Somebody waits to hear that a run died, and this one may take hours.
@@ -110,7 +110,7 @@ pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>
     let planned = make_plan(job, &mut conn, Access::ReadWrite, consent)?;
     let mut record = job.record(RunKind::Run, started, planned.rules(), planned.holds.clone());
     record.notes.extend(closed.iter().map(|run| format!("run `{run}` had died and was closed before this one")));
-    record.notes.extend(over.iter().map(|hold| format!("hold `{hold}` has ended: its last day is over")));
+    record.notes.extend(over);
     record.notes.extend(deliver::outbox::notes(&mut conn)?);
     record.notes.extend(planned.notes.iter().cloned());
     record.notes.extend(compact_ledger(job, &mut conn, started));
@@ -127,6 +127,17 @@ pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>
     log::end(&record);
     deliver(job);
     Ok(record)
+}
+
+/// Ends the holds and pauses whose time is over; what is to be said of them.
+fn expire_orders(conn: &mut Connection, now: Timestamp) -> Result<Vec<String>, DbError> {
+    let holds = ledger::hold::expire(conn, now)?;
+    let mut over: Vec<_> = holds.iter().map(|hold| format!("hold `{hold}` has ended: its last day is over")).collect();
+    for scope in ledger::pause::expire(conn, now)? {
+        let what = scope.rule().map_or_else(|| "all rules".to_owned(), |rule| format!("rule `{rule}`"));
+        over.push(format!("the pause of {what} has ended: its time is over"));
+    }
+    Ok(over)
 }
 
 /// The ledger's own retention; what came of it where anything was due. It can wait for a role that may.
@@ -223,17 +234,18 @@ fn make_plan(job: &Job<'_>, conn: &mut Connection, access: Access, consent: &Con
         hmac_key: job.config.hmac_key.as_ref(),
     };
     let mut notes = Vec::new();
-    let orders = match ledger::hold::orders(conn) {
+    let orders = match ledger::orders(conn) {
         // On MySQL a role cannot tell that there are no control tables yet from that it may not see them.
         Err(error)
             if access == Access::ReadOnly && conn.dialect() == Dialect::Mysql && error.kind == ErrorKind::Privilege =>
         {
-            notes.push(format!("holds that were ordered by hand, if there are any, are not in these figures: {error}"));
-            ledger::hold::Orders::default()
+            let what = "holds and pauses that were ordered by hand, if there are any, are not in these figures";
+            notes.push(format!("{what}: {error}"));
+            ledger::Orders::default()
         }
         orders => orders?,
     };
-    let ordered: Vec<_> = orders.standing.iter().map(|standing| orders::hold_of(&standing.order)).collect();
+    let ordered: Vec<_> = orders.holds.standing.iter().map(|standing| orders::hold_of(&standing.order)).collect();
     let holds = orders::all(&job.holds, job.schedule, &ordered);
     let resolved = resolve::resolve(&context, job.schedule, |named| job.is_meant(named), &holds);
     let mut hold_mistakes = resolved.hold_mistakes;
@@ -260,6 +272,7 @@ fn make_plan(job: &Job<'_>, conn: &mut Connection, access: Access, consent: &Con
     }
     let changes = Changes::of(job, conn, &context, &holds, &plans)?;
     plans.retain(|plan| job.is_chosen(&plan.rule));
+    let now = Clock::System.now();
     let mut stopped = Vec::new();
     let mut acting: Vec<RulePlan> = Vec::new();
     for plan in plan::in_order(plans) {
@@ -269,7 +282,11 @@ fn make_plan(job: &Job<'_>, conn: &mut Connection, access: Access, consent: &Con
             record.status = Status::Failed;
             record.error = Some(reason);
         }
-        notes.extend(ask_guard(conn, &plan, &changes, &mut record, consent));
+        let pause = ledger::pause::of_rule(&orders.pauses, &job.schedule.policy.name, &plan.rule, now);
+        match pause.filter(|_| record.status == Status::Ok) {
+            Some(pause) => survey::wait(conn, &plan, &mut record, pause),
+            None => notes.extend(ask_guard(conn, &plan, &changes, &mut record, consent)),
+        }
         if record.status == Status::Ok {
             acting.push(plan.clone());
         } else {
@@ -277,7 +294,7 @@ fn make_plan(job: &Job<'_>, conn: &mut Connection, access: Access, consent: &Con
         }
         rules.push((Some(plan), record));
     }
-    Ok(Planned { rules, holds: in_force, notes, ordered: orders.added, changes })
+    Ok(Planned { rules, holds: in_force, notes, ordered: orders.holds.added, changes })
 }
 
 /// A rule whose figures counted on another that was then stopped is counted again, and asked by its guard again: its rows

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::db::count::{self, Counts};
 use crate::db::{Connection, DbError, Mode, Value, batch};
-use crate::ledger::add_all;
+use crate::ledger::{add_all, pause};
 use crate::plan::{HoldFact, RulePlan, Target};
 use crate::report::record::{HoldRecord, RuleRecord, Status};
 use crate::schedule::Rule;
@@ -63,6 +63,7 @@ fn empty(rule: &str, promises: &[String], database: &str, table: &str, action: &
         elapsed_ms: 0,
         oldest_kept: None,
         cutoff_local: None,
+        paused: None,
         guard_passed: None,
         trend: Vec::new(),
         statements: Vec::new(),
@@ -124,7 +125,16 @@ fn oldest_kept(conn: &mut Connection, plan: &RulePlan, record: &RuleRecord) -> R
     oldest_of(plan, |target| count::oldest_kept(conn, plan, target, all_go))
 }
 
-/// Of a rule that a guard stops nothing goes, so its oldest row of all is the oldest that stays.
+/// The rule waits by somebody's order: it is counted, and nothing of it goes.
+pub(super) fn wait(conn: &mut Connection, plan: &RulePlan, record: &mut RuleRecord, pause: &pause::Standing) {
+    let paused = pause.record();
+    record.status = Status::Stopped;
+    record.error = Some(paused.to_string());
+    record.paused = Some(paused);
+    keep_all(conn, plan, record);
+}
+
+/// Of a rule that is stopped nothing goes, so its oldest row of all is the oldest that stays.
 pub(super) fn keep_all(conn: &mut Connection, plan: &RulePlan, record: &mut RuleRecord) {
     let found = conn.transaction(Mode::ReadOnly, |conn| oldest_of(plan, |target| count::oldest(conn, plan, target)));
     record.oldest_kept = found.ok().flatten();

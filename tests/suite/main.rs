@@ -23,6 +23,7 @@ mod ledger;
 mod logging;
 mod mail;
 mod outsider;
+mod pauses;
 mod personal_data;
 mod platform;
 mod policy_changes;

@@ -17,7 +17,7 @@ fn is_vouched_for(table: &str) -> bool {
 }
 
 /// A ledger in which there is something of everything: runs that did much, little and nothing, one that a guard stopped and
-/// its approval; a change of schedule; holds that stand and one that was released.
+/// its approval; a change of schedule; holds that stand and one that was released; pauses that stand and such as were resumed.
 fn a_ledger(db: &TestDb) -> Tenure {
     a_ledger_with(db, "")
 }
@@ -52,8 +52,15 @@ fn a_ledger_with(db: &TestDb, config: &str) -> Tenure {
     hold(&["add", "over", "--rule", "others"]);
     hold(&["release", "over"]);
     hold(&["add", "all", "--table", "other", "--by", "legal"]);
+    let order = |words: &[&str]| tenure.run(&[words, &["--reason", "a case"]].concat()).expect_code(0);
+    order(&["pause", "logs"]);
+    order(&["pause", "others", "--until", "2999-12-31", "--by", "legal"]);
+    order(&["pause"]);
+    order(&["resume"]);
+    order(&["resume", "logs", "others"]);
+    order(&["pause", "others", "--until", "2999-12-30"]);
     let longer = with(&rules.replace("30 days", "40 days"));
-    longer.run(&["run", "--as-of", AS_OF]).expect_code(0);
+    longer.run(&["run", "--as-of", AS_OF]).expect_code(4);
     tenure
 }
 
@@ -199,7 +206,7 @@ fn others(value: &Value, is_nullable: bool, is_time: bool) -> Vec<Value> {
 /// Under what name a change of this column is found: an id that is another is a row that is not there.
 fn expected(table: &str, column: &str) -> Kind {
     match (table, column) {
-        ("run", "id") | ("batch", "run") | ("hold" | "signature", "number") => Kind::Missing,
+        ("run", "id") | ("batch", "run") | ("hold" | "pause" | "signature", "number") => Kind::Missing,
         ("entry", "number") => Kind::Reordered,
         _ => Kind::Changed,
     }
@@ -211,13 +218,13 @@ on_every_database! {
         let mut conn = db.open();
         assert_eq!(breaks(&mut conn, &[]), None);
         let vouched: Vec<_> = control_tables(&db).into_iter().filter(|table| is_vouched_for(table)).collect();
-        let known = ["run", "batch", "entry", "hold", "signature"];
+        let known = ["run", "batch", "entry", "hold", "pause", "signature"];
         assert_eq!(vouched.len(), known.len(), "{vouched:?}");
         for table in known.map(|name| Table::read(&db, name)) {
             for row in &table.rows {
                 for (index, column) in table.columns.iter().enumerate() {
-                    let is_nullable = ["finished", "record", "asks", "salt", "last_day", "ended"].contains(&column.as_str()) || (table.name, column.as_str()) == ("entry", "run");
-                    for other in others(&row[index], is_nullable, column == "ended") {
+                    let is_nullable = ["finished", "record", "asks", "salt", "last_day", "ended", "policy", "expires"].contains(&column.as_str()) || [("entry", "run"), ("pause", "rule")].contains(&(table.name, column.as_str()));
+                    for other in others(&row[index], is_nullable, ["ended", "expires"].contains(&column.as_str())) {
                         let tampered = table.with(row, column, other);
                         table.replace(&mut conn, row, &tampered);
                         let found = kind_of(&mut conn);
@@ -233,7 +240,7 @@ on_every_database! {
     fn every_row_that_is_deleted_is_missed(db: TestDb) {
         a_signed_ledger(&db);
         let mut conn = db.open();
-        for table in ["run", "batch", "entry", "hold", "signature"].map(|name| Table::read(&db, name)) {
+        for table in ["run", "batch", "entry", "hold", "pause", "signature"].map(|name| Table::read(&db, name)) {
             for (index, row) in table.rows.iter().enumerate() {
                 table.delete(&mut conn, row);
                 let is_end = table.name == "entry" && index + 1 == table.rows.len();
@@ -256,12 +263,13 @@ on_every_database! {
                 table.delete(&mut conn, &forged);
             }
         }
-        let holds = Table::read(&db, "hold");
-        for row in &holds.rows {
-            let forged = holds.with(row, "number", Value::Int(holds.rows.len() as i64 + 1));
-            holds.insert(&mut conn, &forged);
-            assert_eq!(kind_of(&mut conn), Some(Kind::Inserted), "{row:?}");
-            holds.delete(&mut conn, &forged);
+        for table in ["hold", "pause"].map(|name| Table::read(&db, name)) {
+            for row in &table.rows {
+                let forged = table.with(row, "number", Value::Int(table.rows.len() as i64 + 1));
+                table.insert(&mut conn, &forged);
+                assert_eq!(kind_of(&mut conn), Some(Kind::Inserted), "{} {row:?}", table.name);
+                table.delete(&mut conn, &forged);
+            }
         }
         let entries = Table::read(&db, "entry");
         let next = entries.rows.len() as i64 + 1;

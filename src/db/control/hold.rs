@@ -1,7 +1,7 @@
 //! The table `hold`: what somebody ordered to be kept, beside the holds of the schedules.
 
 use super::{Sql, Table};
-use crate::db::{Connection, DbError, Dialect, ErrorKind, Row};
+use crate::db::{Connection, DbError, Row};
 
 /// A row of `hold`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct HoldRow {
 
 const COLUMNS: &str = "number, name, target, asks, salt, last_day, reason, added, added_by, ended";
 
-/// Fails with [`ErrorKind::Constraint`] where somebody else took the number.
+/// Fails with [`ErrorKind::Constraint`](crate::db::ErrorKind::Constraint) where somebody else took the number.
 pub fn insert(conn: &mut Connection, row: &HoldRow) -> Result<(), DbError> {
     let mut sql = Sql::new(conn.dialect());
     sql.push("INSERT INTO ").control(Table::Hold).push(" (").push(COLUMNS).push(") VALUES (");
@@ -51,28 +51,15 @@ pub fn end(conn: &mut Connection, number: i64, at: i64) -> Result<bool, DbError>
 /// All holds in the order of their numbers, those that have ended included; none where the table was not made yet.
 ///
 /// # Errors
-/// [`ErrorKind::Privilege`] where the role may not read them: a plan without them would promise what no run does.
+/// [`ErrorKind::Privilege`](crate::db::ErrorKind::Privilege) where the role may not read them: a plan without them would
+/// promise what no run does.
 pub fn all(conn: &mut Connection) -> Result<Vec<HoldRow>, DbError> {
-    if !Table::Hold.is_there(conn)? && !is_hidden(conn)? {
+    if !Table::Hold.is_there(conn)? && !Table::Hold.is_hidden(conn)? {
         return Ok(Vec::new());
     }
     let mut sql = Sql::new(conn.dialect());
     sql.push("SELECT ").push(COLUMNS).push(" FROM ").control(Table::Hold).push(" ORDER BY number");
     Ok(Table::Hold.query(conn, &sql.finish())?.iter().map(row_of).collect())
-}
-
-/// MySQL says that a table is not there to a role that has no right to it; asking for its rows tells the two apart, but
-/// where the role has no right to tables that are not there either.
-fn is_hidden(conn: &mut Connection) -> Result<bool, DbError> {
-    if conn.dialect() != Dialect::Mysql {
-        return Ok(false);
-    }
-    let mut sql = Sql::new(conn.dialect());
-    sql.push("SELECT number FROM ").control(Table::Hold).push(" LIMIT 1");
-    match conn.query(&sql.finish()) {
-        Err(error) => Ok(error.kind == ErrorKind::Privilege),
-        Ok(_) => Ok(true),
-    }
 }
 
 fn row_of(row: &Row) -> HoldRow {

@@ -10,11 +10,13 @@
 //! closed.rs      a run and its batches against the entry that closed it
 //! signed.rs      the signatures of entries
 //! holds.rs       holds against the entries that added and ended them
+//! pauses.rs      pauses against the entries that ordered and ended them
 //! ```
 
 mod closed;
 mod diagnosis;
 mod holds;
+mod pauses;
 mod signed;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -202,6 +204,7 @@ struct Walk<'w> {
     /// Runs whose batches were compacted, and before which instant they were closed.
     compacted: BTreeMap<String, i64>,
     holds: holds::Told,
+    pauses: pauses::Told,
     signatures: Signatures,
     findings: Findings,
 }
@@ -233,6 +236,7 @@ impl<'w> Walk<'w> {
         self.signatures.check_end()?;
         self.batches_without_a_run(conn)?;
         self.holds.agree(conn)?;
+        self.pauses.agree(conn)?;
         self.witness_beyond_the_end().map_or(Ok(()), |broken| Err(broken.into()))
     }
 
@@ -247,6 +251,7 @@ impl<'w> Walk<'w> {
             self.closing(conn, entry)?;
         }
         self.holds.hear(entry)?;
+        self.pauses.hear(entry)?;
         let at = Timestamp::from_microsecond(entry.at).ok();
         self.findings.entries += 1;
         self.findings.first = self.findings.first.or(at);

@@ -1,4 +1,4 @@
-//! A hold is added while a run is under way.
+//! A hold is added, or a rule paused, while a run is under way.
 
 use std::thread;
 use std::time::Duration;
@@ -22,11 +22,15 @@ fn two_rules(db: &TestDb) -> Tenure {
 
 /// Adds a hold once the run has done its first batch.
 fn hold_in_mid_run(db: &TestDb, tenure: &Tenure, words: &[&str], then: impl FnOnce()) -> Value {
+    order_in_mid_run(db, tenure, &[&["hold", "add", "case-7"], words].concat(), then)
+}
+
+fn order_in_mid_run(db: &TestDb, tenure: &Tenure, words: &[&str], then: impl FnOnce()) -> Value {
     let running = tenure.spawn(&RUN);
     while db.count("page_view_daily") == 0 {
         thread::sleep(Duration::from_millis(5));
     }
-    tenure.run(&[&["hold", "add", "case-7", "--reason", "case 7"], words].concat()).expect_code(0);
+    tenure.run(&[words, &["--reason", "case 7"]].concat()).expect_code(0);
     then();
     running.wait().expect_code(4).json()
 }
@@ -60,5 +64,31 @@ on_every_database! {
         assert_eq!(db.count("login WHERE ip = '203.0.113.77'"), 1);
         assert_eq!(tenure.run(&RUN).expect_code(0).json()["rules"][1]["held"], 1);
         assert_eq!(db.count("login WHERE ip = '203.0.113.77'"), 1);
+    }
+
+    fn from_the_moment_a_rule_is_paused_no_batch_of_it_commits_and_the_others_go_on(db: TestDb) {
+        let tenure = two_rules(&db);
+        let deeds = Act::Aggregate.deeds(&db);
+        let mut left = 0;
+        let ran = order_in_mid_run(&db, &tenure, &["pause", "analytics"], || left = db.count("page_view"));
+        assert!(ran["rules"][0]["error"].as_str().unwrap().contains("paused by"), "{ran:#}");
+        assert!(left > 0 && db.count("page_view") == left, "{} of {left}", db.count("page_view"));
+        assert_eq!((&ran["rules"][1]["status"], db.count("login WHERE ip = '203.0.113.77'")), (&"ok".into(), 0), "{ran:#}");
+        tenure.run(&RUN).expect_code(4);
+        assert_eq!(db.count("page_view"), left);
+        tenure.run(&["resume", "analytics", "--reason", "over"]).expect_code(0);
+        tenure.run(&RUN).expect_code(0);
+        ledger::adds_up(&db, Deeds { done: deeds.done + 1, ..deeds });
+        tenure.run(&["verify"]).expect_code(0);
+    }
+
+    fn a_pause_of_everything_in_mid_run_ends_the_run_and_keeps_the_next_rule_from_beginning(db: TestDb) {
+        let tenure = two_rules(&db);
+        let mut left = 0;
+        let ran = order_in_mid_run(&db, &tenure, &["pause"], || left = db.count("page_view"));
+        for rule in ran["rules"].as_array().unwrap() {
+            assert!(rule["error"].as_str().unwrap().contains("paused, as all rules are, by"), "{ran:#}");
+        }
+        assert_eq!((db.count("page_view"), db.count("login WHERE ip = '203.0.113.77'")), (left, 1));
     }
 }

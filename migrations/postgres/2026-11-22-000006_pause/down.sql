@@ -1,0 +1,2 @@
+DELETE FROM tenure.gate WHERE rule = 'orders';
+DROP TABLE tenure.pause;
