@@ -6,6 +6,7 @@
 pub mod hold;
 pub mod outbox;
 pub mod pause;
+pub mod request;
 pub mod signature;
 pub mod walk;
 
@@ -37,12 +38,13 @@ enum Table {
     Outbox,
     Hold,
     Pause,
+    Request,
     Signature,
     Migration,
 }
 
 impl Table {
-    const ALL: [Table; 9] = [
+    const ALL: [Table; 10] = [
         Table::Run,
         Table::Batch,
         Table::Gate,
@@ -50,6 +52,7 @@ impl Table {
         Table::Outbox,
         Table::Hold,
         Table::Pause,
+        Table::Request,
         Table::Signature,
         Table::Migration,
     ];
@@ -77,6 +80,7 @@ impl Table {
             Table::Outbox => "outbox",
             Table::Hold => "hold",
             Table::Pause => "pause",
+            Table::Request => "request",
             Table::Signature => "signature",
             Table::Migration => "migration",
         }
@@ -85,7 +89,9 @@ impl Table {
     /// What a run needs. Batches and entries are written once: the role that runs cannot rewrite them.
     fn rights(self) -> &'static str {
         match self {
-            Table::Run | Table::Gate | Table::Outbox | Table::Hold | Table::Pause => "SELECT, INSERT, UPDATE",
+            Table::Run | Table::Gate | Table::Outbox | Table::Hold | Table::Pause | Table::Request => {
+                "SELECT, INSERT, UPDATE"
+            }
             Table::Batch | Table::Entry | Table::Signature => "SELECT, INSERT",
             Table::Migration => "SELECT",
         }
@@ -164,7 +170,13 @@ pub fn check_rights(conn: &mut Connection) -> Result<(), DbError> {
         sql.push("INSERT INTO ").control(table).push(" SELECT * FROM ").control(table).push(" WHERE 1 = 0");
         table.execute(conn, &sql.finish())?;
     }
-    let changes = [(Table::Run, "finished = finished"), (Table::Gate, "seen = seen"), (Table::Outbox, "due = due")];
+    let changes = [
+        (Table::Run, "finished = finished"),
+        (Table::Gate, "seen = seen"),
+        (Table::Outbox, "due = due"),
+        (Table::Hold, "ended = ended"),
+        (Table::Request, "settled = settled"),
+    ];
     for (table, change) in changes {
         let mut sql = Sql::new(conn.dialect());
         sql.push("UPDATE ").control(table).push(" SET ").push(change).push(" WHERE 1 = 0");

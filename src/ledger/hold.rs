@@ -123,7 +123,7 @@ pub(super) const RELEASED: &str = "hold-released";
 pub(super) const EXPIRED: &str = "hold-expired";
 
 /// 128 random bits in hexadecimal.
-fn salt() -> Result<String, DbError> {
+pub(super) fn salt() -> Result<String, DbError> {
     let mut random = [0u8; 16];
     let failed =
         |_| DbError::new(ErrorKind::Other, "this host gives no random numbers, so the condition cannot be hidden");
@@ -131,9 +131,9 @@ fn salt() -> Result<String, DbError> {
     Ok(chain::hex(&random))
 }
 
-/// SHA-256 of salt, line feed and condition.
-fn digest(condition: &str, salt: &str) -> String {
-    chain::digest(format!("{salt}\n{condition}").as_bytes())
+/// SHA-256 of salt, line feed and what is asked for.
+pub(super) fn digest(asks: &str, salt: &str) -> String {
+    chain::digest(format!("{salt}\n{asks}").as_bytes())
 }
 
 /// Releases a hold: the next run does what it kept.

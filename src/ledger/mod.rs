@@ -10,6 +10,7 @@ mod holder;
 pub mod keys;
 pub mod lease;
 pub mod pause;
+pub mod request;
 pub mod terms;
 pub mod verify;
 

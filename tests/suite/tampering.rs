@@ -1,9 +1,14 @@
 //! Whoever changes the ledger is found out: every single field of every control table, and rows that are deleted, put in,
 //! exchanged or cut off.
 
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
 use tenure::db::{Connection, Dialect, Statement, Value};
 use tenure::ledger::chain;
+use tenure::ledger::request::{self, Request, Settlement};
 use tenure::ledger::verify::{self, Break, Kind, Witness};
+use tenure::pseudonym::Pseudonym;
 use tenure::signing::Signer;
 
 use crate::harness::story::{AS_OF, control_table, delete_rule, policy};
@@ -59,9 +64,32 @@ fn a_ledger_with(db: &TestDb, config: &str) -> Tenure {
     order(&["resume"]);
     order(&["resume", "logs", "others"]);
     order(&["pause", "others", "--until", "2999-12-30"]);
+    requests(db, config, &key);
     let longer = with(&rules.replace("30 days", "40 days"));
     longer.run(&["run", "--as-of", AS_OF]).expect_code(4);
     tenure
+}
+
+/// Requests for erasure: one that was settled, one that waits, and one of which nobody knows who made it.
+fn requests(db: &TestDb, config: &str, key: &str) {
+    let signer = Signer::from_pem(key).map(Arc::new).filter(|_| config.contains("signing_key_file"));
+    let mut conn = db.open().signing_with(signer.as_ref());
+    let at = Timestamp::now();
+    let received = |person: &str, verified| Request {
+        policy: "house".into(),
+        person: Pseudonym { digest: person.repeat(32), key_id: "0a".repeat(8) },
+        key: format!("10{person}"),
+        category: Some("analytics".into()).filter(|_| verified),
+        reason: "letter 10".into(),
+        asked: at - SignedDuration::from_hours(10),
+        verified,
+        by: "desk 0".into(),
+    };
+    for (person, verified) in [("a1", true), ("b0", false), ("c0", false)] {
+        request::receive(&mut conn, &received(person, verified), at).unwrap();
+    }
+    assert!(request::verify(&mut conn, 2, "desk", at).unwrap());
+    assert!(request::settle(&mut conn, 1, Settlement::Refused, Some("taken back"), "desk", at).unwrap());
 }
 
 fn breaks(conn: &mut Connection, witnesses: &[Witness]) -> Option<Break> {
@@ -206,7 +234,7 @@ fn others(value: &Value, is_nullable: bool, is_time: bool) -> Vec<Value> {
 /// Under what name a change of this column is found: an id that is another is a row that is not there.
 fn expected(table: &str, column: &str) -> Kind {
     match (table, column) {
-        ("run", "id") | ("batch", "run") | ("hold" | "pause" | "signature", "number") => Kind::Missing,
+        ("run", "id") | ("batch", "run") | ("hold" | "pause" | "request" | "signature", "number") => Kind::Missing,
         ("entry", "number") => Kind::Reordered,
         _ => Kind::Changed,
     }
@@ -218,13 +246,13 @@ on_every_database! {
         let mut conn = db.open();
         assert_eq!(breaks(&mut conn, &[]), None);
         let vouched: Vec<_> = control_tables(&db).into_iter().filter(|table| is_vouched_for(table)).collect();
-        let known = ["run", "batch", "entry", "hold", "pause", "signature"];
+        let known = ["run", "batch", "entry", "hold", "pause", "request", "signature"];
         assert_eq!(vouched.len(), known.len(), "{vouched:?}");
         for table in known.map(|name| Table::read(&db, name)) {
             for row in &table.rows {
                 for (index, column) in table.columns.iter().enumerate() {
-                    let is_nullable = ["finished", "record", "asks", "salt", "last_day", "ended", "policy", "expires"].contains(&column.as_str()) || [("entry", "run"), ("pause", "rule")].contains(&(table.name, column.as_str()));
-                    for other in others(&row[index], is_nullable, ["ended", "expires"].contains(&column.as_str())) {
+                    let is_nullable = ["finished", "record", "asks", "salt", "last_day", "ended", "expires", "wanted", "category", "verified", "settled", "outcome"].contains(&column.as_str()) || [("entry", "run"), ("pause", "policy"), ("pause", "rule")].contains(&(table.name, column.as_str()));
+                    for other in others(&row[index], is_nullable, ["ended", "expires", "verified", "settled"].contains(&column.as_str())) {
                         let tampered = table.with(row, column, other);
                         table.replace(&mut conn, row, &tampered);
                         let found = kind_of(&mut conn);
@@ -240,7 +268,7 @@ on_every_database! {
     fn every_row_that_is_deleted_is_missed(db: TestDb) {
         a_signed_ledger(&db);
         let mut conn = db.open();
-        for table in ["run", "batch", "entry", "hold", "pause", "signature"].map(|name| Table::read(&db, name)) {
+        for table in ["run", "batch", "entry", "hold", "pause", "request", "signature"].map(|name| Table::read(&db, name)) {
             for (index, row) in table.rows.iter().enumerate() {
                 table.delete(&mut conn, row);
                 let is_end = table.name == "entry" && index + 1 == table.rows.len();
@@ -263,7 +291,7 @@ on_every_database! {
                 table.delete(&mut conn, &forged);
             }
         }
-        for table in ["hold", "pause"].map(|name| Table::read(&db, name)) {
+        for table in ["hold", "pause", "request"].map(|name| Table::read(&db, name)) {
             for row in &table.rows {
                 let forged = table.with(row, "number", Value::Int(table.rows.len() as i64 + 1));
                 table.insert(&mut conn, &forged);

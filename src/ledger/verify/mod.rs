@@ -11,12 +11,14 @@
 //! signed.rs      the signatures of entries
 //! holds.rs       holds against the entries that added and ended them
 //! pauses.rs      pauses against the entries that ordered and ended them
+//! requests.rs    requests for erasure against the entries that received and settled them
 //! ```
 
 mod closed;
 mod diagnosis;
 mod holds;
 mod pauses;
+mod requests;
 mod signed;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -205,6 +207,7 @@ struct Walk<'w> {
     compacted: BTreeMap<String, i64>,
     holds: holds::Told,
     pauses: pauses::Told,
+    requests: requests::Told,
     signatures: Signatures,
     findings: Findings,
 }
@@ -237,6 +240,7 @@ impl<'w> Walk<'w> {
         self.batches_without_a_run(conn)?;
         self.holds.agree(conn)?;
         self.pauses.agree(conn)?;
+        self.requests.agree(conn)?;
         self.witness_beyond_the_end().map_or(Ok(()), |broken| Err(broken.into()))
     }
 
@@ -252,6 +256,7 @@ impl<'w> Walk<'w> {
         }
         self.holds.hear(entry)?;
         self.pauses.hear(entry)?;
+        self.requests.hear(entry)?;
         let at = Timestamp::from_microsecond(entry.at).ok();
         self.findings.entries += 1;
         self.findings.first = self.findings.first.or(at);
