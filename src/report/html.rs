@@ -3,6 +3,7 @@
 //!
 //! Mail clients drop pictures that are not fetched, so what is drawn is drawn with table cells.
 
+pub mod certificate;
 mod parts;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -22,6 +23,23 @@ const CONTENT_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 /// One document with the reports of all runs.
 pub fn render(runs: &[RunRecord]) -> String {
+    document(
+        &title(runs),
+        "Retention report",
+        on_every_sheet(runs),
+        html! {
+            @if runs.is_empty() {
+                p { "No run: nothing was due, nothing was checked, nothing was changed." }
+            }
+            @for run in runs {
+                (article(run))
+            }
+        },
+    )
+}
+
+/// A page of its own; `on_every_sheet` is repeated where it is printed.
+fn document(title: &str, heading: &str, on_every_sheet: Option<&'static str>, content: Markup) -> String {
     let body = look(
         &[Paint::Paper, Paint::Ink],
         "margin:0;padding:0;font:15px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif",
@@ -34,10 +52,10 @@ pub fn render(runs: &[RunRecord]) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 meta http-equiv="Content-Security-Policy" content=(CONTENT_POLICY);
-                title { (title(runs)) }
-                style { (PreEscaped(style_sheet(on_every_sheet(runs)))) }
+                title { (title) }
+                style { (PreEscaped(style_sheet(on_every_sheet))) }
             }
-            body class=(body.class) style=(body.style) { (frame(runs)) }
+            body class=(body.class) style=(body.style) { (frame(heading, content)) }
         }
     };
     visible_lines(&page.into_string())
@@ -49,7 +67,7 @@ fn on_every_sheet(runs: &[RunRecord]) -> Option<&'static str> {
 }
 
 /// Centres the page, also where only tables can.
-fn frame(runs: &[RunRecord]) -> Markup {
+fn frame(heading: &str, content: Markup) -> Markup {
     let ground = look(&[Paint::Paper, Paint::Ink], "");
     html! {
         table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0" {
@@ -60,13 +78,8 @@ fn frame(runs: &[RunRecord]) -> Markup {
                         tr {
                             td style="overflow-wrap:anywhere;word-break:break-word" {
                                 main {
-                                    h1 style="margin:0 0 12px;font-size:14px;font-weight:600" { "Retention report" }
-                                    @if runs.is_empty() {
-                                        p { "No run: nothing was due, nothing was checked, nothing was changed." }
-                                    }
-                                    @for run in runs {
-                                        (article(run))
-                                    }
+                                    h1 style="margin:0 0 12px;font-size:14px;font-weight:600" { (heading) }
+                                    (content)
                                 }
                             }
                         }

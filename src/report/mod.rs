@@ -1,8 +1,10 @@
-//! Run records and what is made of them: text, HTML, JSON, CSV. Pure: no connection, no clock.
+//! Run records and certificates, and what is made of them: text, HTML, JSON, CSV. Pure: no connection, no clock.
 
+pub mod certificate;
 pub mod csv;
 pub mod html;
 pub mod json;
+mod page;
 mod paint;
 mod past;
 pub mod proof;
