@@ -12,6 +12,7 @@
 //! | floor | room | what it does |
 //! | --- | --- | --- |
 //! | roof | [`cli`] | one file a command |
+//! | 4 | [`overview`] | how everything stands: rules, runs under way, mails, holds, pauses |
 //! | 4 | [`run`] | one run: recover, plan, guard, execute, reconcile, close, report |
 //! | 3 | [`execute`] | the batch loop |
 //! | 3 | [`check`] | what can be known before a run |
@@ -36,6 +37,7 @@ pub mod deliver;
 pub mod execute;
 pub mod ledger;
 pub mod name;
+pub mod overview;
 pub mod plan;
 pub mod pseudonym;
 pub mod report;

@@ -213,6 +213,7 @@ impl Setup {
             as_of: self.as_of,
             actor: actor(),
             statements,
+            oldest_due: false,
         }
     }
 

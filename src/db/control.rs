@@ -487,6 +487,18 @@ pub fn batches(conn: &mut Connection, run: Option<&str>, id: Option<&str>) -> Re
         .collect())
 }
 
+/// Of a run: its batches until now, and the rows that they did.
+pub fn done_so_far(conn: &mut Connection, run: &str) -> Result<(i64, i64), DbError> {
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("SELECT COUNT(*), CAST(COALESCE(SUM(done), 0) AS ");
+    // The servers' sums are decimals.
+    sql.push(if conn.dialect() == Dialect::Mysql { "SIGNED" } else { "bigint" });
+    sql.push(") FROM ").control(Table::Batch).push(" WHERE run = ").text(run);
+    let rows = Table::Batch.query(conn, &sql.finish())?;
+    let number = |column| rows.first().and_then(|row| row.int(column)).unwrap_or(0);
+    Ok((number(0), number(1)))
+}
+
 /// A row of `gate`: who may work on a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GateRow {

@@ -121,6 +121,17 @@ pub fn oldest(conn: &mut Connection, rule: &RulePlan, target: &Target) -> Result
     oldest_where(conn, target, |sql| predicate::spoken_of(sql, scope(rule, target)))
 }
 
+/// The oldest known age among the rows that are due.
+pub fn oldest_due(conn: &mut Connection, rule: &RulePlan, target: &Target) -> Result<Option<Timestamp>, DbError> {
+    let scope = scope(rule, target);
+    oldest_where(conn, target, |sql| {
+        predicate::spoken_of(sql, scope);
+        sql.push(" AND (");
+        predicate::due(sql, scope, Look::Ahead);
+        sql.push(")");
+    })
+}
+
 fn oldest_where(
     conn: &mut Connection,
     target: &Target,

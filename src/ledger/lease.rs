@@ -118,6 +118,13 @@ pub(super) fn shut(conn: &mut Connection, record: &RunRecord, now: i64) -> Resul
     Ok(())
 }
 
+/// The rules whose gates the run holds.
+pub(super) fn held_rules(conn: &mut Connection, record: &RunRecord) -> Result<Vec<String>, DbError> {
+    let gates = held_gates(conn, record)?;
+    let of = |rule: &&String| gates.iter().any(|(name, _)| *name == gate_name(&record.schedule.name, rule));
+    Ok(record.rules.iter().map(|rule| &rule.rule).filter(of).cloned().collect())
+}
+
 /// The gates that the run holds, by their names.
 fn held_gates(conn: &mut Connection, record: &RunRecord) -> Result<Vec<(String, GateRow)>, DbError> {
     let mut held = Vec::new();

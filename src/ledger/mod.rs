@@ -12,6 +12,7 @@ pub mod lease;
 pub mod pause;
 pub mod request;
 pub mod terms;
+pub mod under_way;
 pub mod verify;
 
 use std::cmp::Reverse;

@@ -198,6 +198,9 @@ pub struct RuleRecord {
     /// The cutoff in the policy's time zone, as RFC 9557 writes it: `2026-09-01T04:15:00+02:00[Europe/Oslo]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cutoff_local: Option<String>,
+    /// Oldest known anchor among the rows that remain; only where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest_due: Option<Timestamp>,
     /// By whose order it waits, where it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<PauseRecord>,

@@ -43,6 +43,10 @@ pub struct RuleStatus {
     pub reason: String,
     /// Rows past their period on which a run would act now.
     pub overdue: u64,
+    /// For how many seconds the oldest of them is past its period; 0 where there is none or it is not known.
+    pub overdue_seconds: u64,
+    /// The run that has not come, where one is missed.
+    pub missed: Option<Timestamp>,
     /// By whose order it waits, where it does.
     pub paused: Option<PauseRecord>,
     pub held: u64,
@@ -76,6 +80,8 @@ pub fn of_rule(planned: &RunRecord, rule: &RuleRecord, beside: Beside<'_>, now: 
         standing,
         reason,
         overdue: rule.remaining,
+        overdue_seconds: overdue_seconds(rule),
+        missed: missed(beside, now),
         paused: rule.paused.clone(),
         held: rule.held,
         blocked: rule.blocked,
@@ -88,6 +94,15 @@ pub fn of_rule(planned: &RunRecord, rule: &RuleRecord, beside: Beside<'_>, now: 
         }),
         next_run: beside.next,
     }
+}
+
+fn overdue_seconds(rule: &RuleRecord) -> u64 {
+    let (Some(cutoff), Some(oldest)) = (rule.cutoff, rule.oldest_due) else { return 0 };
+    u64::try_from(cutoff.duration_since(oldest).as_secs()).unwrap_or(0)
+}
+
+fn missed(beside: Beside<'_>, now: Timestamp) -> Option<Timestamp> {
+    beside.due.filter(|due| *due + GRACE < now)
 }
 
 fn judge(
@@ -113,7 +128,7 @@ fn judge(
             format!("the policy takes effect on {date}; {} past their period until then", rows(rule.remaining)),
         );
     }
-    if let Some(missed) = beside.due.filter(|due| *due + GRACE < now) {
+    if let Some(missed) = missed(beside, now) {
         return (Standing::AtRisk, format!("the run of {} has not come", minute(missed)));
     }
     let overdue = rows(rule.remaining);
@@ -147,9 +162,10 @@ fn lines(rule: &RuleStatus) -> String {
     }
     let _ = writeln!(
         text,
-        "{:<9} {} overdue, {} held, {} blocked; oldest kept {}; last run {}; next {}",
+        "{:<9} {} overdue{}, {} held, {} blocked; oldest kept {}; last run {}; next {}",
         "",
         count(rule.overdue),
+        age(rule.overdue_seconds),
         count(rule.held),
         count(rule.blocked),
         rule.oldest_kept.map_or_else(|| "none".to_owned(), |at| at.strftime("%Y-%m-%d").to_string()),
@@ -157,6 +173,14 @@ fn lines(rule: &RuleStatus) -> String {
         moment(rule.next_run)
     );
     text
+}
+
+/// ` (the oldest by 3 days)`
+fn age(seconds: u64) -> String {
+    let spans = [(86_400, "day"), (3_600, "hour"), (60, "minute")];
+    let Some((length, unit)) = spans.into_iter().find(|(length, _)| seconds >= *length) else { return String::new() };
+    let many = seconds / length;
+    format!(" (the oldest by {many} {unit}{})", if many == 1 { "" } else { "s" })
 }
 
 fn minute(at: Timestamp) -> String {

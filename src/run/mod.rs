@@ -55,6 +55,8 @@ pub struct Job<'a> {
     pub actor: String,
     /// Put the statements into the record.
     pub statements: bool,
+    /// Look for the oldest row that is due, too.
+    pub oldest_due: bool,
 }
 
 /// Why nothing was started.
@@ -286,6 +288,9 @@ fn make_plan(job: &Job<'_>, conn: &mut Connection, access: Access, consent: &Con
         match pause.filter(|_| record.status == Status::Ok) {
             Some(pause) => survey::wait(conn, &plan, &mut record, pause),
             None => notes.extend(ask_guard(conn, &plan, &changes, &mut record, consent)),
+        }
+        if job.oldest_due {
+            survey::find_oldest_due(conn, &plan, &mut record);
         }
         if record.status == Status::Ok {
             acting.push(plan.clone());

@@ -63,6 +63,7 @@ fn empty(rule: &str, promises: &[String], database: &str, table: &str, action: &
         elapsed_ms: 0,
         oldest_kept: None,
         cutoff_local: None,
+        oldest_due: None,
         paused: None,
         guard_passed: None,
         trend: Vec::new(),
@@ -138,6 +139,14 @@ pub(super) fn wait(conn: &mut Connection, plan: &RulePlan, record: &mut RuleReco
 pub(super) fn keep_all(conn: &mut Connection, plan: &RulePlan, record: &mut RuleRecord) {
     let found = conn.transaction(Mode::ReadOnly, |conn| oldest_of(plan, |target| count::oldest(conn, plan, target)));
     record.oldest_kept = found.ok().flatten();
+}
+
+/// The oldest row on which a run would act. It is left out where it cannot be had: the figures are there without it.
+pub(super) fn find_oldest_due(conn: &mut Connection, plan: &RulePlan, record: &mut RuleRecord) {
+    if record.remaining > 0 {
+        let due = |conn: &mut Connection| oldest_of(plan, |target| count::oldest_due(conn, plan, target));
+        record.oldest_due = conn.transaction(Mode::ReadOnly, due).ok().flatten();
+    }
 }
 
 fn oldest_of(

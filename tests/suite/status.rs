@@ -3,6 +3,10 @@
 use jiff::{Timestamp, ToSpan as _};
 use serde_json::Value;
 
+use tenure::db::Dialect;
+use tenure::ledger::{self, Holder};
+use tenure::report::record::RunRecord;
+
 use crate::harness::story::{delete_rule, policy};
 use crate::harness::{Tenure, TestDb};
 
@@ -83,4 +87,66 @@ on_every_database! {
         let text = tenure.run(&["status"]).expect_code(0).stdout;
         assert!(text.contains("holds by hand: case-7"), "{text}");
     }
+
+    fn what_runs_now_and_who_runs_it_is_told_and_a_run_that_died_is_not_well(db: TestDb) {
+        let tenure = logs(&db, "");
+        tenure.run(&["run"]).expect_code(0);
+        let mut planned: RunRecord = serde_json::from_value(tenure.run(&["plan", "--json"]).expect_code(0).json()).unwrap();
+        planned.run = "lives".into();
+        let me = Holder::this_process();
+        ledger::begin(&mut db.open(), &planned, &me, None).unwrap();
+        let told = tenure.run(&["status", "--json"]).expect_code(0).json();
+        let running = &told["running"][0];
+        assert_eq!((&running["run"], &running["policy"], &running["pid"], &running["lives"]), (&"lives".into(), &"house".into(), &std::process::id().into(), &true.into()));
+        let text = tenure.run(&["status"]).expect_code(0).stdout;
+        assert!(text.contains("runs now: lives of house on main since") && text.contains(&format!("process {} on", me.pid)), "{text}");
+        planned.run = "died".into();
+        let gone = Holder::from_text(&me.to_text().replace("\"start\":\"", "\"start\":\"1")).unwrap();
+        ledger::begin(&mut db.open(), &planned, &gone, None).unwrap();
+        let text = tenure.run(&["status"]).expect_code(1).stdout;
+        assert!(text.contains("died: died of house on main of"), "{text}");
+        tenure.run(&["run"]).expect_code(0);
+        let told = tenure.run(&["status", "--json"]).expect_code(0).json();
+        assert_eq!(told["running"].as_array().unwrap().len(), 1, "the next run closed the dead one");
+    }
+
+    fn how_long_the_oldest_row_is_past_its_period_is_told(db: TestDb) {
+        let tenure = logs(&db, "");
+        db.script("INSERT INTO log VALUES (4, '2019-01-01 00:00:00')");
+        let rule = status(&tenure, &["--as-of", "2020-03-01T00:00:00Z"], 1);
+        // From 2019-01-31, when the row's 30 days were over.
+        assert_eq!((&rule["overdue"], &rule["overdue_seconds"]), (&4.into(), &(395 * 86_400).into()), "{rule:#}");
+        let text = tenure.run(&["status", "--as-of", "2020-03-01T00:00:00Z"]).expect_code(1).stdout;
+        assert!(text.contains("4 overdue (the oldest by 395 days)"), "{text}");
+    }
+
+    fn pauses_are_told_with_who_and_until_when(db: TestDb) {
+        let tenure = logs(&db, "");
+        tenure.run(&["run"]).expect_code(0);
+        tenure.run(&["pause", "logs", "--reason", "case 7", "--by", "legal", "--until", "2999-12-31"]).expect_code(0);
+        let told = tenure.run(&["status", "--json"]).expect_code(0).json();
+        let pause = &told["pauses"][0];
+        assert_eq!((&pause["rule"], &pause["by"], &pause["reason"], &pause["until"]), (&"logs".into(), &"legal".into(), &"case 7".into(), &"3000-01-01T00:00:00Z".into()));
+        let text = tenure.run(&["status"]).expect_code(0).stdout;
+        assert!(text.contains("rule logs on main: paused by legal since"), "{text}");
+    }
+}
+
+#[test]
+fn a_database_that_is_away_is_not_well_and_hides_no_other() {
+    let db = TestDb::new(Dialect::Sqlite);
+    logs(&db, "");
+    let rules = delete_rule("logs", "log", "") + &delete_rule("others", "other", "database = \"away\"");
+    let config = format!(
+        "schedules = [\"s.toml\"]\n[database.main]\nurl = \"{}\"\n[database.away]\nurl = \"sqlite:///nowhere/at.all\"\n",
+        db.url()
+    );
+    let tenure = Tenure::alone().file("s.toml", &policy(&rules)).config(&config);
+    let told = tenure.run(&["status", "--json"]).expect_code(1).json();
+    assert_eq!(
+        (&told["well"], &told["rules"][0]["rule"], &told["rules"][0]["overdue"]),
+        (&false.into(), &"logs".into(), &3.into()),
+        "{told:#}"
+    );
+    assert!(told["troubles"][0].as_str().unwrap().contains("`away`"), "{told:#}");
 }

@@ -130,6 +130,7 @@ fn job<'a>(config: &'a Config, schedule: &'a Schedule) -> Job<'a> {
         as_of: as_of(),
         actor: "a test".to_owned(),
         statements: false,
+        oldest_due: false,
         holds: schedule.holds.iter().map(|hold| StandingHold { schedule, hold }).collect(),
     }
 }

@@ -1,0 +1,171 @@
+//! How everything stands: each rule, the runs under way, the mails that wait, holds and pauses. One look at all databases,
+//! read-only; a database that cannot be looked at is told of, and hides no other.
+
+use std::collections::BTreeMap;
+
+use jiff::{Timestamp, Zoned};
+use serde::Serialize;
+
+use crate::check;
+use crate::config::DatabaseConfig;
+use crate::db::control::outbox::{self, State, Which};
+use crate::db::{Access, Connection, DbError, control};
+use crate::ledger::{self, pause::Scope, under_way::UnderWay};
+use crate::report::record::{PauseRecord, RuleRecord, RunRecord};
+use crate::report::status::{self, Beside, RuleStatus};
+use crate::run::{self, Refusal};
+use crate::setup::{Pair, Setup};
+
+/// So many runs are looked through for the last one of a rule.
+const RUNS: usize = 50;
+
+/// In the names of the JSON.
+#[derive(Debug, Clone, Serialize)]
+pub struct Overview {
+    /// Version of the program that looked.
+    pub tenure: &'static str,
+    pub at: Timestamp,
+    /// Is everything as promised?
+    pub well: bool,
+    pub rules: Vec<RuleStatus>,
+    /// What could not be looked at, in sentences.
+    pub troubles: Vec<String>,
+    pub running: Vec<Running>,
+    /// Mails that were not sent, by their state.
+    pub mails: BTreeMap<&'static str, u64>,
+    /// The names of the holds that were ordered by hand.
+    pub holds: Vec<String>,
+    pub pauses: Vec<Pause>,
+}
+
+/// A run that is not closed.
+#[derive(Debug, Clone, Serialize)]
+pub struct Running {
+    pub database: String,
+    #[serde(flatten)]
+    pub run: UnderWay,
+}
+
+/// A pause that is in force.
+#[derive(Debug, Clone, Serialize)]
+pub struct Pause {
+    pub database: String,
+    /// `None`, as the rule: everything on the database.
+    pub policy: Option<String>,
+    pub rule: Option<String>,
+    #[serde(flatten)]
+    pub order: PauseRecord,
+}
+
+/// Looks at every rule and every database of the config.
+pub fn look(setup: &Setup) -> Overview {
+    let mut overview = Overview {
+        tenure: env!("CARGO_PKG_VERSION"),
+        at: setup.as_of,
+        well: false,
+        rules: Vec::new(),
+        troubles: Vec::new(),
+        running: Vec::new(),
+        mails: BTreeMap::new(),
+        holds: Vec::new(),
+        pauses: Vec::new(),
+    };
+    for pair in setup.pairs() {
+        match of_pair(setup, &pair) {
+            Ok(rules) => overview.rules.extend(rules),
+            Err(reason) => overview
+                .troubles
+                .push(format!("policy `{}` on database `{}`: {reason}", pair.schedule.policy.name, pair.database.name)),
+        }
+    }
+    for database in setup.config.databases.values() {
+        if let Err(error) = overview.add(setup, database) {
+            overview.troubles.push(format!("the ledger of database `{}`: {error}", database.name));
+        }
+    }
+    overview.well = overview.is_well();
+    overview
+}
+
+impl Overview {
+    fn is_well(&self) -> bool {
+        let is_refused = self.mails.contains_key(State::Refused.as_str());
+        let all_live = self.running.iter().all(|running| running.run.lives);
+        self.troubles.is_empty() && all_live && !is_refused && self.rules.iter().all(|rule| rule.standing.is_kept())
+    }
+
+    /// What the ledger of a database knows.
+    fn add(&mut self, setup: &Setup, database: &DatabaseConfig) -> Result<(), DbError> {
+        let conn = &mut setup.config.open(database, Access::ReadOnly)?;
+        let name = &database.name;
+        let running = ledger::under_way::under_way(conn)?.into_iter();
+        self.running.extend(running.map(|run| Running { database: name.clone(), run }));
+        for (state, count) in unsettled(conn)? {
+            *self.mails.entry(state).or_default() += count;
+        }
+        let orders = ledger::orders(conn)?;
+        self.holds.extend(orders.holds.standing.into_iter().map(|standing| standing.order.name));
+        let in_force = orders.pauses.iter().filter(|pause| pause.is_in_force(setup.as_of));
+        self.pauses.extend(in_force.map(|pause| {
+            let (policy, rule) = match &pause.order.scope {
+                Scope::All => (None, None),
+                Scope::Rule { policy, rule } => (Some(policy.clone()), Some(rule.clone())),
+            };
+            Pause { database: name.clone(), policy, rule, order: pause.record() }
+        }));
+        Ok(())
+    }
+}
+
+fn of_pair(setup: &Setup, pair: &Pair<'_>) -> Result<Vec<RuleStatus>, String> {
+    let mut job = setup.job(pair, &[], false);
+    job.oldest_due = true;
+    let planned = run::dry_run(&job).map_err(reason)?;
+    let past = past(setup, pair).map_err(|error| error.to_string())?;
+    let of_rule = |rule: &RuleRecord| {
+        let had = |run: &&RunRecord| run.rules.iter().any(|then| then.rule == rule.rule);
+        status::of_rule(&planned, rule, beside(setup, pair, rule, past.iter().find(had)), setup.as_of)
+    };
+    Ok(planned.rules.iter().map(of_rule).collect())
+}
+
+fn past(setup: &Setup, pair: &Pair<'_>) -> Result<Vec<RunRecord>, DbError> {
+    let mut conn = setup.config.open(pair.database, Access::ReadOnly)?;
+    ledger::closed_runs(&mut conn, &pair.schedule.policy.name, &pair.database.name, RUNS)
+}
+
+fn reason(refusal: Refusal) -> String {
+    match refusal {
+        Refusal::Schedule(mistakes) => {
+            let sentences: Vec<_> = mistakes.into_iter().map(|mistake| mistake.message).collect();
+            format!("{}; `tenure check` shows where", sentences.join("; "))
+        }
+        Refusal::Other(error) => format!("{error:#}"),
+    }
+}
+
+fn beside<'r>(setup: &Setup, pair: &Pair<'_>, rule: &RuleRecord, last: Option<&'r RunRecord>) -> Beside<'r> {
+    let policy = &pair.schedule.policy;
+    let written = pair.schedule.rules.iter().find(|written| written.name == rule.rule);
+    let cron = written.and_then(|written| written.cron.as_ref()).or(policy.cron.as_ref());
+    let cron = cron.and_then(|text| check::cron(text).ok());
+    let zoned = |at: Timestamp| at.to_zoned(policy.timezone.clone());
+    let after = |at: Zoned| cron.as_ref()?.find_next_occurrence(&at, false).ok().map(|next| next.timestamp());
+    let now = zoned(setup.as_of);
+    Beside {
+        last,
+        due: last.and_then(|run| after(zoned(run.started))),
+        next: after(now.clone()),
+        effective: policy.effective.filter(|effective| now.date() < *effective),
+    }
+}
+
+fn unsettled(conn: &mut Connection) -> Result<BTreeMap<&'static str, u64>, DbError> {
+    let mut found = BTreeMap::new();
+    if control::is_ready(conn)? {
+        for row in outbox::rows(conn, Which::Unsettled)? {
+            *found.entry(row.state.as_str()).or_default() += 1;
+        }
+    }
+    Ok(found)
+}
