@@ -140,6 +140,7 @@ fn order(setup: &Setup, wanted: &Add) -> Result<Order, Failure> {
     Ok(Order {
         name: wanted.name.clone(),
         table,
+        of_people: false,
         condition,
         last_day: wanted.until,
         reason: wanted.reason.clone(),

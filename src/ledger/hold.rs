@@ -17,7 +17,10 @@ use crate::name::TableName;
 #[derive(Debug, Clone)]
 pub struct Order {
     pub name: String,
+    /// Of a hold on people, the table of people.
     pub table: TableName,
+    /// Covers every row of theirs that the schedule maps, and not only their own.
+    pub of_people: bool,
     /// In the database's own SQL, and checked; `None` for all rows.
     pub condition: Option<String>,
     /// `None`: until it is released.
@@ -67,6 +70,7 @@ pub fn add(conn: &mut Connection, order: &Order, at: Timestamp) -> Result<Outcom
         added: at.as_microsecond(),
         added_by: order.by.clone(),
         ended: None,
+        of_people: order.of_people,
     };
     let body = json(&Added::of(&row))?;
     appending(conn, |conn| {
@@ -92,6 +96,8 @@ pub(super) struct Added {
     pub last_day: Option<String>,
     pub reason: String,
     pub by: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub of_people: bool,
 }
 
 impl Added {
@@ -104,6 +110,7 @@ impl Added {
             last_day: row.last_day.clone(),
             reason: row.reason.clone(),
             by: row.added_by.clone(),
+            of_people: row.of_people,
         }
     }
 }
@@ -184,7 +191,15 @@ fn standing(row: HoldRow) -> Result<Standing, DbError> {
     let (Ok(table), Ok(since)) = (TableName::parse(&row.target), Timestamp::from_microsecond(row.added)) else {
         return Err(unreadable(&row));
     };
-    let order = Order { name: row.name, table, condition: row.asks, last_day, reason: row.reason, by: row.added_by };
+    let order = Order {
+        name: row.name,
+        table,
+        of_people: row.of_people,
+        condition: row.asks,
+        last_day,
+        reason: row.reason,
+        by: row.added_by,
+    };
     Ok(Standing { order, since })
 }
 

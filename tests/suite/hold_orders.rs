@@ -73,6 +73,7 @@ on_every_database! {
         let over = hold::Order {
             name: "over".into(),
             table: TableName::parse("payment").unwrap(),
+            of_people: false,
             condition: Some("id = 2".into()),
             last_day: Some(today.date() - 3.days()),
             reason: "case 8".into(),

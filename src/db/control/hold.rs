@@ -23,9 +23,11 @@ pub struct HoldRow {
     pub added_by: String,
     /// Microseconds since 1970; `None` while it holds.
     pub ended: Option<i64>,
+    /// `target` is the table of people, and every row of theirs is covered.
+    pub of_people: bool,
 }
 
-const COLUMNS: &str = "number, name, target, asks, salt, last_day, reason, added, added_by, ended";
+const COLUMNS: &str = "number, name, target, asks, salt, last_day, reason, added, added_by, ended, of_people";
 
 /// Fails with [`ErrorKind::Constraint`](crate::db::ErrorKind::Constraint) where somebody else took the number.
 pub fn insert(conn: &mut Connection, row: &HoldRow) -> Result<(), DbError> {
@@ -36,7 +38,7 @@ pub fn insert(conn: &mut Connection, row: &HoldRow) -> Result<(), DbError> {
         sql.push(", ").maybe(text.as_deref());
     }
     sql.push(", ").text(&row.reason).push(", ").int(row.added).push(", ").text(&row.added_by);
-    sql.push(", ").maybe_int(row.ended).push(")");
+    sql.push(", ").maybe_int(row.ended).push(", ").int(i64::from(row.of_people)).push(")");
     Table::Hold.execute(conn, &sql.finish()).map(drop)
 }
 
@@ -76,5 +78,6 @@ fn row_of(row: &Row) -> HoldRow {
         added: row.int(7).unwrap_or(0),
         added_by: text(8),
         ended: row.int(9),
+        of_people: row.int(10).is_some_and(|flag| flag != 0),
     }
 }

@@ -74,6 +74,7 @@ fn differing_column(hold: &OneHold, row: &HoldRow) -> Option<&'static str> {
         ("added_by", then.by == now.by),
         ("added", hold.at == row.added),
         ("ended", hold.ended == row.ended),
+        ("of_people", then.of_people == now.of_people),
     ];
     checks.into_iter().find(|(_, agrees)| !agrees).map(|(column, _)| column)
 }

@@ -1,0 +1,1 @@
+ALTER TABLE tenure.hold DROP COLUMN of_people;

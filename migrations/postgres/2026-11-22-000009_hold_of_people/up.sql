@@ -1,0 +1,2 @@
+-- A hold on people keeps every row of theirs that the schedule maps, and not only their own.
+ALTER TABLE tenure.hold ADD COLUMN of_people BIGINT NOT NULL DEFAULT 0;

@@ -1,0 +1,1 @@
+ALTER TABLE tenure_hold DROP COLUMN of_people;
