@@ -5,8 +5,9 @@ use super::count::{Consequences, number, one_row, scope};
 use super::doomed::{self, Which, Within, where_due};
 use super::predicate::{self, Scope};
 use super::window::Window;
-use super::{Connection, DbError, Dialect, ErrorKind, Statement, redact};
-use crate::plan::{Axis, RulePlan, SelfEffect, SelfLink, Target};
+use super::{Connection, DbError, Dialect, ErrorKind, Statement, people, redact};
+use crate::name::TableName;
+use crate::plan::{Axis, Link, RulePlan, SelfEffect, SelfLink, Target};
 use crate::schedule::Then;
 
 /// What one batch did.
@@ -17,6 +18,26 @@ pub struct Done {
     pub consequences: Consequences,
     /// Rows written to the target of a roll-up.
     pub rolled_up: u64,
+}
+
+impl Done {
+    pub fn add(&mut self, more: Done) {
+        self.rows += more.rows;
+        self.rolled_up += more.rolled_up;
+        self.consequences.add(&more.consequences);
+    }
+}
+
+/// Can what the rule removes have kept other rows of the rule? Rows that their own kind blocked are free once that kind is
+/// gone: leaves first, a pass for each generation. So are those that a row of a dependent table blocked which went with
+/// another row.
+pub fn frees_its_own(plan: &RulePlan) -> bool {
+    let goes_along = |table: &TableName| plan.dependents.iter().any(|dependent| dependent.table == *table);
+    let frees = |blockers: &[Link]| blockers.iter().any(|link| goes_along(&link.table));
+    let by_own_kind = |target: &Target| target.self_links.iter().any(|link| link.effect == SelfEffect::Block);
+    plan.act.removes()
+        && (plan.targets.iter().any(|target| by_own_kind(target) || frees(&target.blockers))
+            || plan.dependents.iter().any(|dependent| !dependent.self_links.is_empty() || frees(&dependent.blockers)))
 }
 
 /// Does a batch of this rule take more than one statement?
@@ -35,9 +56,17 @@ pub fn delete(
     axis: &Axis,
     window: &Window,
 ) -> Result<Done, DbError> {
-    let scope = scope(rule, target);
-    let part = Within::Window(axis, window);
-    if !takes_several(rule, target) {
+    delete_of(conn, rule, scope(rule, target), Within::Window(axis, window))
+}
+
+/// As [`delete`]; of an erasure, the rows of a few people.
+pub(super) fn delete_of(
+    conn: &mut Connection,
+    rule: &RulePlan,
+    scope: Scope<'_>,
+    part: Within<'_>,
+) -> Result<Done, DbError> {
+    if !takes_several(rule, scope.target) {
         let rows = conn.execute(&delete_roots(conn.dialect(), scope, part))?;
         return Ok(Done { rows, ..Done::default() });
     }
@@ -178,9 +207,17 @@ pub(super) fn require_same(expected: u64, found: u64) -> Result<(), DbError> {
 
 pub(super) fn delete_roots(dialect: Dialect, scope: Scope<'_>, part: Within<'_>) -> Statement {
     let mut sql = Sql::new(dialect);
-    sql.push("DELETE FROM ");
+    let joined = people::to_be_joined(dialect, scope);
+    if joined {
+        sql.push("DELETE ").name(scope.alias()).push(" FROM ");
+    } else {
+        sql.push("DELETE FROM ");
+    }
     predicate::from(&mut sql, scope.target);
-    where_due(&mut sql, scope, part);
+    if joined {
+        people::join(&mut sql, scope);
+    }
+    where_due(&mut sql, Scope { is_joined: joined, ..scope }, part);
     sql.finish()
 }
 
@@ -192,18 +229,26 @@ pub fn redact(
     axis: &Axis,
     window: &Window,
 ) -> Result<Done, DbError> {
-    let part = Within::Window(axis, window);
-    let rows = conn.execute(&redact_rows(conn.dialect(), scope(rule, target), part))?;
+    redact_of(conn, scope(rule, target), Within::Window(axis, window))
+}
+
+/// As [`redact`]; of an erasure, the rows of a few people.
+pub(super) fn redact_of(conn: &mut Connection, scope: Scope<'_>, part: Within<'_>) -> Result<Done, DbError> {
+    let rows = conn.execute(&redact_rows(conn.dialect(), scope, part))?;
     Ok(Done { rows, ..Done::default() })
 }
 
 fn redact_rows(dialect: Dialect, scope: Scope<'_>, part: Within<'_>) -> Statement {
     let mut sql = Sql::new(dialect);
+    let joined = people::to_be_joined(dialect, scope);
     sql.push("UPDATE ");
     predicate::from(&mut sql, scope.target);
+    if joined {
+        people::join(&mut sql, scope);
+    }
     sql.push(" SET ");
     redact::assignments(&mut sql, scope.target);
-    where_due(&mut sql, scope, part);
+    where_due(&mut sql, Scope { is_joined: joined, ..scope }, part);
     sql.finish()
 }
 

@@ -28,6 +28,11 @@ impl Sql {
         self
     }
 
+    pub fn integer(&mut self, integer: i64) -> &mut Self {
+        self.text.push_str(&integer.to_string());
+        self
+    }
+
     pub fn name(&mut self, name: &Name) -> &mut Self {
         self.text.push_str(&name.quoted(self.dialect.quote()));
         self

@@ -23,6 +23,22 @@ pub struct Counts {
     pub held_by: BTreeMap<String, u64>,
 }
 
+impl Counts {
+    /// Rows that a run would act upon.
+    pub fn remaining(&self) -> u64 {
+        self.eligible.saturating_sub(self.held + self.blocked)
+    }
+
+    pub fn add(&mut self, more: &Counts) {
+        self.eligible += more.eligible;
+        self.held += more.held;
+        self.blocked += more.blocked;
+        for (hold, rows) in &more.held_by {
+            *self.held_by.entry(hold.clone()).or_default() += rows;
+        }
+    }
+}
+
 /// Dependent rows: deleted by table, let go by `table.column`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Consequences {
@@ -30,41 +46,62 @@ pub struct Consequences {
     pub detached: BTreeMap<String, u64>,
 }
 
+impl Consequences {
+    pub fn add(&mut self, more: &Consequences) {
+        for (to, from) in [(&mut self.cascaded, &more.cascaded), (&mut self.detached, &more.detached)] {
+            for (what, rows) in from {
+                *to.entry(what.clone()).or_default() += rows;
+            }
+        }
+    }
+}
+
 /// Counts a rule's rows in one of its tables.
 pub fn counts(conn: &mut Connection, rule: &RulePlan, target: &Target) -> Result<Counts, DbError> {
-    let scope = scope(rule, target);
-    let row = one_row(conn, &counts_statement(conn.dialect(), scope))?;
+    let row = one_row(conn, &counts_statement(conn.dialect(), scope(rule, target)))?;
+    Ok(counts_of(&row, 0, target))
+}
+
+/// Reads the columns of [`select_counts`], of which `first` is the first.
+pub(super) fn counts_of(row: &Row, first: usize, target: &Target) -> Counts {
     let mut held_by = BTreeMap::new();
     for (index, hold) in target.holds.iter().enumerate() {
         // Two schedules may have holds of one name.
-        *held_by.entry(hold.name.clone()).or_default() += number(&row, 3 + index);
+        *held_by.entry(hold.name.clone()).or_default() += number(row, first + 3 + index);
     }
     held_by.retain(|_, count| *count > 0);
-    Ok(Counts { eligible: number(&row, 0), held: number(&row, 1), blocked: number(&row, 2), held_by })
+    let [eligible, held, blocked] = [first, first + 1, first + 2].map(|column| number(row, column));
+    Counts { eligible, held, blocked, held_by }
 }
 
 pub(super) fn counts_statement(dialect: super::Dialect, scope: Scope<'_>) -> Statement {
     let mut sql = Sql::new(dialect);
-    sql.push("SELECT COUNT(*)");
-    sum_where(&mut sql, predicate::has_holds(scope), |sql| predicate::held(sql, scope));
-    sum_where(&mut sql, predicate::has_blockers(scope), |sql| {
+    sql.push("SELECT ");
+    select_counts(&mut sql, scope, Look::Ahead);
+    sql.push(" FROM ");
+    predicate::from(&mut sql, scope.target);
+    sql.push(" WHERE ");
+    predicate::considered(&mut sql, scope, Look::Ahead);
+    sql.finish()
+}
+
+/// Eligible rows, held ones, blocked ones, and those under each hold.
+pub(super) fn select_counts(sql: &mut Sql, scope: Scope<'_>, look: Look) {
+    sql.push("COUNT(*)");
+    sum_where(sql, predicate::has_holds(scope), |sql| predicate::held(sql, scope));
+    sum_where(sql, predicate::has_blockers(scope), |sql| {
         if predicate::has_holds(scope) {
             sql.push("(");
             predicate::held(sql, scope);
             sql.push(") IS NOT TRUE AND ");
         }
         sql.push("(");
-        predicate::blocked(sql, scope, Look::Ahead);
+        predicate::blocked(sql, scope, look);
         sql.push(")");
     });
     for hold in &scope.target.holds {
-        sum_where(&mut sql, true, |sql| predicate::covers(sql, &scope.target.alias, hold));
+        sum_where(sql, true, |sql| predicate::covers(sql, &scope.target.alias, hold));
     }
-    sql.push(" FROM ");
-    predicate::from(&mut sql, scope.target);
-    sql.push(" WHERE ");
-    predicate::considered(&mut sql, scope, Look::Ahead);
-    sql.finish()
 }
 
 fn sum_where(sql: &mut Sql, wanted: bool, condition: impl FnOnce(&mut Sql)) {
@@ -77,8 +114,11 @@ fn sum_where(sql: &mut Sql, wanted: bool, condition: impl FnOnce(&mut Sql)) {
     sql.push(" THEN 1 ELSE 0 END), 0)");
 }
 
-/// Rows whose age is not known.
+/// Rows whose age is not known; none where no age is asked for.
 pub fn ageless(conn: &mut Connection, target: &Target) -> Result<u64, DbError> {
+    if target.anchors.is_empty() {
+        return Ok(0);
+    }
     let mut sql = Sql::new(conn.dialect());
     sql.push("SELECT COUNT(*) FROM ");
     predicate::from(&mut sql, target);
@@ -242,7 +282,14 @@ pub fn consequences(conn: &mut Connection, rule: &RulePlan) -> Result<Consequenc
 }
 
 pub(super) fn scope<'a>(rule: &'a RulePlan, target: &'a Target) -> Scope<'a> {
-    Scope { target, dependents: &rule.dependents, removes: rule.act.removes(), earlier: &rule.earlier }
+    Scope {
+        target,
+        dependents: &rule.dependents,
+        removes: rule.act.removes(),
+        earlier: &rule.earlier,
+        few: None,
+        is_joined: false,
+    }
 }
 
 /// The rule's table with everything below it, as one, under the holds of all its parts.

@@ -108,7 +108,7 @@ fn insert_arrays(into: &InsertInto, rows: impl Iterator<Item = Vec<Value>>) -> S
 
 /// One element of an array in PostgreSQL's text form. Texts stand in quotes, in which only a quote and a backslash mean
 /// anything but themselves.
-fn push_element(array: &mut String, value: &Value) {
+pub(super) fn push_element(array: &mut String, value: &Value) {
     match value {
         Value::Null => array.push_str("NULL"),
         Value::Bool(bool) => array.push_str(if *bool { "t" } else { "f" }),

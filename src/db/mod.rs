@@ -16,6 +16,7 @@ mod doomed;
 mod error;
 mod insert;
 mod own_kind;
+pub mod people;
 mod predicate;
 pub mod probe;
 mod redact;

@@ -12,6 +12,7 @@ use super::doomed::{self, Within};
 use super::own_kind::{
     alias_if_other, another_refers, has_descendant, links_that_block, on_a_circle, refers_to_itself,
 };
+use super::people::{self, Few};
 use super::{Dialect, anchor, redact};
 use crate::name::Name;
 use crate::name::TableName;
@@ -36,6 +37,10 @@ pub(super) struct Scope<'a> {
     pub removes: bool,
     /// Rules of the same plan that remove rows before this one does.
     pub earlier: &'a [Arc<RulePlan>],
+    /// Of an erasure, the people of one batch; `None` for all of them.
+    pub few: Option<Few<'a>>,
+    /// The statement joins the target to its people already, so that the predicate need not say it again.
+    pub is_joined: bool,
 }
 
 impl Scope<'_> {
@@ -66,14 +71,19 @@ pub(super) fn from(sql: &mut Sql, target: &Target) {
 /// The rows that the rule acts upon.
 pub(super) fn due(sql: &mut Sql, scope: Scope<'_>, look: Look) {
     considered(sql, scope, look);
-    if has_holds(scope) {
-        sql.push(" AND (");
-        held(sql, scope);
-        sql.push(") IS NOT TRUE");
-    }
+    but_held(sql, scope);
     if has_blockers(scope) {
         sql.push(" AND (");
         blocked(sql, scope, look);
+        sql.push(") IS NOT TRUE");
+    }
+}
+
+/// ` AND NOT` what a hold covers.
+pub(super) fn but_held(sql: &mut Sql, scope: Scope<'_>) {
+    if has_holds(scope) {
+        sql.push(" AND (");
+        held(sql, scope);
         sql.push(") IS NOT TRUE");
     }
 }
@@ -87,7 +97,7 @@ pub(super) fn spoken_of(sql: &mut Sql, scope: Scope<'_>) {
 
 /// Eligible; and, looking ahead, not taken by an earlier rule of the plan.
 pub(super) fn considered(sql: &mut Sql, scope: Scope<'_>, look: Look) {
-    eligible(sql, scope.target);
+    eligible(sql, scope, look);
     if look == Look::Ahead {
         not_taken(sql, scope.earlier, &scope.target.root, scope.alias());
     }
@@ -113,14 +123,25 @@ pub(super) fn not_taken(sql: &mut Sql, earlier: &[Arc<RulePlan>], table: &TableN
     }
 }
 
-/// Age known, past its bound, condition true.
-pub(super) fn eligible(sql: &mut Sql, target: &Target) {
-    expired(sql, &target.alias, &target.anchors);
+/// Its person is due, or its age known and past its bound; and the condition true.
+fn eligible(sql: &mut Sql, scope: Scope<'_>, look: Look) {
+    let target = scope.target;
+    match &target.whose {
+        Some(_) if scope.is_joined => {
+            sql.push("1 = 1");
+        }
+        Some(whose) => people::theirs(sql, scope, whose, look),
+        None => expired(sql, &target.alias, &target.anchors),
+    }
+    if target.whose.is_some() && !target.anchors.is_empty() {
+        sql.push(" AND ");
+        expired(sql, &target.alias, &target.anchors);
+    }
     meant(sql, target);
 }
 
 /// ` AND` what tells the rule's rows from others of the table, whatever their age.
-fn meant(sql: &mut Sql, target: &Target) {
+pub(super) fn meant(sql: &mut Sql, target: &Target) {
     if let Some(condition) = &target.condition {
         sql.push(" AND ").condition(condition);
     }
@@ -132,7 +153,7 @@ fn meant(sql: &mut Sql, target: &Target) {
 
 /// The latest known anchor lies before its bound: every one is before or absent, and one at least is before. An odd value
 /// is neither, and keeps the row.
-fn expired(sql: &mut Sql, alias: &Name, anchors: &[Anchor]) {
+pub(super) fn expired(sql: &mut Sql, alias: &Name, anchors: &[Anchor]) {
     if let [only] = anchors {
         return anchor::before(sql, alias, only);
     }
@@ -186,10 +207,11 @@ pub(super) fn has_holds(scope: Scope<'_>) -> bool {
 }
 
 pub(super) fn has_blockers(scope: Scope<'_>) -> bool {
-    scope.removes
-        && (!scope.target.blockers.is_empty()
-            || scope.self_blocks()
-            || scope.dependents.iter().any(|dependent| dependent.then == Then::Delete && blocks(dependent)))
+    people::may_be_shared(scope.target)
+        || scope.removes
+            && (!scope.target.blockers.is_empty()
+                || scope.self_blocks()
+                || scope.dependents.iter().any(|dependent| dependent.then == Then::Delete && blocks(dependent)))
 }
 
 fn blocks(dependent: &Dependent) -> bool {
@@ -245,7 +267,7 @@ fn held_directly(sql: &mut Sql, scope: Scope<'_>) {
     descend(sql, way, Parent::Root, scope.alias(), &aliases, &|sql, dependent, alias| {
         let natural = *alias == dependent.table.table;
         sql.list(&dependent.holds, " OR ", |sql, hold| {
-            if hold.condition.is_some() && !natural {
+            if speaks_of_the_row(hold) && !natural {
                 // The condition's names would mean the wrong row here: keep by default.
                 sql.push("TRUE");
             } else {
@@ -254,6 +276,14 @@ fn held_directly(sql: &mut Sql, scope: Scope<'_>) {
         });
     });
     sql.push(")");
+}
+
+/// Does a condition of the hold name columns of the row that it covers?
+fn speaks_of_the_row(hold: &Hold) -> bool {
+    match &hold.people {
+        Some(people) => people.ways.iter().any(|way| way.condition.is_some() || way.steps.is_empty()),
+        None => hold.condition.is_some(),
+    }
 }
 
 /// One hold, on the row that `alias` names.
@@ -266,6 +296,15 @@ pub(super) fn covers(sql: &mut Sql, alias: &Name, hold: &Hold) {
         });
         sql.push(") AND ");
     }
+    match &hold.people {
+        Some(people) => people::are_held(sql, alias, hold, people),
+        None => asks(sql, alias, hold),
+    }
+    sql.push(")");
+}
+
+/// What a hold asks of the row that `alias` names, or of its person: its term is not over, its condition true.
+pub(super) fn asks(sql: &mut Sql, alias: &Name, hold: &Hold) {
     if hold.anchors.is_empty() {
         sql.push("TRUE");
     } else {
@@ -276,7 +315,6 @@ pub(super) fn covers(sql: &mut Sql, alias: &Name, hold: &Hold) {
     if let Some(condition) = &hold.condition {
         sql.push(" AND ").condition(condition);
     }
-    sql.push(")");
 }
 
 /// Something that stays refers to the row, or to a row that would go with it.
@@ -329,12 +367,9 @@ pub(super) fn blocked(sql: &mut Sql, scope: Scope<'_>, look: Look) {
 
 /// Looks ahead, and counts what earlier rules take as gone.
 fn due_but_for_its_own_kind(sql: &mut Sql, scope: Scope<'_>) {
-    eligible(sql, scope.target);
-    if has_holds(scope) {
-        sql.push(" AND (");
-        held(sql, scope);
-        sql.push(") IS NOT TRUE");
-    }
+    let scope = Scope { is_joined: false, ..scope };
+    eligible(sql, scope, Look::Ahead);
+    but_held(sql, scope);
     sql.push(" AND (");
     blocked_from_outside(sql, scope, Look::Ahead);
     sql.push(") IS NOT TRUE");
@@ -345,6 +380,10 @@ fn blocked_from_outside(sql: &mut Sql, scope: Scope<'_>, look: Look) {
     sql.list(&scope.target.blockers, " OR ", |sql, link| referred_to(sql, scope, link, scope.alias(), look));
     if scope.target.blockers.is_empty() {
         sql.push("FALSE");
+    }
+    if let Some(whose) = scope.target.whose.as_ref().filter(|_| people::may_be_shared(scope.target)) {
+        sql.push(" OR ");
+        people::someone_elses_too(sql, scope, whose);
     }
     if sql.dialect == Dialect::Mysql {
         for link in links_that_block(scope).into_iter().flatten() {

@@ -22,6 +22,10 @@ define_sql_function! {
     fn tenure_utc_micros(value: Nullable<Text>) -> Nullable<BigInt>;
 }
 define_sql_function! { fn tenure_truncate_ip(value: Nullable<Text>) -> Nullable<Text>; }
+define_sql_function! {
+    /// SQLite's own knows no letters but those of ASCII.
+    fn tenure_lower(value: Nullable<Text>) -> Nullable<Text>;
+}
 define_sql_function! { fn tenure_hmac(key: Binary, value: Nullable<Text>) -> Nullable<Text>; }
 
 pub(super) fn register(conn: &mut SqliteConnection) -> diesel::QueryResult<()> {
@@ -30,6 +34,7 @@ pub(super) fn register(conn: &mut SqliteConnection) -> diesel::QueryResult<()> {
     })?;
     tenure_utc_micros_utils::register_impl(conn, |value: Option<AnyText>| iso_micros(&value?.0, &TimeZone::UTC))?;
     tenure_truncate_ip_utils::register_impl(conn, |value: Option<AnyText>| truncate_ip(&value?.0))?;
+    tenure_lower_utils::register_impl(conn, |value: Option<AnyText>| Some(value?.0.to_lowercase()))?;
     tenure_hmac_utils::register_impl(conn, |key: Vec<u8>, value: Option<AnyText>| keyed_hash(&key, &value?.0))
 }
 

@@ -193,7 +193,7 @@ fn key_edge(sql: &mut Sql, alias: &Name, columns: &[KeyColumn], edge: &Edge, is_
 }
 
 /// A key column on its way to the program.
-fn outward(sql: &mut Sql, alias: &Name, column: &Name, transport: &Transport) {
+pub(super) fn outward(sql: &mut Sql, alias: &Name, column: &Name, transport: &Transport) {
     match (transport, sql.dialect) {
         (Transport::Plain, _) | (_, Dialect::Sqlite) => {
             sql.column(alias, column);
@@ -214,7 +214,7 @@ fn outward(sql: &mut Sql, alias: &Name, column: &Name, transport: &Transport) {
 }
 
 /// The same value on its way back.
-fn inward(sql: &mut Sql, column: &KeyColumn, value: &Value) {
+pub(super) fn inward(sql: &mut Sql, column: &KeyColumn, value: &Value) {
     match (&column.transport, sql.dialect) {
         (Transport::Plain, _) | (_, Dialect::Sqlite) => {
             sql.bind(value.clone());

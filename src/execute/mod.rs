@@ -13,13 +13,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::db::batch::Done;
+use crate::db::batch::{Done, frees_its_own};
 use crate::db::window::{self, Edge, Next, Window};
 use crate::db::{Connection, DbError, Dialect, ErrorKind, rollup};
 use crate::ledger::lease::{self, Lease, Taken};
-use crate::ledger::{self, add_all, pause};
-use crate::name::TableName;
-use crate::plan::{Act, Anchor, Axis, Link, Rollup, RulePlan, SelfEffect, Target};
+use crate::ledger::{self, pause};
+use crate::plan::{Act, Anchor, Axis, Rollup, RulePlan, Target};
 use crate::time;
 
 use batch::Attempt;
@@ -338,12 +337,8 @@ impl Walk<'_, '_> {
     }
 
     fn count(&mut self, done: Done) {
-        let tally = &mut self.tally.done;
-        tally.rows += done.rows;
-        tally.rolled_up += done.rolled_up;
-        add_all(&mut tally.consequences.cascaded, &done.consequences.cascaded);
-        add_all(&mut tally.consequences.detached, &done.consequences.detached);
         self.tally.batches += u64::from(done != Done::default());
+        self.tally.done.add(done);
         (self.worker.progress)(self.tally.done.rows);
     }
 
@@ -378,18 +373,6 @@ fn called_off() -> Halt {
     let reason =
         "a hold was added, or a pause ordered, after this run was planned; the next run keeps to it and does the rest";
     Halt::Stopped(reason.to_owned())
-}
-
-/// Can what the rule removes have kept other rows of the rule? Rows that their own kind blocked are free once that kind is
-/// gone: leaves first, a pass for each generation. So are those that a row of a dependent table blocked which went with
-/// another row.
-fn frees_its_own(plan: &RulePlan) -> bool {
-    let goes_along = |table: &TableName| plan.dependents.iter().any(|dependent| dependent.table == *table);
-    let frees = |blockers: &[Link]| blockers.iter().any(|link| goes_along(&link.table));
-    let by_own_kind = |target: &Target| target.self_links.iter().any(|link| link.effect == SelfEffect::Block);
-    plan.act.removes()
-        && (plan.targets.iter().any(|target| by_own_kind(target) || frees(&target.blockers))
-            || plan.dependents.iter().any(|dependent| !dependent.self_links.is_empty() || frees(&dependent.blockers)))
 }
 
 fn takes_several(plan: &RulePlan, target: &Target) -> bool {

@@ -23,6 +23,8 @@ pub struct Erasure {
     pub people: Arc<Target>,
     /// The column that tells one person from every other.
     pub key: KeyColumn,
+    /// All who are due by closing, or one of whom somebody asked it.
+    pub who: Who,
     /// When the person signed up; its bound means nothing.
     pub created: Option<Anchor>,
     /// The time in which a closed account is to be gone, counted from its closing.
@@ -121,12 +123,23 @@ pub enum Who {
 }
 
 /// The value of a person's key, as [`KeyColumn::transport`] carries it. Never shown, never written down.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PersonKey {
     Whole(i64),
     /// Of MySQL's unsigned 64-bit integers, what does not fit an `i64`.
     Unsigned(u64),
     Text(String),
+}
+
+impl PersonKey {
+    /// The key as text, from which the person's pseudonym is made.
+    pub fn to_text(&self) -> String {
+        match self {
+            PersonKey::Whole(whole) => whole.to_string(),
+            PersonKey::Unsigned(unsigned) => unsigned.to_string(),
+            PersonKey::Text(text) => text.clone(),
+        }
+    }
 }
 
 /// Not the key itself: it leads to a person.
