@@ -10,8 +10,8 @@ use crate::plan::{Act, Axis, RulePlan, Target};
 use crate::time;
 
 /// What came of trying a batch.
-pub(super) enum Attempt {
-    Done(Done),
+pub(super) enum Attempt<T> {
+    Done(T),
     /// Nothing was done; it may pass when it is tried again, smaller.
     Again(DbError),
 }

@@ -7,32 +7,25 @@
 mod batch;
 mod pace;
 mod patience;
+mod turn;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::db::batch::{Done, frees_its_own};
 use crate::db::window::{self, Edge, Next, Window};
-use crate::db::{Connection, DbError, Dialect, ErrorKind, rollup};
-use crate::ledger::lease::{self, Lease, Taken};
+use crate::db::{Connection, DbError, rollup};
+use crate::ledger::lease::{self, Taken};
 use crate::ledger::{self, pause};
 use crate::plan::{Act, Anchor, Axis, Rollup, RulePlan, Target};
 use crate::time;
 
 use batch::Attempt;
 use pace::Pace;
+use turn::Turn;
 
 pub use patience::{Reopen, patiently};
-
-/// How often the lease is renewed between batches.
-const RENEW_EVERY: Duration = Duration::from_secs(5);
-
-/// After how much work on SQLite a rest is due, and how long it is. Whoever waits there for the one writer to end looks
-/// again every 100 ms: batches without a gap between them would lock the application out until the last one.
-const REST_AFTER: Duration = Duration::from_millis(500);
-const REST: Duration = Duration::from_millis(110);
 
 /// Tells a run to end at the next batch boundary.
 #[derive(Debug, Clone, Default)]
@@ -126,9 +119,8 @@ pub fn rule(worker: &mut Worker<'_>, plan: &RulePlan) -> (Tally, Ending) {
         let _ = lease.release(worker.conn);
         return (tally, halt.into());
     }
-    let now = Instant::now();
-    let mut walk = Walk { worker, plan, lease: &lease, tally: &mut tally, renewed: now, rested: now, sequence: 0 };
-    let ending = match walk.tables().and_then(|()| walk.still_ours()) {
+    let mut walk = Walk { turn: Turn::new(worker, &lease, &plan.rule), plan, tally: &mut tally, sequence: 0 };
+    let ending = match walk.tables().and_then(|()| walk.turn.still_ours()) {
         Ok(()) => Ending::Done,
         Err(halt) => halt.into(),
     };
@@ -155,12 +147,9 @@ impl Worker<'_> {
 
 /// One rule on its way over its tables.
 struct Walk<'a, 'w> {
-    worker: &'a mut Worker<'w>,
+    turn: Turn<'a, 'w>,
     plan: &'a RulePlan,
-    lease: &'a Lease,
     tally: &'a mut Tally,
-    renewed: Instant,
-    rested: Instant,
     sequence: u64,
 }
 
@@ -193,10 +182,10 @@ impl Walk<'_, '_> {
 
     /// False where the axis ran into a tie; what was done until then is done.
     fn along(&mut self, target: &Target, axis: &Axis) -> Result<bool, Halt> {
-        let mut pace = Pace::of(self.worker.conn.dialect(), axis);
+        let mut pace = Pace::of(self.turn.worker.conn.dialect(), axis);
         let mut lower: Option<Edge> = None;
         loop {
-            self.between_batches()?;
+            self.turn.between_batches()?;
             let window = match self.next_window(target, axis, &lower, &mut pace)? {
                 Some(window) => window,
                 None => return Ok(false),
@@ -226,11 +215,11 @@ impl Walk<'_, '_> {
         pace: &mut Pace,
     ) -> Result<Option<Window>, Halt> {
         loop {
-            match window::next(self.worker.conn, target, axis, lower.clone(), pace.size()) {
+            match window::next(self.turn.worker.conn, target, axis, lower.clone(), pace.size()) {
                 Ok(Next::Window(window)) => return Ok(Some(window)),
                 Ok(Next::Tied) => return Ok(None),
                 Err(error) if error.is_transient() => {
-                    self.mend(&error)?;
+                    self.turn.mend(&error)?;
                     pace.shrink(error)?;
                 }
                 Err(error) => return Err(Halt::Failed(error)),
@@ -243,11 +232,11 @@ impl Walk<'_, '_> {
         /// Of one bucket in a row, failed attempts included.
         const MOST_VISITS: u32 = 20;
         let plan = self.plan;
-        let mut pace = Pace::of(self.worker.conn.dialect(), &Axis::Whole);
+        let mut pace = Pace::of(self.turn.worker.conn.dialect(), &Axis::Whole);
         let (mut last, mut visits) = (None, 0);
         loop {
-            self.between_batches()?;
-            let due = self.worker.patiently(|conn| rollup::next_due(conn, plan, target))?;
+            self.turn.between_batches()?;
+            let due = self.turn.worker.patiently(|conn| rollup::next_due(conn, plan, target))?;
             let Some((start, end)) = due.and_then(|due| rollup.bucket_of(due)) else { return Ok(()) };
             visits = if last == Some(start) { visits + 1 } else { 1 };
             last = Some(start);
@@ -263,109 +252,27 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// Stops where it was told to, lets others in, and shows that it lives.
-    fn between_batches(&mut self) -> Result<(), Halt> {
-        if self.worker.stop.is_set() {
-            return Err(Halt::Stopped("a signal asked it to stop; the rest remains for the next run".to_owned()));
-        }
-        if self.worker.conn.dialect() == Dialect::Sqlite && self.rested.elapsed() >= REST_AFTER {
-            self.let_others_write()?;
-        }
-        if self.renewed.elapsed() < RENEW_EVERY {
-            return Ok(());
-        }
-        self.renewed = Instant::now();
-        match self.lease.renew(self.worker.conn) {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(self.lost()),
-            Err(error) => self.mend(&error),
-        }
-    }
-
-    /// Whoever waits for SQLite's one writer gets in while the log is moved into the file, which takes no lock that writers
-    /// want, and for the rest of the rest.
-    fn let_others_write(&mut self) -> Result<(), Halt> {
-        let started = Instant::now();
-        match self.worker.conn.move_log() {
-            // Somebody is in the way: what was not moved now is moved the next time, or at the end.
-            Err(error) if error.is_transient() => {}
-            outcome => outcome?,
-        }
-        thread::sleep(REST.saturating_sub(started.elapsed()));
-        self.rested = Instant::now();
-        Ok(())
-    }
-
     /// One batch in one transaction, with its record. The id is made before anything is sent, so that it can be looked
     /// for where the connection is lost at COMMIT.
     fn attempt(
         &mut self,
         act: impl Fn(&mut Connection, &RulePlan) -> Result<Done, DbError>,
         several: bool,
-    ) -> Result<Attempt, Halt> {
+    ) -> Result<Attempt<Done>, Halt> {
         self.sequence += 1;
-        let id = format!("{}/{}/{:06}", self.worker.run, self.plan.rule, self.sequence);
-        let identity = batch::Identity { id, run: self.worker.run, rule: &self.plan.rule };
-        let outcome = batch::transact(self.worker.conn, self.lease, &identity, several, |conn| act(conn, self.plan));
-        match outcome {
-            Ok(Some(done)) => {
-                tracing::debug!(batch = identity.id, rows = done.rows, "batch committed");
-                Ok(Attempt::Done(done))
-            }
-            Ok(None) => Err(self.lost()),
-            Err(error) if error.kind == ErrorKind::CommitUnknown => self.find_out(&identity, error),
-            Err(error) if batch::may_pass_later(&error) => {
-                self.mend(&error)?;
-                Ok(Attempt::Again(error))
-            }
-            Err(error) => Err(Halt::Failed(error)),
-        }
-    }
-
-    /// Whether a batch was committed whose COMMIT was not answered. The server may still be at it: renewing the lease
-    /// updates the gate row, on which that batch holds a shared lock, and so waits until it is decided.
-    fn find_out(&mut self, identity: &batch::Identity<'_>, error: DbError) -> Result<Attempt, Halt> {
-        tracing::warn!(batch = identity.id, "the connection was lost at COMMIT; the ledger tells what came of it");
-        self.reconnect()?;
-        let lease = self.lease;
-        let is_ours = self.worker.patiently(|conn| lease.renew(conn))?;
-        match self.worker.patiently(|conn| batch::outcome(conn, identity))? {
-            Some(done) => Ok(Attempt::Done(done)),
-            None if is_ours => Ok(Attempt::Again(error)),
-            None => Err(self.lost()),
-        }
+        let (plan, lease, run) = (self.plan, self.turn.lease, self.turn.worker.run);
+        let id = format!("{run}/{}/{:06}", plan.rule, self.sequence);
+        let identity = batch::Identity { id, run, rule: &plan.rule };
+        self.turn.attempt(
+            |conn| batch::transact(conn, lease, &identity, several, |conn| act(conn, plan)),
+            |conn| batch::outcome(conn, &identity),
+        )
     }
 
     fn count(&mut self, done: Done) {
         self.tally.batches += u64::from(done != Done::default());
         self.tally.done.add(done);
-        (self.worker.progress)(self.tally.done.rows);
-    }
-
-    /// A lost connection is opened again; other errors left it as it was.
-    fn mend(&mut self, error: &DbError) -> Result<(), Halt> {
-        if error.kind == ErrorKind::Lost { self.reconnect() } else { Ok(()) }
-    }
-
-    fn reconnect(&mut self) -> Result<(), Halt> {
-        patience::reconnect(self.worker.conn, self.worker.reopen, self.worker.stop)
-    }
-}
-
-impl Walk<'_, '_> {
-    /// A worker that slept through a takeover finds nothing left to do: that is not the same as having done it.
-    fn still_ours(&mut self) -> Result<(), Halt> {
-        let lease = self.lease;
-        if self.worker.patiently(|conn| lease.renew(conn))? { Ok(()) } else { Err(self.lost()) }
-    }
-
-    /// Why the gate has another token than ours.
-    fn lost(&mut self) -> Halt {
-        let lease = self.lease;
-        match self.worker.patiently(|conn| lease.was_called_off(conn)) {
-            Ok(true) => self.worker.may_begin(&self.plan.rule).err().unwrap_or_else(called_off),
-            _ => Halt::Stopped("another run took the rule over; nothing was changed after that".to_owned()),
-        }
+        (self.turn.worker.progress)(self.tally.done.rows);
     }
 }
 
