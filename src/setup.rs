@@ -10,7 +10,7 @@ use crate::ledger::actor;
 use crate::resolve::StandingHold;
 use crate::run::Job;
 use crate::schedule::mistake::{Mistake, nearest};
-use crate::schedule::{self, Hold, Schedule};
+use crate::schedule::{self, Hold, Schedule, Subject};
 use crate::time;
 
 /// Where config, schedules and database come from.
@@ -123,9 +123,19 @@ impl Setup {
             let default = self.default_database(schedule);
             let holds = schedule.holds.iter();
             let here = move |hold: &&Hold| hold.database.as_deref().or(default) == Some(database.name.as_str());
-            holds.filter(here).map(move |hold| StandingHold { schedule, hold })
+            holds.filter(here).map(move |hold| StandingHold { schedule, hold, by_hand: false })
         };
         self.schedules.iter().flat_map(of_schedule).collect()
+    }
+
+    /// The maps of people of all schedules on one database.
+    pub fn maps_on(&self, database: &DatabaseConfig) -> Vec<&Subject> {
+        let map = |schedule| {
+            let default = self.default_database(schedule);
+            let subject: Option<&Subject> = schedule.subject.as_ref();
+            subject.filter(|subject| subject.database.as_deref().or(default) == Some(database.name.as_str()))
+        };
+        self.schedules.iter().filter_map(map).collect()
     }
 
     /// What `database` nowhere says: the only one, or `main`.
@@ -151,7 +161,8 @@ impl Setup {
             let rules = schedule.rules.iter().map(|rule| (&rule.database, &rule.places));
             let holds = schedule.holds.iter().map(|hold| (&hold.database, &hold.places));
             let policy = std::iter::once((&schedule.policy.database, &schedule.policy.places));
-            for (name, places) in policy.chain(rules).chain(holds) {
+            let subject = schedule.subject.iter().map(|subject| (&subject.database, &subject.places));
+            for (name, places) in policy.chain(rules).chain(holds).chain(subject) {
                 let Some(name) = name.as_deref().filter(|name| !self.config.databases.contains_key(*name)) else {
                     continue;
                 };
@@ -209,6 +220,7 @@ impl Setup {
             database: pair.database,
             is_default_database: pair.is_default,
             holds: self.holds_on(pair.database),
+            maps: self.maps_on(pair.database),
             rules,
             as_of: self.as_of,
             actor: actor(),
@@ -243,12 +255,13 @@ impl Pair<'_> {
     }
 }
 
-/// The databases that the rules and holds of a schedule name; `None` where they name none.
+/// The databases that the rules, holds and map of a schedule name; `None` where they name none.
 fn named(schedule: &Schedule) -> impl Iterator<Item = Option<&str>> {
     let rules = schedule.rules.iter().map(|rule| rule.database.as_deref());
     let holds = schedule.holds.iter().map(|hold| hold.database.as_deref());
+    let subject = schedule.subject.iter().map(|subject| subject.database.as_deref());
     let policy = schedule.policy.database.as_deref();
-    rules.chain(holds).map(move |name| name.or(policy))
+    rules.chain(holds).chain(subject).map(move |name| name.or(policy))
 }
 
 fn config(sources: &Sources) -> Result<Config, Unready> {

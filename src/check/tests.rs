@@ -83,6 +83,7 @@ impl Lab {
 
     fn ask(&self, schedule: &str, writes: bool) -> Vec<String> {
         let catalog = self.catalog();
+        let schedule = read("s.toml", schedule);
         let context = resolve::Context {
             catalog: &catalog,
             database: "main",
@@ -90,11 +91,12 @@ impl Lab {
             naive_zone: &TimeZone::UTC,
             guard: Guard::default(),
             hmac_key: None,
+            maps: &schedule.subject.iter().collect::<Vec<_>>(),
         };
         // A check changes nothing, so a session that refuses writes will do.
         let mut connection = Connection::open(&self.url, Access::ReadOnly).unwrap();
-        let schedule = read("s.toml", schedule);
-        let holds: Vec<_> = schedule.holds.iter().map(|hold| StandingHold { schedule: &schedule, hold }).collect();
+        let holds: Vec<_> =
+            schedule.holds.iter().map(|hold| StandingHold { schedule: &schedule, hold, by_hand: false }).collect();
         told(&database(&mut connection, &context, &schedule, |_| true, &holds, writes))
     }
 

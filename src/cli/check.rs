@@ -50,6 +50,7 @@ fn as_role(setup: &Setup, pairs: &[Pair<'_>], url: &Secret, writes: bool) -> Res
         naive_zone: &database.naive_timezone,
         guard: setup.config.guard,
         hmac_key: setup.config.hmac_key.as_ref(),
+        maps: &setup.maps_on(database),
     };
     let mut findings = Vec::new();
     let holds = setup.holds_on(database);

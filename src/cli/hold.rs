@@ -1,7 +1,6 @@
 //! `tenure hold`: what must be kept although a rule says that it is due, by whose order, and until when.
 
 use clap::{Args, Subcommand};
-use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
@@ -100,7 +99,7 @@ fn add(setup: &Setup, wanted: &Add) -> Outcome {
     let pair = meant(setup, &wanted.place, wanted.rule.as_deref())?;
     let mut conn = open(setup, pair.database)?;
     // By its whole name: what a name without a schema means can change.
-    order.table = covered(&pair, &mut conn, &order, setup.as_of)?.0;
+    order.table = covered(setup, &pair, &mut conn, &order)?.0;
     let reopen = || setup.config.open(pair.database, Access::ReadWrite);
     let outcome = execute::patiently(&mut conn, &reopen, &Stop::default(), |conn| hold::add(conn, &order, time::now()));
     match outcome.map_err(|halt| Failure::Other(anyhow::anyhow!("nothing was added: {}", halt.sentence())))? {
@@ -178,7 +177,7 @@ fn list(common: &Common, setup: &Setup, place: &Place) -> Outcome {
     for pair in places(setup, place)? {
         let mut conn = setup.config.open(pair.database, Access::ReadOnly)?;
         for standing in hold::orders(&mut conn)?.standing {
-            let (_, rows) = covered(&pair, &mut conn, &standing.order, setup.as_of)?;
+            let (_, rows) = covered(setup, &pair, &mut conn, &standing.order)?;
             all.push((standing, rows));
         }
     }
@@ -248,22 +247,18 @@ fn open(setup: &Setup, database: &DatabaseConfig) -> Result<Connection, Failure>
 }
 
 /// The table by its whole name, and the rows in it that the hold would cover; its mistakes, where it cannot be understood.
-fn covered(
-    pair: &Pair<'_>,
-    conn: &mut Connection,
-    order: &Order,
-    as_of: Timestamp,
-) -> Result<(TableName, u64), Failure> {
+fn covered(setup: &Setup, pair: &Pair<'_>, conn: &mut Connection, order: &Order) -> Result<(TableName, u64), Failure> {
     let hold = orders::hold_of(order);
-    let standing = StandingHold { schedule: pair.schedule, hold: &hold };
+    let standing = StandingHold { schedule: pair.schedule, hold: &hold, by_hand: true };
     let catalog = conn.transaction(Mode::ReadOnly, catalog::read)?;
     let context = Context {
         catalog: &catalog,
         database: &pair.database.name,
-        as_of,
+        as_of: setup.as_of,
         naive_zone: &pair.database.naive_timezone,
         guard: Default::default(),
         hmac_key: None,
+        maps: &setup.maps_on(pair.database),
     };
     let mistakes = check::hold_conditions(conn, &context, &[standing]);
     if !mistakes.is_empty() {

@@ -6,6 +6,7 @@
 
 mod bound;
 mod bucket;
+mod entry_order;
 mod order;
 mod people;
 
@@ -19,6 +20,7 @@ use crate::name::{Name, TableName};
 use crate::schedule::{Bucket, Redact, TextFormat, Then};
 
 pub use bound::epoch_bound;
+pub use entry_order::entries_in_order;
 pub use order::{in_order, undecided};
 pub use people::{
     Entry, Erasure, Ground, HeldPeople, Kept, Likeness, Mark, MarkValue, People, PersonKey, Requests, Step, Way, Who,

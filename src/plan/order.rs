@@ -61,7 +61,7 @@ fn takes_the_age_of(rule: &RulePlan, other: &RulePlan) -> bool {
 
 /// Does `rule` change rows of a table that a condition of `other` looks at? Acting first, it could lift a hold in the middle
 /// of the run whose plan said that it holds.
-fn changes_what_is_asked_for(rule: &RulePlan, other: &RulePlan) -> bool {
+pub(super) fn changes_what_is_asked_for(rule: &RulePlan, other: &RulePlan) -> bool {
     conditions_of(other).any(|condition| rule.tables_changed().any(|table| condition.mentions(table)))
 }
 
@@ -99,7 +99,7 @@ fn holds_of(rule: &RulePlan) -> impl Iterator<Item = &Hold> {
 }
 
 /// Does `rule` delete, let go of, or get blocked by rows that `other` removes?
-fn depends_on(rule: &RulePlan, other: &RulePlan) -> bool {
+pub(super) fn depends_on(rule: &RulePlan, other: &RulePlan) -> bool {
     let Some(table) = other.targets.first().map(|target| &target.root) else { return false };
     let own = rule.targets.first();
     if own.is_some_and(|target| target.root == *table) {

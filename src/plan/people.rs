@@ -44,7 +44,8 @@ pub struct Erasure {
 /// What happens to the rows of one table that are a person's.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// The rule's name is `erase:<table>.<column>`. `earlier` is empty: all entries act in one transaction, in order.
+    /// The rule's name is `erase:<table>.<column>`, with `#2` behind it where that is borne already. `earlier` holds the
+    /// removing entries before it: all of them act in one transaction, in order.
     pub plan: RulePlan,
     /// As the schedule groups the entries, for example `analytics`.
     pub category: Option<String>,

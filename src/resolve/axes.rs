@@ -20,7 +20,7 @@ pub(super) fn axes(catalog: &Catalog, table: &Table, anchors: &[Anchor]) -> Vec<
 
 /// Windows on an indexed age column touch expired rows only. Not on SQLite: there many small windows rewrite the same
 /// index pages over and over, and windows of the rowid do not.
-fn along_anchor(catalog: &Catalog, table: &Table, anchors: &[Anchor]) -> Option<Axis> {
+pub(super) fn along_anchor(catalog: &Catalog, table: &Table, anchors: &[Anchor]) -> Option<Axis> {
     let [anchor] = anchors else { return None };
     if catalog.dialect == Dialect::Sqlite || !anchor.hops.is_empty() {
         return None;
@@ -60,7 +60,7 @@ fn rowid(table: &Table) -> Option<Name> {
 
 /// How a column's values travel without loss and sort on the way back as they did on the way out; `None` where they do
 /// not.
-fn key_column(dialect: Dialect, column: &Column) -> Option<KeyColumn> {
+pub(super) fn key_column(dialect: Dialect, column: &Column) -> Option<KeyColumn> {
     let transport = match (dialect, column.kind) {
         (Dialect::Sqlite, _) => Transport::Plain,
         (_, ColumnKind::Integer | ColumnKind::UnsignedInteger) => Transport::Plain,

@@ -4,14 +4,14 @@
 //! (a CASCADE or SET NULL that the database would do in silence is done in the open, so that it is counted and held), or
 //! else the row that it points at is blocked.
 
-use super::reading::{Subject, column, find_table};
+use super::reading::{Blame, column, find_table};
 use super::{Context, unfit};
 use crate::db::Dialect;
 use crate::db::catalog::{ForeignKey, OnDelete, Table};
 use crate::name::{Name, TableName};
 use crate::plan::{Dependent, Link, Parent, SelfEffect, SelfLink};
 use crate::schedule::mistake::Mistake;
-use crate::schedule::{self, Then};
+use crate::schedule::{self, Places, Then};
 
 /// The answer for one rule.
 #[derive(Debug, Default)]
@@ -21,16 +21,19 @@ pub(super) struct Family {
     pub self_links: Vec<SelfLink>,
 }
 
+/// What a rule, or an entry of the map of people, says of its family.
+pub(super) struct Wanted<'a> {
+    /// As messages name it.
+    pub label: &'a str,
+    pub places: &'a Places,
+    pub cascade: &'a [schedule::Cascade],
+}
+
 /// # Errors
 /// Every cascade entry that cannot be linked.
-pub(super) fn family(
-    context: &Context<'_>,
-    rule: &schedule::Rule,
-    root: &Table,
-    label: &str,
-) -> Result<Family, Vec<Mistake>> {
-    let mut builder = Builder { context, rule, root, label, family: Family::default() };
-    let mistakes: Vec<_> = rule.cascade.iter().filter_map(|entry| builder.declare(entry).err()).collect();
+pub(super) fn family(context: &Context<'_>, wanted: &Wanted<'_>, root: &Table) -> Result<Family, Vec<Mistake>> {
+    let mut builder = Builder { context, wanted, root, family: Family::default() };
+    let mistakes: Vec<_> = wanted.cascade.iter().filter_map(|entry| builder.declare(entry).err()).collect();
     if !mistakes.is_empty() {
         return Err(mistakes);
     }
@@ -57,22 +60,22 @@ pub(super) fn keepers(context: &Context<'_>, root: &Table) -> Family {
 
 struct Builder<'a, 'c> {
     context: &'a Context<'c>,
-    rule: &'a schedule::Rule,
+    wanted: &'a Wanted<'a>,
     root: &'a Table,
-    label: &'a str,
     family: Family,
 }
 
 impl<'c> Builder<'_, 'c> {
     fn mistake(&self, entry: &schedule::Cascade, reason: String) -> Mistake {
-        Mistake::error(format!("{}: {reason}", self.label)).at_span(&self.rule.places.source, entry.span.clone())
+        Mistake::error(format!("{}: {reason}", self.wanted.label))
+            .at_span(&self.wanted.places.source, entry.span.clone())
     }
 
     fn declare(&mut self, entry: &schedule::Cascade) -> Result<(), Mistake> {
-        let subject = Subject { label: self.label, places: &self.rule.places, key: "cascade" };
-        let child = find_table(self.context, &subject, &entry.table)
-            .and_then(|child| unfit(&subject, child).map_or(Ok(child), Err))
-            .map_err(|mistake| mistake.at_span(&self.rule.places.source, entry.span.clone()))?;
+        let blame = Blame { label: self.wanted.label, places: self.wanted.places, key: "cascade" };
+        let child = find_table(self.context, &blame, &entry.table)
+            .and_then(|child| unfit(&blame, child).map_or(Ok(child), Err))
+            .map_err(|mistake| mistake.at_span(&self.wanted.places.source, entry.span.clone()))?;
         let links = match &entry.column {
             Some(name) => vec![self.link_by_column(entry, child, name)?],
             None => self.links_by_foreign_keys(entry, child)?,
@@ -161,12 +164,12 @@ impl<'c> Builder<'_, 'c> {
     }
 
     fn link_by_column(&self, entry: &schedule::Cascade, child: &'c Table, name: &Name) -> Result<Link, Mistake> {
-        let subject = Subject { label: self.label, places: &self.rule.places, key: "cascade" };
-        let at = |mistake: Mistake| mistake.at_span(&self.rule.places.source, entry.span.clone());
-        let column = column(self.context, &subject, child, name).map_err(at)?;
+        let blame = Blame { label: self.wanted.label, places: self.wanted.places, key: "cascade" };
+        let at = |mistake: Mistake| mistake.at_span(&self.wanted.places.source, entry.span.clone());
+        let column = column(self.context, &blame, child, name).map_err(at)?;
         let parents = self.parents();
         let wanted = match &entry.parent {
-            Some(parent) => Some(find_table(self.context, &subject, parent).map_err(at)?.name.clone()),
+            Some(parent) => Some(find_table(self.context, &blame, parent).map_err(at)?.name.clone()),
             None => None,
         };
         let by_key = child.foreign_keys.iter().filter(|key| key.columns == [column.name.clone()]).find_map(|key| {
@@ -276,7 +279,7 @@ impl<'c> Builder<'_, 'c> {
     /// Does the schedule delete from `child` over its foreign keys, `parent` being another table than it?
     fn goes_by_its_keys(&self, child: &Table, parent: &TableName) -> bool {
         child.name != *parent
-            && self.rule.cascade.iter().any(|entry| {
+            && self.wanted.cascade.iter().any(|entry| {
                 let named = || self.context.catalog.find(&entry.table).is_some_and(|table| table.name == child.name);
                 entry.then == Then::Delete && entry.column.is_none() && entry.parent.is_none() && named()
             })
@@ -350,9 +353,9 @@ impl<'c> Builder<'_, 'c> {
             return Err(vec![
                 Mistake::error(format!(
                     "{}: more than one reference from `{}` to itself deletes what refers to it",
-                    self.label, self.root.name
+                    self.wanted.label, self.root.name
                 ))
-                .at(&self.rule.places, "cascade")
+                .at(self.wanted.places, "cascade")
                 .remedy("let all but one go with `then = \"null\"`"),
             ]);
         }
@@ -386,7 +389,8 @@ impl Builder<'_, '_> {
                     .find(|(column, key)| self.collation(child, column) != self.collation(&parent, key))?;
                 let reason =
                     format!("`{child}.{column}` and `{parent}.{key}`, which it refers to, have two collations");
-                let mistake = Mistake::error(format!("{}: {reason}", self.label)).at(&self.rule.places, "table");
+                let mistake =
+                    Mistake::error(format!("{}: {reason}", self.wanted.label)).at(self.wanted.places, "table");
                 Some(mistake.remedy("declare both columns with the same COLLATE"))
             })
             .collect();

@@ -3,6 +3,8 @@
 
 mod axes;
 mod dependents;
+mod map;
+mod people;
 mod reading;
 mod redaction;
 mod rollup;
@@ -14,11 +16,14 @@ use crate::config::Secret;
 use crate::db::catalog::{Catalog, Table, TableKind};
 use crate::db::condition;
 use crate::name::TableName;
-use crate::plan::{Act, Anchor, Condition, Dependent, GuardLimits, Hold, HoldFact, Rollup, RulePlan, Target};
+use crate::plan::{
+    Act, Anchor, Condition, Dependent, Erasure, GuardLimits, HeldPeople, Hold, HoldFact, Rollup, RulePlan, Target,
+};
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{self, Action, Age, Guard, Places, Schedule, Term};
 use dependents::Family;
-use reading::{Subject, anchors, find_table};
+pub use people::person_key;
+use reading::{Blame, anchors, find_table};
 
 /// A guard that nobody wrote: half of a table.
 const DEFAULT_MAX_SHARE: f64 = 0.5;
@@ -35,6 +40,8 @@ pub struct Context<'a> {
     /// The config's guards, for rules without their own.
     pub guard: Guard,
     pub hmac_key: Option<&'a Secret>,
+    /// The maps of people on this database, of whatever schedule: a hold on people covers what any of them maps.
+    pub maps: &'a [&'a schedule::Subject],
 }
 
 /// What came of a schedule's parts that belong to one database.
@@ -44,13 +51,18 @@ pub struct Resolved<'s> {
     pub holds: Vec<HoldFact>,
     /// Mistakes in holds. They stop every rule: a hold that is not understood may cover anything.
     pub hold_mistakes: Vec<Mistake>,
+    /// Of the schedule's [subject], where it has one for this database.
+    pub erasure: Option<Result<Erasure, Vec<Mistake>>>,
 }
 
-/// A hold and the schedule in which it stands: its zone is that policy's.
+/// A hold and the schedule in which it stands: its zone is that policy's, and the people whom it may cover are those of that
+/// policy's map.
 #[derive(Clone, Copy)]
 pub struct StandingHold<'s> {
     pub schedule: &'s Schedule,
     pub hold: &'s schedule::Hold,
+    /// Somebody ordered it; it does not stand in the schedule's file.
+    pub by_hand: bool,
 }
 
 impl StandingHold<'_> {
@@ -75,17 +87,19 @@ pub fn resolve<'s>(
     let (holds, mistakes): (Vec<_>, Vec<_>) = holds
         .iter()
         .filter(|standing| standing.is_in_force(context.as_of))
-        .map(|standing| resolve_hold(context, standing.schedule, standing.hold))
+        .map(|standing| resolve_hold(context, *standing))
         .partition(Result::is_ok);
     let holds: Vec<ResolvedHold<'_>> = holds.into_iter().filter_map(Result::ok).collect();
-    let resolver = Resolver { context, schedule, holds: &holds };
+    let resolver = Resolver { context, schedule, holds: holds.iter().collect() };
     let rules = schedule
         .rules
         .iter()
         .filter(|rule| of_database(&rule.database))
         .map(|rule| (rule, resolver.rule(rule)))
         .collect();
+    let subject = schedule.subject.as_ref().filter(|subject| of_database(&subject.database));
     Resolved {
+        erasure: subject.map(|subject| resolver.erasure(subject)),
         rules,
         holds: holds.iter().map(|hold| hold.fact.clone()).collect(),
         hold_mistakes: mistakes.into_iter().filter_map(Result::err).flatten().collect(),
@@ -94,38 +108,40 @@ pub fn resolve<'s>(
 
 /// One hold by itself: the table that it names, and what it covers there.
 pub fn one_hold(context: &Context<'_>, standing: StandingHold<'_>) -> Result<(TableName, Hold), Vec<Mistake>> {
-    resolve_hold(context, standing.schedule, standing.hold).map(|found| (found.table.name.clone(), found.hold))
+    resolve_hold(context, standing).map(|found| (found.table.name.clone(), found.hold))
 }
 
 struct ResolvedHold<'c> {
+    /// The table that it names, or the table of people.
     table: &'c Table,
     hold: Hold,
+    /// Where a hold on people covers what is theirs.
+    theirs: Vec<(&'c Table, HeldPeople)>,
     fact: HoldFact,
+    /// A redaction of what the ground of a kept record does not cover may pass it.
+    is_passed_by_kept: bool,
 }
 
-fn resolve_hold<'c>(
-    context: &Context<'c>,
-    schedule: &Schedule,
-    hold: &schedule::Hold,
-) -> Result<ResolvedHold<'c>, Vec<Mistake>> {
+fn resolve_hold<'c>(context: &Context<'c>, standing: StandingHold<'_>) -> Result<ResolvedHold<'c>, Vec<Mistake>> {
+    let StandingHold { schedule, hold, by_hand } = standing;
     let label = format!("hold `{}`", hold.name);
-    let subject = Subject { label: &label, places: &hold.places, key: "table" };
-    let table = find_table(context, &subject, &hold.table).map_err(|mistake| vec![mistake])?;
+    let blame = Blame { label: &label, places: &hold.places, key: "table" };
+    let table = find_table(context, &blame, &hold.table).map_err(|mistake| vec![mistake])?;
     if table.kind == TableKind::View {
         let reason = format!("`{}` is a view, and a hold covers the rows of a table", table.name);
-        return Err(vec![subject.mistake(reason).remedy("name the table behind it")]);
+        return Err(vec![blame.mistake(reason).remedy("name the table behind it")]);
     }
     let mut mistakes = Vec::new();
     let mut found = Vec::new();
     if let Term::For { anchors: wanted, period } = &hold.term {
-        let subject = Subject { key: "anchor", ..subject };
+        let blame = Blame { key: "anchor", ..blame };
         match period.before(context.as_of, &schedule.policy.timezone) {
-            Some(cutoff) => match anchors(context, &subject, table, wanted, cutoff) {
+            Some(cutoff) => match anchors(context, &blame, table, wanted, cutoff) {
                 Ok(anchors) => found = anchors,
                 Err(more) => mistakes.extend(more),
             },
             None => mistakes.push(
-                Subject { key: "for", ..subject }
+                Blame { key: "for", ..blame }
                     .mistake("the period reaches back beyond the calendar")
                     .remedy("leave `for` away: the hold is open then"),
             ),
@@ -134,6 +150,10 @@ fn resolve_hold<'c>(
     let condition = parse_condition(context, &label, &hold.places, hold.condition.as_deref())
         .map_err(|mistake| mistakes.push(mistake))
         .unwrap_or_default();
+    let theirs = match hold.of_people {
+        true => people::covered(context, table, &blame).map_err(|more| mistakes.extend(more)).unwrap_or_default(),
+        false => Vec::new(),
+    };
     if !mistakes.is_empty() {
         return Err(mistakes);
     }
@@ -144,6 +164,8 @@ fn resolve_hold<'c>(
     };
     Ok(ResolvedHold {
         table,
+        theirs,
+        is_passed_by_kept: !by_hand && !hold.of_people,
         hold: Hold { name: hold.name.clone(), anchors: found, condition, only_in: Vec::new(), people: None },
         fact: HoldFact {
             name: hold.name.clone(),
@@ -172,15 +194,15 @@ fn parse_condition(
 struct Resolver<'a, 'c> {
     context: &'a Context<'c>,
     schedule: &'a Schedule,
-    holds: &'a [ResolvedHold<'c>],
+    holds: Vec<&'a ResolvedHold<'c>>,
 }
 
 impl<'c> Resolver<'_, 'c> {
     fn rule(&self, rule: &schedule::Rule) -> Result<RulePlan, Vec<Mistake>> {
         let label = format!("rule `{}`", rule.name);
-        let subject = Subject { label: &label, places: &rule.places, key: "table" };
-        let root = find_table(self.context, &subject, &rule.table).map_err(|mistake| vec![mistake])?;
-        if let Some(mistake) = unfit(&subject, root) {
+        let blame = Blame { label: &label, places: &rule.places, key: "table" };
+        let root = find_table(self.context, &blame, &rule.table).map_err(|mistake| vec![mistake])?;
+        if let Some(mistake) = unfit(&blame, root) {
             return Err(vec![mistake]);
         }
         let mut mistakes = Vec::new();
@@ -188,7 +210,7 @@ impl<'c> Resolver<'_, 'c> {
         let cutoff = self.cutoff(rule);
         // A period for ever still has its columns checked.
         let bound = cutoff.unwrap_or(Timestamp::UNIX_EPOCH);
-        let age = Subject { key: age_key(rule), ..subject };
+        let age = Blame { key: age_key(rule), ..blame };
         let found = anchors(self.context, &age, root, rule.age.anchors(), bound).map_err(&mut note).ok();
         let condition = parse_condition(self.context, &label, &rule.places, rule.condition.as_deref())
             .map_err(|mistake| note(vec![mistake]))
@@ -196,9 +218,9 @@ impl<'c> Resolver<'_, 'c> {
         let act = self.act(rule, &label, root).map_err(&mut note).ok();
         let family = self.family(rule, &label, root).map_err(&mut note).ok();
         let redactions = match &rule.action {
-            Action::Redact(wanted) => {
-                redaction::redactions(self.context, rule, &label, root, wanted).map_err(&mut note).unwrap_or_default()
-            }
+            Action::Redact(wanted) => redaction::redactions(self.context, &label, &rule.places, root, wanted)
+                .map_err(&mut note)
+                .unwrap_or_default(),
             Action::Delete | Action::Aggregate(_) => Vec::new(),
         };
         let (Some(mut found), Some(act), Some(mut family), true) = (found, act, family, mistakes.is_empty()) else {
@@ -238,7 +260,7 @@ impl<'c> Resolver<'_, 'c> {
             act,
             targets,
             dependents: family.dependents,
-            guard: self.guard(rule),
+            guard: self.guard(rule.guard),
             earlier: Vec::new(),
         })
     }
@@ -255,7 +277,7 @@ impl<'c> Resolver<'_, 'c> {
             Action::Delete => Ok(Act::Delete),
             Action::Redact(_) => Ok(Act::Redact),
             Action::Aggregate(wanted) => {
-                let age = Subject { label, places: &rule.places, key: age_key(rule) };
+                let age = Blame { label, places: &rule.places, key: age_key(rule) };
                 let [only] = rule.age.anchors() else {
                     return Err(vec![
                         age.mistake("a roll-up cuts its buckets along one anchor")
@@ -274,7 +296,10 @@ impl<'c> Resolver<'_, 'c> {
 
     fn family(&self, rule: &schedule::Rule, label: &str, root: &Table) -> Result<Family, Vec<Mistake>> {
         match rule.action {
-            Action::Delete => dependents::family(self.context, rule, root, label),
+            Action::Delete => {
+                let wanted = dependents::Wanted { label, places: &rule.places, cascade: &rule.cascade };
+                dependents::family(self.context, &wanted, root)
+            }
             Action::Aggregate(_) => Ok(dependents::keepers(self.context, root)),
             Action::Redact(_) => Ok(Family::default()),
         }
@@ -308,25 +333,28 @@ impl<'c> Resolver<'_, 'c> {
     /// Holds that cover rows in any of `tables`; they name the table that all `leaves` belong to, something that it is a
     /// part of, or some of the leaves.
     fn holds_on(&self, tables: &[&Table], leaves: &[&Table]) -> Vec<Hold> {
-        let covered_by = |hold: &ResolvedHold<'_>, tables: &[&Table]| -> Vec<TableName> {
-            let held = self.context.catalog.leaves_of(hold.table);
+        let covered_by = |held: &Table, tables: &[&Table]| -> Vec<TableName> {
+            let held = self.context.catalog.leaves_of(held);
             let is_held = |table: &&&Table| held.iter().any(|held| held.name == table.name);
             tables.iter().filter(is_held).map(|table| table.name.clone()).collect()
         };
-        self.holds
-            .iter()
-            .filter(|hold| !covered_by(hold, tables).is_empty())
-            .map(|hold| {
-                let covered = covered_by(hold, leaves);
+        let places = self.holds.iter().flat_map(|hold| {
+            let theirs = hold.theirs.iter().map(|(table, people)| (*table, Some(people)));
+            std::iter::once((hold.table, None)).chain(theirs).map(move |(table, people)| (table, people, &hold.hold))
+        });
+        places
+            .filter(|(held, ..)| !covered_by(held, tables).is_empty())
+            .map(|(held, people, hold)| {
+                let covered = covered_by(held, leaves);
                 let only_in = if covered.len() < leaves.len() { covered } else { Vec::new() };
-                Hold { only_in, ..hold.hold.clone() }
+                Hold { only_in, people: people.cloned(), ..hold.clone() }
             })
             .collect()
     }
 
-    fn guard(&self, rule: &schedule::Rule) -> GuardLimits {
-        let max_rows = rule.guard.max_rows.or(self.context.guard.max_rows);
-        let max_share = rule.guard.max_share.or(self.context.guard.max_share);
+    fn guard(&self, own: Guard) -> GuardLimits {
+        let max_rows = own.max_rows.or(self.context.guard.max_rows);
+        let max_share = own.max_share.or(self.context.guard.max_share);
         GuardLimits { max_rows: max_rows.unwrap_or(u64::MAX), max_share: max_share.unwrap_or(DEFAULT_MAX_SHARE) }
     }
 }
@@ -348,7 +376,7 @@ fn age_key(rule: &schedule::Rule) -> &'static str {
 }
 
 /// Why rows of the table cannot be purged, where they cannot.
-fn unfit(subject: &Subject<'_>, table: &Table) -> Option<Mistake> {
+fn unfit(blame: &Blame<'_>, table: &Table) -> Option<Mistake> {
     let (reason, remedy) = match table.kind {
         TableKind::View => ("is a view", "name the table behind it"),
         TableKind::Other => (
@@ -361,5 +389,5 @@ fn unfit(subject: &Subject<'_>, table: &Table) -> Option<Mistake> {
         ),
         TableKind::Ordinary | TableKind::Partitioned | TableKind::Leaf => return None,
     };
-    Some(subject.mistake(format!("`{}` {reason}", table.name)).remedy(remedy))
+    Some(blame.mistake(format!("`{}` {reason}", table.name)).remedy(remedy))
 }

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 
 use super::Context;
 use crate::db::Dialect;
-use crate::db::catalog::{Column, ColumnKind, Table};
+use crate::db::catalog::{Column, ColumnKind, ForeignKey, Table};
 use crate::name::{Name, TableName};
 use crate::plan::{Anchor, Hop, Reading, epoch_bound};
 use crate::schedule::mistake::Mistake;
@@ -13,7 +13,7 @@ use crate::schedule::{self, Places};
 use crate::time::naive_cutoff;
 
 /// What an anchor's mistakes are said of.
-pub(super) struct Subject<'a> {
+pub(super) struct Blame<'a> {
     /// `rule \`x\`` or `hold \`x\``.
     pub label: &'a str,
     pub places: &'a Places,
@@ -21,7 +21,7 @@ pub(super) struct Subject<'a> {
     pub key: &'a str,
 }
 
-impl Subject<'_> {
+impl Blame<'_> {
     pub fn mistake(&self, reason: impl AsRef<str>) -> Mistake {
         Mistake::error(format!("{}: {}", self.label, reason.as_ref())).at(self.places, self.key)
     }
@@ -30,13 +30,13 @@ impl Subject<'_> {
 /// All anchors, or all their mistakes.
 pub(super) fn anchors(
     context: &Context<'_>,
-    subject: &Subject<'_>,
+    blame: &Blame<'_>,
     table: &Table,
     wanted: &[schedule::Anchor],
     cutoff: Timestamp,
 ) -> Result<Vec<Anchor>, Vec<Mistake>> {
     let (found, mistakes): (Vec<_>, Vec<_>) =
-        wanted.iter().map(|anchor| one(context, subject, table, anchor, cutoff)).partition(Result::is_ok);
+        wanted.iter().map(|anchor| one(context, blame, table, anchor, cutoff)).partition(Result::is_ok);
     if mistakes.is_empty() {
         Ok(found.into_iter().filter_map(Result::ok).collect())
     } else {
@@ -46,7 +46,7 @@ pub(super) fn anchors(
 
 fn one(
     context: &Context<'_>,
-    subject: &Subject<'_>,
+    blame: &Blame<'_>,
     table: &Table,
     wanted: &schedule::Anchor,
     cutoff: Timestamp,
@@ -54,58 +54,87 @@ fn one(
     let mut table = table;
     let mut hops = Vec::new();
     for hop in &wanted.path.hops {
-        let (parent, hop) = follow(context, subject, table, hop)?;
-        hops.push(hop);
-        table = parent;
+        let way = follow(context, blame, table, hop)?;
+        if !way.unique {
+            let reason =
+                format!("`{}.{}` is not unique, so that it could tell several ages", way.parent.name, way.hop.key);
+            return Err(blame.mistake(reason).remedy("name a path over unique keys"));
+        }
+        hops.push(way.hop);
+        table = way.parent;
     }
-    let column = column(context, subject, table, &wanted.path.column)?;
+    let column = column(context, blame, table, &wanted.path.column)?;
     let reading = reading(context, column, &wanted.reading, cutoff).map_err(|(reason, remedy)| {
-        subject.mistake(format!("`{}.{}` {reason}", table.name, column.name)).remedy(remedy)
+        blame.mistake(format!("`{}.{}` {reason}", table.name, column.name)).remedy(remedy)
     })?;
     Ok(Anchor { nullable: column.nullable || !hops.is_empty(), column: column.name.clone(), hops, reading })
 }
 
-fn follow<'c>(
+/// One hop of a path on the live tables.
+pub(super) struct Followed<'c> {
+    pub parent: &'c Table,
+    pub hop: Hop,
+    /// A foreign key leads this way: the database itself holds the two columns against each other.
+    pub declared: bool,
+    /// One value leads to one row.
+    pub unique: bool,
+}
+
+/// By the column that the path states, by a foreign key, or else by the parent's primary key.
+pub(super) fn follow<'c>(
     context: &Context<'c>,
-    subject: &Subject<'_>,
+    blame: &Blame<'_>,
     table: &Table,
     hop: &schedule::Hop,
-) -> Result<(&'c Table, Hop), Mistake> {
-    let from = column(context, subject, table, &hop.column)?;
-    let parent = find_table(context, subject, &hop.table)?;
-    let by_reference = table
-        .foreign_keys
-        .iter()
-        .find(|key| key.parent == parent.name && key.columns == [from.name.clone()])
-        .map(|key| key.parent_columns.as_slice());
-    match by_reference.or(parent.referred_key()) {
-        Some([key]) => {
-            let hop = Hop { column: from.name.clone(), table: parent.name.clone(), key: key.clone() };
-            Ok((parent, hop))
-        }
-        _ => Err(subject
+) -> Result<Followed<'c>, Mistake> {
+    let from = column(context, blame, table, &hop.column)?;
+    let parent = find_table(context, blame, &hop.table)?;
+    let stated = hop.key.as_ref().map(|key| column(context, blame, parent, key)).transpose()?;
+    let by_reference =
+        reference(table, &from.name, parent).filter(|key| stated.is_none_or(|stated| stated.name == **key));
+    let by_key = || match parent.referred_key() {
+        Some([key]) => Some(key),
+        _ => None,
+    };
+    let Some(key) = stated.map(|column| &column.name).or(by_reference).or_else(by_key) else {
+        return Err(blame
             .mistake(format!("`{}` has no key of one column that `{}` could hold", parent.name, from.name))
-            .remedy("name a path over single-column references")),
+            .remedy(
+                "name a path over single-column references, or the column itself: `reference -> table(key).column`",
+            ));
+    };
+    let hop = Hop { column: from.name.clone(), table: parent.name.clone(), key: key.clone() };
+    Ok(Followed { parent, declared: by_reference.is_some(), unique: tells_rows_apart(parent, key), hop })
+}
+
+/// The column to which a declared foreign key of one column leads from `table.column` to `parent`.
+fn reference<'t>(table: &'t Table, column: &Name, parent: &Table) -> Option<&'t Name> {
+    let leads_there = |key: &&ForeignKey| key.parent == parent.name && key.columns == [column.clone()];
+    match table.foreign_keys.iter().find(leads_there)?.parent_columns.as_slice() {
+        [key] => Some(key),
+        _ => None,
     }
 }
 
-pub(super) fn find_table<'c>(
-    context: &Context<'c>,
-    subject: &Subject<'_>,
-    name: &TableName,
-) -> Result<&'c Table, Mistake> {
+/// Is the column a key of its table by itself?
+pub(super) fn tells_rows_apart(table: &Table, column: &Name) -> bool {
+    let alone = [column.clone()];
+    table.declared_key == alone || table.unique_keys.iter().any(|key| *key == alone)
+}
+
+pub(super) fn find_table<'c>(context: &Context<'c>, blame: &Blame<'_>, name: &TableName) -> Result<&'c Table, Mistake> {
     context.catalog.find(name).ok_or_else(|| {
         let remedy = match context.catalog.nearest_table(name) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "name a table that this database and role can see".to_owned(),
         };
-        subject.mistake(format!("there is no table `{name}` in database `{}`", context.database)).remedy(remedy)
+        blame.mistake(format!("there is no table `{name}` in database `{}`", context.database)).remedy(remedy)
     })
 }
 
 pub(super) fn column<'t>(
     context: &Context<'_>,
-    subject: &Subject<'_>,
+    blame: &Blame<'_>,
     table: &'t Table,
     name: &Name,
 ) -> Result<&'t Column, Mistake> {
@@ -117,7 +146,7 @@ pub(super) fn column<'t>(
                 format!("its columns are {}", known.join(", "))
             }
         };
-        subject.mistake(format!("table `{}` has no column `{name}`", table.name)).remedy(remedy)
+        blame.mistake(format!("table `{}` has no column `{name}`", table.name)).remedy(remedy)
     })
 }
 

@@ -1,22 +1,22 @@
 //! Redactions against the live columns: what cannot work is said before anything starts.
 
 use super::Context;
-use super::reading::{Subject, column};
+use super::reading::{Blame, column};
 use crate::db::Dialect;
 use crate::db::catalog::{Column, ColumnKind, Table};
 use crate::plan::Redaction;
 use crate::schedule::mistake::Mistake;
-use crate::schedule::{self, Redact, Scalar, TemplatePart};
+use crate::schedule::{self, Places, Redact, Scalar, TemplatePart};
 
 pub(super) fn redactions(
     context: &Context<'_>,
-    rule: &schedule::Rule,
     label: &str,
+    places: &Places,
     table: &Table,
     wanted: &[schedule::Redaction],
 ) -> Result<Vec<Redaction>, Vec<Mistake>> {
     let (found, mistakes): (Vec<_>, Vec<_>) =
-        wanted.iter().map(|redaction| one(context, rule, label, table, wanted, redaction)).partition(Result::is_ok);
+        wanted.iter().map(|redaction| one(context, label, places, table, wanted, redaction)).partition(Result::is_ok);
     if mistakes.is_empty() {
         Ok(found.into_iter().filter_map(Result::ok).collect())
     } else {
@@ -26,31 +26,31 @@ pub(super) fn redactions(
 
 fn one(
     context: &Context<'_>,
-    rule: &schedule::Rule,
     label: &str,
+    places: &Places,
     table: &Table,
     all: &[schedule::Redaction],
     wanted: &schedule::Redaction,
 ) -> Result<Redaction, Mistake> {
     let key = format!("redact.{}", wanted.column);
-    let subject = Subject { label, places: &rule.places, key: &key };
-    let target = column(context, &subject, table, &wanted.column)?;
+    let blame = Blame { label, places, key: &key };
+    let target = column(context, &blame, table, &wanted.column)?;
     if let Redact::Placeholder(parts) = &wanted.how {
         for part in parts {
             if let TemplatePart::Column(name) = part {
-                let source = column(context, &subject, table, name)?;
+                let source = column(context, &blame, table, name)?;
                 let redacted = |other: &schedule::Redaction| {
                     table.column(context.catalog.dialect, &other.column).is_some_and(|other| other.name == source.name)
                 };
                 if all.iter().any(redacted) {
                     let reason = format!("the placeholder would keep `{name}`, which this rule redacts");
-                    return Err(subject.mistake(reason).remedy("tell rows apart by their key: `deleted-{id}`"));
+                    return Err(blame.mistake(reason).remedy("tell rows apart by their key: `deleted-{id}`"));
                 }
             }
         }
     }
     if let Some((reason, remedy)) = flaw(context, table, target, &wanted.how) {
-        return Err(subject.mistake(format!("`{}.{}` {reason}", table.name, target.name)).remedy(remedy));
+        return Err(blame.mistake(format!("`{}.{}` {reason}", table.name, target.name)).remedy(remedy));
     }
     let hmac_key = matches!(wanted.how, Redact::Hmac).then(|| context.hmac_key.cloned()).flatten();
     Ok(Redaction {
@@ -64,7 +64,10 @@ fn one(
 
 fn flaw(context: &Context<'_>, table: &Table, column: &Column, how: &Redact) -> Option<(String, &'static str)> {
     let sqlite = context.catalog.dialect == Dialect::Sqlite;
-    let alone_unique = table.unique_keys.iter().any(|key| *key == [column.name.clone()]);
+    // A unique index over a column that may be NULL is no key, and lets a value stand once all the same.
+    let alone = [column.name.clone()];
+    let alone_unique = table.unique_keys.iter().any(|key| *key == alone)
+        || table.indexes.iter().any(|index| index.unique && index.columns == alone);
     if column.generated {
         return Some(("is computed by the database".into(), "redact the columns that it is computed from"));
     }

@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 
 use super::Context;
-use super::reading::{Subject, column};
+use super::reading::{Blame, column};
 use crate::db::Dialect;
 use crate::db::catalog::{Column, ColumnKind, Table};
 use crate::name::Name;
@@ -21,8 +21,8 @@ pub(super) fn rollup(
 ) -> Result<Rollup, Vec<Mistake>> {
     let mut mistakes = Vec::new();
     let mut look = |name: &Name, key: &str| {
-        let subject = Subject { label, places: &rule.places, key };
-        column(context, &subject, source, name).map_err(|mistake| mistakes.push(mistake)).ok()
+        let blame = Blame { label, places: &rule.places, key };
+        column(context, &blame, source, name).map_err(|mistake| mistakes.push(mistake)).ok()
     };
     let dimensions: Vec<_> = wanted.keep.iter().filter_map(|name| look(name, "aggregate.keep")).collect();
     let people = wanted.people.as_ref().and_then(|name| look(name, "aggregate.people"));
@@ -92,15 +92,15 @@ fn target<'c>(
     dimensions: &[&Column],
     measures: &[Measure],
 ) -> Result<&'c Table, Vec<Mistake>> {
-    let subject = Subject { label, places: &rule.places, key: "aggregate.into" };
+    let blame = Blame { label, places: &rule.places, key: "aggregate.into" };
     let statement = create_table(context.catalog.dialect, source, wanted, dimensions, measures);
     let Some(table) = context.catalog.find(&wanted.into) else {
         let reason = format!("there is no table `{}` to roll up into", wanted.into);
-        return Err(vec![subject.mistake(reason).remedy(format!("make it:\n{statement}"))]);
+        return Err(vec![blame.mistake(reason).remedy(format!("make it:\n{statement}"))]);
     };
     if table.name == source.name {
         let reason = format!("`{}` cannot be rolled up into itself", source.name);
-        return Err(vec![subject.mistake(reason).remedy("name another table")]);
+        return Err(vec![blame.mistake(reason).remedy("name another table")]);
     }
     let has = |name: &str| Name::new(name).ok().and_then(|name| table.column(context.catalog.dialect, &name)).is_some();
     let needed = ["bucket", "folded"].into_iter().map(str::to_owned);
@@ -110,18 +110,18 @@ fn target<'c>(
         .filter(|name| !has(name))
         .collect();
     if missing.is_empty() {
-        fixed_columns(context, &subject, table, dimensions, measures, &statement)?;
-        wide_columns(context, &subject, table, source, dimensions, measures, &statement)?;
+        fixed_columns(context, &blame, table, dimensions, measures, &statement)?;
+        wide_columns(context, &blame, table, source, dimensions, measures, &statement)?;
         return Ok(table);
     }
     let reason = format!("`{}` lacks the columns {}", wanted.into, missing.join(", "));
-    Err(vec![subject.mistake(reason).remedy(format!("this is the shape that it needs:\n{statement}"))])
+    Err(vec![blame.mistake(reason).remedy(format!("this is the shape that it needs:\n{statement}"))])
 }
 
 /// Folded rows have no dimension, the residual row has no bucket, and an empty measure is NULL.
 fn fixed_columns(
     context: &Context<'_>,
-    subject: &Subject<'_>,
+    blame: &Blame<'_>,
     table: &Table,
     dimensions: &[&Column],
     measures: &[Measure],
@@ -145,14 +145,14 @@ fn fixed_columns(
     }
     let reason =
         format!("`{}` has NOT NULL columns that a roll-up must leave empty: {}", table.name, not_null.join(", "));
-    Err(vec![subject.mistake(reason).remedy(format!("this is the shape that it needs:\n{statement}"))])
+    Err(vec![blame.mistake(reason).remedy(format!("this is the shape that it needs:\n{statement}"))])
 }
 
 /// A column that is narrower than what goes into it would round or cut it, and two groups could become one: servers do
 /// that in silence. (SQLite keeps every value as it is.)
 fn wide_columns(
     context: &Context<'_>,
-    subject: &Subject<'_>,
+    blame: &Blame<'_>,
     table: &Table,
     source: &Table,
     dimensions: &[&Column],
@@ -185,7 +185,7 @@ fn wide_columns(
     }
     let reason =
         format!("`{}` has columns that cannot hold all that goes into them: {}", table.name, narrow.join(", "));
-    Err(vec![subject.mistake(reason).remedy(format!("this is the shape that it needs:\n{statement}"))])
+    Err(vec![blame.mistake(reason).remedy(format!("this is the shape that it needs:\n{statement}"))])
 }
 
 fn is_whole(column: &Column) -> bool {

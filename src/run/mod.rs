@@ -28,7 +28,7 @@ use crate::plan::{self, RulePlan};
 use crate::report::record::{HoldRecord, RuleRecord, RunKind, RunRecord, ScheduleRecord, Status};
 use crate::resolve::{self, StandingHold};
 use crate::schedule::mistake::Mistake;
-use crate::schedule::{Rule, Schedule};
+use crate::schedule::{Rule, Schedule, Subject};
 use crate::time::{self, Clock};
 
 use change::Changes;
@@ -48,6 +48,8 @@ pub struct Job<'a> {
     pub is_default_database: bool,
     /// Of every schedule that speaks of this database: a hold wins over the rules of all of them.
     pub holds: Vec<StandingHold<'a>>,
+    /// The maps of people of every schedule that speaks of this database.
+    pub maps: Vec<&'a Subject>,
     /// Empty for all.
     pub rules: &'a [String],
     /// Taken once; every cutoff of the run is counted from it.
@@ -234,6 +236,7 @@ fn make_plan(job: &Job<'_>, conn: &mut Connection, access: Access, consent: &Con
         naive_zone: &job.database.naive_timezone,
         guard: job.config.guard,
         hmac_key: job.config.hmac_key.as_ref(),
+        maps: &job.maps,
     };
     let mut notes = Vec::new();
     let orders = match ledger::orders(conn) {
@@ -254,6 +257,10 @@ fn make_plan(job: &Job<'_>, conn: &mut Connection, access: Access, consent: &Con
     hold_mistakes.extend(check::hold_conditions(conn, &context, &holds));
     if !hold_mistakes.is_empty() {
         return Err(Refusal::Schedule(hold_mistakes));
+    }
+    if job.schedule.subject.is_some() {
+        let mistake = Mistake::error("this version of tenure checks [subject], and does not erase accounts");
+        return Err(Refusal::Schedule(vec![mistake.remedy("take [subject] and [[subject.data]] out")]));
     }
     let in_force = resolved.holds.iter().map(survey::hold_record).collect();
     let asker = Asker::of(conn, access == Access::ReadWrite)?;

@@ -14,6 +14,7 @@ use crate::schedule::{Hold, Places, Schedule, Source, Term};
 pub fn hold_of(order: &Order) -> Hold {
     let source = Source { path: PathBuf::from("ledger"), text: format!("hold {}", order.name) };
     Hold {
+        of_people: order.of_people,
         name: order.name.clone(),
         promises: Vec::new(),
         database: None,
@@ -31,6 +32,6 @@ pub(super) fn all<'h>(
     schedule: &'h Schedule,
     ordered: &'h [Hold],
 ) -> Vec<StandingHold<'h>> {
-    let ordered = ordered.iter().map(|hold| StandingHold { schedule, hold });
+    let ordered = ordered.iter().map(|hold| StandingHold { schedule, hold, by_hand: true });
     written.iter().copied().chain(ordered).collect()
 }

@@ -84,7 +84,7 @@ fn measure(item: &Item) -> Option<Measure> {
 }
 
 /// The key of an entry as the column that it names.
-fn target_column(item: &Item) -> Option<Name> {
+pub(super) fn target_column(item: &Item) -> Option<Name> {
     Name::new(item.name()).map_err(|error| item.refuse(error.to_string(), "name a column before the `=`")).ok()
 }
 
@@ -111,7 +111,7 @@ fn target_columns_differ(item: &Item, keep: &[Name], measures: &[Measure]) {
     }
 }
 
-fn redactions(item: &Item) -> Option<Vec<Redaction>> {
+pub(super) fn redactions(item: &Item) -> Option<Vec<Redaction>> {
     let entries = item.table()?.items();
     if entries.is_empty() {
         item.refuse("this names no column", "write for example `ip = \"truncate-ip\"`");
@@ -159,7 +159,7 @@ fn redact_with(table: &Table, item: &Item) -> Option<Redact> {
     }
 }
 
-fn scalar(item: &Item) -> Option<Scalar> {
+pub(super) fn scalar(item: &Item) -> Option<Scalar> {
     let scalar = match item.value() {
         DeValue::String(text) => Some(Scalar::Text(text.to_string())),
         DeValue::Integer(digits) => i64::from_str_radix(digits.as_str(), digits.radix()).ok().map(Scalar::Integer),

@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256};
 use super::document::{self, Item, Table};
 use super::mistake::Mistake;
 use super::{
-    Age, Anchor, Guard, Hold, Keep, Policy, Reading, Rule, Schedule, Source, Term, action, conflict, notation,
+    Age, Anchor, Guard, Hold, Keep, Policy, Reading, Rule, Schedule, Source, Subject, Term, action, conflict, notation,
+    subject,
 };
 use crate::name::TableName;
 use crate::time::Period;
@@ -18,17 +19,17 @@ use crate::time::Period;
 pub(super) fn schedule(source: Arc<Source>) -> Result<Schedule, Vec<Mistake>> {
     let checked = document::read(Arc::clone(&source), &source.text, "schedule", |root| {
         root.knows(&["policy", "rule", "hold", "keep", "subject"]);
-        refuse_subject(root);
         let policy = root.require("policy", "begin with [policy] and its `name`").and_then(|item| policy(&item));
+        let zone = policy.as_ref().map_or(TimeZone::UTC, |policy| policy.timezone.clone());
+        let subject = subject::subject(root, &zone);
         let (rules, holds, keeps) = (root.tables_of("rule"), root.tables_of("hold"), root.tables_of("keep"));
         names_differ(&rules);
         names_differ(&holds);
         let rules: Vec<_> = rules.iter().filter_map(rule).collect();
-        let holds: Vec<_> = holds.iter().filter_map(hold).collect();
+        let holds: Vec<_> = holds.iter().filter_map(|table| hold(table, root, subject.as_ref())).collect();
         let keeps: Vec<_> = keeps.iter().filter_map(keep).collect();
-        conflict::between(&rules, &holds, policy.as_ref().and_then(|policy| policy.database.as_deref()))
-            .into_iter()
-            .for_each(|mistake| root.add(mistake));
+        let database = policy.as_ref().and_then(|policy| policy.database.as_deref());
+        conflict::between(&rules, &holds, subject.as_ref(), database).into_iter().for_each(|mistake| root.add(mistake));
         Some(Schedule {
             digest: digest(&source.text),
             source: Arc::clone(&source),
@@ -36,6 +37,7 @@ pub(super) fn schedule(source: Arc<Source>) -> Result<Schedule, Vec<Mistake>> {
             rules,
             holds,
             keeps,
+            subject,
         })
     });
     checked.map(|(schedule, _)| schedule)
@@ -44,12 +46,6 @@ pub(super) fn schedule(source: Arc<Source>) -> Result<Schedule, Vec<Mistake>> {
 /// SHA-256 in lower-case hex.
 fn digest(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn refuse_subject(root: &Table) {
-    if let Some(item) = root.get("subject") {
-        item.refuse("this version of tenure does not erase accounts", "take [subject] and [[subject.data]] out");
-    }
 }
 
 fn policy(item: &Item) -> Option<Policy> {
@@ -124,20 +120,36 @@ fn rule(table: &Table) -> Option<Rule> {
     })
 }
 
-fn hold(table: &Table) -> Option<Hold> {
-    table.knows(&["name", "promise", "database", "table", "anchor", "for", "until", "where", "reason"]);
-    let (name, target, term, reason) = (name(table), target(table), term(table), reason(table));
-    let (promises, database, condition) = (promises(table), database(table), text(table, "where"));
+fn hold(table: &Table, root: &Table, subject: Option<&Subject>) -> Option<Hold> {
+    table.knows(&["name", "promise", "database", "subject", "table", "anchor", "for", "until", "where", "reason"]);
+    let of_people = table.get("subject").and_then(|item| item.flag()).unwrap_or(false);
+    let target = if of_people { table_of_people(table, root, subject) } else { target(table) };
+    let (name, term, reason) = (name(table), term(table), reason(table));
+    let (promises, condition) = (promises(table), text(table, "where"));
+    let database = database(table).or_else(|| subject.filter(|_| of_people)?.database.clone());
     Some(Hold {
         name: name?,
         promises,
         database,
         table: target?,
+        of_people,
         term: term?,
         condition,
         reason: reason?,
         places: table.places(),
     })
+}
+
+/// The table that a hold on people is about, where [subject] names one.
+fn table_of_people(hold: &Table, root: &Table, subject: Option<&Subject>) -> Option<TableName> {
+    if let Some(item) = hold.get("table") {
+        item.refuse("a hold on people covers every table of the map", "take `table` out, or `subject = true`");
+    }
+    // What is wrong inside a [subject] that is there has been told.
+    if root.get("subject").is_none() {
+        hold.refuse("there is no [subject] whose people it could hold", "add one, or name a `table`");
+    }
+    subject.map(|subject| subject.table.clone())
 }
 
 fn keep(table: &Table) -> Option<Keep> {
@@ -166,24 +178,24 @@ fn name(table: &Table) -> Option<String> {
     table.require("name", "give it a name: reports and the ledger show it").and_then(|item| item.parse(notation::label))
 }
 
-fn target(table: &Table) -> Option<TableName> {
+pub(super) fn target(table: &Table) -> Option<TableName> {
     table.require("table", "name the table that it is about").and_then(|item| item.parse(notation::table))
 }
 
-fn reason(table: &Table) -> Option<String> {
+pub(super) fn reason(table: &Table) -> Option<String> {
     let item = table.require("reason", "say why: reports and certificates show it")?;
     item.text().map(str::to_owned)
 }
 
-fn text(table: &Table, key: &str) -> Option<String> {
+pub(super) fn text(table: &Table, key: &str) -> Option<String> {
     table.get(key).and_then(|item| item.text()).map(str::to_owned)
 }
 
-fn database(table: &Table) -> Option<String> {
+pub(super) fn database(table: &Table) -> Option<String> {
     table.get("database").and_then(|item| item.parse(notation::label))
 }
 
-fn promises(table: &Table) -> Vec<String> {
+pub(super) fn promises(table: &Table) -> Vec<String> {
     let items = table.get("promise").map(|item| item.one_or_more()).unwrap_or_default();
     items.iter().filter_map(|item| item.text()).map(str::to_owned).collect()
 }
@@ -213,16 +225,16 @@ fn age(rule: &Table) -> Option<Age> {
     }
 }
 
-fn period(table: &Table, key: &str) -> Option<Period> {
+pub(super) fn period(table: &Table, key: &str) -> Option<Period> {
     table.get(key).and_then(|item| item.parse(notation::period))
 }
 
-fn anchors(item: &Item) -> Vec<Anchor> {
+pub(super) fn anchors(item: &Item) -> Vec<Anchor> {
     item.one_or_more().iter().filter_map(anchor).collect()
 }
 
 /// A column path, or `{ column, as, format }`.
-fn anchor(item: &Item) -> Option<Anchor> {
+pub(super) fn anchor(item: &Item) -> Option<Anchor> {
     if !item.value().is_table() {
         return Some(Anchor { path: item.parse(notation::column_path)?, reading: Reading::Native });
     }
@@ -285,9 +297,13 @@ fn term(hold: &Table) -> Option<Term> {
 pub(crate) fn guard(item: &Item) -> Option<Guard> {
     let table = item.table()?;
     table.knows(&["max_rows", "max_share"]);
-    let max_rows = table.get("max_rows").and_then(|item| item.whole(0..=u64::MAX));
-    let max_share = table.get("max_share").and_then(|item| share(&item));
-    Some(Guard { max_rows, max_share })
+    Some(limits(&table))
+}
+
+pub(super) fn limits(guard: &Table) -> Guard {
+    let max_rows = guard.get("max_rows").and_then(|item| item.whole(0..=u64::MAX));
+    let max_share = guard.get("max_share").and_then(|item| share(&item));
+    Guard { max_rows, max_share }
 }
 
 fn share(item: &Item) -> Option<f64> {

@@ -1,11 +1,16 @@
 //! What is wrong between rules, and between rules and holds, that are right by themselves.
 
 use super::mistake::Mistake;
-use super::{Action, Age, Anchor, Hold, Redaction, Rule, Term};
+use super::{Action, Age, Anchor, Hold, Redaction, Rule, Subject, Term};
 use crate::name::TableName;
 
 /// All conflicts, each shown at the later rule of the two. `default_database` is the policy's.
-pub(super) fn between(rules: &[Rule], holds: &[Hold], default_database: Option<&str>) -> Vec<Mistake> {
+pub(super) fn between(
+    rules: &[Rule],
+    holds: &[Hold],
+    subject: Option<&Subject>,
+    default_database: Option<&str>,
+) -> Vec<Mistake> {
     let database = |named: &Option<String>| named.as_deref().or(default_database).map(str::to_owned);
     let same_place =
         |one: &Rule, other: &Rule| one.table == other.table && database(&one.database) == database(&other.database);
@@ -20,7 +25,10 @@ pub(super) fn between(rules: &[Rule], holds: &[Hold], default_database: Option<&
         let held = holds
             .iter()
             .filter(|hold| hold.table == rule.table && database(&hold.database) == database(&rule.database));
-        let anchors: Vec<_> = ages.chain(held.flat_map(hold_anchors)).collect();
+        let people = subject
+            .filter(|subject| subject.table == rule.table && database(&subject.database) == database(&rule.database));
+        let closings = people.into_iter().flat_map(|subject| subject.closed.iter().chain(&subject.created));
+        let anchors: Vec<_> = ages.chain(held.flat_map(hold_anchors)).chain(closings).collect();
         mistakes.extend(redacted_anchors(rule, &anchors));
     }
     mistakes

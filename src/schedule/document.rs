@@ -278,6 +278,14 @@ impl<'d> Item<'d> {
         number
     }
 
+    /// True or false.
+    pub fn flag(&self) -> Option<bool> {
+        match self.value {
+            DeValue::Boolean(value) => Some(*value),
+            _ => self.expected("true or false, without quotes"),
+        }
+    }
+
     /// A number, whole or not.
     pub fn number(&self) -> Option<f64> {
         match self.value {

@@ -10,6 +10,7 @@
 //! notation.rs   the small notations inside texts: column paths, time formats, measures, templates
 //! check.rs      the tables of the file, one function a table
 //! action.rs     what a rule does, and what goes with it
+//! subject.rs    whose data it is: the map of people
 //! conflict.rs   what is wrong between rules that are right by themselves
 //! ```
 //!
@@ -21,6 +22,7 @@ mod conflict;
 pub(crate) mod document;
 pub mod mistake;
 pub(crate) mod notation;
+mod subject;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -36,6 +38,7 @@ use crate::schedule::mistake::Mistake;
 use crate::time::Period;
 
 pub(crate) use conflict::act_on_same_rows;
+pub use subject::{Data, DataAct, MarkWith, Matches, Requests, Subject};
 
 /// Reads and checks a schedule file.
 ///
@@ -87,6 +90,8 @@ pub struct Schedule {
     pub rules: Vec<Rule>,
     pub holds: Vec<Hold>,
     pub keeps: Vec<Keep>,
+    /// Whose data it is.
+    pub subject: Option<Subject>,
 }
 
 #[derive(Debug, Clone)]
@@ -171,6 +176,8 @@ pub struct Hop {
     pub column: Name,
     /// The table whose key that column holds.
     pub table: TableName,
+    /// The column of that table whose values it holds; `None`: the one of the foreign key, or else of the primary key.
+    pub key: Option<Name>,
 }
 
 /// How an anchor's values become instants. Zero and NULL always mean "no time known".
@@ -341,7 +348,10 @@ pub struct Hold {
     pub name: String,
     pub promises: Vec<String>,
     pub database: Option<String>,
+    /// Of a hold on people, the table of people.
     pub table: TableName,
+    /// Covers every row of the map that is theirs, and not only their own.
+    pub of_people: bool,
     pub term: Term,
     pub condition: Option<String>,
     pub reason: String,

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use super::mistake::nearest;
 use super::{ColumnPath, FormatPart, Hop, MeasureFunction, TemplatePart, TextFormat};
 use crate::name::{Name, NameError, TableName, split_parts};
-use crate::time::{Period, PeriodError};
+use crate::time::{Period, PeriodError, Term};
 
 /// Why a text does not follow its notation, and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,10 +82,18 @@ pub(crate) fn period(text: &str) -> Result<Period, Flaw> {
     })
 }
 
-const PATH_REMEDY: &str =
-    "write `column`, or `reference -> table.column` for a column of a parent; put names with dots in double quotes";
+/// The time in which a promise to a person is to be kept.
+pub(crate) fn allowance(text: &str) -> Result<Term, Flaw> {
+    Term::parse(text).map_err(|error| {
+        let remedy = "write it in days, weeks, months or business days, as \"30 days\" or \"7 business days\"";
+        Flaw::new(error.to_string(), remedy)
+    })
+}
 
-/// `column`, or `reference -> table.column`, through as many parents as there are arrows.
+const PATH_REMEDY: &str = "write `column`, or `reference -> table.column` for a column of a parent, `reference -> table(key).column` where it \
+     holds another column of that parent than its primary key; put names with dots or brackets in double quotes";
+
+/// `column`, `reference -> table.column`, or `reference -> table(key).column`, through as many parents as there are arrows.
 pub(crate) fn column_path(text: &str) -> Result<ColumnPath, Flaw> {
     let malformed = || Flaw::new(format!("`{text}` is no path to a column"), PATH_REMEDY);
     let mut steps = split_at_arrows(text).into_iter();
@@ -96,17 +104,46 @@ pub(crate) fn column_path(text: &str) -> Result<ColumnPath, Flaw> {
     }
     let mut hops = Vec::new();
     for step in steps {
-        let mut parts = split_parts(step)?;
+        let (step, key) = without_key(step).ok_or_else(malformed)?;
+        let mut parts = split_parts(&step)?;
         let (next, table) = (parts.pop(), parts.pop());
         let (Some(next), Some(table)) = (next, table) else { return Err(malformed()) };
         let schema = parts.pop().map(Name::new).transpose()?;
         if !parts.is_empty() {
             return Err(malformed());
         }
-        hops.push(Hop { column, table: TableName::new(schema, Name::new(table)?) });
+        hops.push(Hop {
+            column,
+            table: TableName::new(schema, Name::new(table)?),
+            key: key.map(single_part).transpose()?,
+        });
         column = Name::new(next)?;
     }
     Ok(ColumnPath { hops, column })
+}
+
+/// `table(key).column` as `table.column` and the key; `None` where brackets stand elsewhere.
+fn without_key(step: &str) -> Option<(String, Option<&str>)> {
+    let Some(open) = find_unquoted(step, '(') else { return Some((step.to_owned(), None)) };
+    let inside = &step[open + 1..];
+    let (key, rest) = inside.split_at(find_unquoted(inside, ')')?);
+    let rest = &rest[1..];
+    rest.trim_start().starts_with('.').then(|| (format!("{}{rest}", &step[..open]), Some(key.trim())))
+}
+
+fn find_unquoted(text: &str, wanted: char) -> Option<usize> {
+    let mut quoted = false;
+    text.char_indices().find_map(|(at, c)| {
+        quoted ^= c == '"';
+        (c == wanted && !quoted).then_some(at)
+    })
+}
+
+/// One name, perhaps in double quotes.
+fn single_part(text: &str) -> Result<Name, NameError> {
+    let mut parts = split_parts(text)?;
+    let name = Name::new(parts.pop().unwrap_or_default())?;
+    if parts.is_empty() { Ok(name) } else { Err(NameError::TooManyParts(text.to_owned())) }
 }
 
 /// The parts between `->` outside double quotes, trimmed.
@@ -129,21 +166,21 @@ fn split_at_arrows(text: &str) -> Vec<&str> {
 /// As a schedule would write it.
 impl fmt::Display for ColumnPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut table = None;
-        let mut step = |f: &mut fmt::Formatter<'_>, column: &Name, next: Option<&TableName>| {
-            let of = table.take().map(|table: TableName| format!("{table}.")).unwrap_or_default();
-            table = next.cloned();
-            let text = column.as_str();
-            let plain = !text.contains(['.', '"']) && !text.contains("->") && text.trim() == text;
-            let column = if plain { column.as_str().to_owned() } else { column.quoted('"') };
-            write!(f, "{of}{column}")
-        };
         for hop in &self.hops {
-            step(f, &hop.column, Some(&hop.table))?;
-            f.write_str(" -> ")?;
+            write!(f, "{} -> {}", quoted_at_need(&hop.column), hop.table)?;
+            if let Some(key) = &hop.key {
+                write!(f, "({})", quoted_at_need(key))?;
+            }
+            f.write_str(".")?;
         }
-        step(f, &self.column, None)
+        f.write_str(&quoted_at_need(&self.column))
     }
+}
+
+fn quoted_at_need(name: &Name) -> String {
+    let text = name.as_str();
+    let plain = !text.contains(['.', '"', '(', ')']) && !text.contains("->") && text.trim() == text;
+    if plain { text.to_owned() } else { name.quoted('"') }
 }
 
 /// The directives of a time format, by the letters after `%`; `%f` stands for `%6f`.
@@ -269,7 +306,11 @@ mod tests {
         }
         let path = column_path("a->t.b ->  s.t2.c").unwrap();
         assert_eq!(path.column, name("c"));
-        let hop = |column: &str, table: &str| Hop { column: name(column), table: TableName::parse(table).unwrap() };
+        let hop = |column: &str, table: &str| Hop {
+            column: name(column),
+            table: TableName::parse(table).unwrap(),
+            key: None,
+        };
         assert_eq!(path.hops, [hop("a", "t"), hop("b", "s.t2")]);
     }
 

@@ -269,7 +269,8 @@ table = "account"
         "10:10 rule `logs`, `action`: \"delte\" is not known (did you mean \"delete\"?)",
         "13:8 rule `logs`, `name`: line 6 bears this name already (give each one a name of its own)",
         "15:10 rule `logs`, `anchor`: `a.b` is no path to a column (write `column`, or `reference -> table.column` for a \
-         column of a parent; put names with dots in double quotes)",
+         column of a parent, `reference -> table(key).column` where it holds another column of that parent than its \
+         primary key; put names with dots or brackets in double quotes)",
         "16:10 rule `logs`, `retain`: a period of zero would act on every row (where a column tells when a row is due, \
          say `expires` instead of `anchor` and `retain`)",
         "18:23 rule `logs`, `guard.max_share`: a share lies above 0 and is at most 1 (write for example 0.25 for a \
@@ -277,7 +278,9 @@ table = "account"
         "18:39 rule `logs`, `guard.max_rows`: -1 is out of range (write 0 or more)",
         "20:1 hold `tax`: `reason` is missing (say why: reports and certificates show it)",
         "23:7 hold `tax`, `for`: from when the period counts is not said (name the column as `anchor`)",
-        "25:1 schedule, `subject`: this version of tenure does not erase accounts (take [subject] and [[subject.data]] out)",
+        "25:1 subject: `key` is missing (name the column that tells one person from every other)",
+        "25:1 subject: `within` is missing (write the promise: `within = \"30 days\"`, or \"7 business days\")",
+        "25:1 subject: `data` is missing (add a [[subject.data]] for each table that holds something of a person)",
     ];
     assert_eq!(found, expected);
 }
@@ -616,3 +619,5 @@ proptest::proptest! {
         }
     }
 }
+
+mod people;

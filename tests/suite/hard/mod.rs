@@ -123,8 +123,10 @@ impl<'a> Story<'a> {
             naive_zone: &naive_zone,
             guard: Default::default(),
             hmac_key: None,
+            maps: &schedule.subject.iter().collect::<Vec<_>>(),
         };
-        let holds: Vec<_> = schedule.holds.iter().map(|hold| StandingHold { schedule: &schedule, hold }).collect();
+        let holds: Vec<_> =
+            schedule.holds.iter().map(|hold| StandingHold { schedule: &schedule, hold, by_hand: false }).collect();
         let resolved = resolve::resolve(&context, &schedule, |_| true, &holds);
         let plans = resolved.rules.into_iter().map(|(_, plan)| plan.unwrap_or_else(|mistakes| panic!("{mistakes:?}")));
         tenure::plan::in_order(plans.collect())

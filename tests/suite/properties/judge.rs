@@ -131,7 +131,8 @@ fn job<'a>(config: &'a Config, schedule: &'a Schedule) -> Job<'a> {
         actor: "a test".to_owned(),
         statements: false,
         oldest_due: false,
-        holds: schedule.holds.iter().map(|hold| StandingHold { schedule, hold }).collect(),
+        maps: schedule.subject.iter().collect(),
+        holds: schedule.holds.iter().map(|hold| StandingHold { schedule, hold, by_hand: false }).collect(),
     }
 }
 

@@ -95,6 +95,7 @@ fn plan(db: &TestDb) -> RulePlan {
         naive_zone: &TimeZone::UTC,
         guard: Guard::default(),
         hmac_key: None,
+        maps: &[],
     };
     let mut resolved = resolve::resolve(&context, &schedule, |_| true, &[]);
     resolved.rules.remove(0).1.expect("the rule fits the table")

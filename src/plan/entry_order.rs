@@ -1,0 +1,100 @@
+//! The order in which the entries of a map of people act, all in one transaction.
+//!
+//! An entry that finds its rows through a table acts before that table's rows go, or lose the columns that lead on; what
+//! refers to rows goes, or lets go of them, before them; a condition is asked before the rows that it looks at change; and
+//! the people's own rows come last, because everything is found by them.
+
+use std::sync::Arc;
+
+use super::order::{changes_what_is_asked_for, depends_on};
+use super::{Act, Entry, Link, Target};
+use crate::name::Name;
+
+/// Orders the entries and tells each which removing entries come before it.
+///
+/// # Errors
+/// Entries that wait for each other, so that no order is right.
+pub fn entries_in_order(entries: Vec<Entry>) -> Result<Vec<Entry>, Vec<Entry>> {
+    let mut waiting = entries;
+    let mut placed: Vec<Entry> = Vec::with_capacity(waiting.len());
+    while !waiting.is_empty() {
+        let free = |waits: fn(&Entry, &Entry) -> bool| {
+            (0..waiting.len()).find(|at| {
+                !waiting.iter().enumerate().any(|(other, entry)| other != *at && waits(&waiting[*at], entry))
+            })
+        };
+        let Some(next) =
+            free(|one, other| must_follow(one, other) || should_follow(one, other)).or_else(|| free(must_follow))
+        else {
+            return Err(circle_of(waiting));
+        };
+        let mut entry = waiting.remove(next);
+        let removing = placed.iter().filter(|entry| entry.plan.act.removes());
+        entry.plan.earlier = removing.map(|entry| Arc::new(entry.plan.clone())).collect();
+        placed.push(entry);
+    }
+    Ok(placed)
+}
+
+/// Of entries that all wait: those that one meets again when it asks, over and over, for whom it waits.
+fn circle_of(waiting: Vec<Entry>) -> Vec<Entry> {
+    let mut path: Vec<usize> = vec![0];
+    let start = loop {
+        let at = path[path.len() - 1];
+        let next = (0..waiting.len()).find(|other| *other != at && must_follow(&waiting[at], &waiting[*other]));
+        let Some(next) = next else { break 0 };
+        if let Some(start) = path.iter().position(|seen| *seen == next) {
+            break start;
+        }
+        path.push(next);
+    };
+    path[start..].iter().map(|at| waiting[*at].clone()).collect()
+}
+
+/// Would `entry` do something wrong, or nothing, if it acted before `other`?
+fn must_follow(entry: &Entry, other: &Entry) -> bool {
+    is_the_person(entry) && !is_the_person(other)
+        || takes_the_way_of(entry, other)
+        || changes_what_is_asked_for(&entry.plan, &other.plan)
+        || entry.plan.act.removes() && other.plan.act.removes() && depends_on(&entry.plan, &other.plan)
+        || entry.plan.act.removes() && lets_go_of(other, entry)
+}
+
+/// Rows that two entries share are counted once where they go before they could be redacted.
+fn should_follow(entry: &Entry, other: &Entry) -> bool {
+    let same_table =
+        entry.plan.targets.first().map(|target| &target.root) == other.plan.targets.first().map(|target| &target.root);
+    same_table && !entry.plan.act.removes() && other.plan.act.removes() && !must_follow(other, entry)
+}
+
+/// The rows are the people themselves.
+fn is_the_person(entry: &Entry) -> bool {
+    let whose = entry.plan.targets.first().and_then(|target| target.whose.as_ref());
+    whose.is_some_and(|whose| whose.steps.is_empty())
+}
+
+/// Does `entry` remove rows through which `other` finds its own, or redact the columns that lead on?
+fn takes_the_way_of(entry: &Entry, other: &Entry) -> bool {
+    let whose = other.plan.targets.first().and_then(|target| target.whose.as_ref());
+    let steps = whose.map_or(&[][..], |whose| &whose.steps);
+    steps.windows(2).any(|pair| {
+        let redacts = |target: &Target| {
+            let leads_on = |column: &Name| *column == pair[0].key || *column == pair[1].column;
+            target.root == pair[0].table && target.redactions.iter().any(|redaction| leads_on(&redaction.column))
+        };
+        entry.plan.act.removes() && entry.plan.removes_from(&pair[0].table) || entry.plan.targets.iter().any(redacts)
+    })
+}
+
+/// Does `entry` change references that keep rows of `other` from going?
+fn lets_go_of(entry: &Entry, other: &Entry) -> bool {
+    if !matches!(entry.plan.act, Act::Redact) {
+        return false;
+    }
+    let Some(target) = entry.plan.targets.first() else { return false };
+    let frees = |link: &Link| {
+        link.table == target.root && target.redactions.iter().any(|redaction| link.columns.contains(&redaction.column))
+    };
+    let own = other.plan.targets.iter().flat_map(|target| &target.blockers);
+    own.chain(other.plan.dependents.iter().flat_map(|dependent| &dependent.blockers)).any(frees)
+}

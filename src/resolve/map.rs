@@ -1,0 +1,319 @@
+//! The entries of the map of people, made into plans: what happens to the rows of each table, and in which order.
+
+use std::sync::Arc;
+
+use super::dependents::{self, Family, Wanted};
+use super::people::{PeopleTable, label, steps};
+use super::reading::{Blame, anchors, find_table};
+use super::{Resolver, parse_condition, redaction, unfit};
+use crate::db::catalog::Table;
+use crate::name::Name;
+use crate::plan::{Act, Entry, Ground, Kept, Link, People, Redaction, RulePlan, Target, Who, Whose, entries_in_order};
+use crate::schedule::mistake::Mistake;
+use crate::schedule::{Data, DataAct, Redact, Subject, Then};
+
+/// The entries in the order in which they act, and what stays as it is.
+pub(super) type Map = (Vec<Entry>, Vec<Kept>);
+
+/// # Errors
+/// All mistakes of the map.
+pub(super) fn of(
+    resolver: &Resolver<'_, '_>,
+    subject: &Subject,
+    people: PeopleTable<'_>,
+    target: &Arc<Target>,
+) -> Result<Map, Vec<Mistake>> {
+    let due = Arc::new(People { target: Arc::clone(target), who: Who::Closed });
+    let builder = Builder { resolver, subject, people, due };
+    let (made, mistakes): (Vec<_>, Vec<_>) =
+        subject.data.iter().map(|data| builder.part(data)).partition(Result::is_ok);
+    let mut mistakes: Vec<_> = mistakes.into_iter().filter_map(Result::err).flatten().collect();
+    let made: Vec<Part> = made.into_iter().filter_map(Result::ok).collect();
+    if mistakes.is_empty() {
+        mistakes.extend(builder.no_own_row(&made));
+        mistakes.extend(builder.contradictions(&made));
+    }
+    if !mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    let (mut entries, mut kept) = (Vec::new(), Vec::new());
+    for part in made {
+        match part {
+            Part::Acts(entry) => entries.push(*entry),
+            Part::Stays(one) => kept.push(*one),
+        }
+    }
+    names_differ(entries.iter_mut().map(|entry| &mut entry.plan.rule));
+    names_differ(kept.iter_mut().map(|kept| &mut kept.name));
+    match entries_in_order(entries) {
+        Ok(entries) => Ok((entries, kept)),
+        Err(circle) => Err(vec![builder.in_a_circle(&circle)]),
+    }
+}
+
+enum Part {
+    Acts(Box<Entry>),
+    Stays(Box<Kept>),
+}
+
+impl Part {
+    fn targets(&self) -> &[Target] {
+        match self {
+            Part::Acts(entry) => &entry.plan.targets,
+            Part::Stays(kept) => &kept.targets,
+        }
+    }
+
+    fn removes(&self) -> Option<&Entry> {
+        match self {
+            Part::Acts(entry) if entry.plan.act.removes() => Some(entry),
+            _ => None,
+        }
+    }
+
+    /// A ground keeps the rows, whole or redacted.
+    fn is_kept(&self) -> bool {
+        match self {
+            Part::Acts(entry) => entry.kept.is_some(),
+            Part::Stays(_) => true,
+        }
+    }
+}
+
+struct Builder<'a, 'c> {
+    resolver: &'a Resolver<'a, 'c>,
+    subject: &'a Subject,
+    people: PeopleTable<'c>,
+    due: Arc<People>,
+}
+
+impl Builder<'_, '_> {
+    fn part(&self, data: &Data) -> Result<Part, Vec<Mistake>> {
+        let context = self.resolver.context;
+        let label = label(data);
+        let blame = Blame { label: &label, places: &data.places, key: "table" };
+        let root = find_table(context, &blame, &data.table).map_err(|mistake| vec![mistake])?;
+        if let Some(mistake) = unfit(&blame, root) {
+            return Err(vec![mistake]);
+        }
+        let mut mistakes = Vec::new();
+        let mut note = |more: Vec<Mistake>| mistakes.extend(more);
+        let steps = steps(context, data, root, self.people).map_err(|mistake| note(vec![mistake])).ok();
+        let condition = parse_condition(context, &label, &data.places, data.condition.as_deref())
+            .map_err(|mistake| note(vec![mistake]))
+            .unwrap_or_default();
+        let redactions = redaction::redactions(context, &label, &data.places, root, data.redactions())
+            .map_err(&mut note)
+            .unwrap_or_default();
+        note(self.fixed_columns(&blame, root, &redactions));
+        let family = self.family(data, &label, root).map_err(&mut note).ok();
+        let ground = self.ground(data, &label, root).map_err(&mut note).ok();
+        let (Some(steps), Some(family), Some(ground), true) = (steps, family, ground, mistakes.is_empty()) else {
+            return Err(mistakes);
+        };
+        let whose = Some(Whose { steps, people: Arc::clone(&self.due) });
+        let template = Target { whose, condition, ..self.resolver.plain(root) };
+        Ok(match ground {
+            Some(ground) if redactions.is_empty() => Part::Stays(Box::new(self.kept(data, root, template, ground))),
+            ground => Part::Acts(Box::new(self.entry(data, root, template, family, redactions, ground))),
+        })
+    }
+
+    fn kept(&self, data: &Data, root: &Table, template: Target, ground: Ground) -> Kept {
+        Kept {
+            name: format!("keep:{}", data.name()),
+            promises: self.promises(data),
+            category: data.category.clone(),
+            targets: self.resolver.passing_written_holds().targets(root, &template),
+            shown: data.table.clone(),
+            ground,
+        }
+    }
+
+    fn entry(
+        &self,
+        data: &Data,
+        root: &Table,
+        template: Target,
+        family: Family,
+        redactions: Vec<Redaction>,
+        kept: Option<Ground>,
+    ) -> Entry {
+        let removes = matches!(data.act, DataAct::Delete { .. });
+        let (redactions, redact_first) = if removes { (Vec::new(), redactions) } else { (redactions, Vec::new()) };
+        let template = Target { redactions, blockers: family.blockers, self_links: family.self_links, ..template };
+        let targets = match kept {
+            Some(_) => self.resolver.passing_written_holds().targets(root, &template),
+            None => self.resolver.targets(root, &template),
+        };
+        let mut dependents = family.dependents;
+        self.resolver.hold_dependents(&mut dependents);
+        let plan = RulePlan {
+            rule: format!("erase:{}", data.name()),
+            promises: self.promises(data),
+            database: self.resolver.context.database.to_owned(),
+            table: data.table.clone(),
+            retain: format!("within {} of closing", self.subject.deadline),
+            cutoff: Some(self.resolver.grace_began(self.subject)),
+            act: if removes { Act::Delete } else { Act::Redact },
+            targets,
+            dependents,
+            guard: self.resolver.guard(self.subject.guard),
+            earlier: Vec::new(),
+        };
+        Entry { plan, category: data.category.clone(), kept, redact_first }
+    }
+
+    /// An entry without promises of its own keeps those of the map.
+    fn promises(&self, data: &Data) -> Vec<String> {
+        if data.promises.is_empty() { self.subject.promises.clone() } else { data.promises.clone() }
+    }
+
+    fn family(&self, data: &Data, label: &str, root: &Table) -> Result<Family, Vec<Mistake>> {
+        match data.act {
+            DataAct::Delete { .. } => {
+                let wanted = Wanted { label, places: &data.places, cascade: &data.cascade };
+                dependents::family(self.resolver.context, &wanted, root)
+            }
+            DataAct::Redact(_) | DataAct::Keep { .. } => Ok(Family::default()),
+        }
+    }
+
+    fn ground(&self, data: &Data, label: &str, root: &Table) -> Result<Option<Ground>, Vec<Mistake>> {
+        let DataAct::Keep { reason, until, .. } = &data.act else { return Ok(None) };
+        let blame = Blame { label, places: &data.places, key: "anchor" };
+        let until = match until {
+            Some((period, wanted)) => {
+                let found = anchors(self.resolver.context, &blame, root, wanted, self.resolver.context.as_of)?;
+                Some((period.clone(), found))
+            }
+            None => None,
+        };
+        Ok(Some(Ground { reason: reason.clone(), until }))
+    }
+
+    /// Columns by which the person is found and the clock runs, which no erasure may change.
+    fn fixed_columns(&self, blame: &Blame<'_>, root: &Table, redactions: &[Redaction]) -> Vec<Mistake> {
+        if root.name != self.people.table.name {
+            return Vec::new();
+        }
+        let of_anchors = self.due.target.anchors.iter().map(|anchor| ("closed", &anchor.column));
+        let fixed: Vec<_> = std::iter::once(("key", &self.people.key.name)).chain(of_anchors).collect();
+        let refused = redactions.iter().filter_map(|redaction| {
+            let (what, _) = fixed.iter().find(|(_, column)| **column == redaction.column)?;
+            let key = format!("redact.{}", redaction.column);
+            let reason = format!("`{}` may not be redacted, because it is the `{what}` of [subject]", redaction.column);
+            let remedy = match *what {
+                "key" => "delete the row, or redact the columns that tell who it was",
+                _ => "let the column be: without it nobody could tell that the person is to be gone, and since when",
+            };
+            Some(Blame { key: &key, ..*blame }.mistake(reason).remedy(remedy))
+        });
+        refused.collect()
+    }
+
+    /// Whatever else is mapped, the person's own row says who it was.
+    fn no_own_row(&self, parts: &[Part]) -> Option<Mistake> {
+        let is_own = |target: &Target| target.whose.as_ref().is_some_and(|whose| whose.steps.is_empty());
+        let has_one = parts.iter().any(|part| part.targets().iter().any(is_own));
+        let (table, key) = (&self.subject.table, &self.subject.key);
+        let blame = Blame { label: "subject", places: &self.subject.places, key: "table" };
+        (!has_one).then(|| {
+            blame.mistake(format!("no entry says what becomes of the person's own row in `{table}`")).remedy(format!(
+                "add [[subject.data]] with table = \"{table}\", column = \"{key}\" and an action: \"delete\", \"redact\" or \
+                 \"keep\""
+            ))
+        })
+    }
+
+    /// Rows that one entry lets stay and another one would take along, or would never be able to let go of.
+    fn contradictions(&self, parts: &[Part]) -> Vec<Mistake> {
+        let mut mistakes = Vec::new();
+        for (data, gone) in self.subject.data.iter().zip(parts) {
+            let Some(entry) = gone.removes() else { continue };
+            for (other, stays) in self.subject.data.iter().zip(parts).filter(|(_, part)| part.removes().is_none()) {
+                mistakes.extend(self.contradiction(data, entry, other, stays));
+            }
+        }
+        mistakes
+    }
+
+    fn contradiction(&self, data: &Data, entry: &Entry, other: &Data, stays: &Part) -> Option<Mistake> {
+        let gone = entry.plan.targets.first()?;
+        let stays_in = stays.targets().first()?;
+        let first = stays_in.whose.as_ref()?.steps.first()?;
+        let label = label(data);
+        let blame = Blame { label: &label, places: &data.places, key: "action" };
+        let (table, verb) = (&other.table, if stays.is_kept() { "keeps" } else { "redacts" });
+        let leads_here = |link: &Link| link.table == stays_in.root && link.columns == [first.column.clone()];
+        let cascaded = entry.plan.dependents.iter().any(|dependent| {
+            dependent.then == Then::Delete
+                && dependent.table == stays_in.root
+                && (stays.is_kept() || dependent.links.iter().any(leads_here))
+        });
+        if cascaded {
+            let reason = format!("rows of `{table}` would go with these, and `{}` {verb} them", other.name());
+            return Some(blame.mistake(reason).remedy(format!(
+                "redact the rows of `{}` instead of deleting them, or let the reference go first: redact = {{ {} = \"null\" }}",
+                data.table, first.column
+            )));
+        }
+        let lets_go = stays_in.redactions.iter().any(|one| one.column == first.column && one.how == Redact::Null);
+        let blocked = first.table == gone.root && gone.blockers.iter().any(leads_here) && !lets_go;
+        blocked.then(|| {
+            let reason = format!(
+                "`{table}.{}` refers to these rows, and `{}` {verb} it, so that they could never go",
+                first.column,
+                other.name()
+            );
+            blame.mistake(reason).remedy(format!(
+                "redact the rows of `{}` instead of deleting them, or add `{} = \"null\"` to what is redacted in `{table}`",
+                data.table, first.column
+            ))
+        })
+    }
+
+    fn in_a_circle(&self, circle: &[Entry]) -> Mistake {
+        let names: Vec<_> = circle.iter().map(|entry| format!("`{}`", entry.plan.rule)).collect();
+        let blame = Blame { label: "subject", places: &self.subject.places, key: "data" };
+        let mistake =
+            blame.mistake(format!("{} wait for each other, so that no order lets all of them act", names.join(", ")));
+        match circle.iter().find_map(|entry| self.link_to_loosen(entry, circle)) {
+            Some((entry, link, column)) => {
+                let table = self.resolver.context.catalog.as_written(&link.table);
+                mistake.remedy(format!(
+                    "let a reference go before its row: cascade = [{{ table = \"{table}\", column = \"{column}\", then = \
+                     \"null\" }}] in the entry of `{}`",
+                    entry.plan.table
+                ))
+            }
+            None => mistake.remedy("redact the rows of one of the tables instead of deleting them"),
+        }
+    }
+
+    /// A reference inside the circle that may be NULL.
+    fn link_to_loosen<'e>(&self, entry: &'e Entry, circle: &[Entry]) -> Option<(&'e Entry, &'e Link, &'e Name)> {
+        let catalog = self.resolver.context.catalog;
+        let roots: Vec<_> = circle.iter().filter_map(|entry| Some(&entry.plan.targets.first()?.root)).collect();
+        entry.plan.targets.first()?.blockers.iter().find_map(|link| {
+            let [column] = link.columns.as_slice() else { return None };
+            let table = catalog.find(&link.table)?;
+            let may_be_null = table.column(catalog.dialect, column)?.nullable;
+            (roots.contains(&&link.table) && may_be_null).then_some((entry, link, column))
+        })
+    }
+}
+
+/// `#2`, `#3` behind names that are borne already.
+fn names_differ<'n>(names: impl Iterator<Item = &'n mut String>) {
+    let mut taken: Vec<String> = Vec::new();
+    for name in names {
+        let plain = name.clone();
+        let mut number = 1;
+        while taken.contains(name) {
+            number += 1;
+            *name = format!("{plain}#{number}");
+        }
+        taken.push(name.clone());
+    }
+}

@@ -1,0 +1,414 @@
+//! The map of people against the live tables: which way each row leads to its person, what happens to it, and in which
+//! order.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::reading::{Blame, anchors, column, find_table, follow, tells_rows_apart};
+use super::{Context, Resolver, axes, map, parse_condition, unfit};
+use crate::db::catalog::{Catalog, Column, ColumnKind, Table};
+use crate::db::{Dialect, condition};
+use crate::name::Name;
+use crate::plan::{
+    Anchor, Axis, Erasure, HeldPeople, KeyColumn, Likeness, Mark, MarkValue, PersonKey, Requests, Step, Target, Way,
+    Who,
+};
+use crate::schedule::mistake::Mistake;
+use crate::schedule::{self, Data, MarkWith, Subject};
+
+/// The table of people and its key on the live database.
+#[derive(Clone, Copy)]
+pub(super) struct PeopleTable<'c> {
+    pub table: &'c Table,
+    pub key: &'c Column,
+}
+
+impl<'c> PeopleTable<'c> {
+    pub fn find(context: &Context<'c>, subject: &Subject) -> Result<Self, Mistake> {
+        let blame = Blame { label: "subject", places: &subject.places, key: "table" };
+        let table = find_table(context, &blame, &subject.table)?;
+        if let Some(mistake) = unfit(&blame, table) {
+            return Err(mistake);
+        }
+        let blame = Blame { key: "key", ..blame };
+        let key = column(context, &blame, table, &subject.key)?;
+        if !tells_rows_apart(table, &key.name) {
+            let reason = format!("nothing says that `{}.{}` is unique and never NULL", table.name, key.name);
+            return Err(blame.mistake(reason).remedy("name the primary key, or a column that is UNIQUE and NOT NULL"));
+        }
+        Ok(Self { table, key })
+    }
+
+    fn key_column(&self, context: &Context<'_>, subject: &Subject) -> Result<KeyColumn, Mistake> {
+        axes::key_column(context.catalog.dialect, self.key).ok_or_else(|| {
+            let blame = Blame { label: "subject", places: &subject.places, key: "key" };
+            let reason =
+                format!("`{}` is of type `{}`, whose values cannot be told apart", self.key.name, self.key.sql_type);
+            blame.mistake(reason).remedy("name a column of numbers, of text or of UUIDs")
+        })
+    }
+}
+
+/// The way from a row of an entry's table to its person, and the table on which it begins.
+pub(super) fn steps(
+    context: &Context<'_>,
+    data: &Data,
+    root: &Table,
+    people: PeopleTable<'_>,
+) -> Result<Vec<Step>, Mistake> {
+    let label = label(data);
+    let blame = Blame { label: &label, places: &data.places, key: "column" };
+    let mut table = root;
+    let mut steps = Vec::new();
+    for hop in &data.path.hops {
+        let way = follow(context, &blame, table, hop)?;
+        let (from, to) =
+            (column(context, &blame, table, &way.hop.column)?, column(context, &blame, way.parent, &way.hop.key)?);
+        let likeness = likeness(context.catalog.dialect, from, to, way.declared)
+            .ok_or_else(|| unlike(&blame, table, from, way.parent, to))?;
+        steps.push(Step {
+            column: way.hop.column,
+            table: way.hop.table,
+            key: way.hop.key,
+            likeness,
+            shared: !way.unique,
+        });
+        table = way.parent;
+    }
+    let last = column(context, &blame, table, &data.path.column)?;
+    let copied = match &data.matches {
+        Some(matches) => {
+            let blame = Blame { key: "matches", ..blame };
+            Some((column(context, &blame, people.table, &matches.column)?, matches.ignore_case))
+        }
+        None => None,
+    };
+    let is_the_person = table.name == people.table.name && copied.is_none() && last.name == people.key.name;
+    if is_the_person {
+        return Ok(steps);
+    }
+    let (to, ignore_case) = copied.unwrap_or((people.key, false));
+    let step = last_step(context, &blame, table, last, people, to)?;
+    let (likeness, shared) = if ignore_case { (Likeness::Folded, true) } else { (step.likeness, step.shared) };
+    steps.push(Step { likeness, shared, ..step });
+    Ok(steps)
+}
+
+/// From a column that holds a value of the table of people to that table.
+fn last_step(
+    context: &Context<'_>,
+    blame: &Blame<'_>,
+    table: &Table,
+    from: &Column,
+    people: PeopleTable<'_>,
+    to: &Column,
+) -> Result<Step, Mistake> {
+    let declared = table.foreign_keys.iter().any(|key| {
+        key.columns == [from.name.clone()] && key.parent == people.table.name && key.parent_columns == [to.name.clone()]
+    });
+    let likeness = likeness(context.catalog.dialect, from, to, declared)
+        .ok_or_else(|| unlike(blame, table, from, people.table, to))?;
+    let shared = !tells_rows_apart(people.table, &to.name);
+    Ok(Step { column: from.name.clone(), table: people.table.name.clone(), key: to.name.clone(), likeness, shared })
+}
+
+fn unlike(blame: &Blame<'_>, table: &Table, from: &Column, parent: &Table, to: &Column) -> Mistake {
+    let reason = format!(
+        "`{}.{}` is of type `{}` and `{}.{}` of type `{}`, and no value of the one is one of the other",
+        table.name, from.name, from.sql_type, parent.name, to.name, to.sql_type
+    );
+    blame.mistake(reason).remedy("name the column that holds the same values")
+}
+
+/// How two columns are compared, so that no type, affinity or collation takes two values for one; `None` where bytes would
+/// meet something else.
+fn likeness(dialect: Dialect, from: &Column, to: &Column, declared: bool) -> Option<Likeness> {
+    let is_exact_number =
+        |kind| matches!(kind, ColumnKind::Integer | ColumnKind::UnsignedInteger | ColumnKind::Decimal);
+    let plain_text = |column: &Column| {
+        column.collation.is_none() && !column.sql_type.contains("citext") && dialect != Dialect::Mysql
+    };
+    let both = |kind| from.kind == kind && to.kind == kind;
+    if dialect != Dialect::Sqlite && (from.kind == ColumnKind::Binary) != (to.kind == ColumnKind::Binary) {
+        return None;
+    }
+    let same = match dialect {
+        // A key is enforced under the same collation and affinity as the comparison, where both columns share them.
+        Dialect::Sqlite => from.kind == to.kind && from.collation == to.collation && (declared || plain_text(from)),
+        Dialect::Postgres | Dialect::Mysql => {
+            declared
+                || is_exact_number(from.kind) && is_exact_number(to.kind)
+                || both(ColumnKind::Uuid)
+                || both(ColumnKind::Binary)
+                || both(ColumnKind::Text) && plain_text(from) && plain_text(to)
+        }
+    };
+    Some(if same { Likeness::Same } else { Likeness::Letters })
+}
+
+/// The key of one person as somebody typed it, in the terms of the key's column.
+///
+/// # Errors
+/// A text that no value of the column can be; it is not repeated, because it may lead to a person.
+pub fn person_key(catalog: &Catalog, erasure: &Erasure, text: &str) -> Result<PersonKey, Mistake> {
+    let table = catalog.find(&erasure.people.table);
+    let kind = table.and_then(|table| table.column(catalog.dialect, &erasure.key.name)).map(|column| column.kind);
+    let is_whole = matches!(kind, Some(ColumnKind::Integer | ColumnKind::UnsignedInteger));
+    let key = match (is_whole, text.parse(), text.parse()) {
+        (false, _, _) => Some(PersonKey::Text(text.to_owned())),
+        (true, Ok(whole), _) => Some(PersonKey::Whole(whole)),
+        (true, Err(_), Ok(unsigned)) => Some(PersonKey::Unsigned(unsigned)),
+        (true, Err(_), Err(_)) => None,
+    };
+    key.ok_or_else(|| {
+        Mistake::error(format!(
+            "the keys of `{}` in `{}` are whole numbers, and this is none",
+            erasure.subject, erasure.key.name
+        ))
+        .remedy("give the person's key as the column holds it")
+    })
+}
+
+pub(super) fn label(data: &Data) -> String {
+    format!("subject data `{}`", data.name())
+}
+
+/// The tables in which a hold on people covers what is theirs, with the ways that lead to them.
+pub(super) fn covered<'c>(
+    context: &Context<'c>,
+    table: &Table,
+    blame: &Blame<'_>,
+) -> Result<Vec<(&'c Table, HeldPeople)>, Vec<Mistake>> {
+    let mut mistakes = Vec::new();
+    let mut maps = Vec::new();
+    for subject in context.maps {
+        match PeopleTable::find(context, subject) {
+            Ok(people) if people.table.name == table.name => maps.push((people, *subject)),
+            Ok(_) => {}
+            Err(mistake) => mistakes.push(mistake),
+        }
+    }
+    if maps.is_empty() && mistakes.is_empty() {
+        let reason = format!("no [subject] of a schedule says that `{}` holds people", table.name);
+        return Err(vec![blame.mistake(reason).remedy("add a [subject] for that table, or hold its rows alone")]);
+    }
+    let mut found: Vec<(&Table, HeldPeople)> = Vec::new();
+    for (people, data) in maps.iter().flat_map(|(people, subject)| subject.data.iter().map(|data| (*people, data))) {
+        let (table, way) = match way(context, data, people) {
+            Ok(way) => way,
+            Err(mistake) => {
+                mistakes.push(mistake);
+                continue;
+            }
+        };
+        // The people's own rows are covered by the condition itself.
+        if way.steps.is_empty() {
+            continue;
+        }
+        let is_known = |(known, held): &(&Table, HeldPeople)| known.name == table.name && held.ways.contains(&way);
+        if found.iter().any(is_known) {
+            continue;
+        }
+        match found.iter_mut().find(|(known, _)| known.name == table.name) {
+            Some((_, held)) => held.ways.push(way),
+            None => {
+                let (name, alias) = (people.table.name.clone(), people.table.name.table.clone());
+                found.push((table, HeldPeople { table: name, alias, ways: vec![way] }));
+            }
+        }
+    }
+    if mistakes.is_empty() { Ok(found) } else { Err(mistakes) }
+}
+
+fn way<'c>(context: &Context<'c>, data: &Data, people: PeopleTable<'c>) -> Result<(&'c Table, Way), Mistake> {
+    let label = label(data);
+    let table = find_table(context, &Blame { label: &label, places: &data.places, key: "table" }, &data.table)?;
+    let steps = steps(context, data, table, people)?;
+    let condition = parse_condition(context, &label, &data.places, data.condition.as_deref())?;
+    Ok((table, Way { condition, steps }))
+}
+
+impl<'a, 'c> Resolver<'a, 'c> {
+    /// # Errors
+    /// Every mistake of the map. Whoever is to be erased is erased by the whole map or not at all.
+    pub(super) fn erasure(&self, subject: &Subject) -> Result<Erasure, Vec<Mistake>> {
+        let people = PeopleTable::find(self.context, subject).map_err(|mistake| vec![mistake])?;
+        let mut mistakes = Vec::new();
+        let mut note = |more: Vec<Mistake>| mistakes.extend(more);
+        let key = people.key_column(self.context, subject).map_err(|mistake| note(vec![mistake])).ok();
+        let target = key.as_ref().and_then(|key| self.people(subject, people, key).map_err(&mut note).ok());
+        let blame = Blame { label: "subject", places: &subject.places, key: "created" };
+        let created =
+            self.instant(&blame, people.table, subject.created.as_ref()).map_err(&mut note).unwrap_or_default();
+        let requests = subject.requests.as_ref().map(|requests| self.requests(requests, people));
+        let requests = requests.transpose().map_err(&mut note).unwrap_or_default();
+        let (Some(target), Some(key)) = (target, key) else { return Err(mistakes) };
+        let (entries, kept) = match map::of(self, subject, people, &target) {
+            Ok(map) if mistakes.is_empty() => map,
+            Ok(_) => return Err(mistakes),
+            Err(more) => {
+                mistakes.extend(more);
+                return Err(mistakes);
+            }
+        };
+        Ok(Erasure {
+            promises: subject.promises.clone(),
+            database: self.context.database.to_owned(),
+            subject: subject.table.clone(),
+            people: target,
+            who: Who::Closed,
+            key,
+            created,
+            deadline: subject.deadline.clone(),
+            request_deadline: subject.request_deadline.clone(),
+            entries,
+            kept,
+            max_people: subject.max_people,
+            requests,
+        })
+    }
+
+    /// Who is due: closed before the grace began, and held by nothing.
+    fn people(&self, subject: &Subject, people: PeopleTable<'_>, key: &KeyColumn) -> Result<Arc<Target>, Vec<Mistake>> {
+        let mut mistakes = Vec::new();
+        let blame = Blame { label: "subject", places: &subject.places, key: "closed" };
+        let wanted: Vec<_> = subject.closed.iter().cloned().collect();
+        let anchors = anchors(self.context, &blame, people.table, &wanted, self.grace_began(subject))
+            .map_err(|more| mistakes.extend(more))
+            .unwrap_or_default();
+        let condition = parse_condition(self.context, "subject", &subject.places, subject.condition.as_deref())
+            .map_err(|mistake| mistakes.push(mistake))
+            .unwrap_or_default();
+        if !mistakes.is_empty() {
+            return Err(mistakes);
+        }
+        let leaves = self.context.catalog.leaves_of(people.table);
+        let along_closing = axes::along_anchor(self.context.catalog, people.table, &anchors);
+        let axes = along_closing.into_iter().chain([Axis::Key(vec![key.clone()])]).collect();
+        Ok(Arc::new(Target {
+            holds: self.holds_on(&leaves, &leaves),
+            condition,
+            anchors,
+            axes,
+            ..self.plain(people.table)
+        }))
+    }
+
+    /// Accounts that were closed before this instant cannot come back any more.
+    pub(super) fn grace_began(&self, subject: &Subject) -> Timestamp {
+        let (as_of, zone) = (self.context.as_of, &self.schedule.policy.timezone);
+        match &subject.grace {
+            Some(grace) => grace.before(as_of, zone).unwrap_or(Timestamp::MIN),
+            None => as_of,
+        }
+    }
+
+    /// All rows of a table, whoever's and of any age.
+    pub(super) fn plain(&self, table: &Table) -> Target {
+        Target {
+            table: table.name.clone(),
+            root: table.name.clone(),
+            alias: table.name.table.clone(),
+            only: false,
+            whose: None,
+            anchors: Vec::new(),
+            condition: None,
+            redactions: Vec::new(),
+            holds: Vec::new(),
+            blockers: Vec::new(),
+            self_links: Vec::new(),
+            axes: Vec::new(),
+            key: table.row_key().map(<[Name]>::to_vec).unwrap_or_default(),
+        }
+    }
+
+    /// A column that tells when something was, without a bound of its own.
+    fn instant(
+        &self,
+        blame: &Blame<'_>,
+        table: &Table,
+        wanted: Option<&schedule::Anchor>,
+    ) -> Result<Option<Anchor>, Vec<Mistake>> {
+        let wanted: Vec<_> = wanted.into_iter().cloned().collect();
+        Ok(anchors(self.context, blame, table, &wanted, self.context.as_of)?.pop())
+    }
+
+    fn requests(&self, wanted: &schedule::Requests, people: PeopleTable<'_>) -> Result<Requests, Vec<Mistake>> {
+        let label = "subject.requests";
+        let blame = |key| Blame { label, places: &wanted.places, key };
+        let table = find_table(self.context, &blame("table"), &wanted.table).map_err(|mistake| vec![mistake])?;
+        let mut mistakes: Vec<_> = unfit(&blame("table"), table).into_iter().collect();
+        let mut note = |more: Vec<Mistake>| mistakes.extend(more);
+        let whose = self.step_of_request(&blame("key"), wanted, table, people).map_err(|one| note(vec![one])).ok();
+        let requested =
+            self.instant(&blame("requested"), table, Some(&wanted.requested)).map_err(&mut note).ok().flatten();
+        let mut condition = |key, text: &str| {
+            condition::parse(self.context.catalog.dialect, text)
+                .map_err(|reason| note(vec![no_expression(&blame(key), &reason)]))
+                .ok()
+        };
+        let (verified, done) = (condition("verified", &wanted.verified), condition("done", &wanted.done));
+        let mark: Vec<_> = wanted
+            .mark
+            .iter()
+            .filter_map(|(name, with)| self.mark(&blame("mark"), table, name, with).map_err(&mut note).ok())
+            .collect();
+        let (Some(whose), Some(requested), Some(verified), Some(done), true) =
+            (whose, requested, verified, done, mistakes.is_empty())
+        else {
+            return Err(mistakes);
+        };
+        Ok(Requests {
+            shown: wanted.table.clone(),
+            table: table.name.clone(),
+            alias: table.name.table.clone(),
+            whose,
+            requested,
+            verified,
+            done,
+            mark,
+        })
+    }
+
+    fn step_of_request(
+        &self,
+        blame: &Blame<'_>,
+        wanted: &schedule::Requests,
+        table: &Table,
+        people: PeopleTable<'_>,
+    ) -> Result<Step, Mistake> {
+        let from = column(self.context, blame, table, &wanted.key)?;
+        last_step(self.context, blame, table, from, people, people.key)
+    }
+
+    fn mark(&self, blame: &Blame<'_>, table: &Table, name: &Name, with: &MarkWith) -> Result<Mark, Vec<Mistake>> {
+        let column = column(self.context, blame, table, name).map_err(|mistake| vec![mistake])?;
+        if column.generated {
+            let reason = format!("`{}.{}` is computed by the database", table.name, column.name);
+            return Err(vec![blame.mistake(reason).remedy("mark the request in another column")]);
+        }
+        let to = match with {
+            MarkWith::Set(value) => MarkValue::Set(value.clone()),
+            MarkWith::Now => {
+                let path = schedule::ColumnPath { hops: Vec::new(), column: column.name.clone() };
+                let wanted = schedule::Anchor { path, reading: schedule::Reading::Native };
+                let found = anchors(self.context, blame, table, std::slice::from_ref(&wanted), self.context.as_of)?;
+                MarkValue::Now(found.into_iter().next().ok_or_else(Vec::new)?)
+            }
+        };
+        Ok(Mark { column: column.name.clone(), to })
+    }
+
+    /// The same without the schedule's own holds on tables: what a kept record need not hold is the schedule's own word.
+    pub(super) fn passing_written_holds(&self) -> Resolver<'a, 'c> {
+        let holds = self.holds.iter().copied().filter(|hold| !hold.is_passed_by_kept).collect();
+        Resolver { context: self.context, schedule: self.schedule, holds }
+    }
+}
+
+fn no_expression(blame: &Blame<'_>, reason: &str) -> Mistake {
+    blame
+        .mistake(format!("the condition is not one expression: {reason}"))
+        .remedy("write a condition as it could stand behind WHERE, without comments and semicolons")
+}
