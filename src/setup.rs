@@ -291,6 +291,6 @@ fn load_all(files: &[PathBuf]) -> Result<Vec<Schedule>, Unready> {
 
 fn warn(warnings: &[Mistake]) {
     for warning in warnings {
-        tracing::warn!("{}", warning.message);
+        tracing::warn!(event = "config-warning", "{}", warning.message);
     }
 }

@@ -15,6 +15,7 @@ pub(super) fn demo(common: &Common, dir: &Path, rows: u64) -> Outcome {
         schedules: Vec::new(),
         database: None,
         as_of: Some(as_of),
+        log_format: common.log_format,
         json: common.json,
         quiet: common.quiet,
         verbose: common.verbose,

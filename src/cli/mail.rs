@@ -196,9 +196,15 @@ fn raise(config: &Config, policy: &str, database: &str, sentence: &str) {
     let Some(mail) = &config.mail else { return };
     let actor = actor();
     match deliver::raise(mail, &config.state_dir, &Alarm { policy, database, sentence, actor: &actor }) {
-        Ok(true) => tracing::info!(policy, database, "somebody was mailed that it did not run"),
+        Ok(true) => tracing::info!(event = "alarm-mailed", policy, database, "somebody was mailed that it did not run"),
         Ok(false) => {}
-        Err(trouble) => tracing::warn!("nobody could be mailed that it did not run: {trouble}; {}", trouble.remedy()),
+        Err(trouble) => tracing::warn!(
+            event = "alarm-not-mailed",
+            policy,
+            database,
+            "nobody could be mailed that it did not run: {trouble}; {}",
+            trouble.remedy()
+        ),
     }
 }
 

@@ -2,8 +2,10 @@
 
 mod check;
 mod demo;
+mod generate;
 mod hold;
 mod keys;
+mod log;
 mod mail;
 mod migrate;
 mod pause;
@@ -18,8 +20,6 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
 
 use crate::run::Refusal;
 use crate::schedule::mistake::{self, Mistake};
@@ -53,6 +53,9 @@ struct Common {
     /// One JSON document on stdout and nothing else
     #[arg(long, global = true)]
     json: bool,
+    /// How to log [default: into the journal where stderr is the journal, else plain]
+    #[arg(long, global = true, value_enum, value_name = "FORMAT")]
+    log_format: Option<log::Format>,
     /// Log errors only, show no progress
     #[arg(short, long, global = true)]
     quiet: bool,
@@ -157,6 +160,9 @@ enum Command {
         #[arg(long, requires = "report")]
         offline: bool,
     },
+    /// Write man pages and shell completions into a folder
+    #[command(hide = true)]
+    Generate { dir: PathBuf },
 }
 
 #[derive(Debug, Subcommand)]
@@ -263,9 +269,8 @@ type Outcome = Result<u8, Failure>;
 /// Runs the program with the process's own arguments.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    log_to_stderr(&cli.common);
     let json = cli.common.json;
-    let code = match dispatch(cli) {
+    let code = match log::start(&cli.common).and_then(|()| dispatch(cli)) {
         Ok(code) => code,
         Err(failure) => explain(failure, json),
     };
@@ -293,26 +298,11 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Mail { command: MailCommand::Drop { ids } } => mail::drop(common, &ids),
         Command::Migrate => migrate::migrate(common),
         Command::Keys { command } => keys::keys(common, command),
+        Command::Generate { dir } => generate::generate(&dir),
         Command::Verify { head, report, public_keys, offline } => {
             verify::verify(common, head.as_deref(), report.as_deref(), &public_keys, offline)
         }
     }
-}
-
-/// tenure's own events and none of its libraries', whose every step would drown them. `TENURE_LOG` overrides, in the
-/// syntax of tracing's filters.
-fn log_to_stderr(common: &Common) {
-    let level = match (common.quiet, common.verbose) {
-        (true, _) => LevelFilter::ERROR,
-        (false, 0) => LevelFilter::WARN,
-        (false, 1) => LevelFilter::INFO,
-        (false, _) => LevelFilter::DEBUG,
-    };
-    let wanted = std::env::var("TENURE_LOG").ok().filter(|filter| !filter.is_empty());
-    let filter = EnvFilter::new(wanted.unwrap_or_else(|| format!("tenure={level}")));
-    let format = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // What cannot be logged must not stop a run: by default the failure would be printed, and printing it panic.
-    format.with_target(false).with_ansi(colour()).log_internal_errors(false).init();
 }
 
 /// Prints a result. A reader that has gone (`tenure runs | head -1`) has read enough; a disk that is full is an error.

@@ -263,10 +263,14 @@ impl Walk<'_, '_> {
         let (plan, lease, run) = (self.plan, self.turn.lease, self.turn.worker.run);
         let id = format!("{run}/{}/{:06}", plan.rule, self.sequence);
         let identity = batch::Identity { id, run, rule: &plan.rule };
-        self.turn.attempt(
+        let attempt = self.turn.attempt(
             |conn| batch::transact(conn, lease, &identity, several, |conn| act(conn, plan)),
             |conn| batch::outcome(conn, &identity),
-        )
+        )?;
+        if let Attempt::Done(done) = &attempt {
+            tracing::debug!(event = "batch", batch = identity.id, rows = done.rows, "batch committed");
+        }
+        Ok(attempt)
     }
 
     fn count(&mut self, done: Done) {

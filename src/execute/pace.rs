@@ -56,7 +56,12 @@ impl Pace {
             return Err(Halt::Failed(DbError { message, ..error }));
         }
         self.size = (self.size >> self.failures).max(1);
-        tracing::warn!(failures = self.failures, size = self.size, "trying again, smaller: {error}");
+        tracing::warn!(
+            event = "trying-smaller",
+            failures = self.failures,
+            size = self.size,
+            "trying again, smaller: {error}"
+        );
         pause(self.failures);
         Ok(())
     }

@@ -31,7 +31,7 @@ pub fn patiently<T>(
             return Err(Halt::Failed(error));
         }
         failures += 1;
-        tracing::warn!(failures, "trying again: {error}");
+        tracing::warn!(event = "trying-again", failures, "trying again: {error}");
         if failures >= ATTEMPTS {
             let message = format!("{} (tried {ATTEMPTS} times); run again later", error.message);
             return Err(Halt::Failed(DbError { message, ..error }));
@@ -56,7 +56,7 @@ pub(super) fn reconnect(conn: &mut Connection, reopen: Reopen<'_>, stop: &Stop) 
         thread::sleep(Duration::from_millis(waits.next().unwrap_or_default()));
         match reopen() {
             Ok(new) => {
-                tracing::warn!("the connection to the database was opened again");
+                tracing::warn!(event = "connected-again", "the connection to the database was opened again");
                 *conn = new;
                 return Ok(());
             }

@@ -92,7 +92,10 @@ impl<'a, 'w> Turn<'a, 'w> {
         outcome: impl Fn(&mut Connection) -> Result<Option<T>, DbError>,
         error: DbError,
     ) -> Result<Attempt<T>, Halt> {
-        tracing::warn!("the connection was lost at COMMIT; the ledger tells what came of the batch");
+        tracing::warn!(
+            event = "commit-unknown",
+            "the connection was lost at COMMIT; the ledger tells what came of the batch"
+        );
         self.reconnect()?;
         let lease = self.lease;
         let is_ours = self.worker.patiently(|conn| lease.renew(conn))?;

@@ -199,7 +199,9 @@ fn deliver(job: &Job<'_>) {
     let Some(mail) = &job.config.mail else { return };
     match deliver::flush(&|| job.connect(Access::ReadWrite), mail) {
         Ok(attempts) => attempts.iter().for_each(log::attempt),
-        Err(error) => tracing::warn!("the outbox cannot be worked off, so reports wait in it: {error}"),
+        Err(error) => {
+            tracing::warn!(event = "outbox-stuck", "the outbox cannot be worked off, so reports wait in it: {error}")
+        }
     }
 }
 
