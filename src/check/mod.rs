@@ -91,6 +91,7 @@ fn of_the_role(about: About<'_>, asker: &Asker) -> Vec<Mistake> {
     let needs = rights::needs(about.plan, asker.writes);
     let mut mistakes = rights::missing(about, &needs, asker);
     mistakes.extend(rights::hidden_rows(about, &needs));
+    mistakes.extend(rights::hidden_tables(about, asker));
     mistakes
 }
 

@@ -164,3 +164,19 @@ pub(super) fn hidden_rows(about: About<'_>, needs: &Needs) -> Option<Mistake> {
             .remedy("give the role BYPASSRLS, or a policy that lets it see every row and no FORCE")
     })
 }
+
+/// A table that the role does not see can have a foreign key to the rows that go, and lose its own with them: nobody would
+/// have counted them, and no hold on them been asked.
+pub(super) fn hidden_tables(about: About<'_>, asker: &Asker) -> Option<Mistake> {
+    if about.catalog.sees_every_table || !about.plan.act.removes() {
+        return None;
+    }
+    let database = about.catalog.search_path.first()?;
+    let role = asker.role.as_deref().unwrap_or("the role");
+    let reason = format!(
+        "the role {role} does not see every table of `{database}`, and foreign keys of one that it does not see could delete \
+         rows that were neither counted nor asked for their holds"
+    );
+    let grant = advice::grant_everywhere(database, "SELECT", role);
+    Some(about.error("table", reason).remedy(format!("let an owner run:\n{grant}")))
+}

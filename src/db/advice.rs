@@ -31,6 +31,14 @@ pub fn grant(dialect: Dialect, rights: &[&str], table: &TableName, role: &str) -
     format!("GRANT {} ON {} TO {role};", rights.join(", "), quoted(dialect, table))
 }
 
+/// On every table of a database, those to come included (MySQL).
+pub fn grant_everywhere(database: &Name, right: &str, role: &str) -> String {
+    // In such a grant the name is a pattern.
+    let pattern = database.as_str().replace('\\', "\\\\").replace('_', "\\_").replace('%', "\\%");
+    let quote = Dialect::Mysql.quote();
+    format!("GRANT {right} ON {quote}{}{quote}.* TO {role};", pattern.replace(quote, &format!("{quote}{quote}")))
+}
+
 /// Without it no right on a table of the schema counts (PostgreSQL).
 pub fn grant_usage(schema: &Name, role: &str) -> String {
     format!("GRANT USAGE ON SCHEMA {} TO {role};", schema.quoted(Dialect::Postgres.quote()))

@@ -228,7 +228,8 @@ fn control_tables(db: &TestDb) -> String {
 fn a_plan_uses_the_read_only_url_and_a_run_does_not() {
     for dialect in SERVERS {
         let db = with_logs(dialect);
-        let plans = db.role("auditor", &["GRANT SELECT ON log TO {role}"]);
+        let all = if dialect == Dialect::Postgres { "log" } else { "{db}.*" };
+        let plans = db.role("auditor", &[&format!("GRANT SELECT ON {all} TO {{role}}")]);
         let config = |url: &str, read_only: &str| {
             format!("schedules = [\"s.toml\"]\n[database.main]\nurl = \"{url}\"\nread_only_url = \"{read_only}\"\n")
         };

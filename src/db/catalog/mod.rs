@@ -27,6 +27,8 @@ pub struct Catalog {
     pub search_path: Vec<Name>,
     /// Table names are the same whatever their case: SQLite, and MySQL where `lower_case_table_names` says so.
     pub table_names_ignore_case: bool,
+    /// Whether `tables` can be all of them. MySQL hides the tables on which the role has no right, foreign keys and all.
+    pub sees_every_table: bool,
     /// Every table that the role can name, system tables and our own excepted. On MySQL: those of the current database,
     /// and those of others whose foreign keys lead into it, as far as the role has any right on them.
     pub tables: Vec<Table>,

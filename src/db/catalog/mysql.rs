@@ -26,14 +26,16 @@ pub(super) fn read(connection: &mut Connection) -> Result<Catalog, DbError> {
     draft.triggers(&scope.ask(connection, TRIGGERS)?);
     draft.spell_parents_as_declared(server.folds_names);
     note_column_rights(&mut draft, &columns);
-    note_delete_rights(&mut draft.tables, &ask(connection, "SHOW GRANTS")?);
+    let grants = ask(connection, "SHOW GRANTS")?;
+    note_delete_rights(&mut draft.tables, &grants);
 
     Ok(Catalog {
         dialect: Dialect::Mysql,
         version: format!("{} {}", if server.is_mariadb { "MariaDB" } else { "MySQL" }, server.version),
         version_number: version_number(&server.version),
-        search_path: vec![server.database],
         table_names_ignore_case: server.folds_names,
+        sees_every_table: places(&grants, "SELECT").any(|place| place.is_all_of(&server.database)),
+        search_path: vec![server.database],
         tables: draft.tables,
     })
 }
@@ -224,28 +226,33 @@ fn note_column_rights(draft: &mut Draft, columns: &[Row]) {
 
 /// DELETE is a right on tables, so no column tells it; and `information_schema` does not show what comes from a role.
 fn note_delete_rights(tables: &mut [Table], grants: &[Row]) {
-    let places: Vec<DeleteGrant> = grants.iter().filter_map(|row| DeleteGrant::read(row.text(0)?)).collect();
+    let places: Vec<Place> = places(grants, "DELETE").collect();
     for table in tables {
         table.rights.delete = places.iter().any(|place| place.covers(&table.name));
     }
 }
 
-/// Where a `GRANT` allows DELETE.
+/// Where these grants allow `right`.
+fn places<'g>(grants: &'g [Row], right: &'g str) -> impl Iterator<Item = Place> + 'g {
+    grants.iter().filter_map(move |row| Place::of(right, row.text(0)?))
+}
+
+/// Where a `GRANT` allows something.
 #[derive(Debug, PartialEq)]
-enum DeleteGrant {
+enum Place {
     Everywhere,
     /// A pattern of database names.
     Databases(String),
     Table(String, String),
 }
 
-impl DeleteGrant {
-    fn read(grant: &str) -> Option<Self> {
+impl Place {
+    fn of(right: &str, grant: &str) -> Option<Self> {
         let tokens = tokens(grant);
         let on = find(&tokens, &["ON"])?;
-        let allows = tokens[..on].split(|token| *token == Token::Mark(',')).any(|right| match right {
+        let allows = tokens[..on].split(|token| *token == Token::Mark(',')).any(|words| match words {
             // DELETE HISTORY is another right.
-            [.., last] => last.is("DELETE") || right.iter().any(|word| word.is("ALL")),
+            [.., last] => last.is(right) || words.iter().any(|word| word.is("ALL")),
             [] => false,
         });
         if !tokens.first()?.is("GRANT") || !allows {
@@ -261,6 +268,14 @@ impl DeleteGrant {
                 Some(Self::Table(database.clone(), table.clone()))
             }
             _ => None,
+        }
+    }
+
+    fn is_all_of(&self, database: &Name) -> bool {
+        match self {
+            Self::Everywhere => true,
+            Self::Databases(pattern) => is_like(pattern, database.as_str()),
+            Self::Table(..) => false,
         }
     }
 
@@ -317,16 +332,18 @@ mod tests {
 
     #[test]
     fn a_grant_of_delete_is_read_with_its_place_and_other_rights_are_none() {
-        let read = |grant: &str| DeleteGrant::read(grant);
-        let table = DeleteGrant::Table("app".into(), "it`s".into());
-        assert_eq!(read("GRANT ALL PRIVILEGES ON *.* TO `a`@`%` WITH GRANT OPTION"), Some(DeleteGrant::Everywhere));
+        let read = |grant: &str| Place::of("DELETE", grant);
+        let table = Place::Table("app".into(), "it`s".into());
+        assert_eq!(read("GRANT ALL PRIVILEGES ON *.* TO `a`@`%` WITH GRANT OPTION"), Some(Place::Everywhere));
         assert_eq!(read("GRANT SELECT (`id`, `ip`), DELETE ON `app`.`it``s` TO `a`@`%`"), Some(table));
-        assert_eq!(read("GRANT DELETE ON `a\\_b`.* TO `janitor`"), Some(DeleteGrant::Databases("a\\_b".into())));
+        assert_eq!(read("GRANT DELETE ON `a\\_b`.* TO `janitor`"), Some(Place::Databases("a\\_b".into())));
         assert_eq!(read("GRANT DELETE HISTORY ON `app`.* TO `a`@`%`"), None);
         assert_eq!(read("GRANT UPDATE (`delete`, `all`) ON `app`.`t` TO `a`@`%`"), None);
         assert_eq!(read("GRANT ALL PRIVILEGES ON PROCEDURE `app`.`p` TO `a`@`%`"), None);
         assert_eq!(read("REVOKE DELETE ON `app`.* FROM `a`@`%`"), None);
         assert_eq!(read("GRANT `delete` TO `a`@`%`"), None);
+        assert_eq!(Place::of("SELECT", "GRANT SELECT ON `app`.* TO `a`@`%`"), Some(Place::Databases("app".into())));
+        assert_eq!(Place::of("SELECT", "GRANT INSERT, UPDATE ON `app`.* TO `a`@`%`"), None);
     }
 
     #[test]

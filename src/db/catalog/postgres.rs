@@ -40,6 +40,7 @@ pub(super) fn read(connection: &mut Connection) -> Result<Catalog, DbError> {
         version_number: version_number(version),
         search_path,
         table_names_ignore_case: false,
+        sees_every_table: true,
         tables: draft.tables,
     })
 }

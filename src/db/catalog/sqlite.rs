@@ -73,6 +73,7 @@ pub(super) fn read(connection: &mut Connection) -> Result<Catalog, DbError> {
         version_number: version_number(version),
         search_path: vec![],
         table_names_ignore_case: true,
+        sees_every_table: true,
         tables: draft.tables,
     })
 }
