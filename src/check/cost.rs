@@ -4,7 +4,6 @@ use crate::db::catalog::{Table, TableKind};
 use crate::db::{Dialect, advice};
 use crate::name::{Name, TableName};
 use crate::plan::{Act, Axis, Reading, Target};
-use crate::schedule::Age;
 use crate::schedule::mistake::Mistake;
 
 use super::{About, joined, list};
@@ -41,18 +40,11 @@ fn anchor_without_index(about: About<'_>, target: &Target) -> Option<Mistake> {
     );
     // A root passes its index on to its partitions; inheritance children need one each.
     let to_index = if root.kind == TableKind::Partitioned { vec![root] } else { lacking };
-    Some(about.warning(age_key(about), reason).remedy(create_indexes(
+    Some(about.warning(about.due_key, reason).remedy(create_indexes(
         about,
         &to_index,
         std::slice::from_ref(&anchor.column),
     )))
-}
-
-fn age_key(about: About<'_>) -> &'static str {
-    match about.rule.age {
-        Age::Retain { .. } => "anchor",
-        Age::Expires(_) => "expires",
-    }
 }
 
 /// Tables that cannot be cut into windows. (A roll-up is cut into buckets.)

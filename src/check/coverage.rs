@@ -45,6 +45,15 @@ fn names(schedule: &Schedule, chosen: impl Fn(Option<&str>) -> bool + Copy) -> V
             names.extend(hops(anchors));
         }
     }
+    if let Some(subject) = schedule.subject.as_ref().filter(|subject| is_chosen(schedule, &subject.database, chosen)) {
+        names.push(&subject.table);
+        for data in &subject.data {
+            names.push(&data.table);
+            names.extend(data.path.hops.iter().map(|hop| &hop.table));
+            names.extend(data.cascade.iter().map(|entry| &entry.table));
+        }
+        names.extend(subject.requests.iter().map(|requests| &requests.table));
+    }
     for keep in schedule.keeps.iter().filter(|keep| is_chosen(schedule, &keep.database, chosen)) {
         names.extend(&keep.tables);
     }
@@ -56,7 +65,7 @@ fn hops(anchors: &[Anchor]) -> impl Iterator<Item = &TableName> {
 }
 
 /// No view, no part of another table, and on MySQL no table of another database.
-fn counts_by_itself(catalog: &Catalog, table: &Table) -> bool {
+pub(super) fn counts_by_itself(catalog: &Catalog, table: &Table) -> bool {
     let is_part = |of: &Table| {
         of.kind == TableKind::Partitioned
             && table.kind == TableKind::Partitioned
@@ -111,7 +120,7 @@ fn is_a_time(column: &Column) -> bool {
     }
 }
 
-fn is_of_a_person(table: &Table, column: &Column) -> bool {
+pub(super) fn is_of_a_person(table: &Table, column: &Column) -> bool {
     match column.kind {
         ColumnKind::Inet => true,
         // `email_sent` and `phone_verified` tell nothing that the person would be known by.

@@ -7,6 +7,7 @@
 //! references.rs   what keeps rows that are due, and what goes with them unsaid
 //! cost.rs         what makes a rule read more than it must
 //! across.rs       what is wrong between rules of several files, and between rules and what is kept
+//! people.rs       does the map of people leave anything of theirs out?
 //! coverage.rs     tables with times or people in them that nothing names
 //! ```
 //!
@@ -17,6 +18,7 @@ mod across;
 mod cost;
 mod coverage;
 mod offline;
+mod people;
 mod probes;
 mod references;
 mod rights;
@@ -31,7 +33,7 @@ use crate::name::{Name, TableName};
 use crate::plan::{RulePlan, Target};
 use crate::resolve::{self, StandingHold};
 use crate::schedule::mistake::Mistake;
-use crate::schedule::{self, Schedule};
+use crate::schedule::{self, Age, Cascade, Places, Schedule};
 
 pub use across::across;
 pub use coverage::coverage;
@@ -65,10 +67,19 @@ pub fn database(
         match planned {
             Err(more) => mistakes.extend(more),
             Ok(plan) => {
-                let about = About { catalog: context.catalog, rule, plan: &plan };
+                let label = probes::rule_label(&rule.name);
+                let about = About::rule(context.catalog, rule, &label, &plan);
                 mistakes.extend(about_rule(conn, about, &asker, &conditions));
             }
         }
+    }
+    match (&schedule.subject, resolved.erasure) {
+        (Some(_), Some(Err(more))) => mistakes.extend(more),
+        (Some(subject), Some(Ok(erasure))) => {
+            let map = people::Map { catalog: context.catalog, schedule, subject, erasure: &erasure };
+            mistakes.extend(map.findings(conn, &asker, &conditions));
+        }
+        _ => {}
     }
     in_order_of_the_file(mistakes)
 }
@@ -78,7 +89,7 @@ fn about_rule(conn: &mut Connection, about: About<'_>, asker: &Asker, conditions
     let Some(target) = about.plan.targets.first() else { return Vec::new() };
     let mut mistakes = of_the_role(about, asker);
     // A refusal for want of rights has been told already, and one for a condition as well.
-    if mistakes.is_empty() && conditions.are_understood(about.plan) {
+    if mistakes.is_empty() && conditions.are_understood(about.label, about.plan) {
         mistakes.extend(probes::statements(conn, about, asker.writes));
     }
     mistakes.extend(references::findings(about, target));
@@ -113,29 +124,42 @@ impl Asker {
 
     /// Rights that the role lacks, with the statements that give them, and tables that hide rows from it.
     pub fn obstacles(&self, catalog: &Catalog, rule: &schedule::Rule, plan: &RulePlan) -> Vec<Mistake> {
-        of_the_role(About { catalog, rule, plan }, self)
+        of_the_role(About::rule(catalog, rule, &probes::rule_label(&rule.name), plan), self)
     }
 }
 
-/// A rule, what became of it, and the catalog that it became it by.
+/// A rule or an entry of the map of people, what became of it, and the catalog that it became it by.
 #[derive(Clone, Copy)]
 struct About<'a> {
     catalog: &'a Catalog,
-    rule: &'a schedule::Rule,
+    /// As messages name it.
+    label: &'a str,
+    places: &'a Places,
+    cascade: &'a [Cascade],
+    /// The key under which it says which rows are due.
+    due_key: &'static str,
     plan: &'a RulePlan,
 }
 
 impl<'a> About<'a> {
+    fn rule(catalog: &'a Catalog, rule: &'a schedule::Rule, label: &'a str, plan: &'a RulePlan) -> Self {
+        let due_key = match rule.age {
+            Age::Retain { .. } => "anchor",
+            Age::Expires(_) => "expires",
+        };
+        Self { catalog, label, places: &rule.places, cascade: &rule.cascade, due_key, plan }
+    }
+
     fn dialect(&self) -> Dialect {
         self.catalog.dialect
     }
 
     fn error(&self, key: &str, reason: impl AsRef<str>) -> Mistake {
-        Mistake::error(format!("rule `{}`: {}", self.rule.name, reason.as_ref())).at(&self.rule.places, key)
+        Mistake::error(format!("{}: {}", self.label, reason.as_ref())).at(self.places, key)
     }
 
     fn warning(&self, key: &str, reason: impl AsRef<str>) -> Mistake {
-        Mistake::warning(format!("rule `{}`: {}", self.rule.name, reason.as_ref())).at(&self.rule.places, key)
+        Mistake::warning(format!("{}: {}", self.label, reason.as_ref())).at(self.places, key)
     }
 
     /// The table of this name, as it stands in the plan: named by the catalog, so there.

@@ -19,16 +19,15 @@ pub(super) struct Conditions {
 }
 
 impl Conditions {
-    /// No condition in the rule's statements was refused by itself.
-    pub fn are_understood(&self, rule: &RulePlan) -> bool {
+    /// No condition in the statements of the rule, or of the entry, was refused by itself.
+    pub fn are_understood(&self, label: &str, rule: &RulePlan) -> bool {
         let of_targets = rule.targets.iter().flat_map(|target| &target.holds);
         let mut holds = of_targets.chain(rule.dependents.iter().flat_map(|dependent| &dependent.holds));
-        !self.refused.contains(&rule_label(&rule.rule))
-            && !holds.any(|hold| self.refused.contains(&hold_label(&hold.name)))
+        !self.refused.contains(label) && !holds.any(|hold| self.refused.contains(&hold_label(&hold.name)))
     }
 }
 
-fn rule_label(name: &str) -> String {
+pub(super) fn rule_label(name: &str) -> String {
     format!("rule `{name}`")
 }
 
@@ -36,10 +35,12 @@ fn hold_label(name: &str) -> String {
     format!("hold `{name}`")
 }
 
-/// A `where` of a rule or a hold.
+/// A condition of a rule, of the map of people, or of a hold.
 struct Where<'s> {
     label: String,
     table: &'s TableName,
+    /// Under which it stands.
+    key: &'static str,
     text: &'s str,
     places: &'s Places,
 }
@@ -53,7 +54,8 @@ pub(super) fn conditions(
     holds: &[StandingHold<'_>],
 ) -> Conditions {
     let mut found = Conditions { mistakes: Vec::new(), refused: HashSet::new() };
-    for part in wheres_of_rules(schedule, chosen).into_iter().chain(wheres_of_holds(holds)) {
+    let of_rules = wheres_of_rules(schedule, &chosen).into_iter();
+    for part in of_rules.chain(wheres_of_map(schedule, &chosen)).chain(wheres_of_holds(holds)) {
         found.mistakes.extend(volatile(context, &part));
         if let Some(refusal) = try_condition(conn, context, &part) {
             found.mistakes.push(refusal);
@@ -85,16 +87,36 @@ fn wheres_of_holds<'s>(holds: &[StandingHold<'s>]) -> Vec<Where<'s>> {
     let part = |standing: &StandingHold<'s>| {
         let hold = standing.hold;
         let text = hold.condition.as_deref()?;
-        Some(Where { label: hold_label(&hold.name), table: &hold.table, text, places: &hold.places })
+        Some(Where { label: hold_label(&hold.name), table: &hold.table, key: "where", text, places: &hold.places })
     };
     holds.iter().filter_map(part).collect()
+}
+
+fn wheres_of_map(schedule: &Schedule, chosen: impl Fn(Option<&str>) -> bool) -> Vec<Where<'_>> {
+    let is_here = |named: &Option<String>| chosen(named.as_deref().or(schedule.policy.database.as_deref()));
+    let Some(subject) = schedule.subject.as_ref().filter(|subject| is_here(&subject.database)) else {
+        return Vec::new();
+    };
+    let part = |label: String, table, text, places| Where { label, table, key: "where", text, places };
+    let own = subject.condition.as_deref().map(|text| part("subject".into(), &subject.table, text, &subject.places));
+    let of_data = subject
+        .data
+        .iter()
+        .filter_map(|data| Some(part(resolve::label_of(data), &data.table, data.condition.as_deref()?, &data.places)));
+    let of_requests = subject.requests.iter().flat_map(|requests| {
+        [("verified", &requests.verified), ("done", &requests.done)].map(|(key, text)| Where {
+            key,
+            ..part("subject.requests".into(), &requests.table, text.as_str(), &requests.places)
+        })
+    });
+    own.into_iter().chain(of_data).chain(of_requests).collect()
 }
 
 fn wheres_of_rules(schedule: &Schedule, chosen: impl Fn(Option<&str>) -> bool) -> Vec<Where<'_>> {
     let of_database = |named: &Option<String>| chosen(named.as_deref().or(schedule.policy.database.as_deref()));
     let rules = schedule.rules.iter().filter(|rule| of_database(&rule.database)).filter_map(|rule| {
         let text = rule.condition.as_deref()?;
-        Some(Where { label: rule_label(&rule.name), table: &rule.table, text, places: &rule.places })
+        Some(Where { label: rule_label(&rule.name), table: &rule.table, key: "where", text, places: &rule.places })
     });
     rules.collect()
 }
@@ -103,7 +125,7 @@ fn refusal(context: &resolve::Context<'_>, part: &Where<'_>, error: &DbError) ->
     let database = context.catalog.dialect.as_str();
     let remedy =
         format!("write it in the database's own SQL, as it could stand behind `SELECT … FROM {} WHERE`", part.table);
-    refused(&format!("{}: {database} refuses the condition", part.label), error, &remedy).at(part.places, "where")
+    refused(&format!("{}: {database} refuses the condition", part.label), error, &remedy).at(part.places, part.key)
 }
 
 /// A server that was busy, or went away, has not judged.
@@ -121,7 +143,7 @@ fn volatile(context: &resolve::Context<'_>, part: &Where<'_>) -> Option<Mistake>
             part.label,
             list(parts)
         ))
-        .at(part.places, "where")
+        .at(part.places, part.key)
         .remedy("let an anchor and a period tell the age, and the condition speak of columns alone")
     })
 }
@@ -130,7 +152,7 @@ fn volatile(context: &resolve::Context<'_>, part: &Where<'_>) -> Option<Mistake>
 pub(super) fn statements(conn: &mut Connection, about: About<'_>, writes: bool) -> Option<Mistake> {
     let counted = probe::counting(conn, about.plan);
     let tried = if writes { counted.and_then(|()| probe::acting(conn, about.plan)) } else { counted };
-    let what = format!("rule `{}`: {} refuses its statements", about.rule.name, about.dialect().as_str());
+    let what = format!("{}: {} refuses its statements", about.label, about.dialect().as_str());
     let remedy = "`tenure plan --sql` shows them; look at the types of the columns that it compares";
-    tried.err().map(|error| refused(&what, &error, remedy).at(&about.rule.places, "table"))
+    tried.err().map(|error| refused(&what, &error, remedy).at(about.places, "table"))
 }

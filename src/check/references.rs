@@ -41,7 +41,7 @@ fn blocker(about: About<'_>, link: &Link, whose: &str) -> Mistake {
         joined(&link.columns),
         on_delete(about, &link.table, &link.columns, &link.parent_columns)
     );
-    let remedy = match (&about.plan.act, about.rule.cascade.is_empty()) {
+    let remedy = match (&about.plan.act, about.cascade.is_empty()) {
         (Act::Aggregate(_), _) => format!("let a rule of its own take the rows of `{child}` first, or keep them"),
         (_, true) => format!("add `cascade = [\"{child}\"]`, or keep them"),
         (_, false) => format!("add \"{child}\" to `cascade`, or keep them"),
@@ -79,7 +79,7 @@ fn unsaid(about: About<'_>, target: &Target) -> Vec<Mistake> {
 }
 
 fn is_said(about: About<'_>, child: &TableName, columns: &[Name]) -> bool {
-    about.rule.cascade.iter().any(|entry| {
+    about.cascade.iter().any(|entry| {
         let table = about.catalog.find(&entry.table).filter(|table| table.name == *child);
         table.is_some_and(|table| match &entry.column {
             None => true,
@@ -119,7 +119,7 @@ fn own_followed(about: About<'_>, target: &Target, link: &SelfLink) -> Mistake {
 }
 
 fn meant(about: About<'_>, what: &str, entry: &str) -> Mistake {
-    let remedy = match about.rule.cascade.is_empty() {
+    let remedy = match about.cascade.is_empty() {
         true => format!("say that it is meant with `cascade = [{entry}]`, or change the key"),
         false => format!("say that it is meant with `{entry}` in `cascade`, or change the key"),
     };
@@ -176,7 +176,7 @@ fn interfering(about: About<'_>, table: &Table, trigger: &Trigger, deletes: bool
 
 /// Where somebody would look who wants to change what goes with a row.
 fn place(about: About<'_>) -> &'static str {
-    if about.rule.cascade.is_empty() { "table" } else { "cascade" }
+    if about.cascade.is_empty() { "table" } else { "cascade" }
 }
 
 fn on_delete(about: About<'_>, child: &TableName, columns: &[Name], parent_columns: &[Name]) -> &'static str {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::db::catalog::Rights;
 use crate::db::{Dialect, advice};
 use crate::name::TableName;
-use crate::plan::{Act, Anchor, Hold, RulePlan, SelfEffect};
+use crate::plan::{Act, Anchor, HeldPeople, Hold, RulePlan, SelfEffect, Whose};
 use crate::schedule::Then;
 use crate::schedule::mistake::Mistake;
 
@@ -65,6 +65,7 @@ fn tables_read(plan: &RulePlan) -> Vec<&TableName> {
     for target in &plan.targets {
         tables.push(&target.table);
         tables.extend(hops(&target.anchors));
+        tables.extend(target.whose.iter().flat_map(tables_of_people));
         tables.extend(hops_of_holds(&target.holds));
         tables.extend(target.blockers.iter().map(|link| &link.table));
         // Dependents and a table's own tree are looked at from the root.
@@ -88,7 +89,20 @@ fn hops(anchors: &[Anchor]) -> impl Iterator<Item = &TableName> {
 }
 
 fn hops_of_holds(holds: &[Hold]) -> impl Iterator<Item = &TableName> {
-    holds.iter().flat_map(|hold| hops(&hold.anchors))
+    holds.iter().flat_map(|hold| hops(&hold.anchors).chain(hold.people.iter().flat_map(tables_of_held)))
+}
+
+/// The table of people, and those through which rows lead to it.
+fn tables_of_held(people: &HeldPeople) -> impl Iterator<Item = &TableName> {
+    let steps = people.ways.iter().flat_map(|way| way.steps.iter().map(|step| &step.table));
+    std::iter::once(&people.table).chain(steps)
+}
+
+/// The tables through which a row leads to its person, the table of people itself, and what its holds look at.
+fn tables_of_people(whose: &Whose) -> impl Iterator<Item = &TableName> {
+    let people = &whose.people.target;
+    let steps = whose.steps.iter().map(|step| &step.table);
+    steps.chain([&people.table]).chain(hops_of_holds(&people.holds))
 }
 
 fn tables_changed(plan: &RulePlan) -> Vec<(&TableName, Right)> {

@@ -1,6 +1,7 @@
 //! Findings on real catalogs: what is said, under which line, and with which remedy.
 
 mod beside_each_other;
+mod of_people;
 mod on_mysql;
 mod on_postgres;
 mod on_sqlite;
@@ -11,8 +12,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::*;
+use crate::config::Secret;
 use crate::db::catalog::{self, Catalog};
 use crate::db::{Access, Mode};
+use crate::plan::Erasure;
 use crate::resolve::StandingHold;
 use crate::schedule::{Guard, Source};
 
@@ -76,6 +79,25 @@ impl Lab {
         connection.transaction(Mode::ReadOnly, catalog::read).unwrap()
     }
 
+    /// What becomes of the map of people: its entries in the order in which they act, or its mistakes.
+    fn map_of_people(&self, schedule: &str) -> Result<Erasure, Vec<String>> {
+        let catalog = self.catalog();
+        let schedule = read("s.toml", schedule);
+        let context = resolve::Context {
+            catalog: &catalog,
+            database: "main",
+            as_of: now(),
+            naive_zone: &TimeZone::UTC,
+            guard: Guard::default(),
+            hmac_key: Some(&installation_key()),
+            maps: &schedule.subject.iter().collect::<Vec<_>>(),
+        };
+        let holds: Vec<_> =
+            schedule.holds.iter().map(|hold| StandingHold { schedule: &schedule, hold, by_hand: false }).collect();
+        let resolved = resolve::resolve(&context, &schedule, |_| true, &holds);
+        resolved.erasure.expect("there is a [subject]").map_err(|mistakes| told(&mistakes))
+    }
+
     /// What is found with a role that is to plan and to run, each as [`told`].
     fn findings(&self, schedule: &str) -> Vec<String> {
         self.ask(schedule, true)
@@ -90,7 +112,7 @@ impl Lab {
             as_of: now(),
             naive_zone: &TimeZone::UTC,
             guard: Guard::default(),
-            hmac_key: None,
+            hmac_key: Some(&installation_key()),
             maps: &schedule.subject.iter().collect::<Vec<_>>(),
         };
         // A check changes nothing, so a session that refuses writes will do.
@@ -123,6 +145,10 @@ fn told(mistakes: &[Mistake]) -> Vec<String> {
         format!("{}{line} {}{remedy}", mistake.severity.as_str(), mistake.message)
     };
     mistakes.iter().map(one).collect()
+}
+
+fn installation_key() -> Secret {
+    Secret::new("a key of the installation, long enough")
 }
 
 fn now() -> Timestamp {

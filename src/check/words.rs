@@ -57,6 +57,9 @@ const PEOPLE: &str = "\
     account applicant author client contact creator customer employee guardian guest learner member owner participant \
     patient person pupil recipient sender student subscriber teacher user visitor";
 
+/// People by what they did.
+const REVIEWERS: &str = "approver assignee editor grader inviter manager mentor moderator reporter reviewer";
+
 /// What may follow one of [`PEOPLE`].
 const OF_A_PERSON: &str = "agent guid hash id key name no number uuid";
 
@@ -75,6 +78,18 @@ pub(super) fn names_a_person(table: &str, column: &str) -> bool {
     let by_somebody = words.windows(2).any(|pair| pair[0].ends_with("ed") && pair[1] == "by");
     let bare_name = words == ["name"] && self::words(table).iter().any(|word| is_one_of(PEOPLE, word));
     words.iter().enumerate().any(is_person) || by_somebody || bare_name
+}
+
+/// Does a column of this name hold the key of a person: `user_id`, `reviewer`, `account_uuid`?
+pub(super) fn names_a_key_of_a_person(column: &str) -> bool {
+    const KEYS: &str = "guid id key uuid";
+    let words = words(column);
+    match words.as_slice() {
+        [] => false,
+        [.., word] if is_among(PEOPLE, word) || is_among(REVIEWERS, word) => true,
+        [.., before, key] => is_among(KEYS, key) && (is_among(PEOPLE, before) || is_among(REVIEWERS, before)),
+        [word] => PEOPLE.split(' ').any(|person| word.strip_suffix("id") == Some(person)),
+    }
 }
 
 /// In the singular or the plural.

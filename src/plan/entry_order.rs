@@ -1,7 +1,7 @@
 //! The order in which the entries of a map of people act, all in one transaction.
 //!
 //! An entry that finds its rows through a table acts before that table's rows go, or lose the columns that lead on; what
-//! refers to rows goes, or lets go of them, before them; a condition is asked before the rows that it looks at change; and
+//! refers to rows and keeps them goes, or lets go of them, before them; a condition is asked before the rows that it looks at change; and
 //! the people's own rows come last, because everything is found by them.
 
 use std::sync::Arc;
@@ -56,15 +56,15 @@ fn must_follow(entry: &Entry, other: &Entry) -> bool {
     is_the_person(entry) && !is_the_person(other)
         || takes_the_way_of(entry, other)
         || changes_what_is_asked_for(&entry.plan, &other.plan)
-        || entry.plan.act.removes() && other.plan.act.removes() && depends_on(&entry.plan, &other.plan)
-        || entry.plan.act.removes() && lets_go_of(other, entry)
+        || entry.plan.act.removes() && frees(other, entry)
 }
 
-/// Rows that two entries share are counted once where they go before they could be redacted.
+/// Rows go by the entry that names them before they would go along with others, and before they could be redacted.
 fn should_follow(entry: &Entry, other: &Entry) -> bool {
+    let goes_along = entry.plan.act.removes() && other.plan.act.removes() && depends_on(&entry.plan, &other.plan);
     let same_table =
         entry.plan.targets.first().map(|target| &target.root) == other.plan.targets.first().map(|target| &target.root);
-    same_table && !entry.plan.act.removes() && other.plan.act.removes() && !must_follow(other, entry)
+    (goes_along || same_table && !entry.plan.act.removes() && other.plan.act.removes()) && !must_follow(other, entry)
 }
 
 /// The rows are the people themselves.
@@ -86,15 +86,14 @@ fn takes_the_way_of(entry: &Entry, other: &Entry) -> bool {
     })
 }
 
-/// Does `entry` change references that keep rows of `other` from going?
-fn lets_go_of(entry: &Entry, other: &Entry) -> bool {
-    if !matches!(entry.plan.act, Act::Redact) {
-        return false;
-    }
-    let Some(target) = entry.plan.targets.first() else { return false };
-    let frees = |link: &Link| {
-        link.table == target.root && target.redactions.iter().any(|redaction| link.columns.contains(&redaction.column))
-    };
+/// Does `entry` take what refers to rows of `other` and keeps them, or change the references?
+fn frees(entry: &Entry, other: &Entry) -> bool {
     let own = other.plan.targets.iter().flat_map(|target| &target.blockers);
-    own.chain(other.plan.dependents.iter().flat_map(|dependent| &dependent.blockers)).any(frees)
+    let mut blockers = own.chain(other.plan.dependents.iter().flat_map(|dependent| &dependent.blockers));
+    let Some(target) = entry.plan.targets.first() else { return false };
+    let redacts = |link: &Link| target.redactions.iter().any(|redaction| link.columns.contains(&redaction.column));
+    match entry.plan.act {
+        Act::Redact => blockers.any(|link| link.table == target.root && redacts(link)),
+        Act::Delete | Act::Aggregate(_) => blockers.any(|link| entry.plan.removes_from(&link.table)),
+    }
 }

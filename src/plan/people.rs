@@ -44,6 +44,8 @@ pub struct Erasure {
 /// What happens to the rows of one table that are a person's.
 #[derive(Debug, Clone)]
 pub struct Entry {
+    /// Its place among the entries of the schedule, from 0.
+    pub index: usize,
     /// The rule's name is `erase:<table>.<column>`, with `#2` behind it where that is borne already. `earlier` holds the
     /// removing entries before it: all of them act in one transaction, in order.
     pub plan: RulePlan,
@@ -58,6 +60,8 @@ pub struct Entry {
 /// Rows of people that stay as they are.
 #[derive(Debug, Clone)]
 pub struct Kept {
+    /// As [`Entry::index`].
+    pub index: usize,
     /// As [`RulePlan::rule`] of the entries: `keep:<table>.<column>`.
     pub name: String,
     pub promises: Vec<String>,

@@ -26,7 +26,7 @@ pub(super) fn of(
     let due = Arc::new(People { target: Arc::clone(target), who: Who::Closed });
     let builder = Builder { resolver, subject, people, due };
     let (made, mistakes): (Vec<_>, Vec<_>) =
-        subject.data.iter().map(|data| builder.part(data)).partition(Result::is_ok);
+        subject.data.iter().enumerate().map(|(index, data)| builder.part(index, data)).partition(Result::is_ok);
     let mut mistakes: Vec<_> = mistakes.into_iter().filter_map(Result::err).flatten().collect();
     let made: Vec<Part> = made.into_iter().filter_map(Result::ok).collect();
     if mistakes.is_empty() {
@@ -88,7 +88,7 @@ struct Builder<'a, 'c> {
 }
 
 impl Builder<'_, '_> {
-    fn part(&self, data: &Data) -> Result<Part, Vec<Mistake>> {
+    fn part(&self, index: usize, data: &Data) -> Result<Part, Vec<Mistake>> {
         let context = self.resolver.context;
         let label = label(data);
         let blame = Blame { label: &label, places: &data.places, key: "table" };
@@ -114,13 +114,19 @@ impl Builder<'_, '_> {
         let whose = Some(Whose { steps, people: Arc::clone(&self.due) });
         let template = Target { whose, condition, ..self.resolver.plain(root) };
         Ok(match ground {
-            Some(ground) if redactions.is_empty() => Part::Stays(Box::new(self.kept(data, root, template, ground))),
-            ground => Part::Acts(Box::new(self.entry(data, root, template, family, redactions, ground))),
+            Some(ground) if redactions.is_empty() => {
+                Part::Stays(Box::new(Kept { index, ..self.kept(data, root, template, ground) }))
+            }
+            ground => {
+                let entry = self.entry(data, root, template, family, redactions, ground);
+                Part::Acts(Box::new(Entry { index, ..entry }))
+            }
         })
     }
 
     fn kept(&self, data: &Data, root: &Table, template: Target, ground: Ground) -> Kept {
         Kept {
+            index: 0,
             name: format!("keep:{}", data.name()),
             promises: self.promises(data),
             category: data.category.clone(),
@@ -161,7 +167,7 @@ impl Builder<'_, '_> {
             guard: self.resolver.guard(self.subject.guard),
             earlier: Vec::new(),
         };
-        Entry { plan, category: data.category.clone(), kept, redact_first }
+        Entry { index: 0, plan, category: data.category.clone(), kept, redact_first }
     }
 
     /// An entry without promises of its own keeps those of the map.

@@ -22,7 +22,7 @@ use crate::plan::{
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{self, Action, Age, Guard, Places, Schedule, Term};
 use dependents::Family;
-pub use people::person_key;
+pub use people::{label as label_of, person_key};
 use reading::{Blame, anchors, find_table};
 
 /// A guard that nobody wrote: half of a table.

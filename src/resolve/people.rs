@@ -170,7 +170,8 @@ pub fn person_key(catalog: &Catalog, erasure: &Erasure, text: &str) -> Result<Pe
     })
 }
 
-pub(super) fn label(data: &Data) -> String {
+/// As messages name an entry.
+pub fn label(data: &Data) -> String {
     format!("subject data `{}`", data.name())
 }
 
@@ -234,7 +235,7 @@ impl<'a, 'c> Resolver<'a, 'c> {
     /// Every mistake of the map. Whoever is to be erased is erased by the whole map or not at all.
     pub(super) fn erasure(&self, subject: &Subject) -> Result<Erasure, Vec<Mistake>> {
         let people = PeopleTable::find(self.context, subject).map_err(|mistake| vec![mistake])?;
-        let mut mistakes = Vec::new();
+        let mut mistakes: Vec<_> = self.without_a_key(subject).into_iter().collect();
         let mut note = |more: Vec<Mistake>| mistakes.extend(more);
         let key = people.key_column(self.context, subject).map_err(|mistake| note(vec![mistake])).ok();
         let target = key.as_ref().and_then(|key| self.people(subject, people, key).map_err(&mut note).ok());
@@ -266,6 +267,15 @@ impl<'a, 'c> Resolver<'a, 'c> {
             kept,
             max_people: subject.max_people,
             requests,
+        })
+    }
+
+    /// Without a key of the installation the ledger could say nothing of a person that does not lead to them.
+    fn without_a_key(&self, subject: &Subject) -> Option<Mistake> {
+        let blame = Blame { label: "subject", places: &subject.places, key: "" };
+        self.context.hmac_key.is_none().then(|| {
+            let mistake = blame.mistake("the ledger calls people by a keyed digest, and there is no key");
+            mistake.remedy("name a file with a secret of at least 32 characters as `hmac_key_file` in tenure.toml")
         })
     }
 

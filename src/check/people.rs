@@ -1,0 +1,286 @@
+//! Does the map of people leave anything of theirs out? Every foreign key that leads to a person is followed, and every
+//! column whose name speaks of one is named where no entry maps it.
+
+use std::collections::BTreeSet;
+
+use crate::db::catalog::{Catalog, Column, ColumnKind, ForeignKey, Table, TableKind};
+use crate::db::{Connection, advice};
+use crate::name::{Name, TableName};
+use crate::plan::{Entry, Erasure, Link, RulePlan, Step, Target};
+use crate::resolve;
+use crate::schedule::mistake::Mistake;
+use crate::schedule::{Data, Schedule, Subject, Then};
+
+use super::{About, Asker, about_rule, coverage, list, probes, spelled, words};
+
+/// From how many rows a table is worth an index on the column that leads to its people; one whose size is not known is.
+const MANY_ROWS: u64 = 10_000;
+
+/// A map and what became of it.
+pub(super) struct Map<'a> {
+    pub catalog: &'a Catalog,
+    pub schedule: &'a Schedule,
+    pub subject: &'a Subject,
+    pub erasure: &'a Erasure,
+}
+
+/// An entry as the schedule has it, and its targets.
+struct Mapped<'a> {
+    data: &'a Data,
+    targets: &'a [Target],
+    acts: Option<&'a Entry>,
+}
+
+impl Mapped<'_> {
+    fn root(&self) -> Option<&TableName> {
+        self.targets.first().map(|target| &target.root)
+    }
+
+    fn steps(&self) -> &[Step] {
+        let whose = self.targets.first().and_then(|target| target.whose.as_ref());
+        whose.map_or(&[], |whose| &whose.steps)
+    }
+}
+
+impl<'a> Map<'a> {
+    /// What is in the way of the erasure, and what it leaves out.
+    pub fn findings(&self, conn: &mut Connection, asker: &Asker, conditions: &probes::Conditions) -> Vec<Mistake> {
+        let mapped = self.mapped();
+        let mut mistakes = Vec::new();
+        for entry in &mapped {
+            let label = resolve::label_of(entry.data);
+            if let Some(acts) = entry.acts {
+                let plan = without_what_is_freed(&acts.plan, &mapped);
+                let about = About {
+                    catalog: self.catalog,
+                    label: &label,
+                    places: &entry.data.places,
+                    cascade: &entry.data.cascade,
+                    due_key: "column",
+                    plan: &plan,
+                };
+                mistakes.extend(about_rule(conn, about, asker, conditions));
+            }
+            mistakes.extend(self.columns_without_index(&label, entry));
+        }
+        mistakes.extend(self.references_left_out(&mapped));
+        mistakes.extend(self.columns_left_out(&mapped));
+        mistakes
+    }
+
+    /// The entries of the schedule beside what they became.
+    fn mapped(&self) -> Vec<Mapped<'a>> {
+        let acts = self.erasure.entries.iter().map(|entry| (entry.index, entry.plan.targets.as_slice(), Some(entry)));
+        let stays = self.erasure.kept.iter().map(|kept| (kept.index, kept.targets.as_slice(), None));
+        let all = acts.chain(stays);
+        let mapped = all
+            .filter_map(|(index, targets, acts)| Some(Mapped { data: self.subject.data.get(index)?, targets, acts }));
+        mapped.collect()
+    }
+
+    /// Each batch goes from some people to their rows.
+    fn columns_without_index(&self, label: &str, entry: &Mapped<'_>) -> Vec<Mistake> {
+        let Some(root) = entry.root() else { return Vec::new() };
+        let tables = std::iter::once(root).chain(entry.steps().iter().map(|step| &step.table));
+        let without = tables.zip(entry.steps()).filter_map(|(table, step)| {
+            let table = self.table(table)?;
+            let holders = self.catalog.leaves_of(table);
+            let is_big = table.estimated_rows.is_none_or(|rows| rows >= MANY_ROWS);
+            let lacks_one = holders.iter().any(|holder| holder.index_led_by(&step.column).is_none());
+            (is_big && lacks_one).then_some((table, &step.column))
+        });
+        let warning = |(table, column): (&Table, &Name)| {
+            let name = spelled(self.catalog, &table.name);
+            let reason = format!(
+                "no index of `{name}` begins with `{column}`; without one each batch of people reads all of it"
+            );
+            let statement = advice::create_index(self.catalog.dialect, table, std::slice::from_ref(column));
+            Mistake::warning(format!("{label}: {reason}")).at(&entry.data.places, "column").remedy(statement)
+        };
+        without.map(warning).collect()
+    }
+
+    /// Foreign keys that lead to people, straight or over rows of theirs, and that no entry answers.
+    fn references_left_out(&self, mapped: &[Mapped<'_>]) -> Vec<Mistake> {
+        let people = &self.erasure.people.table;
+        let mut mistakes = Vec::new();
+        for reached in self.tables_reached(mapped) {
+            for (child, key) in self.catalog.referring(reached) {
+                let is_known = self.tables_named(mapped).contains(&child.name);
+                // Rows that are somebody's by another way are no more this person's because they refer to rows of theirs.
+                let is_answered =
+                    child.name == *reached || self.is_followed(mapped, child, key) || is_known && reached != people;
+                if !is_answered {
+                    mistakes.push(self.left_out(mapped, child, key, reached));
+                }
+            }
+        }
+        mistakes
+    }
+
+    /// The table of people, those that entries name, and those whose rows go with theirs.
+    fn tables_reached<'m>(&'m self, mapped: &'m [Mapped<'_>]) -> BTreeSet<&'m TableName> {
+        self.tables_named(mapped).into_iter().chain([&self.erasure.people.table]).collect()
+    }
+
+    fn tables_named<'m>(&self, mapped: &'m [Mapped<'_>]) -> BTreeSet<&'m TableName> {
+        let gone = mapped.iter().filter_map(|entry| entry.acts).flat_map(|entry| &entry.plan.dependents);
+        let gone = gone.filter(|dependent| dependent.then == Then::Delete).map(|dependent| &dependent.table);
+        mapped.iter().filter_map(Mapped::root).chain(gone).collect()
+    }
+
+    /// An entry begins with the key, or the rows go with their parents, or let go of them.
+    fn is_followed(&self, mapped: &[Mapped<'_>], child: &Table, key: &ForeignKey) -> bool {
+        let begins = |entry: &Mapped<'_>| {
+            entry.root() == Some(&child.name)
+                && entry.steps().first().is_some_and(|step| key.columns.contains(&step.column))
+        };
+        let goes_along = |entry: &Entry| {
+            let mut links = entry.plan.dependents.iter().flat_map(|one| one.links.iter().chain(&one.self_links));
+            links.any(|link| link.table == child.name && link.columns == key.columns)
+        };
+        mapped.iter().any(|entry| begins(entry) || entry.acts.is_some_and(goes_along))
+    }
+
+    fn left_out(&self, mapped: &[Mapped<'_>], child: &Table, key: &ForeignKey, parent: &TableName) -> Mistake {
+        let (child_name, parent_name) = (spelled(self.catalog, &child.name), spelled(self.catalog, parent));
+        let columns = super::joined(&key.columns);
+        let message = format!(
+            "subject: rows of `{child_name}` belong to people, because `{columns}` refers to `{parent_name}`, and no entry \
+             says what becomes of them"
+        );
+        let path = match key.columns.as_slice() {
+            [column] => self.path_over(mapped, column, key, parent),
+            _ => None,
+        };
+        let remedy = match path {
+            Some(path) => format!("delete, redact or keep them:\n{}", entry_for(&child_name, &path)),
+            None => format!(
+                "let them go with their parents: add \"{child_name}\" to the `cascade` of the entry of `{parent_name}`"
+            ),
+        };
+        Mistake::error(message).remedy(remedy).at(&self.subject.places, "table")
+    }
+
+    /// The path that an entry for the child would have: over the parent, and on as an entry of the parent goes.
+    fn path_over(&self, mapped: &[Mapped<'_>], column: &Name, key: &ForeignKey, parent: &TableName) -> Option<String> {
+        if *parent == self.erasure.people.table {
+            let is_the_key = key.parent_columns == [self.erasure.key.name.clone()];
+            let on = if is_the_key {
+                String::new()
+            } else {
+                format!(" -> {}.{}", spelled(self.catalog, parent), self.erasure.key.name)
+            };
+            return Some(format!("{column}{on}"));
+        }
+        let of_parent = mapped.iter().find(|entry| entry.root() == Some(parent) && entry.data.matches.is_none())?;
+        Some(format!("{column} -> {}.{}", spelled(self.catalog, parent), of_parent.data.path))
+    }
+
+    /// Columns that seem to hold something of a person, and that nothing maps: whole tables, and keys of people beside
+    /// those that are mapped.
+    fn columns_left_out(&self, mapped: &[Mapped<'_>]) -> Vec<Mistake> {
+        let known = self.tables_reached(mapped);
+        let kept_on_purpose = |table: &Table| {
+            let names = self.schedule.keeps.iter().flat_map(|keep| &keep.tables);
+            names.filter_map(|name| self.catalog.find(name)).any(|kept| kept.name == table.name)
+        };
+        let own = self.catalog.tables.iter().filter(|table| coverage::counts_by_itself(self.catalog, table));
+        let mut mistakes = Vec::new();
+        for table in own.filter(|table| table.kind != TableKind::Other) {
+            if known.contains(&table.name) {
+                mistakes.extend(self.keys_left_out(mapped, table));
+            } else if !kept_on_purpose(table) && !self.has_request(table) {
+                mistakes.extend(self.table_left_out(table));
+            }
+        }
+        mistakes
+    }
+
+    fn has_request(&self, table: &Table) -> bool {
+        self.erasure.requests.as_ref().is_some_and(|requests| requests.table == table.name)
+    }
+
+    fn table_left_out(&self, table: &Table) -> Option<Mistake> {
+        // A foreign key to the people has been told as one.
+        let leads_there = |key: &ForeignKey| key.parent == self.erasure.people.table;
+        if table.foreign_keys.iter().any(leads_there) {
+            return None;
+        }
+        let of_people: Vec<&Column> =
+            table.columns.iter().filter(|column| coverage::is_of_a_person(table, column)).collect();
+        let name = spelled(self.catalog, &table.name);
+        let column = of_people.iter().find(|column| self.may_hold_the_key(column)).or(of_people.first())?;
+        let shown = list(of_people.iter().map(|column| &column.name));
+        let message =
+            format!("subject: table `{name}` seems to hold something of people ({shown}), and no entry maps it");
+        let remedy =
+            format!("map it, or write a [[keep]] that says why not:\n{}", entry_for(&name, column.name.as_str()));
+        Some(Mistake::warning(message).remedy(remedy).at(&self.subject.places, "table"))
+    }
+
+    /// Another person in a table that is mapped for one: who reviewed it, who invited them.
+    fn keys_left_out(&self, mapped: &[Mapped<'_>], table: &Table) -> Vec<Mistake> {
+        let begins = |column: &Column| {
+            let mut entries = mapped.iter().filter(|entry| entry.root() == Some(&table.name));
+            entries.any(|entry| entry.steps().first().is_some_and(|step| step.column == column.name))
+        };
+        let is_a_reference = |column: &Column| table.foreign_keys.iter().any(|key| key.columns.contains(&column.name));
+        let redacted = |column: &Column| {
+            let mut targets =
+                mapped.iter().filter(|entry| entry.root() == Some(&table.name)).flat_map(|entry| entry.targets);
+            targets.any(|target| target.redactions.iter().any(|redaction| redaction.column == column.name))
+        };
+        let is_own_key =
+            |column: &Column| table.name == self.erasure.people.table && column.name == self.erasure.key.name;
+        let left_out = table.columns.iter().filter(|column| {
+            words::names_a_key_of_a_person(column.name.as_str())
+                && self.may_hold_the_key(column)
+                && !(begins(column) || is_a_reference(column) || redacted(column) || is_own_key(column))
+        });
+        let name = spelled(self.catalog, &table.name);
+        let warning = |column: &Column| {
+            let message =
+                format!("subject: `{name}.{}` seems to hold a person's key, and no entry begins with it", column.name);
+            let remedy = format!("map it, if it does:\n{}", entry_for(&name, column.name.as_str()));
+            Mistake::warning(message).remedy(remedy).at(&self.subject.places, "table")
+        };
+        left_out.map(warning).collect()
+    }
+
+    /// By its type.
+    fn may_hold_the_key(&self, column: &Column) -> bool {
+        let key = self
+            .table(&self.erasure.people.table)
+            .and_then(|table| table.column(self.catalog.dialect, &self.erasure.key.name));
+        let whole = |kind| matches!(kind, ColumnKind::Integer | ColumnKind::UnsignedInteger);
+        key.is_some_and(|key| {
+            column.kind == key.kind || whole(column.kind) && whole(key.kind) || column.kind == ColumnKind::Text
+        })
+    }
+
+    fn table(&self, name: &TableName) -> Option<&'a Table> {
+        self.catalog.tables.iter().find(|table| table.name == *name)
+    }
+}
+
+/// The plan without the references that keep its rows only until another entry has taken or changed what refers to them.
+fn without_what_is_freed(plan: &RulePlan, mapped: &[Mapped<'_>]) -> RulePlan {
+    let frees = |entry: &Mapped<'_>, link: &Link| {
+        let begins = entry.steps().first().is_some_and(|step| link.columns.contains(&step.column));
+        let changes = |target: &Target| target.redactions.iter().any(|one| link.columns.contains(&one.column));
+        let takes = entry.acts.is_some_and(|acts| acts.plan.act.removes());
+        entry.root() == Some(&link.table) && begins && (takes || entry.targets.iter().any(changes))
+    };
+    let mut plan = plan.clone();
+    for target in &mut plan.targets {
+        target.blockers.retain(|link| !mapped.iter().any(|entry| frees(entry, link)));
+    }
+    plan
+}
+
+/// An entry to paste.
+fn entry_for(table: &str, path: &str) -> String {
+    let text = |text: &str| toml::Value::String(text.to_owned()).to_string();
+    format!("[[subject.data]]\ntable = {}\ncolumn = {}\naction = \"delete\"", text(table), text(path))
+}

@@ -1,0 +1,352 @@
+//! The map of people on real catalogs: the way to each person, the order of the entries, and what a map leaves out.
+
+use super::*;
+use crate::plan::{Entry, Likeness, Whose};
+
+/// A [subject] of accounts, with these entries.
+fn map(entries: &str) -> String {
+    format!(
+        "[subject]\ntable = \"account\"\nkey = \"id\"\nclosed = \"closed_at\"\ngrace = \"7 days\"\nwithin = \"30 days\"\n{entries}"
+    )
+}
+
+fn entry(table: &str, column: &str, rest: &str) -> String {
+    format!("[[subject.data]]\ntable = \"{table}\"\ncolumn = \"{column}\"\n{rest}\n")
+}
+
+fn delete(table: &str, column: &str) -> String {
+    entry(table, column, "action = \"delete\"")
+}
+
+fn own_row() -> String {
+    entry("account", "id", "action = \"redact\"\nredact = { email = { placeholder = \"deleted-{id}\" } }")
+}
+
+/// `name act column =likeness= table.key …`
+fn shown(entry: &Entry) -> String {
+    let whose = entry.plan.targets[0].whose.as_ref().map(way).unwrap_or_default();
+    format!("{} {}{whose}", entry.plan.rule, entry.plan.act.as_str())
+}
+
+fn way(whose: &Whose) -> String {
+    let step = |step: &crate::plan::Step| {
+        let likeness = match step.likeness {
+            Likeness::Same => "=",
+            Likeness::Letters => "~",
+            Likeness::Folded => "~~",
+        };
+        let shared = if step.shared { "*" } else { "" };
+        format!(" {} {likeness} {}.{}{shared}", step.column, step.table.table, step.key)
+    };
+    whose.steps.iter().map(step).collect()
+}
+
+fn entries(lab: &Lab, schedule: &str) -> Vec<String> {
+    let erasure = lab.map_of_people(schedule).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
+    erasure.entries.iter().map(shown).collect()
+}
+
+#[track_caller]
+fn refused(lab: &Lab, schedule: &str) -> Vec<String> {
+    lab.map_of_people(schedule).expect_err("this map cannot work")
+}
+
+/// Quizzes of accounts, in the words that all three understand.
+const QUIZZES: &str = "
+    CREATE TABLE account (id int PRIMARY KEY, email varchar(99) NOT NULL UNIQUE, closed_at timestamp NULL);
+    CREATE TABLE attempt (id int PRIMARY KEY, account_id int NOT NULL, FOREIGN KEY (account_id) REFERENCES account (id));
+    CREATE TABLE answer (id int PRIMARY KEY, attempt_id int NOT NULL, reviewer_id int,
+        FOREIGN KEY (attempt_id) REFERENCES attempt (id), FOREIGN KEY (reviewer_id) REFERENCES account (id));
+    CREATE INDEX a1 ON attempt (account_id);
+    CREATE INDEX a2 ON answer (attempt_id);
+    CREATE INDEX a3 ON answer (reviewer_id);";
+
+fn on_all_three(script: &str, test: impl Fn(&Lab)) {
+    for lab in [Lab::sqlite(script), Lab::postgres(script), Lab::mysql(script)] {
+        test(&lab);
+    }
+}
+
+fn quiz_map() -> String {
+    map(&[
+        own_row(),
+        delete("attempt", "account_id"),
+        delete("answer", "attempt_id -> attempt.account_id"),
+        entry("answer", "reviewer_id", "action = \"redact\"\nredact = { reviewer_id = \"null\" }"),
+    ]
+    .concat())
+}
+
+#[test]
+fn children_go_before_their_parents_and_the_people_themselves_last_whatever_the_order_of_the_schedule() {
+    on_all_three(QUIZZES, |lab| {
+        assert_eq!(
+            entries(lab, &quiz_map()),
+            [
+                "erase:answer.attempt_id delete attempt_id = attempt.id account_id = account.id",
+                "erase:attempt.account_id delete account_id = account.id",
+                "erase:answer.reviewer_id redact reviewer_id = account.id",
+                "erase:account.id redact",
+            ]
+        );
+    });
+}
+
+#[test]
+fn a_map_that_leaves_nothing_out_is_checked_without_a_finding() {
+    on_all_three(QUIZZES, |lab| {
+        let found = lab.findings(&quiz_map());
+        // Statistics of a table that nobody analysed tell no size.
+        assert_eq!(found, [""; 0], "{found:#?}");
+    });
+}
+
+#[test]
+fn every_foreign_key_that_leads_to_people_and_is_not_mapped_is_named_with_an_entry_to_paste() {
+    on_all_three(QUIZZES, |lab| {
+        let found = lab.findings(&map(&[own_row(), delete("attempt", "account_id")].concat()));
+        let left_out = |what: &str, path: &str| {
+            found.iter().any(|line| {
+                line.contains(what)
+                    && line.ends_with(&format!("table = \"answer\"\ncolumn = \"{path}\"\naction = \"delete\")"))
+            })
+        };
+        assert!(left_out("because `reviewer_id` refers to `account`", "reviewer_id"), "{found:#?}");
+        assert!(left_out("because `attempt_id` refers to `attempt`", "attempt_id -> attempt.account_id"), "{found:#?}");
+    });
+}
+
+#[test]
+fn a_second_person_in_a_mapped_table_is_not_overlooked() {
+    on_all_three(QUIZZES, |lab| {
+        let without_reviewer =
+            map(&[own_row(), delete("attempt", "account_id"), delete("answer", "attempt_id -> attempt.account_id")]
+                .concat());
+        let found = lab.findings(&without_reviewer);
+        assert!(
+            found
+                .iter()
+                .any(|line| line.starts_with("error 2 subject: rows of `answer`") && line.contains("`reviewer_id`")),
+            "{found:#?}"
+        );
+    });
+}
+
+#[test]
+fn people_are_found_in_a_schema_without_a_single_foreign_key() {
+    let script = "
+        CREATE TABLE account (id int PRIMARY KEY, email varchar(99) NOT NULL UNIQUE, closed_at timestamp NULL);
+        CREATE TABLE attempt (id int PRIMARY KEY, account_id int NOT NULL, grader_id int);
+        CREATE TABLE answer (id int PRIMARY KEY, attempt_no int NOT NULL);
+        CREATE TABLE newsletter (id int PRIMARY KEY, address varchar(99), list varchar(9));
+        CREATE TABLE visitor_log (id int PRIMARY KEY, user_id int, ip varchar(45));
+        CREATE TABLE colour (id int PRIMARY KEY, name varchar(9));
+        CREATE INDEX a1 ON attempt (account_id);
+        CREATE INDEX a2 ON answer (attempt_no);
+        CREATE INDEX a3 ON newsletter (address);";
+    on_all_three(script, |lab| {
+        let map = map(&[
+            own_row(),
+            delete("answer", "attempt_no -> attempt(id).account_id"),
+            delete("attempt", "account_id"),
+            entry("newsletter", "address", "matches = \"email\"\nignore_case = true\naction = \"delete\""),
+        ]
+        .concat());
+        let same = "=";
+        assert_eq!(
+            entries(lab, &map),
+            [
+                format!("erase:answer.attempt_no delete attempt_no {same} attempt.id account_id {same} account.id"),
+                format!("erase:attempt.account_id delete account_id {same} account.id"),
+                "erase:newsletter.address delete address ~~ account.email*".to_owned(),
+                "erase:account.id redact".to_owned(),
+            ]
+        );
+        let found = lab.findings(&map);
+        assert_eq!(found.len(), 2, "{found:#?}");
+        assert!(found[0].contains("`attempt.grader_id` seems to hold a person's key"), "{found:#?}");
+        assert!(
+            found[1].contains("table `visitor_log` seems to hold something of people (`user_id`, `ip`)"),
+            "{found:#?}"
+        );
+        assert!(found[1].ends_with("column = \"user_id\"\naction = \"delete\")"), "{found:#?}");
+    });
+}
+
+#[test]
+fn entries_that_wait_for_each_other_are_refused_with_the_reference_to_let_go() {
+    let script = "
+        CREATE TABLE account (id int PRIMARY KEY, email varchar(99) NOT NULL UNIQUE, closed_at timestamp NULL);
+        CREATE TABLE album (id int PRIMARY KEY, account_id int NOT NULL REFERENCES account, cover_id int);
+        CREATE TABLE photo (id int PRIMARY KEY, account_id int NOT NULL REFERENCES account, album_id int NOT NULL REFERENCES album);
+        ALTER TABLE album ADD FOREIGN KEY (cover_id) REFERENCES photo (id);";
+    let lab = Lab::postgres(script);
+    let with = |cascade: &str| {
+        let photos = entry("photo", "account_id", &format!("action = \"delete\"\n{cascade}"));
+        map(&[own_row(), delete("album", "account_id"), photos].concat())
+    };
+    let found = refused(&lab, &with(""));
+    assert_eq!(
+        found,
+        [
+            "error 7 subject: `erase:album.account_id`, `erase:photo.account_id` wait for each other, so that no order lets all of \
+          them act (let a reference go before its row: cascade = [{ table = \"album\", column = \"cover_id\", then = \"null\" \
+          }] in the entry of `photo`)"
+        ]
+    );
+    assert_eq!(
+        entries(&lab, &with("cascade = [{ table = \"album\", column = \"cover_id\", then = \"null\" }]")),
+        [
+            "erase:photo.account_id delete account_id = account.id",
+            "erase:album.account_id delete account_id = account.id",
+            "erase:account.id redact"
+        ]
+    );
+}
+
+#[test]
+fn a_redaction_lets_go_of_a_row_before_that_row_goes() {
+    let script = format!(
+        "{QUIZZES} CREATE TABLE team (id int PRIMARY KEY, owner_id int REFERENCES account, best_id int REFERENCES attempt);"
+    );
+    let lab = Lab::postgres(&script);
+    let team = entry("team", "owner_id", "action = \"redact\"\nredact = { owner_id = \"null\", best_id = \"null\" }");
+    let found = entries(&lab, &format!("{}{team}", quiz_map()));
+    let place = |name: &str| found.iter().position(|entry| entry.starts_with(name)).unwrap();
+    assert!(place("erase:team.owner_id") < place("erase:attempt.account_id"), "{found:#?}");
+}
+
+#[test]
+fn keys_of_two_types_are_compared_by_their_letters_and_no_collation_widens_a_match() {
+    let script = "
+        CREATE TABLE account (id int PRIMARY KEY, email varchar(99) NOT NULL UNIQUE, login varchar(40) NOT NULL UNIQUE, closed_at timestamp NULL);
+        CREATE TABLE by_text (id int PRIMARY KEY, account_id varchar(40));
+        CREATE TABLE by_login (id int PRIMARY KEY, login varchar(40));";
+    let schedule = map(&[
+        own_row(),
+        delete("by_text", "account_id"),
+        entry("by_login", "login", "matches = \"login\"\naction = \"delete\""),
+    ]
+    .concat());
+    let ways = |lab: &Lab| entries(lab, &schedule)[..2].to_vec();
+    let by_text = "erase:by_text.account_id delete account_id ~ account.id";
+    assert_eq!(ways(&Lab::postgres(script)), [by_text, "erase:by_login.login delete login = account.login"]);
+    assert_eq!(ways(&Lab::sqlite(script)), [by_text, "erase:by_login.login delete login = account.login"]);
+    // MySQL's collations take `a` and `A`, and `e` and `é`, for one.
+    assert_eq!(ways(&Lab::mysql(script)), [by_text, "erase:by_login.login delete login ~ account.login"]);
+}
+
+#[test]
+fn what_an_erasure_may_not_change_is_refused() {
+    let script = format!("{QUIZZES} CREATE TABLE blob_of (id int PRIMARY KEY, account_id bytea);");
+    let lab = Lab::postgres(&script);
+    let with_own =
+        |redact: &str| map(&entry("account", "id", &format!("action = \"redact\"\nredact = {{ {redact} }}")));
+    let one = |schedule: &str| {
+        let found = refused(&lab, schedule);
+        assert_eq!(found.len(), 1, "{found:#?}");
+        found[0].clone()
+    };
+    let remedy_of = |found: String, part: &str| assert!(found.contains(part), "{found}");
+    remedy_of(
+        one(&with_own("closed_at = \"null\"")),
+        "`closed_at` may not be redacted, because it is the `closed` of [subject]",
+    );
+    remedy_of(one(&with_own("email = \"null\"")), "is NOT NULL (redact with `{ set = … }` or `{ placeholder = … }`)");
+    remedy_of(one(&with_own("email = { set = \"gone\" }")), "is unique, so one value cannot stand in every row");
+    remedy_of(
+        one(&map(&delete("attempt", "account_id"))),
+        "no entry says what becomes of the person's own row in `account`",
+    );
+    remedy_of(
+        one(&map(&[own_row(), delete("blob_of", "account_id")].concat())),
+        "no value of the one is one of the other",
+    );
+    remedy_of(
+        one(&map(&own_row())
+            .replace("key = \"id\"", "key = \"closed_at\"")
+            .replace("column = \"id\"", "column = \"closed_at\"")),
+        "nothing says that",
+    );
+    assert_eq!(refused(&lab, &with_own("id = { set = 0 }")).len(), 1);
+}
+
+#[test]
+fn rows_that_are_kept_are_not_taken_along_by_another_entry_nor_do_they_keep_people_for_ever() {
+    let with = |on_delete: &str| {
+        let script = format!(
+            "{QUIZZES} CREATE TABLE payment (id int PRIMARY KEY, account_id int REFERENCES account {on_delete}, who text);"
+        );
+        Lab::postgres(&script)
+    };
+    let gone = |redact: &str| {
+        let kept =
+            entry("payment", "account_id", &format!("action = \"keep\"\nreason = \"tax\"\nredact = {{ {redact} }}"));
+        map(&[kept, delete("account", "id")].concat())
+    };
+    let cascading = refused(&with("ON DELETE CASCADE"), &gone("who = \"null\""));
+    assert!(
+        cascading[0].contains("rows of `payment` would go with these, and `payment.account_id` keeps them"),
+        "{cascading:#?}"
+    );
+    let blocking = refused(&with(""), &gone("who = \"null\""));
+    assert!(
+        blocking[0].contains("`payment.account_id` refers to these rows") && blocking[0].contains("could never go"),
+        "{blocking:#?}"
+    );
+    assert_eq!(entries(&with(""), &gone("who = \"null\", account_id = \"null\"")).len(), 2);
+    assert_eq!(entries(&with("ON DELETE SET NULL"), &gone("who = \"null\"")).len(), 2);
+}
+
+#[test]
+fn a_redaction_of_what_a_ground_does_not_cover_passes_the_schedules_holds_but_not_those_on_people() {
+    let script = format!(
+        "{QUIZZES} CREATE TABLE payment (id int PRIMARY KEY, account_id int REFERENCES account, who text, paid_at timestamptz);"
+    );
+    let lab = Lab::postgres(&script);
+    let holds = "[[hold]]\nname = \"tax\"\ntable = \"payment\"\nanchor = \"paid_at\"\nfor = \"10 years\"\nreason = \"tax\"\n\
+                 [[hold]]\nname = \"restricted\"\nsubject = true\nwhere = \"email LIKE 'x%'\"\nreason = \"asked for\"\n";
+    let with = |act: &str| format!("{}{holds}", map(&[own_row(), entry("payment", "account_id", act)].concat()));
+    let held_by = |act: &str| {
+        let erasure = lab.map_of_people(&with(act)).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
+        let names: Vec<_> = erasure.entries[0].plan.targets[0]
+            .holds
+            .iter()
+            .map(|hold| (hold.name.clone(), hold.people.is_some()))
+            .collect();
+        let people: Vec<_> =
+            erasure.people.holds.iter().map(|hold| (hold.name.clone(), hold.people.is_some())).collect();
+        (names, people)
+    };
+    let (restricted, on_people) = (("restricted".to_owned(), true), vec![("restricted".to_owned(), false)]);
+    assert_eq!(
+        held_by("action = \"keep\"\nreason = \"tax\"\nredact = { who = \"null\" }"),
+        (vec![restricted.clone()], on_people.clone())
+    );
+    assert_eq!(held_by("action = \"delete\""), (vec![("tax".to_owned(), false), restricted], on_people));
+}
+
+#[test]
+fn without_a_key_of_the_installation_nobody_could_be_named_in_the_ledger() {
+    let lab = Lab::sqlite(QUIZZES);
+    let catalog = lab.catalog();
+    let schedule = read("s.toml", &quiz_map());
+    let context = resolve::Context {
+        catalog: &catalog,
+        database: "main",
+        as_of: now(),
+        naive_zone: &TimeZone::UTC,
+        guard: Guard::default(),
+        hmac_key: None,
+        maps: &[],
+    };
+    let resolved = resolve::resolve(&context, &schedule, |_| true, &[]);
+    let found = told(&resolved.erasure.unwrap().unwrap_err());
+    assert_eq!(
+        found,
+        [
+            "error 1 subject: the ledger calls people by a keyed digest, and there is no key (name a file with a secret of at \
+          least 32 characters as `hmac_key_file` in tenure.toml)"
+        ]
+    );
+}
