@@ -3,6 +3,7 @@
 //! A secret is read when the config is, and from then on it is a [`Secret`]. No mistake shows one: neither its message nor
 //! the line under which it stands, which is covered up unless its key is known to hold none.
 
+pub mod daemon;
 pub mod mail;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use url::Url;
 
+use self::daemon::Daemon;
 use self::mail::Mail;
 use crate::db::{self, Access, Connection, DbError, Dialect};
 use crate::pseudonym::Pseudonyms;
@@ -47,6 +49,8 @@ pub struct Config {
     pub signer: Option<Arc<Signer>>,
     /// How long the ledger keeps the batches of closed runs, beside their digests.
     pub ledger_retain: Period,
+    /// When the daemon may work, and how much.
+    pub daemon: Daemon,
     /// What is odd about the file and stops nothing.
     pub warnings: Vec<Mistake>,
 }
@@ -127,6 +131,7 @@ impl Config {
             signer: None,
             ledger_retain: default_ledger_retain(),
             mail: None,
+            daemon: Daemon::default(),
             warnings: Vec::new(),
         }
     }
@@ -156,7 +161,7 @@ fn read(path: &Path, environment: Environment) -> Result<Config, Vec<Mistake>> {
 /// The text with every line covered by asterisks but headers and those keys that hold no secret. Bytes keep their places,
 /// so that mistakes are still shown under the right line.
 fn covered(text: &str) -> String {
-    const OPEN_KEYS: [&str; 21] = [
+    const OPEN_KEYS: [&str; 27] = [
         "schedules",
         "state_dir",
         "hmac_key_file",
@@ -178,6 +183,12 @@ fn covered(text: &str) -> String {
         "folder",
         "on",
         "policy",
+        "window",
+        "budget",
+        "budget_rows",
+        "jitter",
+        "max_gap",
+        "metrics",
     ];
     let cover = |line: &str| {
         let (key, value) = line.split_once('=').unwrap_or(("", line));
@@ -211,7 +222,6 @@ impl Reader<'_> {
             "daemon",
             "ledger",
         ]);
-        refuse_later_parts(root);
         let schedules = root.get("schedules").map(|item| self.schedules(&item)).unwrap_or_default();
         let state_dir = match root.get("state_dir") {
             Some(item) => item.text().map(|text| self.folder.join(text)),
@@ -226,6 +236,7 @@ impl Reader<'_> {
         let signer = ledger.as_ref().and_then(|table| self.signer(table));
         let ledger_retain = ledger.as_ref().and_then(ledger_retain).unwrap_or_else(default_ledger_retain);
         let mail = root.get("mail").and_then(|item| self.mail(&item, state_dir.as_deref()));
+        let daemon = root.get("daemon").and_then(|item| self.daemon(&item)).unwrap_or_default();
         let path = Some(path.to_owned());
         Some(Config {
             path,
@@ -238,6 +249,7 @@ impl Reader<'_> {
             mail,
             signer,
             ledger_retain,
+            daemon,
             warnings: Vec::new(),
         })
     }
@@ -417,12 +429,6 @@ impl Reader<'_> {
         }
         out.push_str(rest);
         Some(out)
-    }
-}
-
-fn refuse_later_parts(root: &Table) {
-    if let Some(item) = root.get("daemon") {
-        item.refuse("this version of tenure has no daemon yet", "take [daemon] out");
     }
 }
 

@@ -11,6 +11,7 @@
 //!
 //! | floor | room | what it does |
 //! | --- | --- | --- |
+//! | roof | [`daemon`] | looks for what is due and has it run; the only async room |
 //! | roof | [`cli`] | one file a command |
 //! | 4 | [`overview`] | how everything stands: rules, runs under way, mails, holds, pauses |
 //! | 4 | [`run`] | one run: recover, plan, guard, execute, reconcile, close, report |
@@ -32,6 +33,7 @@
 pub mod check;
 pub mod cli;
 pub mod config;
+pub mod daemon;
 pub mod db;
 pub mod deliver;
 pub mod execute;

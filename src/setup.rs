@@ -8,7 +8,7 @@ use crate::config::{Config, DatabaseConfig};
 use crate::db::{Access, Connection};
 use crate::ledger::actor;
 use crate::resolve::StandingHold;
-use crate::run::Job;
+use crate::run::{self, Job};
 use crate::schedule::mistake::{Mistake, nearest};
 use crate::schedule::{self, Hold, Schedule, Subject};
 use crate::time;
@@ -33,6 +33,16 @@ pub enum Unready {
     Mistakes(Vec<Mistake>),
     /// The same in one sentence.
     Usage(String),
+}
+
+impl Unready {
+    /// All of it in sentences, a line each.
+    pub fn sentence(&self) -> String {
+        match self {
+            Unready::Mistakes(mistakes) => run::alarm::sentences(mistakes),
+            Unready::Usage(sentence) => sentence.clone(),
+        }
+    }
 }
 
 /// Everything a command needs, checked.
@@ -226,6 +236,7 @@ impl Setup {
             actor: actor(),
             statements,
             oldest_due: false,
+            stint: None,
         }
     }
 

@@ -42,13 +42,16 @@ pub(crate) fn database_shift() -> i64 {
     shift::current().database
 }
 
-/// The time since the machine started, to a hundredth of a second. It runs on while the machine sleeps, and nobody can set
-/// it. `None` where the system does not tell.
-pub fn since_boot() -> Option<Duration> {
-    let uptime = std::fs::read_to_string("/proc/uptime").ok()?;
-    let seconds: f64 = uptime.split_whitespace().next()?.parse().ok()?;
-    let moved = i64::try_from(Duration::try_from_secs_f64(seconds).ok()?.as_micros()).ok()? + shift::current().boot;
-    Some(Duration::from_micros(u64::try_from(moved).ok()?))
+/// Do a test's hands move the clocks? Never in a release.
+pub(crate) fn is_moved_by_a_test() -> bool {
+    shift::is_moved_by_a_test()
+}
+
+/// The time since the machine started. It runs on while the machine sleeps, and nobody can set it.
+pub fn since_boot() -> Duration {
+    let read = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let real = Duration::try_from(read).unwrap_or_default();
+    real.saturating_add(Duration::from_micros(shift::current().boot))
 }
 
 fn whole_micros(instant: Timestamp) -> Timestamp {

@@ -34,8 +34,9 @@ const PREFIX: &str = "TENURE";
 
 /// tenure's own events and none of its libraries', whose every step would drown them. `TENURE_LOG` overrides, in the
 /// syntax of tracing's filters.
-pub(super) fn start(common: &Common) -> Result<(), Failure> {
-    let level = match (common.quiet, common.verbose) {
+/// With `more` it tells more than others: nobody looks at what the daemon does but in its log.
+pub(super) fn start(common: &Common, more: u8) -> Result<(), Failure> {
+    let level = match (common.quiet, common.verbose.saturating_add(more)) {
         (true, _) => LevelFilter::ERROR,
         (false, 0) => LevelFilter::WARN,
         (false, 1) => LevelFilter::INFO,

@@ -10,11 +10,8 @@ use crate::config::mail::Mail;
 use crate::config::{Config, DatabaseConfig};
 use crate::db::control::outbox::{self, OutboxRow, State, Which};
 use crate::db::{Access, control};
-use crate::deliver::{self, Alarm, Attempt, Reach};
-use crate::ledger::actor;
-use crate::report::record::RunRecord;
-use crate::run::{Job, Refusal};
-use crate::schedule::mistake::Mistake;
+use crate::deliver::{self, Attempt, Reach};
+use crate::run::alarm;
 use crate::setup::{Setup, Unready};
 
 /// Sends a test mail, and says how far it came.
@@ -174,47 +171,9 @@ fn decide(setup: &Setup, ids: &[String], state: State) -> Result<Vec<String>, Fa
     Ok(decided)
 }
 
-/// Mails that a run could not begin, or that it could not be closed: it has no outbox to write to.
-pub(super) fn alarm_of_run(job: &Job<'_>, outcome: &Result<RunRecord, Refusal>) {
-    let sentence = match outcome {
-        Ok(record) if record.ledger.is_some() => return,
-        Ok(record) => record.notes.join("\n"),
-        Err(Refusal::Schedule(mistakes)) => sentences(mistakes),
-        Err(Refusal::Other(error)) => format!("{error:#}"),
-    };
-    raise(job.config, &job.schedule.policy.name, &job.database.name, &sentence);
-}
-
 /// Mails that no run could begin, because a schedule cannot be read.
 pub(super) fn alarm_of_setup(common: &Common, unready: &Unready) {
     if let (Unready::Mistakes(mistakes), Ok(Some(config))) = (unready, Config::load(common.config.as_deref())) {
-        raise(&config, "", "", &sentences(mistakes));
+        alarm::raise(&config, "", "", &alarm::sentences(mistakes));
     }
-}
-
-fn raise(config: &Config, policy: &str, database: &str, sentence: &str) {
-    let Some(mail) = &config.mail else { return };
-    let actor = actor();
-    match deliver::raise(mail, &config.state_dir, &Alarm { policy, database, sentence, actor: &actor }) {
-        Ok(true) => tracing::info!(event = "alarm-mailed", policy, database, "somebody was mailed that it did not run"),
-        Ok(false) => {}
-        Err(trouble) => tracing::warn!(
-            event = "alarm-not-mailed",
-            policy,
-            database,
-            "nobody could be mailed that it did not run: {trouble}; {}",
-            trouble.remedy()
-        ),
-    }
-}
-
-/// A line a mistake, without the line of the file that it stands on.
-fn sentences(mistakes: &[Mistake]) -> String {
-    let sentence = |mistake: &Mistake| {
-        let place = mistake.place.as_ref().zip(mistake.position());
-        let place = place.map(|(place, (line, column))| format!("{}:{line}:{column}: ", place.source.path.display()));
-        let remedy = mistake.remedy.as_ref().map(|remedy| format!("; {remedy}"));
-        format!("{}{}{}", place.unwrap_or_default(), mistake.message, remedy.unwrap_or_default())
-    };
-    mistakes.iter().map(sentence).collect::<Vec<_>>().join("\n")
 }

@@ -1,6 +1,8 @@
 //! The command line: one file a command. Results go to stdout, logs and progress to stderr.
 
 mod check;
+mod clock;
+mod daemon;
 mod demo;
 mod generate;
 mod hold;
@@ -106,6 +108,8 @@ enum Command {
         /// The run's id, or its beginning
         run: String,
     },
+    /// Run what is due, for ever
+    Daemon,
     /// How each rule stands now; exit code 1 where not all is well
     Status,
     /// List past runs and dry runs, newest first
@@ -138,6 +142,11 @@ enum Command {
         #[command(subcommand)]
         command: MailCommand,
     },
+    /// Vouch for the clocks after one of them was wrong
+    Clock {
+        #[command(subcommand)]
+        command: ClockCommand,
+    },
     /// Make or upgrade the control tables
     Migrate,
     /// The keys that sign the ledger
@@ -163,6 +172,16 @@ enum Command {
     /// Write man pages and shell completions into a folder
     #[command(hide = true)]
     Generate { dir: PathBuf },
+}
+
+#[derive(Debug, Subcommand)]
+enum ClockCommand {
+    /// The clocks are right as they are, whatever the ledger's newest entry says
+    Accept {
+        /// What had happened; the ledger keeps it
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -270,7 +289,8 @@ type Outcome = Result<u8, Failure>;
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let json = cli.common.json;
-    let code = match log::start(&cli.common).and_then(|()| dispatch(cli)) {
+    let more = u8::from(matches!(cli.command, Command::Daemon));
+    let code = match log::start(&cli.common, more).and_then(|()| dispatch(cli)) {
         Ok(code) => code,
         Err(failure) => explain(failure, json),
     };
@@ -286,6 +306,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Run { selection, dry_run: true, .. } => run::plan(common, &selection),
         Command::Run { selection, dry_run: false, yes } => run::run(common, &selection, yes),
         Command::Approve { run } => run::approve(common, &run),
+        Command::Daemon => daemon::daemon(common),
         Command::Status => status::status(common),
         Command::Runs { limit } => report::runs(common, limit),
         Command::Report { run, format, output } => report::report(common, &run, format, output.as_deref()),
@@ -296,6 +317,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Mail { command: MailCommand::Queue } => mail::queue(common),
         Command::Mail { command: MailCommand::Retry { ids } } => mail::retry(common, &ids),
         Command::Mail { command: MailCommand::Drop { ids } } => mail::drop(common, &ids),
+        Command::Clock { command: ClockCommand::Accept { reason } } => clock::accept(common, &reason),
         Command::Migrate => migrate::migrate(common),
         Command::Keys { command } => keys::keys(common, command),
         Command::Generate { dir } => generate::generate(&dir),

@@ -11,7 +11,7 @@ use crate::db::Access;
 use crate::execute::Stop;
 use crate::ledger::{self, actor};
 use crate::report::record::{RunKind, RunRecord, Status};
-use crate::run::{self, Consent, Job, Refusal, files};
+use crate::run::{self, Consent, Job, Refusal, alarm, files};
 use crate::setup::{Pair, Setup};
 use crate::time;
 
@@ -148,7 +148,7 @@ fn execute(common: &Common, job: &Job<'_>, consent: &Consent, stop: &Stop) -> Re
         bar.set_position(done);
     });
     bar.finish_and_clear();
-    mail::alarm_of_run(job, &record);
+    alarm::of_run(job, &record);
     record
 }
 

@@ -3,6 +3,7 @@
 //! They are made by migrations that are embedded in the program and tracked in a table of our own, so that an application
 //! that uses Diesel keeps its `__diesel_schema_migrations` as it was.
 
+pub mod due;
 pub mod hold;
 pub mod outbox;
 pub mod pause;
@@ -36,6 +37,7 @@ enum Table {
     Gate,
     Entry,
     Outbox,
+    Due,
     Hold,
     Pause,
     Request,
@@ -44,12 +46,13 @@ enum Table {
 }
 
 impl Table {
-    const ALL: [Table; 10] = [
+    const ALL: [Table; 11] = [
         Table::Run,
         Table::Batch,
         Table::Gate,
         Table::Entry,
         Table::Outbox,
+        Table::Due,
         Table::Hold,
         Table::Pause,
         Table::Request,
@@ -78,6 +81,7 @@ impl Table {
             Table::Gate => "gate",
             Table::Entry => "entry",
             Table::Outbox => "outbox",
+            Table::Due => "due",
             Table::Hold => "hold",
             Table::Pause => "pause",
             Table::Request => "request",
@@ -89,7 +93,7 @@ impl Table {
     /// What a run needs. Batches and entries are written once: the role that runs cannot rewrite them.
     fn rights(self) -> &'static str {
         match self {
-            Table::Run | Table::Gate | Table::Outbox | Table::Hold | Table::Pause | Table::Request => {
+            Table::Run | Table::Gate | Table::Outbox | Table::Due | Table::Hold | Table::Pause | Table::Request => {
                 "SELECT, INSERT, UPDATE"
             }
             Table::Batch | Table::Entry | Table::Signature => "SELECT, INSERT",

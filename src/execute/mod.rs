@@ -11,7 +11,8 @@ mod turn;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::db::batch::{Done, frees_its_own};
 use crate::db::window::{self, Edge, Next, Window};
@@ -28,17 +29,44 @@ use turn::Turn;
 pub use patience::{Reopen, patiently};
 
 /// Tells a run to end at the next batch boundary.
-#[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<AtomicBool>);
+#[derive(Clone, Default)]
+pub struct Stop {
+    signal: Arc<AtomicBool>,
+    watch: Option<Arc<Watch>>,
+}
+
+/// Asked before every batch: why it is not to begin, if it is not.
+pub type Watch = dyn Fn() -> Option<String> + Send + Sync;
 
 impl Stop {
-    /// The flag itself, for signal handlers.
-    pub fn flag(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.0)
+    /// One that a signal sets, and that `watch` is asked about before every batch.
+    pub fn watched(signal: Arc<AtomicBool>, watch: Arc<Watch>) -> Self {
+        Self { signal, watch: Some(watch) }
     }
 
+    /// The flag itself, for signal handlers.
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.signal)
+    }
+
+    /// Has a signal come?
     pub fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.signal.load(Ordering::Relaxed)
+    }
+
+    /// Why the next batch is not to begin; `None` where it is.
+    fn reason(&self) -> Option<String> {
+        let signal = || "a signal asked it to stop; the rest remains for the next run".to_owned();
+        self.is_set().then(signal).or_else(|| self.watch.as_ref()?())
+    }
+
+    /// Sleeps for so long, or until a signal comes.
+    fn sleep(&self, length: Duration) {
+        const LOOK_EVERY: Duration = Duration::from_millis(50);
+        let started = Instant::now();
+        while !self.is_set() && started.elapsed() < length {
+            thread::sleep(LOOK_EVERY.min(length.saturating_sub(started.elapsed())));
+        }
     }
 }
 

@@ -53,7 +53,7 @@ pub(super) fn reconnect(conn: &mut Connection, reopen: Reopen<'_>, stop: &Stop) 
     const WAITS: [u64; 6] = [100, 500, 1_000, 2_000, 5_000, 10_000];
     let mut waits = WAITS.into_iter();
     loop {
-        thread::sleep(Duration::from_millis(waits.next().unwrap_or_default()));
+        stop.sleep(Duration::from_millis(waits.next().unwrap_or_default()));
         match reopen() {
             Ok(new) => {
                 tracing::warn!(event = "connected-again", "the connection to the database was opened again");

@@ -35,8 +35,8 @@ impl<'a, 'w> Turn<'a, 'w> {
 
     /// Stops where it was told to, lets others in, and shows that it lives.
     pub fn between_batches(&mut self) -> Result<(), Halt> {
-        if self.worker.stop.is_set() {
-            return Err(Halt::Stopped("a signal asked it to stop; the rest remains for the next run".to_owned()));
+        if let Some(reason) = self.worker.stop.reason() {
+            return Err(Halt::Stopped(reason));
         }
         if self.worker.conn.dialect() == Dialect::Sqlite && self.rested.elapsed() >= REST_AFTER {
             self.let_others_write()?;

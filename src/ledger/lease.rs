@@ -8,8 +8,9 @@ use crate::db::control::{self, GateRow};
 use crate::db::{Connection, DbError, Mode};
 use crate::report::record::RunRecord;
 
-/// After this long without a sign of life, microseconds, a holder that cannot be asked counts as gone.
-const LASTS: i64 = 120 * 1_000_000;
+/// After this long without a sign of life, microseconds, a holder that cannot be asked counts as gone. So does one whose
+/// last sign lies as far ahead: a wrong clock wrote it.
+const LASTS: u64 = 120 * 1_000_000;
 
 /// The right to work on one rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +63,7 @@ pub(super) fn gate_name(policy: &str, rule: &str) -> String {
 
 fn is_held(holder: &str, seen: i64, now: i64) -> bool {
     let lives = Holder::from_text(holder).and_then(|holder| holder.lives());
-    lives != Some(false) && now.saturating_sub(seen) < LASTS
+    lives != Some(false) && now.abs_diff(seen) < LASTS
 }
 
 fn busy(run: &str, holder: &str, seen: i64, now: i64) -> String {
@@ -106,7 +107,7 @@ pub(super) fn is_alive(conn: &mut Connection, record: &RunRecord, holder: &str, 
     }
     let seen = held_gates(conn, record)?.into_iter().map(|(_, gate)| gate.seen).max();
     let seen = seen.unwrap_or_default().max(record.started.as_microsecond());
-    Ok(now.saturating_sub(seen) < LASTS)
+    Ok(now.abs_diff(seen) < LASTS)
 }
 
 /// Takes every gate that the run holds away from it, and so waits for its batch in flight: once this is committed, nothing

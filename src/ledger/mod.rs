@@ -4,7 +4,9 @@
 //! batches and the hash of the entry before it. A run that died is closed by the next one with the same function.
 
 pub mod chain;
+pub mod clock;
 pub mod compact;
+pub mod due;
 pub mod hold;
 mod holder;
 pub mod keys;
@@ -400,11 +402,6 @@ pub fn record_approval(conn: &mut Connection, run: &str, actor: &str, at: Timest
 /// Was the run approved before? An approval is good for one run.
 pub fn is_approved(conn: &mut Connection, run: &str) -> Result<bool, DbError> {
     Ok(control::entries_of_run(conn, run)?.iter().any(|entry| entry.kind == "approval"))
-}
-
-/// When the newest entry was written; `None` where the chain is empty.
-pub fn last_entry_at(conn: &mut Connection) -> Result<Option<Timestamp>, DbError> {
-    Ok(control::last_entry(conn)?.and_then(|entry| Timestamp::from_microsecond(entry.at).ok()))
 }
 
 fn json<T: Serialize>(value: &T) -> Result<String, DbError> {

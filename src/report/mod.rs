@@ -13,7 +13,7 @@ pub mod status;
 pub mod text;
 pub mod verdict;
 mod visible;
-mod wording;
+pub(crate) mod wording;
 
 #[cfg(test)]
 mod samples;

@@ -17,7 +17,7 @@ pub(crate) struct Flaw {
 }
 
 impl Flaw {
-    fn new(message: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(crate) fn new(message: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { message: message.into(), remedy: remedy.into() }
     }
 }

@@ -9,7 +9,7 @@
 pub(crate) struct Shift {
     pub host: i64,
     pub database: i64,
-    pub boot: i64,
+    pub boot: u64,
 }
 
 /// None, in a release.
@@ -18,8 +18,14 @@ pub(crate) fn current() -> Shift {
     Shift::default()
 }
 
+/// Is there a file by which a test moves the clocks?
+#[cfg(not(debug_assertions))]
+pub(crate) fn is_moved_by_a_test() -> bool {
+    false
+}
+
 #[cfg(debug_assertions)]
-pub(crate) use moved::current;
+pub(crate) use moved::{current, is_moved_by_a_test};
 
 #[cfg(debug_assertions)]
 mod moved {
@@ -34,11 +40,15 @@ mod moved {
         FILE.get_or_init(|| std::env::var_os("TENURE_TEST_CLOCK").map(PathBuf::from)).as_ref()
     }
 
+    pub(crate) fn is_moved_by_a_test() -> bool {
+        file().is_some()
+    }
+
     pub(crate) fn current() -> Shift {
         let Some(file) = file() else { return Shift::default() };
         let text = std::fs::read_to_string(file).expect("the test wrote its clock");
-        let mut numbers = text.split_whitespace().map(|number| number.parse().expect("microseconds"));
-        let mut next = || numbers.next().expect("three numbers");
-        Shift { host: next(), database: next(), boot: next() }
+        let numbers: Vec<i64> = text.split_whitespace().map(|number| number.parse().expect("microseconds")).collect();
+        let [host, database, boot] = numbers[..] else { panic!("three numbers, not {text}") };
+        Shift { host, database, boot: boot.unsigned_abs() }
     }
 }

@@ -131,6 +131,7 @@ fn job<'a>(config: &'a Config, schedule: &'a Schedule) -> Job<'a> {
         actor: "a test".to_owned(),
         statements: false,
         oldest_due: false,
+        stint: None,
         maps: schedule.subject.iter().collect(),
         holds: schedule.holds.iter().map(|hold| StandingHold { schedule, hold, by_hand: false }).collect(),
     }

@@ -1,0 +1,13 @@
+//! `tenure daemon`: runs what is due, for ever.
+
+use super::{Common, Failure, Outcome};
+use crate::daemon::Daemon;
+use crate::setup::Sources;
+
+pub(super) fn daemon(common: &Common) -> Outcome {
+    if common.as_of.is_some() {
+        return Err(Failure::Usage("the daemon counts from the time of each run: take --as-of out".to_owned()));
+    }
+    Daemon::new(Sources::from(common))?.live()?;
+    Ok(0)
+}

@@ -1,0 +1,155 @@
+//! What the daemon knows of itself, for whoever asks: a plain value behind a lock.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// How things stand.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    pub version: String,
+    pub host: String,
+    pub pid: u32,
+    pub started: Option<Timestamp>,
+    /// When it looked for work last.
+    pub last_tick: Option<Timestamp>,
+    /// When config and schedules were last read without a mistake.
+    pub loaded: Option<Timestamp>,
+    /// The mistakes of a config or schedule that was not taken over: the old ones are in force.
+    pub reload_error: Option<String>,
+    /// What this host's clock did, while nothing is purged because of it.
+    pub clock_trouble: Option<String>,
+    /// When a database's clock, its ledger's and this host's were last seen to agree.
+    pub clocks_agreed: Option<Timestamp>,
+    /// It ends at the next batch.
+    pub stopping: bool,
+    /// By their names in the config.
+    pub databases: BTreeMap<String, DatabaseState>,
+    /// Every rule that has a cron expression, by database. Not part of the file in the state directory: it may be long.
+    #[serde(skip)]
+    pub rules: BTreeMap<RuleKey, RuleState>,
+}
+
+/// One database.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct DatabaseState {
+    /// Somebody is there, if only to look.
+    pub visiting: bool,
+    /// The run that is under way.
+    pub work: Option<Work>,
+    /// Why nothing can be done in it.
+    pub trouble: Option<Trouble>,
+    /// When it was reached last.
+    pub reached: Option<Timestamp>,
+    /// Mails in its outbox that were not sent.
+    pub mails_waiting: u64,
+}
+
+/// A run under way.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Work {
+    pub policy: String,
+    /// The rule that it is at; `None` while it reads the schema.
+    pub rule: Option<String>,
+    /// Which of how many rules that is; 0 where there is none.
+    pub number: usize,
+    pub of: usize,
+    /// Rows of the rule that are done, and planned; both 0 while they are counted.
+    pub done: u64,
+    pub planned: u64,
+    pub since: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// What happened and what to do.
+    pub sentence: String,
+    pub since: Timestamp,
+    /// Attempts in a row that came to nothing.
+    pub attempts: u32,
+    /// It is about clocks: nothing is purged until they agree.
+    pub is_of_clocks: bool,
+}
+
+/// A rule on a database.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RuleKey {
+    pub database: String,
+    pub policy: String,
+    pub rule: String,
+}
+
+/// How one rule stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleState {
+    /// The due time that was taken up last.
+    pub due: Option<Timestamp>,
+    /// The word of the ledger: `claimed`, `done`, `again` or `guarded`; `None` before it was looked at.
+    pub outcome: Option<&'static str>,
+    /// The run that did something for it last.
+    pub run: Option<String>,
+    /// When it is looked at again.
+    pub next: Timestamp,
+    /// Why it is not run although it is due.
+    pub waits: Option<String>,
+}
+
+/// The state where all can see it.
+#[derive(Debug, Clone, Default)]
+pub struct Board(Arc<Mutex<State>>);
+
+impl Board {
+    pub fn new(state: State) -> Self {
+        Self(Arc::new(Mutex::new(state)))
+    }
+
+    /// For a short look, or a change.
+    pub fn lock(&self) -> MutexGuard<'_, State> {
+        // Whoever panicked with it changed one field of it, and every field is right by itself.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// One line: what it is doing, and what is wrong.
+    pub fn line(&self) -> String {
+        let works = self.databases.iter().filter_map(|(name, database)| Some((name, database.work.as_ref()?)));
+        let mut parts: Vec<String> = works.map(|(name, work)| work.line(name)).collect();
+        if parts.is_empty() {
+            parts.push(self.idle_line());
+        }
+        if self.stopping {
+            parts.push("stopping at the next batch".to_owned());
+        }
+        let troubles = self.databases.iter().filter_map(|(name, database)| Some((name, database.trouble.as_ref()?)));
+        parts.extend(troubles.map(|(name, trouble)| format!("database {name}: {}", trouble.sentence)));
+        parts.extend(self.clock_trouble.clone());
+        parts.extend(self.reload_error.as_ref().map(|error| format!("the old config is in force: {error}")));
+        parts.join("; ").replace('\n', "; ")
+    }
+
+    fn idle_line(&self) -> String {
+        match self.rules.iter().min_by_key(|(_, state)| state.next) {
+            Some((key, state)) => {
+                let at = state.next.strftime("%Y-%m-%d %H:%M UTC");
+                format!("idle; next: {} of {} on {} at {at}", key.rule, key.policy, key.database)
+            }
+            None => "idle; no rule has a cron expression".to_owned(),
+        }
+    }
+}
+
+impl Work {
+    fn line(&self, database: &str) -> String {
+        let Self { policy, number, of, done, planned, .. } = self;
+        match &self.rule {
+            None => format!("{policy} on {database}: reading the schema"),
+            Some(rule) if *planned == 0 && *done == 0 => {
+                format!("{policy} on {database}: rule {number} of {of}, {rule}: counting")
+            }
+            Some(rule) => format!("{policy} on {database}: rule {number} of {of}, {rule}: {done} of {planned} rows"),
+        }
+    }
+}
