@@ -9,7 +9,7 @@ use crate::name::{Name, TableName};
 use crate::plan::{Entry, Erasure, Link, RulePlan, Step, Target};
 use crate::resolve;
 use crate::schedule::mistake::Mistake;
-use crate::schedule::{Data, Schedule, Subject, Then};
+use crate::schedule::{Cascade, Data, Schedule, Subject, Then};
 
 use super::{About, Asker, about_rule, coverage, list, probes, spelled, words};
 
@@ -51,11 +51,12 @@ impl<'a> Map<'a> {
             let label = resolve::label_of(entry.data);
             if let Some(acts) = entry.acts {
                 let plan = without_what_is_freed(&acts.plan, &mapped);
+                let said = what_goes_along(entry.data, &mapped);
                 let about = About {
                     catalog: self.catalog,
                     label: &label,
                     places: &entry.data.places,
-                    cascade: &entry.data.cascade,
+                    cascade: &said,
                     due_key: "column",
                     plan: &plan,
                 };
@@ -277,6 +278,18 @@ fn without_what_is_freed(plan: &RulePlan, mapped: &[Mapped<'_>]) -> RulePlan {
         target.blockers.retain(|link| !mapped.iter().any(|entry| frees(entry, link)));
     }
     plan
+}
+
+/// What the entry says of its family, and what other entries say of it.
+fn what_goes_along(data: &Data, mapped: &[Mapped<'_>]) -> Vec<Cascade> {
+    let by_others = mapped.iter().map(|entry| Cascade {
+        table: entry.data.table.clone(),
+        column: Some(entry.data.first_column().clone()),
+        parent: None,
+        then: Then::Delete,
+        span: 0..0,
+    });
+    data.cascade.iter().cloned().chain(by_others).collect()
 }
 
 /// An entry to paste.

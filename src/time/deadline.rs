@@ -173,3 +173,177 @@ impl fmt::Display for Deadline {
         self.term.fmt(f)
     }
 }
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+    use jiff::civil::date;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn instant(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn deadline(term: &str, zone: &str) -> Deadline {
+        Deadline {
+            term: Term::parse(term).unwrap(),
+            zone: TimeZone::get(zone).unwrap(),
+            weekend: vec![Weekday::Saturday, Weekday::Sunday],
+            holidays: BTreeSet::from([date(2026, 12, 25), date(2027, 1, 1)]),
+        }
+    }
+
+    fn due(term: &str, zone: &str, asked: &str) -> String {
+        deadline(term, zone).due(instant(asked)).to_string()
+    }
+
+    /// `used/allowed light` at each of these instants.
+    fn course(deadline: &Deadline, asked: &str, at: &[&str]) -> Vec<String> {
+        let shown = |now: &&str| {
+            let used = deadline.used(instant(asked), instant(now));
+            format!("{}/{} {:?}", used.days, used.allowed, used.light())
+        };
+        at.iter().map(shown).collect()
+    }
+
+    #[test]
+    fn terms_are_read_in_days_and_in_business_days_and_shown_as_they_mean() {
+        for (text, shown) in [
+            ("30 days", "30 days"),
+            ("1 month", "1 month"),
+            ("7 business days", "7 business days"),
+            (" 1 working day ", "1 business day"),
+        ] {
+            assert_eq!(Term::parse(text).unwrap().to_string(), shown);
+        }
+        for text in
+            ["0 business days", "-1 business days", "1001 business days", "business days", "soon", "forever", "0 days"]
+        {
+            assert!(Term::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_term_outlasts_a_grace_only_where_it_surely_does() {
+        let outlasts = |term: &str, grace: &str| Term::parse(term).unwrap().outlasts(&Period::parse(grace).unwrap());
+        assert!(
+            outlasts("30 days", "7 days") && outlasts("8 business days", "7 days") && outlasts("1 month", "27 days")
+        );
+        assert!(
+            !outlasts("7 days", "7 days") && !outlasts("7 business days", "1 week") && !outlasts("1 month", "31 days")
+        );
+    }
+
+    #[test]
+    fn thirty_days_end_at_the_same_time_of_day_and_a_promise_is_not_stretched_over_a_clock_change() {
+        assert_eq!(due("30 days", "UTC", "2026-01-01T10:00:00Z"), "2026-01-31T10:00:00Z");
+        assert_eq!(due("1 month", "UTC", "2026-01-31T10:00:00Z"), "2026-02-28T10:00:00Z");
+        // Berlin: 11:00 in winter is 12:00 UTC+2 in summer.
+        assert_eq!(due("30 days", "Europe/Berlin", "2026-03-15T10:00:00Z"), "2026-04-14T09:00:00Z");
+        // 02:30 on the day after the clocks went forward, and 02:30 that comes twice when they go back.
+        assert_eq!(due("1 day", "Europe/Berlin", "2026-03-28T01:30:00Z"), "2026-03-29T00:30:00Z");
+        assert_eq!(due("1 day", "Europe/Berlin", "2026-10-24T00:30:00Z"), "2026-10-25T00:30:00Z");
+    }
+
+    #[test]
+    fn business_days_count_from_the_day_after_and_know_weekends_and_holidays() {
+        // Friday the 20th: Monday to Friday are five, then the weekend, then Monday and Tuesday.
+        assert_eq!(due("7 business days", "UTC", "2026-11-20T10:00:00Z"), "2026-12-01T23:59:59.999999Z");
+        // Asked on Saturday: Monday is the first.
+        assert_eq!(due("1 business day", "UTC", "2026-11-21T10:00:00Z"), "2026-11-23T23:59:59.999999Z");
+        // Christmas Day is a Friday, and New Year's Day, too.
+        assert_eq!(due("3 business days", "UTC", "2026-12-22T10:00:00Z"), "2026-12-28T23:59:59.999999Z");
+        // The day is that of the policy's zone: in Auckland it is Monday already.
+        assert_eq!(due("1 business day", "Pacific/Auckland", "2026-11-22T12:00:00Z"), "2026-11-24T10:59:59.999999Z");
+        let sunday_to_thursday =
+            Deadline { weekend: vec![Weekday::Friday, Weekday::Saturday], ..deadline("1 business day", "UTC") };
+        assert_eq!(sunday_to_thursday.due(instant("2026-11-19T10:00:00Z")).to_string(), "2026-11-22T23:59:59.999999Z");
+    }
+
+    #[test]
+    fn a_clock_turns_amber_when_four_fifths_are_used_and_red_when_the_deadline_has_passed() {
+        let month = deadline("30 days", "UTC");
+        let at = [
+            "2026-01-01T10:00:00Z",
+            "2026-01-01T10:00:01Z",
+            "2026-01-24T10:00:00Z",
+            "2026-01-24T10:00:01Z",
+            "2026-01-31T10:00:00Z",
+            "2026-01-31T10:00:01Z",
+        ];
+        assert_eq!(
+            course(&month, "2026-01-01T10:00:00Z", &at),
+            ["0/30 Green", "1/30 Green", "23/30 Green", "24/30 Amber", "30/30 Amber", "31/30 Red"]
+        );
+        let week = deadline("5 business days", "UTC");
+        let at = [
+            "2026-11-20T23:00:00Z",
+            "2026-11-22T12:00:00Z",
+            "2026-11-23T00:00:00Z",
+            "2026-11-26T00:00:00Z",
+            "2026-11-27T23:59:59Z",
+            "2026-11-28T00:00:00Z",
+            "2026-12-01T12:00:00Z",
+        ];
+        assert_eq!(
+            course(&week, "2026-11-20T10:00:00Z", &at),
+            ["0/5 Green", "0/5 Green", "1/5 Green", "4/5 Amber", "5/5 Amber", "6/5 Red", "7/5 Red"]
+        );
+    }
+
+    const ZONES: [&str; 6] =
+        ["UTC", "Europe/Berlin", "America/Sao_Paulo", "Pacific/Apia", "Australia/Lord_Howe", "America/St_Johns"];
+
+    /// An instant, most of them within two days of a clock change.
+    fn zone_and_instant() -> impl Strategy<Value = (&'static str, Timestamp)> {
+        let (from, to) = (instant("1990-01-01T00:00:00Z").as_second(), instant("2040-01-01T00:00:00Z").as_second());
+        (prop::sample::select(&ZONES[..]), from..to, -180_000i64..180_000, prop::bool::weighted(0.8)).prop_map(
+            |(name, second, shift, near)| {
+                let any = Timestamp::from_second(second).unwrap();
+                let zone = TimeZone::get(name).unwrap();
+                let change = zone.following(any).next().map(|change| change.timestamp());
+                (name, (if near { change.unwrap_or(any) } else { any }) + SignedDuration::from_secs(shift))
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_deadline_of_business_days_ends_on_a_business_day_with_as_many_of_them_before_it(
+            (zone, asked) in zone_and_instant(), days in 1u32..30,
+        ) {
+            let deadline = deadline(&format!("{days} business days"), zone);
+            let due = deadline.due(asked);
+            let (first, last) = (deadline.zone.to_datetime(asked).date(), deadline.zone.to_datetime(due).date());
+            prop_assert!(due > asked && deadline.is_business_day(last));
+            // Counted day by day, and not as the code does.
+            let mut day = first;
+            let mut counted = 0;
+            while day < last {
+                day = day.tomorrow().unwrap();
+                let is_free = matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday) || deadline.holidays.contains(&day);
+                counted += u32::from(!is_free);
+            }
+            prop_assert_eq!(counted, days);
+            let next = deadline.zone.to_datetime(due + SignedDuration::from_micros(1)).date();
+            prop_assert_ne!(next, last);
+        }
+
+        #[test]
+        fn more_days_are_used_than_allowed_exactly_where_the_deadline_has_passed(
+            (zone, asked) in zone_and_instant(),
+            term in prop::sample::select(vec!["1 day", "30 days", "1 month", "1 business day", "7 business days"]),
+            offset in -3_600i64..3_600_000,
+        ) {
+            let deadline = deadline(term, zone);
+            let due = deadline.due(asked);
+            for now in [due, due + SignedDuration::from_micros(1), asked, asked + SignedDuration::from_secs(offset)] {
+                let used = deadline.used(asked, now);
+                prop_assert_eq!(used.light() == Light::Red, now > due, "{} {} {:?}", asked, now, used);
+            }
+        }
+    }
+}
