@@ -33,7 +33,11 @@ impl Holder {
     pub fn lives(&self) -> Option<bool> {
         let here = world();
         let can_tell = !here.is_empty() && self.world == here;
-        can_tell.then(|| start_of(self.pid).is_some_and(|start| start == self.start))
+        match start_of(self.pid) {
+            // A process that is hidden from us (hidepid, ProtectProc) looks like one that has gone.
+            None if can_tell && !sees_others() => None,
+            start => can_tell.then(|| start.is_some_and(|start| start == self.start)),
+        }
     }
 }
 
@@ -58,6 +62,11 @@ fn world() -> String {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let space = fs::read_link("/proc/self/ns/pid").map(|link| link.display().to_string()).unwrap_or_default();
     if boot.is_empty() || space.is_empty() { String::new() } else { format!("{} {space}", boot.trim()) }
+}
+
+/// Is the first process, which always lives and is somebody else's, to be seen?
+fn sees_others() -> bool {
+    fs::read_to_string("/proc/1/stat").is_ok()
 }
 
 /// Field 22 of `/proc/PID/stat`; the second field may hold spaces and parentheses, so it is counted from its end. A

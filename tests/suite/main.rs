@@ -38,4 +38,5 @@ mod roles;
 mod signing;
 mod status;
 mod tampering;
+mod unit;
 mod verify;

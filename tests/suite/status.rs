@@ -150,3 +150,29 @@ fn a_database_that_is_away_is_not_well_and_hides_no_other() {
     );
     assert!(told["troubles"][0].as_str().unwrap().contains("`away`"), "{told:#}");
 }
+
+/// As a service under `ProtectProc=invisible` sees it: only the processes of its own user. Wants root, as the servers do.
+#[test]
+fn a_run_of_a_user_whose_processes_are_hidden_is_not_taken_for_dead() {
+    let db = TestDb::new(Dialect::Sqlite);
+    let tenure = logs(&db, "");
+    tenure.run(&["run"]).expect_code(0);
+    let mut planned: RunRecord = serde_json::from_value(tenure.run(&["plan", "--json"]).expect_code(0).json()).unwrap();
+    planned.run = "lives".into();
+    ledger::begin(&mut db.open(), &planned, &Holder::this_process(), None).unwrap();
+    let copy = tenure.dir().join("copy.db");
+    std::fs::copy(db.url().strip_prefix("sqlite://").unwrap(), &copy).unwrap();
+    for (path, mode) in [(tenure.dir(), 0o777), (&copy, 0o666)] {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let script = "mount -t proc -o hidepid=invisible proc /proc && exec setpriv --reuid=65534 --regid=65534 --clear-groups \"$@\"";
+    let schedule = policy(&delete_rule("logs", "log", ""));
+    let told = Tenure::at_url(&format!("sqlite://{}", copy.display()))
+        .schedule(&schedule)
+        .spawn_under(&["unshare", "--mount", "sh", "-c", script, "sh"].map(str::to_owned), &["status", "--json"])
+        .wait()
+        .expect_code(0)
+        .json();
+    assert_eq!((&told["running"][0]["run"], &told["running"][0]["lives"]), (&"lives".into(), &true.into()), "{told:#}");
+}
