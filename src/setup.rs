@@ -237,6 +237,7 @@ impl Setup {
             statements,
             oldest_due: false,
             stint: None,
+            person: None,
         }
     }
 

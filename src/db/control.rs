@@ -4,6 +4,7 @@
 //! that uses Diesel keeps its `__diesel_schema_migrations` as it was.
 
 pub mod due;
+pub mod erasure;
 pub mod hold;
 pub mod outbox;
 pub mod pause;
@@ -34,6 +35,7 @@ const MYSQL: EmbeddedMigrations = embed_migrations!("migrations/mysql");
 enum Table {
     Run,
     Batch,
+    Erasure,
     Gate,
     Entry,
     Outbox,
@@ -49,6 +51,7 @@ impl Table {
     const ALL: [Table; 11] = [
         Table::Run,
         Table::Batch,
+        Table::Erasure,
         Table::Gate,
         Table::Entry,
         Table::Outbox,
@@ -78,6 +81,7 @@ impl Table {
         match self {
             Table::Run => "run",
             Table::Batch => "batch",
+            Table::Erasure => "erasure",
             Table::Gate => "gate",
             Table::Entry => "entry",
             Table::Outbox => "outbox",
@@ -96,7 +100,7 @@ impl Table {
             Table::Run | Table::Gate | Table::Outbox | Table::Due | Table::Hold | Table::Pause | Table::Request => {
                 "SELECT, INSERT, UPDATE"
             }
-            Table::Batch | Table::Entry | Table::Signature => "SELECT, INSERT",
+            Table::Batch | Table::Erasure | Table::Entry | Table::Signature => "SELECT, INSERT",
             Table::Migration => "SELECT",
         }
     }

@@ -36,12 +36,17 @@ impl Connection {
         let mut inserted = 0;
         while rows.peek().is_some() {
             let portion = rows.by_ref().take(ROWS_A_TRANSACTION);
-            inserted += self.transaction(Mode::Single, |connection| connection.insert_portion(into, portion))?;
+            inserted += self.transaction(Mode::Single, |connection| connection.insert_within(into, portion))?;
         }
         Ok(inserted)
     }
 
-    fn insert_portion(&mut self, into: &InsertInto, rows: impl Iterator<Item = Vec<Value>>) -> Result<u64, DbError> {
+    /// As [`insert_all`](Self::insert_all), in the caller's transaction.
+    pub(super) fn insert_within(
+        &mut self,
+        into: &InsertInto,
+        rows: impl Iterator<Item = Vec<Value>>,
+    ) -> Result<u64, DbError> {
         let dialect = self.dialect();
         let rows_a_statement = (BINDS_A_STATEMENT / into.columns.len().max(1)).max(1);
         let mut rows = rows.peekable();

@@ -462,6 +462,12 @@ pub fn erase(conn: &mut Connection, entry: &Entry, few: Few<'_>) -> Result<Erase
     Ok(Erased { done, by_person, stayed })
 }
 
+/// Does what stayed of an entry ask for the person's own row to stay as well? What somebody else shares is theirs now.
+pub fn keep_the_person(entry: &Entry, stayed: &Counts) -> bool {
+    let is_shared = entry.plan.targets.iter().any(may_be_shared);
+    stayed.held > 0 || stayed.remaining() > 0 || (stayed.blocked > 0 && !is_shared)
+}
+
 /// All tables of the entry, over and over while what went frees more of its own kind.
 fn act_on_all(conn: &mut Connection, entry: &Entry, few: Few<'_>) -> Result<Done, DbError> {
     let (axis, window) = (Axis::Whole, Window::default());

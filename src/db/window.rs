@@ -4,10 +4,12 @@
 //! never a row; and the whole predicate stands in the statement beside the window.
 
 use super::builder::Sql;
-use super::predicate;
+use super::count::scope;
+use super::people::Few;
+use super::predicate::{self, Look, Scope};
 use super::{Connection, DbError, Dialect, Value, anchor};
 use crate::name::Name;
-use crate::plan::{Axis, KeyColumn, Target, Transport};
+use crate::plan::{Axis, KeyColumn, RulePlan, Target, Transport};
 
 /// One side of a window.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,13 +52,32 @@ pub fn next(
     match axis {
         Axis::Whole => Ok(Next::Window(Window::default())),
         Axis::Pages => next_pages(conn, target, lower, size),
-        Axis::Key(columns) => {
-            let rows = ranked(conn, target, axis, columns, lower.as_ref(), size, 1)?;
+        Axis::Key(_) => {
+            let rows = ranked(conn, target, axis, lower.as_ref(), size, 1, None)?;
             let upper = rows.into_iter().next().map(|values| Edge { values, inclusive: true });
             Ok(Next::Window(Window { lower, upper }))
         }
-        Axis::Anchor(column) => next_along_anchor(conn, target, axis, column, lower, size),
+        Axis::Anchor(_) => next_along_anchor(conn, target, axis, lower, size),
     }
+}
+
+/// The next window of `size` rows that are a few people's and due, along a key; `None` where no row follows after that.
+pub fn next_of_people(
+    conn: &mut Connection,
+    rule: &RulePlan,
+    target: &Target,
+    few: Few<'_>,
+    axis: &Axis,
+    lower: Option<Edge>,
+    size: u64,
+) -> Result<Option<Window>, DbError> {
+    if !matches!(axis, Axis::Key(_)) {
+        return Ok(None);
+    }
+    let theirs = Scope { few: Some(few), ..scope(rule, target) };
+    let mut rows = ranked(conn, target, axis, lower.as_ref(), size, 2, Some(theirs))?.into_iter();
+    let (Some(values), Some(_)) = (rows.next(), rows.next()) else { return Ok(None) };
+    Ok(Some(Window { lower, upper: Some(Edge { values, inclusive: true }) }))
 }
 
 /// Ends before a value that would be cut in two, so that equal values share a window.
@@ -64,41 +85,44 @@ fn next_along_anchor(
     conn: &mut Connection,
     target: &Target,
     axis: &Axis,
-    column: &KeyColumn,
     lower: Option<Edge>,
     size: u64,
 ) -> Result<Next, DbError> {
     /// Rows of one value that are still taken in one window, in sizes.
     const LARGEST_TIE: u64 = 4;
-    let columns = std::slice::from_ref(column);
-    let mut rows = ranked(conn, target, axis, columns, lower.as_ref(), size, 2)?.into_iter();
+    let mut rows = ranked(conn, target, axis, lower.as_ref(), size, 2, None)?.into_iter();
     let (Some(last), Some(beyond)) = (rows.next(), rows.next()) else {
         return Ok(Next::Window(Window { lower, upper: None }));
     };
     if last != beyond {
         return Ok(Next::Window(Window { lower, upper: Some(Edge { values: last, inclusive: true }) }));
     }
-    let first = ranked(conn, target, axis, columns, lower.as_ref(), 1, 1)?.into_iter().next();
+    let first = ranked(conn, target, axis, lower.as_ref(), 1, 1, None)?.into_iter().next();
     if first.as_ref() != Some(&last) {
         return Ok(Next::Window(Window { lower, upper: Some(Edge { values: last, inclusive: false }) }));
     }
-    let far = ranked(conn, target, axis, columns, lower.as_ref(), size * LARGEST_TIE, 1)?.into_iter().next();
+    let far = ranked(conn, target, axis, lower.as_ref(), size * LARGEST_TIE, 1, None)?.into_iter().next();
     if far.as_ref() == Some(&last) {
         return Ok(Next::Tied);
     }
     Ok(Next::Window(Window { lower, upper: Some(Edge { values: last, inclusive: true }) }))
 }
 
-/// The axis values of `count` rows from rank `rank` (counted from 1) upwards.
+/// The axis values of `count` rows from rank `rank` (counted from 1) upwards; of `due` rows only, where a scope is given.
 fn ranked(
     conn: &mut Connection,
     target: &Target,
     axis: &Axis,
-    columns: &[KeyColumn],
     lower: Option<&Edge>,
     rank: u64,
     count: u64,
+    due: Option<Scope<'_>>,
 ) -> Result<Vec<Vec<Value>>, DbError> {
+    let columns = match axis {
+        Axis::Key(columns) => columns.as_slice(),
+        Axis::Anchor(column) => std::slice::from_ref(column),
+        Axis::Pages | Axis::Whole => &[],
+    };
     let mut sql = Sql::new(conn.dialect());
     let alias = &target.alias;
     let names: Vec<Name> = columns.iter().map(|column| column.name.clone()).collect();
@@ -121,6 +145,10 @@ fn ranked(
     }
     if let (Axis::Anchor(_), Some(first)) = (axis, target.anchors.first()) {
         anchor::before(&mut sql, alias, first);
+    }
+    if let Some(scope) = due {
+        sql.push(" AND ");
+        predicate::due(&mut sql, scope, Look::Now);
     }
     sql.push(" ORDER BY ").columns(alias, &names);
     sql.push(" LIMIT ").number(count).push(" OFFSET ").number(rank.max(1) - 1);

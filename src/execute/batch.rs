@@ -40,11 +40,17 @@ pub(super) fn transact(
             return Ok(None);
         }
         let done = act(conn)?;
-        if done != Done::default() {
-            ledger::record_batch(conn, &record(identity, &done), time::now())?;
-        }
+        write(conn, identity, &done)?;
         Ok(Some(done))
     })
+}
+
+/// Records what a batch did, in its own transaction; nothing is recorded of nothing.
+pub(super) fn write(conn: &mut Connection, identity: &Identity<'_>, done: &Done) -> Result<(), DbError> {
+    if *done == Done::default() {
+        return Ok(());
+    }
+    ledger::record_batch(conn, &record(identity, done), time::now())
 }
 
 fn record(identity: &Identity<'_>, done: &Done) -> Batch {

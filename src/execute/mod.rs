@@ -5,6 +5,7 @@
 //! rule stopped, with the rest for the next run; or the rule failed, with a sentence.
 
 mod batch;
+pub mod erase;
 mod pace;
 mod patience;
 mod turn;
@@ -71,7 +72,7 @@ impl Stop {
 }
 
 /// How a rule ended.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Ending {
     Done,
     /// The rest remains for the next run; the reason.
@@ -168,7 +169,8 @@ impl Worker<'_> {
         }
     }
 
-    fn patiently<T>(&mut self, act: impl FnMut(&mut Connection) -> Result<T, DbError>) -> Result<T, Halt> {
+    /// As [`patiently`], on the worker's connection.
+    pub fn patiently<T>(&mut self, act: impl FnMut(&mut Connection) -> Result<T, DbError>) -> Result<T, Halt> {
         patiently(self.conn, self.reopen, self.stop, act)
     }
 }

@@ -12,6 +12,9 @@ use crate::report::record::RunRecord;
 /// last sign lies as far ahead: a wrong clock wrote it.
 const LASTS: u64 = 120 * 1_000_000;
 
+/// Stands for a rule where the work is the erasure of people.
+pub const ERASURES: &str = "erase";
+
 /// The right to work on one rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
@@ -129,8 +132,9 @@ pub(super) fn held_rules(conn: &mut Connection, record: &RunRecord) -> Result<Ve
 /// The gates that the run holds, by their names.
 fn held_gates(conn: &mut Connection, record: &RunRecord) -> Result<Vec<(String, GateRow)>, DbError> {
     let mut held = Vec::new();
-    for rule in &record.rules {
-        let name = gate_name(&record.schedule.name, &rule.rule);
+    let rules = record.rules.iter().map(|rule| rule.rule.as_str()).chain(record.people.as_ref().map(|_| ERASURES));
+    for rule in rules {
+        let name = gate_name(&record.schedule.name, rule);
         if let Some(row) = control::gate(conn, &name)?
             && row.run.as_deref() == Some(record.run.as_str())
         {

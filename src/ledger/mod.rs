@@ -7,6 +7,7 @@ pub mod chain;
 pub mod clock;
 pub mod compact;
 pub mod due;
+pub mod erasure;
 pub mod hold;
 mod holder;
 pub mod keys;
@@ -128,7 +129,8 @@ pub fn close(conn: &mut Connection, record: &mut RunRecord, address: Addressing<
     let batches = control::batches(conn, Some(&record.run), None)?;
     reconcile(record, &batches);
     record.ledger = None;
-    let body = closing(record, &begun, &batches)?;
+    let erasures = erasure::cover(conn, &record.run)?;
+    let body = closing(record, &begun, &batches, erasures)?;
     appending(conn, |conn| {
         if control::lock_open_run(conn, &record.run)? {
             seal(conn, record, body.clone(), address)?;
@@ -148,8 +150,13 @@ pub fn close(conn: &mut Connection, record: &mut RunRecord, address: Addressing<
 const RUN: &str = "run";
 
 /// The body of the entry that closes a run: with the entry's own fields it covers every column of the run's row and of its
-/// batches.
-fn closing(record: &RunRecord, begun: &RunRow, batches: &[BatchRow]) -> Result<String, DbError> {
+/// batches and erasures.
+fn closing(
+    record: &RunRecord,
+    begun: &RunRow,
+    batches: &[BatchRow],
+    erasures: Option<erasure::Cover>,
+) -> Result<String, DbError> {
     json(&Closing {
         record,
         started: begun.started,
@@ -157,6 +164,7 @@ fn closing(record: &RunRecord, begun: &RunRow, batches: &[BatchRow]) -> Result<S
         plan_digest: chain::digest(begun.plan.as_bytes()),
         batches: batches.len() as u64,
         batches_digest: digest_of(batches),
+        erasures,
     })
 }
 
@@ -207,6 +215,8 @@ struct Closing<'a> {
     plan_digest: String,
     batches: u64,
     batches_digest: String,
+    #[serde(flatten)]
+    erasures: Option<erasure::Cover>,
 }
 
 /// The digest of a run's batches: SHA-256 over one line a batch, fields apart by tabs, in the order of the bytes of their
@@ -277,7 +287,8 @@ fn bury(
     fill_from_batches(&mut record, &batches)?;
     record.finished = Timestamp::from_microsecond(now).ok();
     record.status = record.worst_status();
-    let body = closing(&record, begun, &batches)?;
+    let erasures = erasure::cover(conn, &record.run)?;
+    let body = closing(&record, begun, &batches, erasures)?;
     seal(conn, &mut record, body, address)?;
     Ok(true)
 }

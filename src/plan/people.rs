@@ -41,6 +41,38 @@ pub struct Erasure {
     pub requests: Option<Requests>,
 }
 
+impl Erasure {
+    /// The same of one person, whether closed or not, and, where one is named, of one category of entries only.
+    #[must_use]
+    pub fn of_one(&self, key: PersonKey, category: Option<&str>) -> Self {
+        let who = Who::Only(key, self.key.clone());
+        let people = Arc::new(People { target: Arc::clone(&self.people), who: who.clone() });
+        let of_one = |target: &mut Target| {
+            if let Some(whose) = &mut target.whose {
+                whose.people = Arc::clone(&people);
+            }
+        };
+        let mut one = Self { who, ..self.clone() };
+        one.entries.retain(|entry| category.is_none_or(|wanted| entry.category.as_deref() == Some(wanted)));
+        one.entries.iter_mut().flat_map(|entry| &mut entry.plan.targets).for_each(of_one);
+        one.kept.iter_mut().flat_map(|kept| &mut kept.targets).for_each(of_one);
+        one.after(Vec::new())
+    }
+
+    /// The same, acting after these rules: what they take, and what each entry takes, is gone when the next entry looks.
+    #[must_use]
+    pub fn after(mut self, rules: Vec<Arc<RulePlan>>) -> Self {
+        let mut earlier = rules;
+        for entry in &mut self.entries {
+            entry.plan.earlier.clone_from(&earlier);
+            if entry.plan.act.removes() {
+                earlier.push(Arc::new(entry.plan.clone()));
+            }
+        }
+        self
+    }
+}
+
 /// What happens to the rows of one table that are a person's.
 #[derive(Debug, Clone)]
 pub struct Entry {

@@ -37,6 +37,9 @@ pub struct RunRecord {
     pub notes: Vec<String>,
     /// `None` in a dry run, which writes no database.
     pub ledger: Option<LedgerRecord>,
+    /// How the people stand whose data is to be erased; `None` where the policy maps nobody's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<PeopleRecord>,
     /// The run before, of the same policy on the same database; `None` where there was none or it could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<SinceRecord>,
@@ -252,6 +255,34 @@ impl fmt::Display for PauseRecord {
         let which = if self.all { ", as all rules are," } else { "" };
         write!(f, "paused{which} by {} since {} until {until} ({})", self.by, minute(self.since), self.reason)
     }
+}
+
+/// The erasure of people: what it does to their rows stands in the records of its entries, whose names begin with `erase:`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PeopleRecord {
+    /// The table of people.
+    pub table: String,
+    /// Ids of the promises that the map as a whole keeps.
+    pub promises: Vec<String>,
+    /// As written: `30 days`, or `7 business days`.
+    pub within: String,
+    /// People whose time has come, and of whom something would change, when the run was planned.
+    pub due: u64,
+    /// People of whom all was done that could be.
+    pub erased: u64,
+    /// People who were begun, and have more rows than were done.
+    pub unfinished: u64,
+    /// People whose time has come and who, or some of whose rows, are under a hold.
+    pub held: u64,
+    /// People of whom rows stay because something that stays refers to them.
+    pub blocked: u64,
+    /// People who are due still, and of whose days four fifths are used.
+    pub near_deadline: u64,
+    /// People whose days were over, also those whom this run has erased too late.
+    pub overdue: u64,
+    /// Days used of those that there are, of whoever waits the longest.
+    pub days_used: Option<u32>,
+    pub days_allowed: Option<u32>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

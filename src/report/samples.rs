@@ -24,6 +24,7 @@ fn counts<const N: usize>(of: [(&str, u64); N]) -> BTreeMap<String, u64> {
 
 fn run(rules: Vec<RuleRecord>) -> RunRecord {
     let mut run = RunRecord {
+        people: None,
         tenure: "0.1.0".into(),
         run: "01k6eq0x8d".into(),
         kind: RunKind::Run,
@@ -320,6 +321,7 @@ pub fn any_run() -> impl Strategy<Value = RunRecord> {
     let lists = (vec(any_rule(), 0..4), vec(any_hold(), 0..3), vec(any_text(), 0..3));
     let ledger = option::of((any::<u64>(), any_text()));
     (head, times, lists, ledger, option::of(any_since())).prop_map(|(head, times, lists, ledger, since)| RunRecord {
+        people: None,
         tenure: head.0,
         run: head.1.clone(),
         kind: if head.2 { RunKind::DryRun } else { RunKind::Run },

@@ -12,6 +12,7 @@ mod guard;
 mod log;
 pub mod orders;
 mod past;
+mod people;
 mod survey;
 
 use std::collections::BTreeMap;
@@ -21,13 +22,14 @@ use jiff::Timestamp;
 
 use crate::check::{self, Asker};
 use crate::config::{Config, DatabaseConfig};
+use crate::db::catalog::Catalog;
 use crate::db::control::outbox::OutboxRow;
 use crate::db::count::Counts;
 use crate::db::{Access, Connection, DbError, Dialect, ErrorKind, Mode, catalog, control};
 use crate::deliver;
 use crate::execute::{self, Ending, Halt, Stop, Tally, Worker};
-use crate::ledger::{self, Closed, Holder};
-use crate::plan::{self, RulePlan};
+use crate::ledger::{self, Closed, Holder, lease};
+use crate::plan::{self, Erasure, RulePlan};
 use crate::report::record::{HoldRecord, RuleRecord, RunKind, RunRecord, ScheduleRecord, Status};
 use crate::resolve::{self, StandingHold};
 use crate::schedule::mistake::Mistake;
@@ -38,6 +40,7 @@ use change::Changes;
 
 pub use backlog::Stint;
 pub use guard::Consent;
+pub use people::OnePerson;
 
 /// A ledger of which nothing was heard for longer speaks of a clock that jumped ahead: schedules come true once a year.
 const LONGEST_GAP: &str = "400 days";
@@ -53,8 +56,10 @@ pub struct Job<'a> {
     pub holds: Vec<StandingHold<'a>>,
     /// The maps of people of every schedule that speaks of this database.
     pub maps: Vec<&'a Subject>,
-    /// Empty for all.
+    /// Empty for all; the erasure of people is called `erase`.
     pub rules: &'a [String],
+    /// Of whom an erasure is asked: then no rule is run, and nobody else is erased.
+    pub person: Option<OnePerson>,
     /// Taken once; every cutoff of the run is counted from it.
     pub as_of: Timestamp,
     pub actor: String,
@@ -106,7 +111,7 @@ pub fn dry_run(job: &Job<'_>) -> Result<RunRecord, Refusal> {
     let started = time::now();
     let mut conn = job.open(Access::ReadOnly)?;
     let planned = make_plan(job, &mut conn, Access::ReadOnly, &Consent::Ask, &mut |_, _, _| {})?;
-    let mut record = job.record(RunKind::DryRun, started, planned.rules(), planned.holds);
+    let mut record = job.record(RunKind::DryRun, started, &planned);
     record.notes.extend(planned.notes);
     past::compare(job, &mut conn, &mut record);
     record.finished = Some(time::now());
@@ -127,8 +132,8 @@ pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>
         // Somebody waits to hear that a run died, and this one may take hours.
         deliver(job);
     }
-    let planned = make_plan(job, &mut conn, Access::ReadWrite, consent, &mut *progress)?;
-    let mut record = job.record(RunKind::Run, started, planned.rules(), planned.holds.clone());
+    let mut planned = make_plan(job, &mut conn, Access::ReadWrite, consent, &mut *progress)?;
+    let mut record = job.record(RunKind::Run, started, &planned);
     record.notes.extend(closed.iter().map(|run| format!("run `{run}` had died and was closed before this one")));
     record.notes.extend(over);
     record.notes.extend(deliver::outbox::notes(&mut conn)?);
@@ -142,6 +147,7 @@ pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>
         let plan = recount(job, &mut conn, plan, &planned.changes, &mut record, consent, stop);
         execute_rule(job, &mut conn, &plan, &mut record, planned.ordered, stop, &mut *progress);
     }
+    erase(job, &mut conn, &mut planned, &mut record, consent, stop, &mut *progress);
     record.notes.extend(job.stint.and_then(|stint| backlog::note(&record, stint)));
     // A clock that jumps meanwhile writes no wrong time into the ledger.
     record.finished = Some(started + time::since_boot().saturating_sub(begun));
@@ -238,11 +244,14 @@ struct Planned {
     /// How many holds had been added to the ledger by then.
     ordered: u64,
     changes: Changes,
+    /// Erasures, which act after the rules.
+    people: Option<people::Planned>,
 }
 
 impl Planned {
     fn rules(&self) -> Vec<RuleRecord> {
-        self.rules.iter().map(|(_, record)| record.clone()).collect()
+        let entries = self.people.iter().flat_map(|people| &people.entries);
+        self.rules.iter().map(|(_, record)| record).chain(entries).cloned().collect()
     }
 
     fn plans(&self) -> impl Iterator<Item = &RulePlan> {
@@ -289,10 +298,6 @@ fn make_plan(
     if !hold_mistakes.is_empty() {
         return Err(Refusal::Schedule(hold_mistakes));
     }
-    if job.schedule.subject.is_some() {
-        let mistake = Mistake::error("this version of tenure checks [subject], and does not erase accounts");
-        return Err(Refusal::Schedule(vec![mistake.remedy("take [subject] and [[subject.data]] out")]));
-    }
     let in_force = resolved.holds.iter().map(survey::hold_record).collect();
     let asker = Asker::of(conn, access == Access::ReadWrite)?;
     let permitted = |rule: &Rule, plan: RulePlan| match asker.obstacles(&catalog, rule, &plan) {
@@ -338,7 +343,24 @@ fn make_plan(
         }
         rules.push((Some(plan), record));
     }
-    Ok(Planned { rules, holds: in_force, notes, ordered: orders.holds.added, changes })
+    let mut people = None;
+    match resolved.erasure.filter(|_| job.is_chosen(lease::ERASURES)) {
+        Some(Ok(erasure)) => {
+            let erasure = job.of_whom(&catalog, erasure)?;
+            let pause = ledger::pause::of_rule(&orders.pauses, &job.schedule.policy.name, lease::ERASURES, now);
+            let (planned, who) = people::plan(job, conn, erasure, &acting, pause, consent);
+            notes.extend(who);
+            people = Some(planned);
+        }
+        Some(Err(mistakes)) => rules.extend(
+            job.schedule
+                .subject
+                .iter()
+                .map(|subject| (None, survey::unplanned_map(subject, &job.database.name, &mistakes))),
+        ),
+        None => {}
+    }
+    Ok(Planned { rules, holds: in_force, notes, ordered: orders.holds.added, changes, people })
 }
 
 /// A rule whose figures counted on another that was then stopped is counted again, and asked by its guard again: its rows
@@ -396,6 +418,38 @@ fn ask_guard(
     note
 }
 
+/// Erases the people who are due. What they were counted upon is counted again where a rule before them was stopped.
+fn erase(
+    job: &Job<'_>,
+    conn: &mut Connection,
+    planned: &mut Planned,
+    record: &mut RunRecord,
+    consent: &Consent,
+    stop: &Stop,
+    progress: Progress<'_>,
+) {
+    let Some(mut people) = planned.people.take() else { return };
+    let reopen = || job.connect(Access::ReadWrite);
+    people.entries = record.rules.split_off(record.rules.len() - people.entries.len());
+    let acted = |plan: &&RulePlan| record.rules.iter().any(|rule| rule.rule == plan.rule && rule.status == Status::Ok);
+    let acting: Vec<RulePlan> = planned.plans().filter(acted).cloned().collect();
+    // What stopped a rule may have taken the connection along; if it cannot be mended, the figures say so.
+    let _ = execute::patiently(conn, &reopen, stop, control::clock);
+    record.notes.extend(people.count_again(job, conn, &acting, consent));
+    let mut worker = Worker {
+        conn,
+        reopen: &reopen,
+        policy: &job.schedule.policy.name,
+        run: &record.run,
+        holds: planned.ordered,
+        stop,
+        progress: &mut |done| progress(lease::ERASURES, done, done),
+    };
+    people::execute(job, &mut worker, &mut people);
+    record.rules.append(&mut people.entries);
+    record.people = Some(people.record);
+}
+
 /// Executes one rule into its record; whatever happens to it does not touch the others.
 fn execute_rule(
     job: &Job<'_>,
@@ -411,11 +465,8 @@ fn execute_rule(
     if entry.status != Status::Ok {
         return;
     }
-    if let Some(date) = job.not_yet_in_force() {
-        entry.status = Status::Stopped;
-        entry.error = Some(format!("the schedule takes effect on {date}; until then it is only planned"));
-        entry.oldest_kept = None;
-        return;
+    if let Some(reason) = job.waits_for_its_date() {
+        return end(entry, Status::Stopped, reason);
     }
     let started = std::time::Instant::now();
     let planned = entry.remaining;
@@ -479,6 +530,9 @@ impl Job<'_> {
     }
 
     fn is_chosen(&self, rule: &str) -> bool {
+        if self.person.is_some() {
+            return rule == lease::ERASURES;
+        }
         self.rules.is_empty() || self.rules.iter().any(|chosen| chosen == rule)
     }
 
@@ -489,7 +543,21 @@ impl Job<'_> {
         policy.effective.filter(|effective| today < *effective)
     }
 
-    fn record(&self, kind: RunKind, started: Timestamp, rules: Vec<RuleRecord>, holds: Vec<HoldRecord>) -> RunRecord {
+    /// All who are due, or the one of whom it was asked.
+    fn of_whom(&self, catalog: &Catalog, erasure: Erasure) -> Result<Erasure, Refusal> {
+        let Some(one) = &self.person else { return Ok(erasure) };
+        match resolve::person_key(catalog, &erasure, &one.key) {
+            Ok(key) => Ok(erasure.of_one(key, one.category.as_deref())),
+            Err(mistake) => Err(Refusal::Schedule(vec![mistake])),
+        }
+    }
+
+    fn waits_for_its_date(&self) -> Option<String> {
+        let date = self.not_yet_in_force()?;
+        Some(format!("the schedule takes effect on {date}; until then it is only planned"))
+    }
+
+    fn record(&self, kind: RunKind, started: Timestamp, planned: &Planned) -> RunRecord {
         let mut record = RunRecord {
             tenure: env!("CARGO_PKG_VERSION").to_owned(),
             run: new_id(),
@@ -506,8 +574,9 @@ impl Job<'_> {
                 residual: self.schedule.policy.residual.clone(),
                 periods: self.periods(),
             },
-            rules,
-            holds,
+            rules: planned.rules(),
+            holds: planned.holds.clone(),
+            people: planned.people.as_ref().map(|people| people.record.clone()),
             notes: Vec::new(),
             ledger: None,
             since: None,

@@ -3,12 +3,13 @@
 use jiff::Timestamp;
 
 use crate::db::count::{self, Counts};
-use crate::db::{Connection, DbError, Mode, Value, batch};
-use crate::ledger::{add_all, pause};
+use crate::db::{Connection, DbError, Dialect, Mode, Value, batch};
+use crate::ledger::lease::ERASURES;
+use crate::ledger::pause;
 use crate::plan::{HoldFact, RulePlan, Target};
 use crate::report::record::{HoldRecord, RuleRecord, Status};
-use crate::schedule::Rule;
 use crate::schedule::mistake::Mistake;
+use crate::schedule::{Rule, Subject};
 
 use super::guard;
 
@@ -24,15 +25,32 @@ pub(super) fn hold_record(hold: &HoldFact) -> HoldRecord {
 
 /// The record of a rule that does not fit the database: failed, with every reason and remedy.
 pub(super) fn unplanned(rule: &Rule, database: &str, mistakes: &[Mistake]) -> RuleRecord {
+    let retain = rule.age.to_string();
+    let table = rule.table.to_string();
+    failed(empty(&rule.name, &rule.promises, database, &table, rule.action.as_str(), &retain), mistakes)
+}
+
+/// The same of a map of people.
+pub(super) fn unplanned_map(subject: &Subject, database: &str, mistakes: &[Mistake]) -> RuleRecord {
+    let (table, within) = (subject.table.to_string(), subject.deadline.term.to_string());
+    failed(empty(ERASURES, &subject.promises, database, &table, "erase", &within), mistakes)
+}
+
+fn failed(record: RuleRecord, mistakes: &[Mistake]) -> RuleRecord {
     let sentence = |mistake: &Mistake| match &mistake.remedy {
         Some(remedy) => format!("{}; {remedy}", mistake.message),
         None => mistake.message.clone(),
     };
-    let retain = rule.age.to_string();
+    let error = Some(mistakes.iter().map(sentence).collect::<Vec<_>>().join("; "));
+    RuleRecord { status: Status::Failed, error, ..record }
+}
+
+/// The record of a plan before anything was counted.
+pub(super) fn blank(plan: &RulePlan) -> RuleRecord {
+    let table = plan.table.to_string();
     RuleRecord {
-        status: Status::Failed,
-        error: Some(mistakes.iter().map(sentence).collect::<Vec<_>>().join("; ")),
-        ..empty(&rule.name, &rule.promises, database, &rule.table.to_string(), rule.action.as_str(), &retain)
+        cutoff: plan.cutoff,
+        ..empty(&plan.rule, &plan.promises, &plan.database, &table, plan.act.as_str(), &plan.retain)
     }
 }
 
@@ -74,12 +92,9 @@ fn empty(rule: &str, promises: &[String], database: &str, table: &str, action: &
 /// Counts a rule in a read-only transaction of its own. A database error makes the record a failed one.
 pub(super) fn figures(conn: &mut Connection, plan: &RulePlan, statements: bool) -> RuleRecord {
     let started = std::time::Instant::now();
-    let mut record = RuleRecord {
-        cutoff: plan.cutoff,
-        ..empty(&plan.rule, &plan.promises, &plan.database, &plan.table.to_string(), plan.act.as_str(), &plan.retain)
-    };
+    let mut record = blank(plan);
     if statements {
-        record.statements = batch::statements(conn.dialect(), plan).iter().map(shown).collect();
+        record.statements = self::statements(conn.dialect(), plan);
     }
     if let Err(error) = conn.transaction(Mode::ReadOnly, |conn| count_into(conn, plan, &mut record)) {
         record.status = Status::Failed;
@@ -90,12 +105,7 @@ pub(super) fn figures(conn: &mut Connection, plan: &RulePlan, statements: bool) 
 }
 
 fn count_into(conn: &mut Connection, plan: &RulePlan, record: &mut RuleRecord) -> Result<(), DbError> {
-    let counts = counts(conn, plan)?;
-    record.eligible = counts.eligible;
-    record.held = counts.held;
-    record.blocked = counts.blocked;
-    record.held_by = counts.held_by;
-    record.remaining = record.eligible - record.held - record.blocked;
+    fill(record, counts(conn, plan)?);
     for target in &plan.targets {
         record.no_anchor += count::ageless(conn, target)?;
     }
@@ -109,14 +119,19 @@ fn count_into(conn: &mut Connection, plan: &RulePlan, record: &mut RuleRecord) -
     Ok(())
 }
 
+/// What was planned, from what was counted.
+pub(super) fn fill(record: &mut RuleRecord, counts: Counts) {
+    record.remaining = counts.remaining();
+    record.eligible = counts.eligible;
+    record.held = counts.held;
+    record.blocked = counts.blocked;
+    record.held_by = counts.held_by;
+}
+
 fn counts(conn: &mut Connection, plan: &RulePlan) -> Result<Counts, DbError> {
     let mut sum = Counts::default();
     for target in &plan.targets {
-        let one = count::counts(conn, plan, target)?;
-        sum.eligible += one.eligible;
-        sum.held += one.held;
-        sum.blocked += one.blocked;
-        add_all(&mut sum.held_by, &one.held_by);
+        sum.add(&count::counts(conn, plan, target)?);
     }
     Ok(sum)
 }
@@ -128,11 +143,16 @@ fn oldest_kept(conn: &mut Connection, plan: &RulePlan, record: &RuleRecord) -> R
 
 /// The rule waits by somebody's order: it is counted, and nothing of it goes.
 pub(super) fn wait(conn: &mut Connection, plan: &RulePlan, record: &mut RuleRecord, pause: &pause::Standing) {
+    stop(record, pause);
+    keep_all(conn, plan, record);
+}
+
+/// What is paused says so.
+pub(super) fn stop(record: &mut RuleRecord, pause: &pause::Standing) {
     let paused = pause.record();
     record.status = Status::Stopped;
     record.error = Some(paused.to_string());
     record.paused = Some(paused);
-    keep_all(conn, plan, record);
 }
 
 /// Of a rule that is stopped nothing goes, so its oldest row of all is the oldest that stays.
@@ -200,6 +220,11 @@ pub(super) fn reconcile(record: &mut RuleRecord, left: Result<Counts, String>) {
             record.remaining
         ));
     }
+}
+
+/// The statements that change rows, as `--sql` shows them.
+pub(super) fn statements(dialect: Dialect, plan: &RulePlan) -> Vec<String> {
+    batch::statements(dialect, plan).iter().map(shown).collect()
 }
 
 /// A statement with its values below it, as `--sql` shows it. They are the schedule's own: cutoffs and constants.

@@ -24,6 +24,7 @@ mod logging;
 mod mail;
 mod outsider;
 mod pauses;
+mod people;
 mod personal_data;
 mod platform;
 mod policy_changes;

@@ -12,6 +12,7 @@ pub struct Ledger {
     pub entries: Vec<Json>,
     pub runs: Vec<Json>,
     pub batches: Vec<Json>,
+    pub erasures: Vec<Json>,
 }
 
 impl Ledger {
@@ -20,6 +21,7 @@ impl Ledger {
             entries: rows(db, "entry", &["number", "at", "kind", "run", "body", "previous", "hash"]),
             runs: rows(db, "run", &["id", "holder", "started", "finished", "plan", "record"]),
             batches: rows(db, "batch", &["id", "run", "rule", "at", "done", "rolled_up", "consequences"]),
+            erasures: rows(db, "erasure", &ERASURE),
         }
     }
 
@@ -33,7 +35,7 @@ impl Ledger {
             Json::Array(list) => list,
             other => panic!("`{name}` is no list: {other}"),
         };
-        Self { entries: list("entries"), runs: list("runs"), batches: list("batches") }
+        Self { entries: list("entries"), runs: list("runs"), batches: list("batches"), erasures: Vec::new() }
     }
 
     /// Every rule of the page, one after the other.
@@ -70,8 +72,35 @@ impl Ledger {
         let lines: String = batches.iter().map(|batch| line(batch)).collect();
         assert_eq!(body["batches"], batches.len() as u64);
         assert_eq!(body["batches_digest"], format!("sha256:{}", sha256(&lines)));
+        self.check_erasures(run, &body);
+    }
+
+    #[track_caller]
+    fn check_erasures(&self, run: &Json, body: &Json) {
+        let mut erasures: Vec<_> = self.erasures.iter().filter(|erasure| erasure["run"] == run["id"]).collect();
+        if erasures.is_empty() {
+            return assert_eq!((body.get("erasures"), body.get("erasures_digest")), (None, None));
+        }
+        erasures.sort_by_key(|erasure| text(&erasure["reference"]).as_bytes());
+        let field = |field: &Json| match field {
+            Json::String(text) => text.clone(),
+            Json::Null => String::new(),
+            number => number.to_string(),
+        };
+        let line = |erasure: &&Json| {
+            let fields: Vec<_> =
+                ERASURE.iter().filter(|name| **name != "run").map(|name| field(&erasure[*name])).collect();
+            fields.join("\t") + "\n"
+        };
+        let lines: String = erasures.iter().map(line).collect();
+        assert_eq!(body["erasures"], erasures.len() as u64);
+        assert_eq!(body["erasures_digest"], format!("sha256:{}", sha256(&lines)));
     }
 }
+
+/// The columns of `erasure`, those that are digested in the order of the page.
+const ERASURE: [&str; 10] =
+    ["reference", "person", "key_id", "cause", "asked", "begun", "finished", "counts", "policy", "run"];
 
 fn canonical(entry: &Json) -> String {
     let (kind, body) = (text(&entry["kind"]), text(&entry["body"]));

@@ -21,8 +21,22 @@ fn is_vouched_for(table: &str) -> bool {
     !row.unwrap_or_else(|| panic!("LEDGER.md does not tell what vouches for `{table}`")).contains("| nothing:")
 }
 
+/// People who go when their account is closed.
+const PEOPLE: &str = r#"
+[subject]
+table = "account"
+key = "id"
+closed = "closed_at"
+within = "30 days"
+
+[[subject.data]]
+table = "account"
+column = "id"
+action = "delete"
+"#;
+
 /// A ledger in which there is something of everything: runs that did much, little and nothing, one that a guard stopped and
-/// its approval; a change of schedule; holds that stand and one that was released; pauses that stand and such as were resumed.
+/// its approval; a change of schedule; holds that stand and one that was released; pauses that stand and such as were resumed; people who were erased.
 fn a_ledger(db: &TestDb) -> Tenure {
     a_ledger_with(db, "")
 }
@@ -35,7 +49,9 @@ fn a_signed_ledger(db: &TestDb) -> Tenure {
 fn a_ledger_with(db: &TestDb, config: &str) -> Tenure {
     let key = Signer::generate().unwrap().to_pem().unwrap();
     db.create(
-        "CREATE TABLE log (id {bigint} PRIMARY KEY, at {ts}); CREATE TABLE other (id {bigint} PRIMARY KEY, at {ts});",
+        "CREATE TABLE log (id {bigint} PRIMARY KEY, at {ts}); CREATE TABLE other (id {bigint} PRIMARY KEY, at {ts}); \
+         CREATE TABLE account (id {bigint} PRIMARY KEY, closed_at {ts}); \
+         INSERT INTO account VALUES (1, '2026-06-01 00:00:00'), (2, '2026-06-02 00:00:00'), (3, NULL);",
     );
     let fill = |log: &str, first: i64, last: i64| {
         for id in first..=last {
@@ -43,7 +59,11 @@ fn a_ledger_with(db: &TestDb, config: &str) -> Tenure {
         }
     };
     let rules = delete_rule("logs", "log", "guard = { max_rows = 3 }") + &delete_rule("others", "other", "");
-    let with = |rules: &str| Tenure::at(db).schedule(&policy(rules)).file("ledger.key", &key).config(config);
+    let config = format!("hmac_key_file = \"hmac.key\"\n{config}");
+    let with = |rules: &str| {
+        let house = Tenure::at(db).schedule(&policy(&(rules.to_owned() + PEOPLE)));
+        house.file("ledger.key", &key).file("hmac.key", "0123456789abcdef").config(&config)
+    };
     let tenure = with(&rules);
     let run = |code| tenure.run(&["run", "--json", "--as-of", AS_OF]).expect_code(code).json();
     fill("log", 1, 2);
@@ -64,7 +84,7 @@ fn a_ledger_with(db: &TestDb, config: &str) -> Tenure {
     order(&["resume"]);
     order(&["resume", "logs", "others"]);
     order(&["pause", "others", "--until", "2999-12-30"]);
-    requests(db, config, &key);
+    requests(db, &config, &key);
     let longer = with(&rules.replace("30 days", "40 days"));
     longer.run(&["run", "--as-of", AS_OF]).expect_code(4);
     tenure
@@ -234,7 +254,9 @@ fn others(value: &Value, is_nullable: bool, is_time: bool) -> Vec<Value> {
 /// Under what name a change of this column is found: an id that is another is a row that is not there.
 fn expected(table: &str, column: &str) -> Kind {
     match (table, column) {
-        ("run", "id") | ("batch", "run") | ("hold" | "pause" | "request" | "signature", "number") => Kind::Missing,
+        ("run", "id") | ("batch" | "erasure", "run") | ("hold" | "pause" | "request" | "signature", "number") => {
+            Kind::Missing
+        }
         ("entry", "number") => Kind::Reordered,
         _ => Kind::Changed,
     }
@@ -246,7 +268,7 @@ on_every_database! {
         let mut conn = db.open();
         assert_eq!(breaks(&mut conn, &[]), None);
         let vouched: Vec<_> = control_tables(&db).into_iter().filter(|table| is_vouched_for(table)).collect();
-        let known = ["run", "batch", "entry", "hold", "pause", "request", "signature"];
+        let known = ["run", "batch", "erasure", "entry", "hold", "pause", "request", "signature"];
         assert_eq!(vouched.len(), known.len(), "{vouched:?}");
         for table in known.map(|name| Table::read(&db, name)) {
             for row in &table.rows {
@@ -268,7 +290,7 @@ on_every_database! {
     fn every_row_that_is_deleted_is_missed(db: TestDb) {
         a_signed_ledger(&db);
         let mut conn = db.open();
-        for table in ["run", "batch", "entry", "hold", "pause", "request", "signature"].map(|name| Table::read(&db, name)) {
+        for table in ["run", "batch", "erasure", "entry", "hold", "pause", "request", "signature"].map(|name| Table::read(&db, name)) {
             for (index, row) in table.rows.iter().enumerate() {
                 table.delete(&mut conn, row);
                 let is_end = table.name == "entry" && index + 1 == table.rows.len();
@@ -283,9 +305,10 @@ on_every_database! {
     fn every_row_that_is_put_in_is_found(db: TestDb) {
         a_ledger(&db);
         let mut conn = db.open();
-        for table in ["run", "batch"].map(|name| Table::read(&db, name)) {
+        for (table, id) in [("run", "id"), ("batch", "id"), ("erasure", "reference")] {
+            let table = Table::read(&db, table);
             for row in &table.rows {
-                let forged = table.with(row, "id", Value::Text(format!("{}x", table.text(row, "id"))));
+                let forged = table.with(row, id, Value::Text(format!("{}x", table.text(row, id))));
                 table.insert(&mut conn, &forged);
                 assert_eq!(kind_of(&mut conn), Some(Kind::Inserted), "{} {row:?}", table.name);
                 table.delete(&mut conn, &forged);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{Break, Halt, Kind, chain};
 use crate::db::control::{self, BatchRow, EntryRow, RunRow};
 use crate::db::{Connection, DbError};
-use crate::ledger::digest_of;
+use crate::ledger::{digest_of, erasure};
 
 /// The body of an entry that closes a run, as it is read back. The oldest ledgers cover less of the run's row.
 #[derive(Deserialize)]
@@ -17,6 +17,11 @@ struct Closing {
     plan_digest: Option<String>,
     batches: u64,
     batches_digest: String,
+    /// Absent where the run erased nobody.
+    #[serde(default)]
+    erasures: u64,
+    #[serde(default)]
+    erasures_digest: String,
 }
 
 /// Holds the run's row and its batches against `entry`; the number of its batches. Where they were compacted there are none.
@@ -32,6 +37,9 @@ pub(super) fn agrees(conn: &mut Connection, id: &str, entry: &EntryRow, is_compa
     if let Some(column) = differing_column(&row, entry, &closing) {
         let sentence = format!("the `{column}` of run `{id}` is not what entry {} closed it with", entry.number);
         return Err(here(Kind::Changed, sentence).into());
+    }
+    if let Some((kind, what)) = differing_erasures(conn, id, &closing)? {
+        return Err(here(kind, format!("run `{id}`: {what}")).into());
     }
     let mut batches = control::batches(conn, Some(id), None)?;
     batches.retain(|batch| batch.run == id);
@@ -75,6 +83,17 @@ fn differing_batches(batches: &[BatchRow], closing: &Closing) -> Option<(Kind, S
     let is_plain = |batch: &BatchRow| ![&batch.id, &batch.rule].iter().any(|text| text.contains(['\t', '\n']));
     let agree = batches.iter().all(is_plain) && digest_of(batches) == closing.batches_digest;
     (!agree).then(|| (Kind::Changed, format!("its {now} batches are not as they were when it was closed")))
+}
+
+fn differing_erasures(conn: &mut Connection, run: &str, closing: &Closing) -> Result<Option<(Kind, String)>, DbError> {
+    let cover = erasure::cover(conn, run)?;
+    let (now, then) = (cover.as_ref().map_or(0, |cover| cover.erasures), closing.erasures);
+    if now != then {
+        let kind = if now < then { Kind::Missing } else { Kind::Inserted };
+        return Ok(Some((kind, format!("it was closed with {then} erasures, and now there are {now}"))));
+    }
+    let agree = cover.is_none_or(|cover| cover.erasures_digest == closing.erasures_digest);
+    Ok((!agree).then(|| (Kind::Changed, format!("its {now} erasures are not as they were when it was closed"))))
 }
 
 /// A closed run that no entry closes, in a chain that ends with entry `last`.

@@ -238,6 +238,7 @@ impl<'w> Walk<'w> {
         self.runs_without_an_entry(conn)?;
         self.signatures.check_end()?;
         self.batches_without_a_run(conn)?;
+        self.erasures_without_a_run(conn)?;
         self.holds.agree(conn)?;
         self.pauses.agree(conn)?;
         self.requests.agree(conn)?;
@@ -315,6 +316,19 @@ impl<'w> Walk<'w> {
         for id in control::walk::runs_with_batches(conn)? {
             if !self.closed.contains(&id) && !self.findings.open.contains(&id) {
                 let sentence = format!("there are batches of run `{id}`, which is not in the ledger");
+                return Err(Break::new(Kind::Inserted, sentence).of_run(&id).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn erasures_without_a_run(&mut self, conn: &mut Connection) -> Result<(), Halt> {
+        if !control::erasure::is_there(conn)? {
+            return Ok(());
+        }
+        for id in control::erasure::runs(conn)? {
+            if !self.closed.contains(&id) && !self.findings.open.contains(&id) {
+                let sentence = format!("there are erasures of run `{id}`, which is not in the ledger");
                 return Err(Break::new(Kind::Inserted, sentence).of_run(&id).into());
             }
         }

@@ -122,6 +122,7 @@ pub fn execute(config: &Config, schedule: &Schedule) -> RunRecord {
 
 fn job<'a>(config: &'a Config, schedule: &'a Schedule) -> Job<'a> {
     Job {
+        person: None,
         config,
         schedule,
         database: &config.databases["main"],

@@ -1,0 +1,137 @@
+//! The table `erasure`: what was done to whose rows, people being pseudonyms.
+
+use super::{Sql, Table};
+use crate::db::catalog::ColumnKind;
+use crate::db::{Connection, DbError, Dialect, InsertInto, Row, Value};
+use crate::name::{Name, TableName};
+
+/// A row of `erasure`: what one transaction did to one person's rows. Times are microseconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErasureRow {
+    pub reference: String,
+    pub person: String,
+    pub key_id: String,
+    pub policy: String,
+    pub cause: String,
+    pub asked: i64,
+    pub begun: i64,
+    /// `None` where more of the person's rows were to follow.
+    pub finished: Option<i64>,
+    pub run: String,
+    /// JSON of the rows by entry of the map.
+    pub counts: String,
+}
+
+/// In the order of the fields.
+const COLUMNS: [(&str, ColumnKind); 10] = [
+    ("reference", ColumnKind::Text),
+    ("person", ColumnKind::Text),
+    ("key_id", ColumnKind::Text),
+    ("policy", ColumnKind::Text),
+    ("cause", ColumnKind::Text),
+    ("asked", ColumnKind::Integer),
+    ("begun", ColumnKind::Integer),
+    ("finished", ColumnKind::Integer),
+    ("run", ColumnKind::Text),
+    ("counts", ColumnKind::Text),
+];
+
+/// Must stand in the transaction that erases; thousands of rows at once.
+pub fn insert(conn: &mut Connection, rows: &[ErasureRow]) -> Result<(), DbError> {
+    let dialect = conn.dialect();
+    let into = into(dialect);
+    let values = rows.iter().map(|row| {
+        let text = |text: &str| Value::Text(text.to_owned());
+        vec![
+            text(&row.reference),
+            text(&row.person),
+            text(&row.key_id),
+            text(&row.policy),
+            text(&row.cause),
+            Value::Int(row.asked),
+            Value::Int(row.begun),
+            row.finished.map_or(Value::Null, Value::Int),
+            text(&row.run),
+            text(&row.counts),
+        ]
+    });
+    conn.insert_within(&into, values).map(drop).map_err(|error| Table::Erasure.with_grant(dialect, error))
+}
+
+fn into(dialect: Dialect) -> InsertInto {
+    let name = |text: &str| Name::new(text).expect("letters are a name");
+    let table = match dialect {
+        Dialect::Postgres => TableName::new(Some(name("tenure")), name("erasure")),
+        Dialect::Sqlite | Dialect::Mysql => TableName::new(None, name("tenure_erasure")),
+    };
+    InsertInto { table, columns: COLUMNS.iter().map(|(column, kind)| (name(column), *kind)).collect() }
+}
+
+/// The rows of a run in the order of their references, `limit` at most, from after `reference`.
+pub fn of_run(conn: &mut Connection, run: &str, reference: &str, limit: u64) -> Result<Vec<ErasureRow>, DbError> {
+    let mut sql = select(conn.dialect());
+    sql.push(" WHERE run = ").text(run).push(" AND reference > ").text(reference);
+    sql.push(" ORDER BY reference LIMIT ").number(limit);
+    rows(conn, sql)
+}
+
+/// The rows of a person by any of these pseudonyms, oldest first.
+pub fn of_person(conn: &mut Connection, people: &[String]) -> Result<Vec<ErasureRow>, DbError> {
+    let mut sql = select(conn.dialect());
+    sql.push(" WHERE person IN (");
+    sql.list(people, ", ", |sql, person| {
+        sql.text(person);
+    });
+    sql.push(if people.is_empty() { "NULL)" } else { ")" }).push(" ORDER BY begun, reference");
+    rows(conn, sql)
+}
+
+/// All rows in the order of their references, `limit` at most, from after `reference`.
+pub fn all(conn: &mut Connection, reference: &str, limit: u64) -> Result<Vec<ErasureRow>, DbError> {
+    let mut sql = select(conn.dialect());
+    sql.push(" WHERE reference > ").text(reference).push(" ORDER BY reference LIMIT ").number(limit);
+    rows(conn, sql)
+}
+
+/// The runs of which there are rows.
+pub fn runs(conn: &mut Connection) -> Result<Vec<String>, DbError> {
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("SELECT DISTINCT run FROM ").control(Table::Erasure).push(" ORDER BY run");
+    let rows = Table::Erasure.query(conn, &sql.finish())?;
+    Ok(rows.iter().map(|row| row.text(0).unwrap_or_default().to_owned()).collect())
+}
+
+/// Is there the table? It is younger than the ledger.
+pub fn is_there(conn: &mut Connection) -> Result<bool, DbError> {
+    Table::Erasure.is_there(conn)
+}
+
+fn select(dialect: Dialect) -> Sql {
+    let mut sql = Sql::new(dialect);
+    sql.push("SELECT ");
+    sql.list(&COLUMNS, ", ", |sql, (column, _)| {
+        sql.push(column);
+    });
+    sql.push(" FROM ").control(Table::Erasure);
+    sql
+}
+
+fn rows(conn: &mut Connection, sql: Sql) -> Result<Vec<ErasureRow>, DbError> {
+    Ok(Table::Erasure.query(conn, &sql.finish())?.iter().map(row_of).collect())
+}
+
+fn row_of(row: &Row) -> ErasureRow {
+    let text = |column| row.text(column).unwrap_or_default().to_owned();
+    ErasureRow {
+        reference: text(0),
+        person: text(1),
+        key_id: text(2),
+        policy: text(3),
+        cause: text(4),
+        asked: row.int(5).unwrap_or(0),
+        begun: row.int(6).unwrap_or(0),
+        finished: row.int(7),
+        run: text(8),
+        counts: text(9),
+    }
+}

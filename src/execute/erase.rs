@@ -1,0 +1,460 @@
+//! Erasing people: a batch is some people, and everything that the map says of them happens in one transaction.
+//!
+//! So each person is erased as a whole or not at all, and the ledger says which in the same transaction. Only somebody with
+//! very many rows is drained first, part by part; each part says in the ledger that more is to follow.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Range;
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use super::batch::{self, Attempt, Identity};
+use super::pace::Pace;
+use super::patience::{ATTEMPTS, pause};
+use super::turn::Turn;
+use super::{Ending, Halt, Tally, Worker};
+use crate::db::batch::{Done, frees_its_own};
+use crate::db::people::{self, Few, Person};
+use crate::db::window::{self, Edge, Window};
+use crate::db::{Connection, DbError, Dialect, Mode};
+use crate::ledger;
+use crate::ledger::erasure::{Cause, Erased, Rows, new_reference};
+use crate::ledger::lease::{self, ERASURES, Taken};
+use crate::plan::{Axis, Entry, Erasure, PersonKey, Target};
+use crate::pseudonym::Pseudonyms;
+use crate::time;
+
+/// A person with more rows than this in all tables is drained first.
+const MANY_ROWS: u64 = 20_000;
+
+/// Somebody of whom a run would change something.
+#[derive(Debug, Clone)]
+pub struct Due {
+    pub key: PersonKey,
+    /// Rows that would be changed, as the plan counted them: a batch is as many people as have so many rows.
+    pub rows: u64,
+}
+
+/// Who asked for it, and how people are called in the ledger.
+pub struct Desk<'a> {
+    pub pseudonyms: &'a Pseudonyms,
+    pub cause: Cause,
+    /// When it was asked for, where it was not by closing the account.
+    pub asked: Option<Timestamp>,
+}
+
+/// What an erasure did, however it ended.
+#[derive(Debug, Default)]
+pub struct PeopleTally {
+    /// By the names of the entries.
+    pub entries: BTreeMap<String, Tally>,
+    /// People of whom everything is done that can be.
+    pub erased: BTreeSet<PersonKey>,
+    /// People who were begun, and are not in `erased`.
+    pub unfinished: BTreeSet<PersonKey>,
+    /// Why some people could not be erased at all, the first of the reasons.
+    pub refused: Option<String>,
+}
+
+/// Erases the people one batch after the other, and says how it ended; what was committed is in the tally in any case.
+pub fn people(worker: &mut Worker<'_>, erasure: &Erasure, due: &[Due], desk: &Desk<'_>) -> (PeopleTally, Ending) {
+    let _span = tracing::info_span!("erase", run = worker.run).entered();
+    let mut tally = PeopleTally::default();
+    let (policy, run) = (worker.policy, worker.run);
+    let lease = match worker.patiently(|conn| lease::take(conn, policy, ERASURES, run)) {
+        Ok(Taken::Lease(lease)) => lease,
+        Ok(Taken::Busy(who)) => return (tally, Ending::Stopped(who)),
+        Err(halt) => return (tally, halt.into()),
+    };
+    if let Err(halt) = worker.may_begin(ERASURES) {
+        let _ = lease.release(worker.conn);
+        return (tally, halt.into());
+    }
+    let mut round = Round { turn: Turn::new(worker, &lease, ERASURES), erasure, desk, tally: &mut tally, sequence: 0 };
+    let ending = match round.everybody(due).and_then(|()| round.turn.still_ours()) {
+        Ok(()) => round.verdict(),
+        Err(halt) => halt.into(),
+    };
+    // A gate that cannot be given back opens by itself: this process is gone then, or its lease has run out.
+    let _ = lease.release(worker.conn);
+    (tally, ending)
+}
+
+/// One erasure on its way over the people.
+struct Round<'a, 'w> {
+    turn: Turn<'a, 'w>,
+    erasure: &'a Erasure,
+    desk: &'a Desk<'a>,
+    tally: &'a mut PeopleTally,
+    sequence: u64,
+}
+
+/// Some of those who are due, and how often they were tried.
+struct Chunk {
+    people: Range<usize>,
+    failures: u32,
+}
+
+/// What one transaction did, by the places of the entries.
+#[derive(Clone, Default)]
+struct Outcome {
+    done: BTreeMap<usize, Done>,
+    erased: Vec<PersonKey>,
+    unfinished: Vec<PersonKey>,
+}
+
+impl Round<'_, '_> {
+    fn everybody(&mut self, due: &[Due]) -> Result<(), Halt> {
+        let mut pace = Pace::of(self.turn.worker.conn.dialect(), &Axis::Whole);
+        let most = most_people(self.turn.worker.conn.dialect());
+        let mut next = 0;
+        let mut again: VecDeque<Chunk> = VecDeque::new();
+        loop {
+            self.turn.between_batches()?;
+            let chunk = match again.pop_front() {
+                Some(chunk) => chunk,
+                None if next == due.len() => return Ok(()),
+                None => {
+                    let people = next..end_of_chunk(due, next, pace.size(), most);
+                    next = people.end;
+                    Chunk { people, failures: 0 }
+                }
+            };
+            if let [one] = &due[chunk.people.clone()]
+                && one.rows > MANY_ROWS
+            {
+                self.drain(&one.key)?;
+            }
+            let started = Instant::now();
+            let keys: Vec<PersonKey> = due[chunk.people.clone()].iter().map(|due| due.key.clone()).collect();
+            match self.batch(&keys)? {
+                Attempt::Done(outcome) => {
+                    self.count(outcome);
+                    pace.took(started.elapsed());
+                }
+                Attempt::Again(error) => self.again(chunk, error, &mut again)?,
+            }
+        }
+    }
+
+    /// A batch that failed is tried again by halves, so that one person of whom something cannot be done keeps nobody else
+    /// waiting; who fails alone is left to the next run.
+    fn again(&mut self, chunk: Chunk, error: DbError, again: &mut VecDeque<Chunk>) -> Result<(), Halt> {
+        let failures = chunk.failures + u32::from(error.is_transient() || chunk.people.len() == 1);
+        if failures >= ATTEMPTS && error.is_transient() {
+            let message = format!("{} (tried {ATTEMPTS} times, smaller each time); run again later", error.message);
+            return Err(Halt::Failed(DbError { message, ..error }));
+        }
+        tracing::warn!(failures, people = chunk.people.len(), "trying again, with fewer people: {error}");
+        let Range { start, end } = chunk.people;
+        let middle = start + (end - start) / 2;
+        if start == middle {
+            if failures >= ATTEMPTS / 2 {
+                self.tally.refused.get_or_insert(error.message);
+                return Ok(());
+            }
+            again.push_front(Chunk { people: start..end, failures });
+        } else {
+            again.push_front(Chunk { people: middle..end, failures });
+            again.push_front(Chunk { people: start..middle, failures });
+        }
+        if error.is_transient() {
+            pause(failures);
+        }
+        Ok(())
+    }
+
+    fn verdict(&self) -> Ending {
+        match &self.tally.refused {
+            None => Ending::Done,
+            Some(reason) => Ending::Failed(format!("some people could not be erased: {reason}")),
+        }
+    }
+
+    /// All entries for these people in one transaction.
+    fn batch(&mut self, keys: &[PersonKey]) -> Result<Attempt<Outcome>, Halt> {
+        let (erasure, desk, begun) = (self.erasure, self.desk, time::now());
+        self.transact(|conn, log| {
+            let people = people::lock(conn, erasure, keys)?;
+            let mut told = Told::of(&people);
+            let mut outcome = Outcome::default();
+            for (place, entry) in erasure.entries.iter().enumerate() {
+                let keys = told.keys_for(erasure, entry);
+                let few = Few { column: &erasure.key, keys: &keys };
+                let erased = people::erase(conn, entry, few)?;
+                batch::write(conn, &log.identity(place), &erased.done)?;
+                told.hear(entry, &erased);
+                outcome.done.insert(place, erased.done);
+            }
+            outcome.erased = told.keys_of_the_done();
+            ledger::erasure::record(conn, &told.rows(log, desk, begun)?)?;
+            Ok(outcome)
+        })
+    }
+
+    /// The rows of one person in windows, entry by entry, but for the person's own. The last window of each table is left to
+    /// the transaction that finishes the person: a crash before that leaves something by which the person is found again.
+    fn drain(&mut self, key: &PersonKey) -> Result<(), Halt> {
+        for place in 0..self.erasure.entries.len() {
+            let erasure = self.erasure;
+            let entry = &erasure.entries[place];
+            if is_the_person(erasure, entry) {
+                continue;
+            }
+            loop {
+                let before = self.done_by(entry);
+                for target in &entry.plan.targets {
+                    self.drain_table(key, place, target)?;
+                }
+                if self.done_by(entry) == before || !frees_its_own(&entry.plan) {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn done_by(&self, entry: &Entry) -> u64 {
+        self.tally.entries.get(&entry.plan.rule).map_or(0, |tally| tally.done.rows)
+    }
+
+    fn drain_table(&mut self, key: &PersonKey, place: usize, target: &Target) -> Result<(), Halt> {
+        let erasure = self.erasure;
+        let keys = std::slice::from_ref(key);
+        let few = Few { column: &erasure.key, keys };
+        let Some(axis) = target.axes.iter().find(|axis| matches!(axis, Axis::Key(_))) else { return Ok(()) };
+        let mut pace = Pace::of(self.turn.worker.conn.dialect(), axis);
+        let mut lower: Option<Edge> = None;
+        loop {
+            self.turn.between_batches()?;
+            let plan = &erasure.entries[place].plan;
+            let size = pace.size();
+            let next = self
+                .turn
+                .worker
+                .patiently(|conn| window::next_of_people(conn, plan, target, few, axis, lower.clone(), size))?;
+            let Some(window) = next else { return Ok(()) };
+            let started = Instant::now();
+            match self.part(key, place, target, axis, &window)? {
+                Attempt::Done(outcome) => {
+                    self.count(outcome);
+                    pace.took(started.elapsed());
+                    match window.after() {
+                        Some(edge) => lower = Some(edge),
+                        None => return Ok(()),
+                    }
+                }
+                Attempt::Again(error) => pace.shrink(error)?,
+            }
+        }
+    }
+
+    /// One part of one person's rows in one transaction.
+    fn part(
+        &mut self,
+        key: &PersonKey,
+        place: usize,
+        target: &Target,
+        axis: &Axis,
+        window: &Window,
+    ) -> Result<Attempt<Outcome>, Halt> {
+        let (erasure, desk, begun) = (self.erasure, self.desk, time::now());
+        let entry = &erasure.entries[place];
+        self.transact(|conn, log| {
+            let people = people::lock(conn, erasure, std::slice::from_ref(key))?;
+            let Some(person) = people.first() else { return Ok(Outcome::default()) };
+            let few = Few { column: &erasure.key, keys: std::slice::from_ref(key) };
+            let done = people::erase_window(conn, entry, target, few, axis, window)?;
+            if done == Done::default() {
+                return Ok(Outcome::default());
+            }
+            batch::write(conn, &log.identity(place), &done)?;
+            let counts = BTreeMap::from([(entry.plan.rule.clone(), rows_of(&done, done.rows))]);
+            let row = log.erased(person, desk, begun, None, counts)?;
+            ledger::erasure::record(conn, &[row])?;
+            Ok(Outcome { done: BTreeMap::from([(place, done)]), unfinished: vec![key.clone()], ..Outcome::default() })
+        })
+    }
+
+    /// One transaction under the lease. Where its COMMIT was not answered, the batches that it would have written tell.
+    fn transact(
+        &mut self,
+        act: impl Fn(&mut Connection, &Log<'_>) -> Result<Outcome, DbError>,
+    ) -> Result<Attempt<Outcome>, Halt> {
+        self.sequence += 1;
+        let lease = self.turn.lease;
+        let worker = &self.turn.worker;
+        let log = Log { policy: worker.policy, run: worker.run, erasure: self.erasure, sequence: self.sequence };
+        let sent = RefCell::new(None);
+        self.turn.attempt(
+            |conn| {
+                conn.transaction(Mode::Several, |conn| {
+                    if !lease.holds(conn)? {
+                        return Ok(None);
+                    }
+                    let outcome = act(conn, &log)?;
+                    sent.replace(Some(outcome.clone()));
+                    Ok(Some(outcome))
+                })
+            },
+            |conn| match sent.borrow().clone() {
+                Some(outcome) if log.was_committed(conn, &outcome)? => Ok(Some(outcome)),
+                _ => Ok(None),
+            },
+        )
+    }
+
+    fn count(&mut self, outcome: Outcome) {
+        let tally = &mut *self.tally;
+        for (place, done) in outcome.done {
+            let entry = tally.entries.entry(self.erasure.entries[place].plan.rule.clone()).or_default();
+            entry.batches += u64::from(done != Done::default());
+            entry.done.add(done);
+        }
+        for key in outcome.erased {
+            tally.unfinished.remove(&key);
+            tally.erased.insert(key);
+        }
+        tally.unfinished.extend(outcome.unfinished);
+        (self.turn.worker.progress)(tally.entries.values().map(|tally| tally.done.rows).sum());
+    }
+}
+
+/// Under which names a transaction is recorded.
+struct Log<'a> {
+    policy: &'a str,
+    run: &'a str,
+    erasure: &'a Erasure,
+    sequence: u64,
+}
+
+impl Log<'_> {
+    fn identity(&self, place: usize) -> Identity<'_> {
+        let rule = &self.erasure.entries[place].plan.rule;
+        Identity { id: format!("{}/{rule}/{:06}", self.run, self.sequence), run: self.run, rule }
+    }
+
+    /// A transaction that did nothing left nothing to be found, and it is all the same whether it was committed.
+    fn was_committed(&self, conn: &mut Connection, outcome: &Outcome) -> Result<bool, DbError> {
+        match outcome.done.iter().find(|(_, done)| **done != Done::default()) {
+            Some((place, _)) => Ok(batch::outcome(conn, &self.identity(*place))?.is_some()),
+            None => Ok(true),
+        }
+    }
+
+    fn erased(
+        &self,
+        person: &Person,
+        desk: &Desk<'_>,
+        begun: Timestamp,
+        finished: Option<Timestamp>,
+        counts: BTreeMap<String, Rows>,
+    ) -> Result<Erased, DbError> {
+        Ok(Erased {
+            reference: new_reference()?,
+            person: desk.pseudonyms.of(&self.erasure.subject, &person.key.to_text()),
+            policy: self.policy.to_owned(),
+            cause: desk.cause,
+            asked: desk.asked.or(person.closed).unwrap_or(begun),
+            begun,
+            finished,
+            run: self.run.to_owned(),
+            counts,
+        })
+    }
+}
+
+/// What a batch did, person by person.
+struct Told<'a> {
+    people: &'a [Person],
+    counts: BTreeMap<PersonKey, BTreeMap<String, Rows>>,
+    /// Of whom something stays that is to go one day: without the person's own row it could not be found again.
+    staying: BTreeSet<PersonKey>,
+}
+
+impl<'a> Told<'a> {
+    fn of(people: &'a [Person]) -> Self {
+        Self { people, counts: BTreeMap::new(), staying: BTreeSet::new() }
+    }
+
+    /// The people whose rows an entry may act upon now.
+    fn keys_for(&self, erasure: &Erasure, entry: &Entry) -> Vec<PersonKey> {
+        let keys = self.people.iter().map(|person| person.key.clone());
+        if is_the_person(erasure, entry) && entry.plan.act.removes() {
+            return keys.filter(|key| !self.staying.contains(key)).collect();
+        }
+        keys.collect()
+    }
+
+    /// What went along with the rows can be told of one person only where the batch is about nobody else.
+    fn hear(&mut self, entry: &Entry, erased: &people::Erased) {
+        let is_alone = self.people.len() == 1;
+        for (key, done) in &erased.by_person {
+            let mut rows = Rows { done: *done, ..Rows::default() };
+            if is_alone {
+                rows = rows_of(&erased.done, *done);
+            }
+            self.counts.entry(key.clone()).or_default().insert(entry.plan.rule.clone(), rows);
+        }
+        for (key, stayed) in &erased.stayed {
+            let rows = self.counts.entry(key.clone()).or_default().entry(entry.plan.rule.clone()).or_default();
+            rows.held_by.clone_from(&stayed.held_by);
+            rows.blocked = stayed.blocked;
+            if people::keep_the_person(entry, stayed) {
+                self.staying.insert(key.clone());
+            }
+        }
+    }
+
+    fn keys_of_the_done(&self) -> Vec<PersonKey> {
+        let is_done = |entries: &BTreeMap<String, Rows>| entries.values().any(|rows| rows.done > 0);
+        self.counts.iter().filter(|(_, entries)| is_done(entries)).map(|(key, _)| key.clone()).collect()
+    }
+
+    /// One row for everybody of whom something was done.
+    fn rows(self, log: &Log<'_>, desk: &Desk<'_>, begun: Timestamp) -> Result<Vec<Erased>, DbError> {
+        let mut counts = self.counts;
+        counts.retain(|_, entries| entries.values().any(|rows| rows.done > 0));
+        let found = self.people.iter().filter_map(|person| Some((person, counts.remove(&person.key)?)));
+        let finished = time::now();
+        found.map(|(person, counts)| log.erased(person, desk, begun, Some(finished), counts)).collect()
+    }
+}
+
+fn rows_of(done: &Done, rows: u64) -> Rows {
+    let consequences = &done.consequences;
+    Rows {
+        done: rows,
+        cascaded: consequences.cascaded.clone(),
+        detached: consequences.detached.clone(),
+        ..Rows::default()
+    }
+}
+
+/// Are the rows of the entry the people themselves?
+pub fn is_the_person(erasure: &Erasure, entry: &Entry) -> bool {
+    entry.plan.targets.iter().all(|target| target.whose.as_ref().is_some_and(|whose| whose.steps.is_empty()))
+        && entry.plan.table == erasure.subject
+}
+
+/// So many people, from `first` on, as have about `rows` rows.
+fn end_of_chunk(due: &[Due], first: usize, rows: u64, most: usize) -> usize {
+    let mut sum = 0;
+    let mut end = first;
+    while end < due.len() && end - first < most && (end == first || sum + due[end].rows <= rows) {
+        sum += due[end].rows;
+        end += 1;
+    }
+    end
+}
+
+/// People in one batch. MariaDB turns longer lists of values into tables, and then reads everything.
+fn most_people(dialect: Dialect) -> usize {
+    match dialect {
+        Dialect::Sqlite => 4_000,
+        Dialect::Postgres => 10_000,
+        Dialect::Mysql => 900,
+    }
+}

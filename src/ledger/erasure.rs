@@ -1,0 +1,219 @@
+//! What was done to whose rows. People are pseudonyms: the ledger holds no key of anybody.
+//!
+//! A row is written in the transaction that erases. A person whose rows fit one transaction has one row; a person with very
+//! many has one for each part, and only the last of them is finished. The entry that closes the run covers all rows of the
+//! run by a digest.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{chain, json};
+use crate::db::control::erasure::{self, ErasureRow};
+use crate::db::{Connection, DbError, ErrorKind};
+use crate::pseudonym::Pseudonym;
+
+/// Why somebody's rows were erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// The account was closed, and its grace is over.
+    Closed,
+    /// The person, or whoever may speak for them, asked for it.
+    Request,
+    /// They were erased before, and were back after a restore.
+    Reapply,
+}
+
+impl Cause {
+    /// The word in the table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Cause::Closed => "closed",
+            Cause::Request => "request",
+            Cause::Reapply => "reapply",
+        }
+    }
+
+    fn of_word(word: &str) -> Option<Cause> {
+        [Cause::Closed, Cause::Request, Cause::Reapply].into_iter().find(|cause| cause.as_str() == word)
+    }
+}
+
+/// Rows of one entry of the map.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rows {
+    /// Deleted or redacted.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub done: u64,
+    /// Dependent rows deleted with them, by table.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub cascaded: BTreeMap<String, u64>,
+    /// References to them that became NULL, by `table.column`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub detached: BTreeMap<String, u64>,
+    /// Stayed, by the name of the hold.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub held_by: BTreeMap<String, u64>,
+    /// Stayed since something that stays refers to them, or since they are somebody else's as well.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub blocked: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+/// What one transaction did to one person's rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Erased {
+    /// `E-` and 16 letters and digits.
+    pub reference: String,
+    pub person: Pseudonym,
+    pub policy: String,
+    pub cause: Cause,
+    /// When the account was closed, or the request made: the clock of the promise runs from here.
+    pub asked: Timestamp,
+    pub begun: Timestamp,
+    /// `None` where more of the person's rows were to follow.
+    pub finished: Option<Timestamp>,
+    pub run: String,
+    /// By entry of the map: `erase:answer.account_id`.
+    pub counts: BTreeMap<String, Rows>,
+}
+
+/// A reference that nobody can guess and everybody can spell.
+///
+/// # Errors
+/// Where the host gives no random numbers.
+pub fn new_reference() -> Result<String, DbError> {
+    const LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let mut random = [0u8; 16];
+    getrandom::fill(&mut random).map_err(|_| {
+        DbError::new(ErrorKind::Other, "this host gives no random numbers, so an erasure cannot be given a reference")
+    })?;
+    Ok(random
+        .iter()
+        .fold("E-".to_owned(), |text, byte| text + &char::from(LETTERS[usize::from(byte % 32)]).to_string()))
+}
+
+/// Records what a transaction did; must stand in it.
+pub fn record(conn: &mut Connection, erased: &[Erased]) -> Result<(), DbError> {
+    let rows = erased.iter().map(row_of).collect::<Result<Vec<_>, _>>()?;
+    erasure::insert(conn, &rows)
+}
+
+fn row_of(erased: &Erased) -> Result<ErasureRow, DbError> {
+    Ok(ErasureRow {
+        reference: erased.reference.clone(),
+        person: erased.person.digest.clone(),
+        key_id: erased.person.key_id.clone(),
+        policy: erased.policy.clone(),
+        cause: erased.cause.as_str().to_owned(),
+        asked: erased.asked.as_microsecond(),
+        begun: erased.begun.as_microsecond(),
+        finished: erased.finished.map(Timestamp::as_microsecond),
+        run: erased.run.clone(),
+        counts: json(&erased.counts)?,
+    })
+}
+
+fn erased_of(row: ErasureRow) -> Result<Erased, DbError> {
+    let read = || {
+        Some(Erased {
+            reference: row.reference.clone(),
+            person: Pseudonym { digest: row.person.clone(), key_id: row.key_id.clone() },
+            policy: row.policy.clone(),
+            cause: Cause::of_word(&row.cause)?,
+            asked: Timestamp::from_microsecond(row.asked).ok()?,
+            begun: Timestamp::from_microsecond(row.begun).ok()?,
+            finished: row.finished.map(Timestamp::from_microsecond).transpose().ok()?,
+            run: row.run.clone(),
+            counts: serde_json::from_str(&row.counts).ok()?,
+        })
+    };
+    read().ok_or_else(|| {
+        DbError::new(ErrorKind::Other, format!("erasure `{}` of the ledger cannot be read", row.reference))
+    })
+}
+
+/// What was done to a person's rows, oldest first, whichever of these names the person had; nothing where the ledger is
+/// older than erasures.
+pub fn of_person(conn: &mut Connection, names: &[Pseudonym]) -> Result<Vec<Erased>, DbError> {
+    if !erasure::is_there(conn)? {
+        return Ok(Vec::new());
+    }
+    let digests: Vec<String> = names.iter().map(|name| name.digest.clone()).collect();
+    erasure::of_person(conn, &digests)?.into_iter().map(erased_of).collect()
+}
+
+/// Calls `tell` with every erasure of the ledger.
+pub fn each(conn: &mut Connection, tell: &mut dyn FnMut(Erased)) -> Result<(), DbError> {
+    if !erasure::is_there(conn)? {
+        return Ok(());
+    }
+    in_pages(conn, erasure::all, &mut |row| {
+        tell(erased_of(row)?);
+        Ok(())
+    })
+}
+
+/// Calls `tell` with every erasure of a run.
+///
+/// # Errors
+/// Those of the database, and those of `tell`.
+pub fn each_of_run<E: From<DbError>>(
+    conn: &mut Connection,
+    run: &str,
+    tell: &mut dyn FnMut(Erased) -> Result<(), E>,
+) -> Result<(), E> {
+    in_pages(conn, |conn, after, limit| erasure::of_run(conn, run, after, limit), &mut |row| tell(erased_of(row)?))
+}
+
+/// The rows of a run as the entry that closes it covers them: how many, and their digest; `None` where there are none.
+pub(super) fn cover(conn: &mut Connection, run: &str) -> Result<Option<Cover>, DbError> {
+    if !erasure::is_there(conn)? {
+        return Ok(None);
+    }
+    let (mut hash, mut erasures) = (Sha256::new(), 0);
+    in_pages(conn, |conn, after, limit| erasure::of_run(conn, run, after, limit), &mut |row| {
+        hash.update(line(&row).as_bytes());
+        erasures += 1;
+        Ok::<_, DbError>(())
+    })?;
+    Ok((erasures > 0).then(|| Cover { erasures, erasures_digest: chain::prefixed(&hash.finalize()) }))
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Cover {
+    pub erasures: u64,
+    /// SHA-256 over one line a row, fields apart by tabs, in the order of the references.
+    pub erasures_digest: String,
+}
+
+/// The policy, whose name may hold anything, comes last.
+fn line(row: &ErasureRow) -> String {
+    let finished = row.finished.map(|finished| finished.to_string()).unwrap_or_default();
+    format!(
+        "{}\t{}\t{}\t{}\t{}\t{}\t{finished}\t{}\t{}\n",
+        row.reference, row.person, row.key_id, row.cause, row.asked, row.begun, row.counts, row.policy
+    )
+}
+
+/// A night may have hundreds of thousands of them: they are read a page at a time.
+fn in_pages<E: From<DbError>>(
+    conn: &mut Connection,
+    mut page: impl FnMut(&mut Connection, &str, u64) -> Result<Vec<ErasureRow>, DbError>,
+    tell: &mut dyn FnMut(ErasureRow) -> Result<(), E>,
+) -> Result<(), E> {
+    const PAGE: u64 = 2_000;
+    let mut after = String::new();
+    loop {
+        let rows = page(conn, &after, PAGE)?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after.clone_from(&last.reference);
+        rows.into_iter().try_for_each(&mut *tell)?;
+    }
+}

@@ -1,0 +1,323 @@
+//! The part of a run that erases people: who is due, the figures of each entry of the map, and what came of it.
+//!
+//! Erasures act after the rules. All entries are one act: where one of them cannot go ahead, none does.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::{Consent, Job, guard, survey};
+use crate::db::count::{self, Counts};
+use crate::db::people::{self, ByPerson};
+use crate::db::{Connection, DbError, Mode};
+use crate::execute::erase::{self, Desk, Due, PeopleTally};
+use crate::execute::{self, Ending, Worker};
+use crate::ledger::erasure::Cause;
+use crate::ledger::pause;
+use crate::plan::{Entry, Erasure, PersonKey, RulePlan};
+use crate::report::record::{PeopleRecord, RuleRecord, Status};
+use crate::time::{Deadline, Light};
+
+/// People are asked for by so many keys at a time.
+const KEYS_A_QUESTION: usize = 900;
+
+/// Whom an erasure is about: one person of whom somebody asked it, instead of all who are due by closing.
+#[derive(Debug, Clone)]
+pub struct OnePerson {
+    /// The person's key as text.
+    pub key: String,
+    /// One category of the map only.
+    pub category: Option<String>,
+    pub cause: Cause,
+    /// When it was asked for: the clock runs from here.
+    pub asked: Timestamp,
+}
+
+/// An erasure with the figures that belong to it.
+pub(super) struct Planned {
+    pub erasure: Erasure,
+    /// Of the entries, in the order in which they act.
+    pub entries: Vec<RuleRecord>,
+    pub record: PeopleRecord,
+    due: Vec<Due>,
+    /// When what is due was asked for, as far as that is known.
+    asked: BTreeMap<PersonKey, Timestamp>,
+}
+
+/// Counts an erasure in a read-only transaction of its own, after the rules that act before it, and asks its guards; who
+/// passed them. A database error makes its records failed ones.
+pub(super) fn plan(
+    job: &Job<'_>,
+    conn: &mut Connection,
+    erasure: Erasure,
+    acting: &[RulePlan],
+    pause: Option<&pause::Standing>,
+    consent: &Consent,
+) -> (Planned, Vec<String>) {
+    let entries = erasure.entries.iter().map(|entry| survey::blank(&entry.plan)).collect();
+    let record = blank(&erasure, job.person.is_some());
+    let (due, asked) = (Vec::new(), BTreeMap::new());
+    let mut planned = Planned { erasure: erasure.after(removing(acting)), entries, record, due, asked };
+    let notes = planned.count_and_ask(job, conn, pause, consent);
+    (planned, notes)
+}
+
+/// Of the rules that act before the erasure, those that take rows.
+fn removing(acting: &[RulePlan]) -> Vec<Arc<RulePlan>> {
+    let removing = acting.iter().filter(|rule| rule.act.removes() && !rule.targets.is_empty());
+    removing.cloned().map(Arc::new).collect()
+}
+
+/// Without it nobody could be called anything in the ledger.
+const NO_KEY: &str = "the config names no `hmac_key_file`, under whose key the ledger calls people; make one with \
+                      `openssl rand -hex 32`, keep a copy of it, and name it";
+
+fn blank(erasure: &Erasure, is_request: bool) -> PeopleRecord {
+    let deadline = deadline(erasure, is_request);
+    PeopleRecord {
+        table: erasure.subject.to_string(),
+        promises: erasure.promises.clone(),
+        within: deadline.term.to_string(),
+        due: 0,
+        erased: 0,
+        unfinished: 0,
+        held: 0,
+        blocked: 0,
+        near_deadline: 0,
+        overdue: 0,
+        days_used: None,
+        days_allowed: None,
+    }
+}
+
+fn deadline(erasure: &Erasure, is_request: bool) -> &Deadline {
+    if is_request { &erasure.request_deadline } else { &erasure.deadline }
+}
+
+/// What every entry of the map counts, and of whom something stays that is to go.
+struct Figures {
+    by_entry: Vec<ByPerson>,
+    held: BTreeSet<PersonKey>,
+    blocked: BTreeSet<PersonKey>,
+}
+
+impl Figures {
+    fn read(conn: &mut Connection, erasure: &Erasure) -> Result<Self, DbError> {
+        let mut figures = Self { by_entry: Vec::new(), held: BTreeSet::new(), blocked: BTreeSet::new() };
+        for entry in &erasure.entries {
+            let counts = people::counts_ahead(conn, &entry.plan, &erasure.key, None)?;
+            figures.hear(erasure, entry, counts);
+        }
+        Ok(figures)
+    }
+
+    /// The person's own row stays where something else of theirs does that is to go one day.
+    fn hear(&mut self, erasure: &Erasure, entry: &Entry, mut counts: ByPerson) {
+        if erase::is_the_person(erasure, entry) && entry.plan.act.removes() {
+            let stays = self.held.union(&self.blocked).filter_map(|key| counts.get(key).map(|_| key.clone()));
+            for key in stays.collect::<Vec<_>>() {
+                if let Some(own) = counts.get_mut(&key) {
+                    own.blocked += own.remaining();
+                }
+            }
+        }
+        for (key, counts) in &counts {
+            if people::keep_the_person(entry, &Counts { eligible: counts.held + counts.blocked, ..counts.clone() }) {
+                let stays = if counts.held > 0 { &mut self.held } else { &mut self.blocked };
+                stays.insert(key.clone());
+            }
+        }
+        self.by_entry.push(counts);
+    }
+
+    /// People of whom a run would change something, with the rows that it would change.
+    fn due(&self) -> Vec<Due> {
+        let mut rows: BTreeMap<&PersonKey, u64> = BTreeMap::new();
+        for (key, counts) in self.by_entry.iter().flatten() {
+            *rows.entry(key).or_default() += counts.remaining();
+        }
+        rows.into_iter().filter(|(_, rows)| *rows > 0).map(|(key, rows)| Due { key: key.clone(), rows }).collect()
+    }
+}
+
+fn sum(by_person: &ByPerson) -> Counts {
+    let mut all = Counts::default();
+    by_person.values().for_each(|counts| all.add(counts));
+    all
+}
+
+impl Planned {
+    fn count_and_ask(
+        &mut self,
+        job: &Job<'_>,
+        conn: &mut Connection,
+        pause: Option<&pause::Standing>,
+        consent: &Consent,
+    ) -> Vec<String> {
+        if job.config.hmac_key.is_none() {
+            self.fail(NO_KEY);
+            return Vec::new();
+        }
+        if let Err(error) = conn.transaction(Mode::ReadOnly, |conn| self.survey(job, conn)) {
+            self.fail(&error.message);
+            return Vec::new();
+        }
+        if let Some(pause) = pause {
+            self.entries.iter_mut().for_each(|entry| survey::stop(entry, pause));
+            return Vec::new();
+        }
+        let notes = self.entries.iter_mut().filter_map(|entry| guard::decide(entry, consent)).collect();
+        self.all_or_none();
+        notes
+    }
+
+    /// Counts again where a rule on which the figures counted was stopped, and asks the guards again.
+    pub fn count_again(
+        &mut self,
+        job: &Job<'_>,
+        conn: &mut Connection,
+        acting: &[RulePlan],
+        consent: &Consent,
+    ) -> Vec<String> {
+        let earlier = removing(acting);
+        let counted_upon = self.erasure.entries.first().map_or(0, |entry| entry.plan.earlier.len());
+        if earlier.len() == counted_upon || self.entries.iter().any(|entry| entry.status != Status::Ok) {
+            return Vec::new();
+        }
+        self.erasure = self.erasure.clone().after(earlier);
+        for (entry, record) in self.erasure.entries.iter().zip(&mut self.entries) {
+            let (cutoff_local, trend) = (record.cutoff_local.take(), std::mem::take(&mut record.trend));
+            *record = RuleRecord { cutoff_local, trend, ..survey::blank(&entry.plan) };
+        }
+        self.count_and_ask(job, conn, None, consent)
+    }
+
+    fn survey(&mut self, job: &Job<'_>, conn: &mut Connection) -> Result<(), DbError> {
+        let figures = Figures::read(conn, &self.erasure)?;
+        self.due = figures.due();
+        for ((entry, record), counts) in self.erasure.entries.iter().zip(&mut self.entries).zip(&figures.by_entry) {
+            survey::fill(record, sum(counts));
+            if record.remaining > 0 {
+                let found = count::consequences(conn, &entry.plan)?;
+                record.cascaded = found.cascaded;
+                record.detached = found.detached;
+            }
+            if job.statements {
+                record.statements = survey::statements(conn.dialect(), &entry.plan);
+            }
+            record.guard = guard::of(conn, &entry.plan, record)?;
+        }
+        self.guard_people();
+        self.when_asked(conn, job.person.as_ref())?;
+        self.tell(conn, &figures)?;
+        self.tell_clocks(job, &BTreeSet::new());
+        Ok(())
+    }
+
+    fn guard_people(&mut self) {
+        let (people, most) = (self.due.len() as u64, self.erasure.max_people.unwrap_or(u64::MAX));
+        if let Some(first) = self.entries.first_mut().filter(|_| people > most) {
+            first.guard = Some(format!("{people} people are more than max_people = {most}"));
+        }
+    }
+
+    fn when_asked(&mut self, conn: &mut Connection, one: Option<&OnePerson>) -> Result<(), DbError> {
+        self.asked.clear();
+        if let Some(one) = one {
+            self.asked.extend(self.due.iter().map(|due| (due.key.clone(), one.asked)));
+            return Ok(());
+        }
+        for some in self.due.chunks(KEYS_A_QUESTION) {
+            let keys: Vec<PersonKey> = some.iter().map(|due| due.key.clone()).collect();
+            let found = people::who_is_due(conn, &self.erasure, &keys)?;
+            self.asked.extend(found.into_iter().filter_map(|person| Some((person.key, person.closed?))));
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, conn: &mut Connection, figures: &Figures) -> Result<(), DbError> {
+        self.record.due = self.due.len() as u64;
+        self.record.held = people::held(conn, &self.erasure)? + figures.held.len() as u64;
+        self.record.blocked = figures.blocked.len() as u64;
+        Ok(())
+    }
+
+    /// How the clocks of those who are due stand. Whoever was erased late was erased late: that promise was not kept.
+    fn tell_clocks(&mut self, job: &Job<'_>, erased: &BTreeSet<PersonKey>) {
+        let deadline = deadline(&self.erasure, job.person.is_some());
+        let record = &mut self.record;
+        (record.near_deadline, record.overdue) = (0, 0);
+        for (key, asked) in &self.asked {
+            let used = deadline.used(*asked, job.as_of);
+            match used.light() {
+                Light::Red => record.overdue += 1,
+                Light::Amber if !erased.contains(key) => record.near_deadline += 1,
+                Light::Amber | Light::Green => {}
+            }
+            if record.days_used.is_none_or(|days| used.days > days) {
+                record.days_used = Some(used.days);
+                record.days_allowed = Some(used.allowed);
+            }
+        }
+    }
+
+    fn fail(&mut self, reason: &str) {
+        for entry in &mut self.entries {
+            entry.status = Status::Failed;
+            entry.error = Some(reason.to_owned());
+        }
+    }
+
+    /// Where one entry is stopped, the others wait for it.
+    fn all_or_none(&mut self) {
+        let Some(stopped) = self.entries.iter().find(|entry| entry.status != Status::Ok) else { return };
+        let reason = format!("people are erased as a whole, and entry `{}` cannot go ahead", stopped.rule);
+        for entry in self.entries.iter_mut().filter(|entry| entry.status == Status::Ok) {
+            entry.status = Status::Stopped;
+            entry.error = Some(reason.clone());
+        }
+    }
+}
+
+/// Erases those who are due and writes down what came of it: in the entries' records, and in the people's.
+pub(super) fn execute(job: &Job<'_>, worker: &mut Worker<'_>, planned: &mut Planned) {
+    if planned.entries.iter().any(|entry| entry.status != Status::Ok) {
+        return;
+    }
+    if let Some(reason) = job.waits_for_its_date() {
+        planned.entries.iter_mut().for_each(|entry| super::end(entry, Status::Stopped, reason.clone()));
+        return;
+    }
+    let Some(pseudonyms) = job.config.pseudonyms() else { return };
+    let started = std::time::Instant::now();
+    let (cause, asked) = job.person.as_ref().map_or((Cause::Closed, None), |one| (one.cause, Some(one.asked)));
+    let desk = Desk { pseudonyms: &pseudonyms, cause, asked };
+    let (tally, ending) = if planned.due.is_empty() {
+        (PeopleTally::default(), Ending::Done)
+    } else {
+        erase::people(worker, &planned.erasure, &planned.due, &desk)
+    };
+    let erasure = &planned.erasure;
+    let left = worker.patiently(|conn| conn.transaction(Mode::ReadOnly, |conn| Figures::read(conn, erasure)));
+    planned.settle(job, tally, &ending, left.map_err(execute::Halt::sentence));
+    if let Some(first) = planned.entries.first_mut() {
+        first.elapsed_ms += started.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
+    }
+}
+
+impl Planned {
+    fn settle(&mut self, job: &Job<'_>, mut tally: PeopleTally, ending: &Ending, left: Result<Figures, String>) {
+        for (place, entry) in self.entries.iter_mut().enumerate() {
+            let done = tally.entries.remove(&entry.rule).unwrap_or_default();
+            let left = left.as_ref().map(|left| sum(&left.by_entry[place])).map_err(Clone::clone);
+            super::settle(entry, done, ending.clone(), || left);
+        }
+        self.record.erased = tally.erased.len() as u64;
+        self.record.unfinished = tally.unfinished.len() as u64;
+        if let Ok(left) = &left {
+            self.record.blocked = left.blocked.len() as u64;
+        }
+        self.tell_clocks(job, &tally.erased);
+    }
+}
