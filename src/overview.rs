@@ -10,7 +10,7 @@ use crate::check;
 use crate::config::DatabaseConfig;
 use crate::db::control::outbox::{self, State, Which};
 use crate::db::{Access, Connection, DbError, control};
-use crate::ledger::{self, pause::Scope, under_way::UnderWay};
+use crate::ledger::{self, lease::ERASURES, pause::Scope, under_way::UnderWay};
 use crate::report::record::{PauseRecord, RuleRecord, RunRecord};
 use crate::report::status::{self, Beside, RuleStatus};
 use crate::run::{self, Refusal};
@@ -124,9 +124,11 @@ fn of_pair(setup: &Setup, pair: &Pair<'_>) -> Result<Vec<RuleStatus>, String> {
     let past = past(setup, pair).map_err(|error| error.to_string())?;
     let of_rule = |rule: &RuleRecord| {
         let had = |run: &&RunRecord| run.rules.iter().any(|then| then.rule == rule.rule);
-        status::of_rule(&planned, rule, beside(setup, pair, rule, past.iter().find(had)), setup.as_of)
+        status::of_rule(&planned, rule, beside(setup, pair, &rule.rule, past.iter().find(had)), setup.as_of)
     };
-    Ok(planned.rules.iter().map(of_rule).collect())
+    let last = past.iter().find(|run| run.people.is_some());
+    let people = status::of_people(&planned, beside(setup, pair, ERASURES, last), setup.as_of);
+    Ok(planned.rules.iter().map(of_rule).chain(people).collect())
 }
 
 fn past(setup: &Setup, pair: &Pair<'_>) -> Result<Vec<RunRecord>, DbError> {
@@ -144,9 +146,9 @@ fn reason(refusal: Refusal) -> String {
     }
 }
 
-fn beside<'r>(setup: &Setup, pair: &Pair<'_>, rule: &RuleRecord, last: Option<&'r RunRecord>) -> Beside<'r> {
+fn beside<'r>(setup: &Setup, pair: &Pair<'_>, rule: &str, last: Option<&'r RunRecord>) -> Beside<'r> {
     let policy = &pair.schedule.policy;
-    let written = pair.schedule.rules.iter().find(|written| written.name == rule.rule);
+    let written = pair.schedule.rules.iter().find(|written| written.name == rule);
     let cron = written.and_then(|written| written.cron.as_ref()).or(policy.cron.as_ref());
     let cron = cron.and_then(|text| check::cron(text).ok());
     let zoned = |at: Timestamp| at.to_zoned(policy.timezone.clone());

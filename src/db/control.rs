@@ -48,7 +48,7 @@ enum Table {
 }
 
 impl Table {
-    const ALL: [Table; 11] = [
+    const ALL: [Table; 12] = [
         Table::Run,
         Table::Batch,
         Table::Erasure,

@@ -20,10 +20,11 @@ use super::insert::push_element;
 use super::predicate::{self, Look, Scope};
 use super::window::{Window, inward, outward};
 use super::{Connection, DbError, Dialect, ErrorKind, Row, Value, anchor};
+use crate::db::catalog::ColumnKind;
 use crate::name::Name;
 use crate::plan::{
-    Axis, Entry, Erasure, HeldPeople, Hold, KeyColumn, Likeness, People, PersonKey, RulePlan, Step, Target, Transport,
-    Who, Whose,
+    Axis, Entry, Erasure, HeldPeople, Hold, Kept, KeyColumn, Likeness, People, PersonKey, RulePlan, Step, Target,
+    Transport, Who, Whose,
 };
 
 /// Some people by their keys: those of one batch.
@@ -566,4 +567,109 @@ pub fn held(conn: &mut Connection, erasure: &Erasure) -> Result<u64, DbError> {
     predicate::held(&mut sql, of_people(target));
     sql.push(")");
     Ok(number(&one_row(conn, &sql.finish())?, 0))
+}
+
+/// What the table of people says of one person, closed or not, held or not.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Standing {
+    /// When the account was closed; `None` where it is open.
+    pub closed: Option<Timestamp>,
+    /// When the account was made, where the schedule names the column.
+    pub created: Option<Timestamp>,
+    /// The holds on people that cover this one.
+    pub held_by: Vec<String>,
+}
+
+/// Looks a person up; `None` where there is none by that key.
+pub fn look_up(conn: &mut Connection, erasure: &Erasure, key: &PersonKey) -> Result<Option<Standing>, DbError> {
+    let target = &erasure.people;
+    let dialect = conn.dialect();
+    let mut sql = Sql::new(dialect);
+    sql.push("SELECT ");
+    predicate::latest(&mut sql, &target.alias, &target.anchors);
+    sql.push(", ");
+    predicate::latest(&mut sql, &target.alias, erasure.created.as_slice());
+    for hold in &target.holds {
+        sql.push(", CASE WHEN ");
+        predicate::covers(&mut sql, &target.alias, hold);
+        sql.push(" THEN 1 ELSE 0 END");
+    }
+    sql.push(" FROM ");
+    predicate::from(&mut sql, target);
+    sql.push(" WHERE ");
+    among(&mut sql, &target.alias, Few { column: &erasure.key, keys: std::slice::from_ref(key) });
+    predicate::meant(&mut sql, target);
+    let Some(row) = conn.query(&sql.finish())?.into_iter().next() else { return Ok(None) };
+    let instant = |column, anchors: &[crate::plan::Anchor]| {
+        anchor::instant_of(row.int(column)?, &anchors.last()?.reading, dialect)
+    };
+    let holds = target.holds.iter().enumerate().filter(|(at, _)| row.int(2 + at) == Some(1));
+    Ok(Some(Standing {
+        closed: instant(0, &target.anchors),
+        created: instant(1, erasure.created.as_slice()),
+        held_by: holds.map(|(_, hold)| hold.name.clone()).collect(),
+    }))
+}
+
+/// Rows of one person that stay, and the latest time from which their ground counts.
+pub fn kept(conn: &mut Connection, kept: &Kept) -> Result<(u64, Option<Timestamp>), DbError> {
+    let anchors = kept.ground.until.as_ref().map_or(&[][..], |(_, anchors)| anchors);
+    let (mut rows, mut latest) = (0, None);
+    for target in &kept.targets {
+        let mut sql = Sql::new(conn.dialect());
+        sql.push("SELECT COUNT(*), MAX(");
+        predicate::latest(&mut sql, &target.alias, anchors);
+        sql.push(") FROM ");
+        all_of(&mut sql, target);
+        let row = one_row(conn, &sql.finish())?;
+        rows += number(&row, 0);
+        let last = row.int(1).zip(anchors.last());
+        let last = last.and_then(|(micros, last)| anchor::instant_of(micros, &last.reading, conn.dialect()));
+        latest = latest.max(last);
+    }
+    Ok((rows, latest))
+}
+
+/// A column as an export shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown {
+    pub name: Name,
+    pub kind: ColumnKind,
+}
+
+/// All rows of one table that are one person's, whatever becomes of them: the values of `columns`, in that order. Times,
+/// decimals and the like are text, bytes are hexadecimal text.
+pub fn rows(conn: &mut Connection, target: &Target, columns: &[Shown]) -> Result<Vec<Vec<Value>>, DbError> {
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("SELECT ");
+    sql.list(columns, ", ", |sql, column| outward(sql, &target.alias, &column.name, &way_out(column.kind)));
+    sql.push(" FROM ");
+    all_of(&mut sql, target);
+    Ok(conn.query(&sql.finish())?.into_iter().map(|row| row.0.into_iter().map(readable).collect()).collect())
+}
+
+/// The table, and ` WHERE` its rows are the person's, redacted already or not.
+fn all_of(sql: &mut Sql, target: &Target) {
+    let Some(whose) = &target.whose else { return };
+    predicate::from(sql, target);
+    sql.push(" WHERE ");
+    theirs(sql, of_people(target), whose, Look::Now);
+    if let Some(condition) = &target.condition {
+        sql.push(" AND ").condition(condition);
+    }
+}
+
+fn way_out(kind: ColumnKind) -> Transport {
+    match kind {
+        ColumnKind::Boolean | ColumnKind::Integer | ColumnKind::UnsignedInteger | ColumnKind::Float => Transport::Plain,
+        ColumnKind::Binary => Transport::Hex,
+        _ => Transport::Cast(String::new()),
+    }
+}
+
+fn readable(value: Value) -> Value {
+    match value {
+        Value::Bytes(bytes) => Value::Text(bytes.iter().map(|byte| format!("{byte:02x}")).collect()),
+        other => other,
+    }
 }

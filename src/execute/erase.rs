@@ -147,7 +147,8 @@ impl Round<'_, '_> {
             let message = format!("{} (tried {ATTEMPTS} times, smaller each time); run again later", error.message);
             return Err(Halt::Failed(DbError { message, ..error }));
         }
-        tracing::warn!(failures, people = chunk.people.len(), "trying again, with fewer people: {error}");
+        let people = chunk.people.len();
+        tracing::warn!(event = "trying-fewer-people", failures, people, "trying again, with fewer people: {error}");
         let Range { start, end } = chunk.people;
         let middle = start + (end - start) / 2;
         if start == middle {

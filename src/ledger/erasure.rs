@@ -66,8 +66,8 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
-/// What one transaction did to one person's rows.
-#[derive(Debug, Clone, PartialEq)]
+/// What one transaction did to one person's rows; also a line of the register.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Erased {
     /// `E-` and 16 letters and digits.
     pub reference: String,

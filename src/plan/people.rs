@@ -59,6 +59,13 @@ impl Erasure {
         one.after(Vec::new())
     }
 
+    /// The same of one person to look at only: also where a hold covers the person, whom nothing could be done to then.
+    #[must_use]
+    pub fn seen(&self, key: PersonKey) -> Self {
+        let unheld = Target { holds: Vec::new(), ..Target::clone(&self.people) };
+        Self { people: Arc::new(unheld), ..self.clone() }.of_one(key, None)
+    }
+
     /// The same, acting after these rules: what they take, and what each entry takes, is gone when the next entry looks.
     #[must_use]
     pub fn after(mut self, rules: Vec<Arc<RulePlan>>) -> Self {

@@ -9,7 +9,7 @@ use csv::Writer;
 use jiff::SignedDuration;
 
 use super::past::Age;
-use super::record::{RuleRecord, RunKind, RunRecord};
+use super::record::{PeopleRecord, RuleRecord, RunKind, RunRecord};
 use super::verdict::{RuleVerdict, Standing, Verdict, verdict};
 use super::visible::visible;
 use super::wording::{DRY_RUN, IMBALANCE, held_by, host, residual};
@@ -23,7 +23,7 @@ struct Row<'a> {
 
 type Column = (&'static str, fn(&Row) -> String);
 
-const COLUMNS: [Column; 51] = [
+const COLUMNS: [Column; 58] = [
     ("notice", notice),
     ("run", |row| row.run.run.clone()),
     ("kind", |row| kind(row.run.kind).to_owned()),
@@ -75,6 +75,13 @@ const COLUMNS: [Column; 51] = [
     ("host", |row| host(row.run).to_owned()),
     ("tenure", |row| row.run.tenure.clone()),
     ("residual", |row| residual(row.run).join(" ")),
+    ("people_due", |row| row.of_people(|people| people.due)),
+    ("people_erased", |row| row.of_people(|people| people.erased)),
+    ("people_unfinished", |row| row.of_people(|people| people.unfinished)),
+    ("people_held", |row| row.of_people(|people| people.held)),
+    ("people_blocked", |row| row.of_people(|people| people.blocked)),
+    ("people_near_deadline", |row| row.of_people(|people| people.near_deadline)),
+    ("people_overdue", |row| row.of_people(|people| people.overdue)),
 ];
 
 /// All rules of all runs. A run without rules has one row, with the columns of a rule empty, so that it is seen.
@@ -105,6 +112,10 @@ fn write(out: &mut Writer<Vec<u8>>, cells: [String; COLUMNS.len()]) {
 }
 
 impl Row<'_> {
+    fn of_people(&self, pick: impl FnOnce(&PeopleRecord) -> u64) -> String {
+        optional(self.run.people.as_ref().map(pick))
+    }
+
     fn of_rule<T: ToString>(&self, pick: impl FnOnce(&RuleRecord) -> T) -> String {
         self.rule.map_or_else(String::new, |(rule, _)| pick(rule).to_string())
     }

@@ -15,7 +15,8 @@ use super::record::{HoldRecord, RuleRecord, RunRecord};
 use super::verdict::{PromiseVerdict, RuleVerdict, Standing, Verdict, verdict};
 use super::visible::visible_lines;
 use super::wording::{
-    Account, DRY_RUN, IMBALANCE, check, count, extent, first_reasons, instant, particulars, provenance, residual, to_do,
+    Account, DRY_RUN, IMBALANCE, check, count, extent, first_reasons, instant, particulars, people_facts, provenance,
+    residual, to_do,
 };
 
 /// Even if a name broke out of its place, nothing would run and nothing would be fetched.
@@ -110,6 +111,7 @@ fn article(run: &RunRecord) -> Markup {
             (section("What needs doing", &to_do(run, &verdict), |(rule, why)| html! { strong { bdi { (rule) } } ": " bdi { (why) } }))
             (section("Since the last run", &changes(run, &verdict), |said| name(said)))
             (overview(run, &verdict.rules))
+            (people(run))
             (rules(run, &verdict.rules))
             (holds(&run.holds))
             (section("Notes", &run.notes, |note| name(note)))
@@ -193,6 +195,20 @@ fn overview(run: &RunRecord, judged: &[RuleVerdict]) -> Markup {
                     html! { (count(rule.done)) },
                     html! { (count(stays(rule))) },
                 ]),
+            ))
+        }
+    }
+}
+
+/// How the people stand whose data is to be erased.
+fn people(run: &RunRecord) -> Markup {
+    html! {
+        @if let Some(people) = &run.people {
+            (heading("People"))
+            (table(
+                "People whose accounts are closed, and how far their erasure is",
+                [Column::Text("What"), Column::Text("How many")],
+                people_facts(people).into_iter().map(|fact| [html! { (fact.label) }, html! { bdi { (fact.value) } }]),
             ))
         }
     }

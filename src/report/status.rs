@@ -96,6 +96,45 @@ pub fn of_rule(planned: &RunRecord, rule: &RuleRecord, beside: Beside<'_>, now: 
     }
 }
 
+/// Judges the people of a dry run that was made at `now`; `None` where the policy maps nobody's data. They are due in good
+/// time, and so nothing is wrong until a deadline comes near.
+pub fn of_people(planned: &RunRecord, beside: Beside<'_>, now: Timestamp) -> Option<RuleStatus> {
+    let people = planned.people.as_ref()?;
+    let entry = planned.rules.iter().find(|rule| rule.rule.starts_with("erase:"))?;
+    let last = beside.last.and_then(|run| Some((run, run.people.as_ref()?)));
+    let mut standing = verdict::standing_of_people(people, false);
+    let mut reason = verdict::people_in_words(people, true);
+    if let Some(missed) = missed(beside, now).filter(|_| standing.is_kept()) {
+        standing = Standing::AtRisk;
+        reason = format!("the run of {} has not come; {reason}", minute(missed));
+    }
+    Some(RuleStatus {
+        policy: planned.schedule.name.clone(),
+        database: entry.database.clone(),
+        rule: "erase".to_owned(),
+        promises: people.promises.clone(),
+        table: people.table.clone(),
+        action: "erase".to_owned(),
+        retain: people.within.clone(),
+        standing,
+        reason,
+        overdue: people.overdue,
+        overdue_seconds: 0,
+        missed: missed(beside, now),
+        paused: entry.paused.clone(),
+        held: people.held,
+        blocked: people.blocked,
+        oldest_kept: None,
+        last_run: last.map(|(run, people)| LastRun {
+            run: run.run.clone(),
+            at: run.started,
+            status: run.worst_status(),
+            done: people.erased,
+        }),
+        next_run: beside.next,
+    })
+}
+
 fn overdue_seconds(rule: &RuleRecord) -> u64 {
     let (Some(cutoff), Some(oldest)) = (rule.cutoff, rule.oldest_due) else { return 0 };
     u64::try_from(cutoff.duration_since(oldest).as_secs()).unwrap_or(0)

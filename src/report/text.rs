@@ -8,7 +8,8 @@ use super::record::{HoldRecord, RuleRecord, RunRecord};
 use super::verdict::{PromiseVerdict, RuleVerdict, Verdict, verdict};
 use super::visible::visible;
 use super::wording::{
-    Account, DRY_RUN, IMBALANCE, check, count, extent, first_reasons, instant, particulars, provenance, residual, to_do,
+    Account, DRY_RUN, IMBALANCE, check, count, extent, first_reasons, instant, particulars, people_facts, provenance,
+    residual, to_do,
 };
 
 /// Characters of the bar that shows an age against its limit.
@@ -52,6 +53,7 @@ fn write_run(page: &mut Page, run: &RunRecord) {
     write_promises(page, &verdict.promises);
     write_to_do(page, &to_do(run, &verdict));
     write_sentences(page, "Since the last run", &changes(run, &verdict));
+    write_people(page, run);
     write_rules(page, run, &verdict.rules);
     write_holds(page, &run.holds);
     write_sentences(page, "Notes", &run.notes);
@@ -110,6 +112,14 @@ fn write_sentences<T: AsRef<str>>(page: &mut Page, heading: &str, sentences: &[T
     page.heading(heading);
     for sentence in sentences {
         page.item(sentence.as_ref());
+    }
+}
+
+fn write_people(page: &mut Page, run: &RunRecord) {
+    let Some(people) = &run.people else { return };
+    page.heading("People");
+    for fact in people_facts(people) {
+        page.entry(fact.label, &fact.value);
     }
 }
 

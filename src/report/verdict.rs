@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 
 use serde::{Deserialize, Serialize};
 
-use super::record::{HoldRecord, RuleRecord, RunRecord, Status};
+use super::record::{HoldRecord, PeopleRecord, RuleRecord, RunRecord, Status};
 use super::wording::{act_on_them, acted, count, rows};
 
 /// From best to worst.
@@ -71,8 +71,10 @@ pub struct RuleVerdict {
 /// Judges `run`. A dry run is told what is overdue: it breaks nothing, since it keeps nothing.
 pub fn verdict(run: &RunRecord) -> Verdict {
     let rules: Vec<RuleVerdict> = run.rules.iter().map(|rule| judge_rule(run, rule)).collect();
-    let run_itself = judge_run_itself(run);
-    let promises = judge_promises(run, &rules);
+    let people = run.people.as_ref().map(|people| judge_people(run, people));
+    let promises = judge_promises(run, &rules, people.as_ref());
+    let mut run_itself = judge_run_itself(run);
+    run_itself.extend(people.filter(|found| !found.standing.is_kept()));
     let standing = rules.iter().map(|r| r.standing).chain(run_itself.iter().map(|f| f.standing)).max();
     let standing = standing.unwrap_or(Standing::Unknown);
     let headline = headline(run, standing, &promises);
@@ -221,6 +223,59 @@ fn judge_run_itself(run: &RunRecord) -> Vec<Finding> {
     found
 }
 
+/// What the clocks of the people say. A deadline that is over is broken, whoever held or stopped what.
+fn judge_people(run: &RunRecord, people: &PeopleRecord) -> Finding {
+    let standing = standing_of_people(people, run.is_dry_run());
+    finding(standing, people_in_words(people, run.is_dry_run()))
+}
+
+/// How a policy stands with its people, from what one run knows.
+pub(super) fn standing_of_people(people: &PeopleRecord, is_dry_run: bool) -> Standing {
+    match people {
+        people if people.overdue > 0 => Standing::Broken,
+        people if people.near_deadline > 0 || people.unfinished > 0 => Standing::AtRisk,
+        people if is_dry_run && people.due > 0 => Standing::Overdue,
+        _ => Standing::Kept,
+    }
+}
+
+/// The same in one sentence.
+pub(super) fn people_in_words(people: &PeopleRecord, is_dry_run: bool) -> String {
+    let of = |n: u64| format!("{} of `{}`", persons(n), people.table);
+    let mut said = vec![match (is_dry_run, people.due) {
+        (_, 0) => format!("nobody of `{}` is due to be erased", people.table),
+        (true, due) => format!("{} due to be erased", of(due)),
+        (false, _) => format!("{} erased", of(people.erased)),
+    }];
+    if people.overdue > 0 {
+        said.push(format!("{} past the promised {}", persons(people.overdue), people.within));
+    }
+    if people.near_deadline > 0 {
+        said.push(format!(
+            "{} with less than a fifth of the promised {} left",
+            persons(people.near_deadline),
+            people.within
+        ));
+    }
+    if people.unfinished > 0 {
+        said.push(format!("{} begun and not done yet: the next run goes on", persons(people.unfinished)));
+    }
+    if people.held > 0 {
+        said.push(format!("{} held back by holds", persons(people.held)));
+    }
+    if people.blocked > 0 {
+        said.push(format!("{} with rows that something else refers to", persons(people.blocked)));
+    }
+    if let (Some(used), Some(allowed)) = (people.days_used, people.days_allowed) {
+        said.push(format!("the longest wait: {used} of {allowed} days"));
+    }
+    said.join(", ")
+}
+
+fn persons(n: u64) -> String {
+    if n == 1 { "1 person".to_owned() } else { format!("{} people", count(n)) }
+}
+
 /// A run of some rules keeps what they promise, and says nothing of the others: its reader must know that there are any.
 fn left_out(run: &RunRecord) -> Option<Finding> {
     const NAMED: usize = 5;
@@ -237,11 +292,16 @@ fn left_out(run: &RunRecord) -> Option<Finding> {
 }
 
 /// By promise: the worst of its rules. A hold that is in force keeps its promise.
-fn judge_promises(run: &RunRecord, judged: &[RuleVerdict]) -> Vec<PromiseVerdict> {
+fn judge_promises(run: &RunRecord, judged: &[RuleVerdict], people: Option<&Finding>) -> Vec<PromiseVerdict> {
     let mut borne: Vec<(&str, Vec<Finding>)> = Vec::new();
     for (rule, verdict) in run.rules.iter().zip(judged) {
         for promise in &rule.promises {
             bear_on(&mut borne, promise, finding(verdict.standing, format!("{}: {}", rule.rule, verdict.reason)));
+        }
+    }
+    if let (Some(people), Some(found)) = (&run.people, people) {
+        for promise in &people.promises {
+            bear_on(&mut borne, promise, finding(found.standing, found.reason.clone()));
         }
     }
     for hold in &run.holds {

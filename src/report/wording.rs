@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::past::since_last_run;
-use super::record::{RuleRecord, RunRecord, Status};
+use super::record::{PeopleRecord, RuleRecord, RunRecord, Status};
 use super::verdict::{PromiseVerdict, Standing, Verdict};
 
 /// Marks every dry run, in every format.
@@ -253,6 +253,28 @@ pub fn extent(run: &RunRecord) -> String {
         0 => format!("{all}."),
         failed => format!("{all}; {} could not be counted.", plural(failed, "rule")),
     }
+}
+
+/// How the people stand whose data is to be erased, a fact a line.
+pub fn people_facts(people: &PeopleRecord) -> Vec<Fact> {
+    let counts = [
+        ("due", people.due),
+        ("erased", people.erased),
+        ("not done yet", people.unfinished),
+        ("held", people.held),
+        ("blocked", people.blocked),
+        ("nearly late", people.near_deadline),
+        ("late", people.overdue),
+    ];
+    let mut facts = vec![
+        Fact { label: "table", value: people.table.clone() },
+        Fact { label: "within", value: people.within.clone() },
+    ];
+    facts.extend(counts.map(|(label, n)| Fact { label, value: count(n) }));
+    if let (Some(used), Some(allowed)) = (people.days_used, people.days_allowed) {
+        facts.push(Fact { label: "longest wait", value: format!("{used} of {allowed} days") });
+    }
+    facts
 }
 
 fn plural(n: usize, one: &str) -> String {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -40,6 +41,24 @@ fn replace(path: &Path, content: &str) -> std::io::Result<()> {
     file.write_all(content.as_bytes())?;
     file.sync_all()?;
     fs::rename(&new, path)
+}
+
+/// Appends to the register of erasures in the state directory, a line each: a database that is restored from a backup has lost
+/// the newest rows of its ledger, and this file has them.
+pub fn register(state_dir: &Path, lines: &str) -> anyhow::Result<()> {
+    let path = register_file(state_dir);
+    let append = || {
+        fs::create_dir_all(state_dir)?;
+        let mut file = fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
+        file.write_all(lines.as_bytes())?;
+        file.sync_all()
+    };
+    append().with_context(|| format!("cannot write the register {}", path.display()))
+}
+
+/// Where the register is.
+pub fn register_file(state_dir: &Path) -> PathBuf {
+    state_dir.join("erasures.jsonl")
 }
 
 /// Records of runs whose id starts with `prefix`, newest first.

@@ -40,7 +40,7 @@ use change::Changes;
 
 pub use backlog::Stint;
 pub use guard::Consent;
-pub use people::OnePerson;
+pub use people::{OnePerson, map};
 
 /// A ledger of which nothing was heard for longer speaks of a clock that jumped ahead: schedules come true once a year.
 const LONGEST_GAP: &str = "400 days";
@@ -152,6 +152,7 @@ pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>
     // A clock that jumps meanwhile writes no wrong time into the ledger.
     record.finished = Some(started + time::since_boot().saturating_sub(begun));
     close(job, &mut conn, &mut record, stop);
+    register(job, &mut conn, &closed, &mut record);
     log::end(&record);
     deliver(job);
     Ok(record)
@@ -217,6 +218,17 @@ fn close(job: &Job<'_>, conn: &mut Connection, record: &mut RunRecord, stop: &St
     }
 }
 
+/// Puts what this run erased, and what those erased that had died, into the register beside the reports. The ledger has it
+/// already: what cannot be written here is told, and changes nothing of the run.
+fn register(job: &Job<'_>, conn: &mut Connection, dead: &[String], record: &mut RunRecord) {
+    for run in dead.iter().chain([&record.run]) {
+        if let Err(error) = people::register(&job.config.state_dir, conn, run) {
+            let reason = format!("what run `{run}` erased is not in the register of erasures: {error:#}");
+            record.notes.push(reason);
+        }
+    }
+}
+
 /// Sends the report, and whatever else is due.
 fn deliver(job: &Job<'_>) {
     send_mails(job.config, job.database);
@@ -269,15 +281,7 @@ fn make_plan(
     progress: Progress<'_>,
 ) -> Result<Planned, Refusal> {
     let catalog = conn.transaction(Mode::ReadOnly, catalog::read)?;
-    let context = resolve::Context {
-        catalog: &catalog,
-        database: &job.database.name,
-        as_of: job.as_of,
-        naive_zone: &job.database.naive_timezone,
-        guard: job.config.guard,
-        hmac_key: job.config.hmac_key.as_ref(),
-        maps: &job.maps,
-    };
+    let context = job.context(&catalog);
     let mut notes = Vec::new();
     let orders = match ledger::orders(conn) {
         // On MySQL a role cannot tell that there are no control tables yet from that it may not see them.
@@ -541,6 +545,18 @@ impl Job<'_> {
         let policy = &self.schedule.policy;
         let today = self.as_of.to_zoned(policy.timezone.clone()).date();
         policy.effective.filter(|effective| today < *effective)
+    }
+
+    fn context<'c>(&'c self, catalog: &'c Catalog) -> resolve::Context<'c> {
+        resolve::Context {
+            catalog: catalog,
+            database: &self.database.name,
+            as_of: self.as_of,
+            naive_zone: &self.database.naive_timezone,
+            guard: self.config.guard,
+            hmac_key: self.config.hmac_key.as_ref(),
+            maps: &self.maps,
+        }
     }
 
     /// All who are due, or the one of whom it was asked.

@@ -3,20 +3,24 @@
 //! Erasures act after the rules. All entries are one act: where one of them cannot go ahead, none does.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Consent, Job, guard, survey};
+use super::{Consent, Job, Refusal, files, guard, orders, survey};
+use crate::db::catalog::{self, Catalog};
 use crate::db::count::{self, Counts};
 use crate::db::people::{self, ByPerson};
 use crate::db::{Connection, DbError, Mode};
 use crate::execute::erase::{self, Desk, Due, PeopleTally};
 use crate::execute::{self, Ending, Worker};
 use crate::ledger::erasure::Cause;
-use crate::ledger::pause;
+use crate::ledger::{self, pause};
 use crate::plan::{Entry, Erasure, PersonKey, RulePlan};
 use crate::report::record::{PeopleRecord, RuleRecord, Status};
+use crate::resolve;
+use crate::schedule::mistake::Mistake;
 use crate::time::{Deadline, Light};
 
 /// People are asked for by so many keys at a time.
@@ -306,6 +310,18 @@ pub(super) fn execute(job: &Job<'_>, worker: &mut Worker<'_>, planned: &mut Plan
     }
 }
 
+/// Appends what a run erased to the register in the state directory.
+pub(super) fn register(state_dir: &Path, conn: &mut Connection, run: &str) -> anyhow::Result<()> {
+    const LINES: usize = 1_000;
+    let mut waiting: Vec<String> = Vec::new();
+    let flush = |waiting: &mut Vec<String>| files::register(state_dir, &std::mem::take(waiting).concat());
+    ledger::erasure::each_of_run(conn, run, &mut |erased| -> anyhow::Result<()> {
+        waiting.push(serde_json::to_string(&erased)? + "\n");
+        if waiting.len() == LINES { flush(&mut waiting) } else { Ok(()) }
+    })?;
+    if waiting.is_empty() { Ok(()) } else { flush(&mut waiting) }
+}
+
 impl Planned {
     fn settle(&mut self, job: &Job<'_>, mut tally: PeopleTally, ending: &Ending, left: Result<Figures, String>) {
         for (place, entry) in self.entries.iter_mut().enumerate() {
@@ -319,5 +335,30 @@ impl Planned {
             self.record.blocked = left.blocked.len() as u64;
         }
         self.tell_clocks(job, &tally.erased);
+    }
+}
+
+/// The map of people of a job's policy as the live tables have it, under all holds, for who wants to look at one person.
+///
+/// # Errors
+/// The mistakes of the map, or that the policy has none on this database.
+pub fn map(job: &Job<'_>, conn: &mut Connection) -> Result<(Catalog, Erasure), Refusal> {
+    let catalog = conn.transaction(Mode::ReadOnly, catalog::read)?;
+    let orders = ledger::orders(conn)?;
+    let ordered: Vec<_> = orders.holds.standing.iter().map(|standing| orders::hold_of(&standing.order)).collect();
+    let holds = orders::all(&job.holds, job.schedule, &ordered);
+    let resolved = resolve::resolve(&job.context(&catalog), job.schedule, |named| job.is_meant(named), &holds);
+    if !resolved.hold_mistakes.is_empty() {
+        return Err(Refusal::Schedule(resolved.hold_mistakes));
+    }
+    match resolved.erasure {
+        Some(Ok(erasure)) => Ok((catalog, erasure)),
+        Some(Err(mistakes)) => Err(Refusal::Schedule(mistakes)),
+        None => {
+            let (policy, database) = (&job.schedule.policy.name, &job.database.name);
+            let reason =
+                format!("policy `{policy}` has no [subject] on database `{database}`, so it knows nobody's data");
+            Err(Refusal::Schedule(vec![Mistake::error(reason).remedy("add a [subject] with its [[subject.data]]")]))
+        }
     }
 }
