@@ -166,7 +166,7 @@ impl<'a> Lead<'a> {
         let Some((step, rest)) = steps.split_first() else { return };
         sql.push("SELECT ");
         self.value_of(sql, step, rest);
-        self.from(sql, step, rest, &|sql, _| self.write(sql, rest));
+        self.source(sql, step, rest, &|sql, _| self.write(sql, rest));
     }
 
     /// The same with the person's key beside each value, as `tenure_value` and `tenure_person`: one person a value, of those
@@ -183,7 +183,7 @@ impl<'a> Lead<'a> {
             sql.column(&next, &person_name());
         }
         sql.push(if step.shared { ") AS " } else { " AS " }).name(&person_name());
-        self.from_joined(sql, step, rest, &next, key);
+        self.source_joined(sql, step, rest, &next, key);
         if step.shared {
             sql.push(" GROUP BY ");
             self.value_of(sql, step, rest);
@@ -197,8 +197,8 @@ impl<'a> Lead<'a> {
         });
     }
 
-    fn from(&self, sql: &mut Sql, step: &Step, rest: &[Step], further: &dyn Fn(&mut Sql, &Step)) {
-        let Some(next) = rest.first() else { return self.from_people(sql) };
+    fn source(&self, sql: &mut Sql, step: &Step, rest: &[Step], further: &dyn Fn(&mut Sql, &Step)) {
+        let Some(next) = rest.first() else { return self.people(sql) };
         sql.push(" FROM ").table(&step.table).push(" AS ").name(&step.table.table).push(" WHERE ");
         like(sql, next.likeness, |sql| {
             sql.column(&step.table.table, &next.column);
@@ -209,8 +209,8 @@ impl<'a> Lead<'a> {
         predicate::not_taken(sql, self.earlier, &step.table, &step.table.table);
     }
 
-    fn from_joined(&self, sql: &mut Sql, step: &Step, rest: &[Step], next_alias: &Name, key: &KeyColumn) {
-        let Some(next) = rest.first() else { return self.from_people(sql) };
+    fn source_joined(&self, sql: &mut Sql, step: &Step, rest: &[Step], next_alias: &Name, key: &KeyColumn) {
+        let Some(next) = rest.first() else { return self.people(sql) };
         sql.push(" FROM ").table(&step.table).push(" AS ").name(&step.table.table).push(" JOIN (");
         self.with_person(sql, rest, key);
         sql.push(") AS ").name(next_alias).push(" ON ");
@@ -221,7 +221,7 @@ impl<'a> Lead<'a> {
         predicate::not_taken(sql, self.earlier, &step.table, &step.table.table);
     }
 
-    fn from_people(&self, sql: &mut Sql) {
+    fn people(&self, sql: &mut Sql) {
         sql.push(" FROM ").table(self.table);
         if self.table.table != *self.alias {
             sql.push(" AS ").name(self.alias);
@@ -343,7 +343,7 @@ pub(super) fn join(sql: &mut Sql, scope: Scope<'_>) {
     sql.push(" JOIN (SELECT DISTINCT * FROM (SELECT ");
     lead.value_of(sql, step, &whose.steps[1..]);
     sql.push(" AS ").name(&value_name());
-    lead.from(sql, step, &whose.steps[1..], &|sql, _| lead.write(sql, &whose.steps[1..]));
+    lead.source(sql, step, &whose.steps[1..], &|sql, _| lead.write(sql, &whose.steps[1..]));
     sql.push(") AS ").name(&inner).push(") AS ").name(&found).push(" ON ");
     like(sql, step.likeness, |sql| {
         sql.column(scope.alias(), &step.column);

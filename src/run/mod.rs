@@ -549,7 +549,7 @@ impl Job<'_> {
 
     fn context<'c>(&'c self, catalog: &'c Catalog) -> resolve::Context<'c> {
         resolve::Context {
-            catalog: catalog,
+            catalog,
             database: &self.database.name,
             as_of: self.as_of,
             naive_zone: &self.database.naive_timezone,
