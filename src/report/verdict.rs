@@ -168,6 +168,12 @@ fn imbalance(rule: &RuleRecord) -> String {
 }
 
 fn blocked(rule: &RuleRecord) -> String {
+    if rule.rule.starts_with("erase:") {
+        return format!(
+            "{} of people who are due stay, because something that stays refers to them, or they are somebody else's as well",
+            rows(rule.blocked)
+        );
+    }
     format!(
         "{} past their period stay, because rows that the rule does not cascade over refer to them: \
          name those tables in `cascade`",

@@ -322,12 +322,22 @@ pub(super) fn register(state_dir: &Path, conn: &mut Connection, run: &str) -> an
     if waiting.is_empty() { Ok(()) } else { flush(&mut waiting) }
 }
 
+/// Rows that stayed because they are somebody else's as well are not the person's any more once the person is gone: they
+/// were not skipped, they stayed.
+fn still_somebody_elses(entry: &mut RuleRecord, planned: u64) {
+    let stayed = entry.skipped.min(planned.saturating_sub(entry.blocked));
+    entry.skipped -= stayed;
+    entry.blocked += stayed;
+}
+
 impl Planned {
     fn settle(&mut self, job: &Job<'_>, mut tally: PeopleTally, ending: &Ending, left: Result<Figures, String>) {
         for (place, entry) in self.entries.iter_mut().enumerate() {
             let done = tally.entries.remove(&entry.rule).unwrap_or_default();
             let left = left.as_ref().map(|left| sum(&left.by_entry[place])).map_err(Clone::clone);
+            let planned = entry.blocked;
             super::settle(entry, done, ending.clone(), || left);
+            still_somebody_elses(entry, planned);
         }
         self.record.erased = tally.erased.len() as u64;
         self.record.unfinished = tally.unfinished.len() as u64;

@@ -4,7 +4,7 @@ mod acts;
 mod altered;
 mod clocks;
 mod cut;
-mod dice;
+pub mod dice;
 mod disk;
 mod held;
 mod killed;

@@ -1,6 +1,10 @@
 //! People whose accounts are closed: their data is gone in time, nobody else's is, and the ledger says so without a name.
 
+mod clocks;
 mod closed;
+mod hard;
+mod interrupted;
+mod traces;
 
 use serde_json::Value;
 

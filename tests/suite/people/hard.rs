@@ -1,0 +1,173 @@
+//! What real platforms do to a map of people.
+
+use super::{MAP, erasures, people, platform, run, run_at, tenure};
+use crate::harness::story::plan_and_run;
+
+/// A map of accounts that are deleted, with these entries before.
+fn map(entries: &str) -> String {
+    format!(
+        "[subject]\ntable = \"account\"\nkey = \"id\"\nclosed = \"closed_at\"\nwithin = \"30 days\"\n{entries}\n\
+         [[subject.data]]\ntable = \"account\"\ncolumn = \"id\"\naction = \"delete\"\n"
+    )
+}
+
+on_every_database! {
+    fn of_two_accounts_with_one_address_the_letters_go_with_the_last(db: TestDb) {
+        db.create(
+            "CREATE TABLE account (id {bigint} PRIMARY KEY, email {text}, closed_at {ts});
+             CREATE TABLE letter (id {bigint} PRIMARY KEY, address {text});
+             INSERT INTO account VALUES (1, 'Ann@example.org', '2026-06-01 00:00:00'), (2, 'ann@example.org', NULL),
+                 (3, 'bob@example.org', '2026-06-01 00:00:00');
+             INSERT INTO letter VALUES (1, 'ANN@example.org'), (2, 'ann@EXAMPLE.org'), (3, 'bob@example.org');",
+        );
+        let letters = "[[subject.data]]\ntable = \"letter\"\ncolumn = \"address\"\nmatches = \"email\"\n\
+                       ignore_case = true\naction = \"delete\"\n";
+        let tenure = tenure(&db, &map(letters));
+        let first = plan_and_run(&db, &tenure);
+        assert_eq!((first.count("erase:letter.address", "done"), first.count("erase:letter.address", "blocked")), (1, 2));
+        assert_eq!(db.scalar("SELECT min(id) FROM account"), 2, "what is somebody else's as well keeps nobody");
+        assert_eq!(db.count("letter"), 2);
+        db.script("UPDATE account SET closed_at = '2026-06-02 00:00:00'");
+        plan_and_run(&db, &tenure);
+        assert_eq!((db.count("letter"), db.count("account"), erasures(&db)), (0, 0, 3));
+    }
+
+    fn two_closed_accounts_with_one_address_take_their_letters_along_at_once(db: TestDb) {
+        db.create(
+            "CREATE TABLE account (id {bigint} PRIMARY KEY, email {text}, closed_at {ts});
+             CREATE TABLE letter (id {bigint} PRIMARY KEY, address {text});
+             INSERT INTO account VALUES (1, 'ann@example.org', '2026-06-01 00:00:00'),
+                 (2, 'ann@example.org', '2026-06-01 00:00:00');
+             INSERT INTO letter VALUES (1, 'ann@example.org'), (2, 'ann@example.org');",
+        );
+        let letters = "[[subject.data]]\ntable = \"letter\"\ncolumn = \"address\"\nmatches = \"email\"\naction = \"delete\"\n";
+        let ran = plan_and_run(&db, &tenure(&db, &map(letters)));
+        assert_eq!((ran.count("erase:letter.address", "done"), people(&ran, "erased")), (2, 2));
+    }
+
+    fn a_key_that_is_text_elsewhere_is_compared_letter_by_letter(db: TestDb) {
+        db.create(
+            "CREATE TABLE account (id {bigint} PRIMARY KEY, closed_at {ts});
+             CREATE TABLE note (id {bigint} PRIMARY KEY, owner_type {text}, owner_id {text});
+             INSERT INTO account VALUES (7, '2026-06-01 00:00:00'), (70, NULL), (0, NULL);
+             INSERT INTO note VALUES (1, 'User', '7'), (2, 'User', '70'), (3, 'User', '7.0'), (4, 'User', ' 7'),
+                 (5, 'Team', '7'), (6, 'User', '7x'), (7, 'User', NULL), (8, 'User', '');",
+        );
+        let notes = "[[subject.data]]\ntable = \"note\"\ncolumn = \"owner_id\"\nwhere = \"owner_type = 'User'\"\n\
+                     action = \"delete\"\n";
+        let ran = plan_and_run(&db, &tenure(&db, &map(notes)));
+        assert_eq!(ran.count("erase:note.owner_id", "done"), 1);
+        assert_eq!((db.scalar("SELECT min(id) FROM note"), db.count("note")), (2, 7));
+    }
+
+    fn a_person_who_is_called_by_a_text_is_not_taken_for_one_who_is_called_alike(db: TestDb) {
+        db.create(
+            "CREATE TABLE account (id {text} PRIMARY KEY, closed_at {ts});
+             CREATE TABLE note (id {bigint} PRIMARY KEY, owner {text});
+             INSERT INTO account VALUES ('ann', '2026-06-01 00:00:00'), ('bob', NULL);
+             INSERT INTO note VALUES (1, 'ann'), (2, 'ANN'), (3, 'ann '), (4, 'bob'), (5, 'änn');",
+        );
+        let notes = "[[subject.data]]\ntable = \"note\"\ncolumn = \"owner\"\naction = \"delete\"\n";
+        plan_and_run(&db, &tenure(&db, &map(notes)));
+        assert_eq!((db.scalar("SELECT min(id) FROM note"), db.count("note"), db.count("account")), (2, 4, 1));
+    }
+
+    fn replies_to_a_persons_posts_stay_and_name_nobody(db: TestDb) {
+        db.create(
+            "CREATE TABLE account (id {bigint} PRIMARY KEY, closed_at {ts});
+             CREATE TABLE post (id {bigint} PRIMARY KEY, account_id {bigint} REFERENCES account (id), words {text},
+                 parent_id {bigint}, FOREIGN KEY (parent_id) REFERENCES post (id));
+             INSERT INTO account VALUES (1, '2026-06-01 00:00:00'), (2, NULL);
+             INSERT INTO post VALUES (1, 1, 'a', NULL), (2, 2, 'b', 1), (3, 1, 'c', 2), (4, 2, 'd', 3);",
+        );
+        let posts = "[[subject.data]]\ntable = \"post\"\ncolumn = \"account_id\"\naction = \"delete\"\n\
+                     cascade = [{ table = \"post\", column = \"parent_id\", then = \"null\" }]\n";
+        plan_and_run(&db, &tenure(&db, &map(posts)));
+        assert_eq!(db.count("post WHERE account_id = 2 AND parent_id IS NULL"), 2);
+        assert_eq!(db.count("post"), 2);
+    }
+
+    fn unique_and_generated_columns_take_what_is_put_in_the_place_of_names(db: TestDb) {
+        let lower = match db.dialect {
+            tenure::db::Dialect::Sqlite => "lower_email text AS (lower(email)) STORED UNIQUE",
+            _ => "lower_email varchar(255) GENERATED ALWAYS AS (lower(email)) STORED UNIQUE",
+        };
+        db.create(&format!(
+            "CREATE TABLE account (id {{bigint}} PRIMARY KEY, email varchar(255) NOT NULL UNIQUE, name varchar(20) NOT NULL,
+                 {lower}, closed_at {{ts}});
+             INSERT INTO account (id, email, name, closed_at) VALUES (1, 'Ann@example.org', 'Ann', '2026-06-01 00:00:00'),
+                 (2, 'Bob@example.org', 'Bob', '2026-06-01 00:00:00'), (3, 'Eve@example.org', 'Eve', NULL);"
+        ));
+        let map = map("").replace(
+            "action = \"delete\"",
+            "action = \"redact\"\nredact = { email = { placeholder = \"gone-{id}\" }, name = { set = \"\" } }",
+        );
+        plan_and_run(&db, &tenure(&db, &map));
+        assert_eq!(db.count("account WHERE lower_email IN ('gone-1', 'gone-2') AND name = ''"), 2);
+    }
+
+    fn a_person_stays_while_something_of_theirs_is_held_and_goes_with_it(db: TestDb) {
+        db.create(
+            "CREATE TABLE account (id {bigint} PRIMARY KEY, closed_at {ts});
+             CREATE TABLE note (id {bigint} PRIMARY KEY, account_id {bigint}, paid_at {ts});
+             INSERT INTO account VALUES (1, '2026-06-01 00:00:00'), (2, '2026-06-01 00:00:00');
+             INSERT INTO note VALUES (1, 1, '2020-07-15 00:00:00'), (2, 1, '2010-01-01 00:00:00'),
+                 (3, 2, '2010-01-01 00:00:00');",
+        );
+        let notes = "[[subject.data]]\ntable = \"note\"\ncolumn = \"account_id\"\naction = \"delete\"\n";
+        let hold = "[[hold]]\nname = \"tax\"\ntable = \"note\"\nanchor = \"paid_at\"\nfor = \"6 years\"\nreason = \"tax\"\n";
+        let tenure = tenure(&db, &(hold.to_owned() + &map(notes)));
+        let first = plan_and_run(&db, &tenure);
+        assert_eq!((first.count("erase:note.account_id", "done"), first.count("erase:note.account_id", "held")), (2, 1));
+        assert_eq!((first.count("erase:account.id", "done"), first.count("erase:account.id", "blocked")), (1, 1));
+        assert_eq!((people(&first, "held"), db.count("account"), db.count("note")), (1, 1, 1));
+        let last = run_at(&tenure, "2026-10-01T00:00:00Z", 0);
+        assert_eq!((people(&last, "erased"), people(&last, "overdue")), (1, 1));
+        assert_eq!((db.count("account"), db.count("note"), erasures(&db)), (0, 0, 3));
+    }
+
+    fn thousands_of_closures_in_one_night_go_set_by_set(db: TestDb) {
+        const CLOSED: i64 = 6_000;
+        db.create(
+            "CREATE TABLE account (id {bigint} PRIMARY KEY, email {text} UNIQUE, name {text}, closed_at {ts});
+             CREATE TABLE note (id {bigint} PRIMARY KEY, account_id {bigint});
+             CREATE INDEX note_of_account ON note (account_id);",
+        );
+        let rows: Vec<String> =
+            (1..=CLOSED + 10).map(|id| format!("({id}, 'p{id}', 'P', {})", if id <= CLOSED { "'2026-06-01 00:00:00'" } else { "NULL" })).collect();
+        for some in rows.chunks(1_000) {
+            db.script(&format!("INSERT INTO account VALUES {}", some.join(", ")));
+        }
+        db.script("INSERT INTO note SELECT id, id FROM account");
+        let notes = "[[subject.data]]\ntable = \"note\"\ncolumn = \"account_id\"\naction = \"delete\"\n";
+        let guard = "within = \"30 days\"\nguard = { max_share = 1.0 }";
+        let ran = run(&tenure(&db, &map(notes).replace("within = \"30 days\"", guard)));
+        assert_eq!((people(&ran, "erased"), erasures(&db)), (CLOSED as u64, CLOSED));
+        assert_eq!((db.count("account"), db.count("note")), (10, 10));
+        let batches = ran.count("erase:note.account_id", "batches");
+        assert!(batches < 60, "{batches} batches");
+    }
+
+    fn an_organisation_counts_its_members_as_before(db: TestDb) {
+        platform(&db, 5, 2);
+        db.create("CREATE TABLE member (id {bigint} PRIMARY KEY, organisation_id {bigint}, account_id {bigint});");
+        db.script("INSERT INTO member SELECT id, 1, id FROM account");
+        let members = format!(
+            "{MAP}\n[[subject.data]]\ntable = \"member\"\ncolumn = \"account_id\"\naction = \"redact\"\n\
+             redact = {{ account_id = \"null\" }}\n"
+        );
+        plan_and_run(&db, &tenure(&db, &members));
+        assert_eq!((db.count("member WHERE organisation_id = 1"), db.count("member WHERE account_id IS NULL")), (5, 2));
+    }
+
+    fn whoever_signs_up_anew_with_the_same_address_is_somebody_else(db: TestDb) {
+        platform(&db, 2, 1);
+        let tenure = tenure(&db, MAP);
+        run(&tenure);
+        db.script("INSERT INTO account VALUES (9, 'person1@example.org', 'Person 1', NULL)");
+        db.script("INSERT INTO letter VALUES (9, 'person1@example.org')");
+        let before = db.tables_dump();
+        assert_eq!(people(&run(&tenure), "due"), 0);
+        assert_eq!(db.tables_dump(), before);
+    }
+}
