@@ -148,6 +148,13 @@ impl Setup {
         self.schedules.iter().filter_map(map).collect()
     }
 
+    /// Does the policy have a map of people on that database?
+    pub fn has_people(&self, pair: &Pair<'_>) -> bool {
+        let default = self.default_database(pair.schedule);
+        let subject = pair.schedule.subject.as_ref();
+        subject.is_some_and(|subject| subject.database.as_deref().or(default) == Some(pair.database.name.as_str()))
+    }
+
     /// What `database` nowhere says: the only one, or `main`.
     fn default_database<'a>(&'a self, schedule: &'a Schedule) -> Option<&'a str> {
         let only = || {

@@ -7,15 +7,16 @@ use serde_json::{Value, json};
 use super::{Common, Failure, Outcome, say};
 use crate::check;
 use crate::config::DatabaseConfig;
-use crate::db::{Access, Connection, Mode, catalog, count};
+use crate::db::{Access, Connection, DbError, Mode, catalog, count};
 use crate::execute::{self, Stop};
 use crate::ledger::actor;
 use crate::ledger::hold::{self, Order, Standing};
 use crate::name::TableName;
+use crate::plan::Hold;
 use crate::resolve::{self, Context, StandingHold};
 use crate::run::{self, orders};
-use crate::schedule::Rule;
 use crate::schedule::mistake::{Mistake, nearest};
+use crate::schedule::{Rule, Schedule};
 use crate::setup::{Pair, Setup};
 use crate::time;
 
@@ -43,8 +44,11 @@ pub(super) struct Add {
     #[arg(long, value_name = "WHO")]
     by: Option<String>,
     /// Every row that the rule could ever take
-    #[arg(long, conflicts_with_all = ["table", "condition"], required_unless_present = "table")]
+    #[arg(long, conflicts_with_all = ["table", "condition", "subject"], required_unless_present_any = ["table", "subject"])]
     rule: Option<String>,
+    /// Every row of the person with this key, in all tables that the map of people names
+    #[arg(long, value_name = "KEY", conflicts_with_all = ["table", "condition"])]
+    subject: Option<String>,
     /// Rows of this table
     #[arg(long)]
     table: Option<String>,
@@ -88,7 +92,8 @@ pub(super) fn hold(common: &Common, command: &Command) -> Outcome {
 }
 
 fn add(setup: &Setup, wanted: &Add) -> Outcome {
-    let mut order = order(setup, wanted)?;
+    let pair = meant(setup, wanted)?;
+    let mut order = order(setup, wanted, pair.schedule)?;
     if setup.schedules.iter().flat_map(|schedule| &schedule.holds).any(|written| written.name == order.name) {
         let sentence = format!(
             "a schedule has a hold `{}`; choose another name, or reports could not tell them apart",
@@ -96,10 +101,23 @@ fn add(setup: &Setup, wanted: &Add) -> Outcome {
         );
         return Err(Failure::Usage(sentence));
     }
-    let pair = meant(setup, &wanted.place, wanted.rule.as_deref())?;
     let mut conn = open(setup, pair.database)?;
+    if let (Some(key), Some(subject)) = (&wanted.subject, &pair.schedule.subject) {
+        order.condition = Some(on_live_tables(setup, &pair, &mut conn, |_, context| {
+            resolve::one_person(context, subject, key).map_err(|mistake| without_places(vec![mistake]))
+        })?);
+    }
+    let covered = covered(setup, &pair, &mut conn, &order)?;
+    if wanted.subject.is_some() && covered.first().is_none_or(|(_, people)| *people == 0) {
+        return Err(Failure::Usage(format!(
+            "nobody in `{}` has that key, so the hold would cover nothing",
+            order.table
+        )));
+    }
     // By its whole name: what a name without a schema means can change.
-    order.table = covered(setup, &pair, &mut conn, &order)?.0;
+    if let Some((table, _)) = covered.into_iter().next() {
+        order.table = table;
+    }
     let reopen = || setup.config.open(pair.database, Access::ReadWrite);
     let outcome = execute::patiently(&mut conn, &reopen, &Stop::default(), |conn| hold::add(conn, &order, time::now()));
     match outcome.map_err(|halt| Failure::Other(anyhow::anyhow!("nothing was added: {}", halt.sentence())))? {
@@ -113,17 +131,18 @@ fn add(setup: &Setup, wanted: &Add) -> Outcome {
 }
 
 /// What the command line orders. A rule stands for its table and condition, so that the hold outlives the rule's name.
-fn order(setup: &Setup, wanted: &Add) -> Result<Order, Failure> {
+fn order(setup: &Setup, wanted: &Add, schedule: &Schedule) -> Result<Order, Failure> {
     let named = |text: &str| {
         TableName::parse(text)
             .map_err(|error| Failure::Usage(format!("--table: {error}; write `table` or `schema.table`")))
     };
-    let (table, condition) = match (&wanted.rule, &wanted.table) {
-        (Some(name), _) => {
+    let (table, condition) = match (&wanted.rule, &wanted.table, &schedule.subject) {
+        (Some(name), ..) => {
             let rule = rule(setup, name)?;
             (rule.table.clone(), rule.condition.clone())
         }
-        (None, table) => (named(table.as_deref().unwrap_or_default())?, wanted.condition.clone()),
+        (None, None, Some(people)) => (people.table.clone(), None),
+        (None, table, _) => (named(table.as_deref().unwrap_or_default())?, wanted.condition.clone()),
     };
     if let Some(empty) =
         [("NAME", &wanted.name), ("--reason", &wanted.reason)].iter().find(|(_, text)| text.trim().is_empty())
@@ -139,7 +158,7 @@ fn order(setup: &Setup, wanted: &Add) -> Result<Order, Failure> {
     Ok(Order {
         name: wanted.name.clone(),
         table,
-        of_people: false,
+        of_people: wanted.subject.is_some(),
         condition,
         last_day: wanted.until,
         reason: wanted.reason.clone(),
@@ -148,7 +167,6 @@ fn order(setup: &Setup, wanted: &Add) -> Result<Order, Failure> {
 }
 
 fn rule<'s>(setup: &'s Setup, name: &str) -> Result<&'s Rule, Failure> {
-    setup.know_rules(&[name.to_owned()])?;
     let mut found = setup.schedules.iter().flat_map(|schedule| &schedule.rules).filter(|rule| rule.name == name);
     match (found.next(), found.next()) {
         (Some(rule), None) => Ok(rule),
@@ -177,8 +195,8 @@ fn list(common: &Common, setup: &Setup, place: &Place) -> Outcome {
     for pair in places(setup, place)? {
         let mut conn = setup.config.open(pair.database, Access::ReadOnly)?;
         for standing in hold::orders(&mut conn)?.standing {
-            let (_, rows) = covered(setup, &pair, &mut conn, &standing.order)?;
-            all.push((standing, rows));
+            let covered = covered(setup, &pair, &mut conn, &standing.order)?;
+            all.push((standing, covered.iter().map(|(_, rows)| rows).sum()));
         }
     }
     if common.json {
@@ -195,13 +213,18 @@ fn list(common: &Common, setup: &Setup, place: &Place) -> Outcome {
 /// Without the condition: it may name a person.
 fn document(Standing { order, since }: &Standing, rows: u64) -> Value {
     json!({
-        "hold": order.name, "table": order.table.to_string(), "conditional": order.condition.is_some(), "rows": rows,
+        "hold": order.name, "table": order.table.to_string(), "of_people": order.of_people,
+        "conditional": order.condition.is_some(), "rows": rows,
         "since": since, "until": order.last_day, "by": order.by, "reason": order.reason,
     })
 }
 
 fn line(Standing { order, since }: &Standing, rows: u64) -> String {
-    let which = if order.condition.is_some() { "by a condition" } else { "all rows" };
+    let which = match (order.of_people, order.condition.is_some()) {
+        (true, _) => "one person, everywhere",
+        (false, true) => "by a condition",
+        (false, false) => "all rows",
+    };
     let until = order.last_day.map_or_else(|| "released".to_owned(), |day| day.to_string());
     format!(
         "{}\n    {} ({which}): {rows} rows now\n    since {} until {until}, by {}\n    {}\n",
@@ -224,20 +247,28 @@ fn places<'s>(setup: &'s Setup, place: &Place) -> Result<Vec<Pair<'s>>, Failure>
 }
 
 /// The policy and database that are meant. The control tables of that database hold the hold.
-fn meant<'s>(setup: &'s Setup, place: &Place, rule: Option<&str>) -> Result<Pair<'s>, Failure> {
-    let pairs = setup.pairs();
+fn meant<'s>(setup: &'s Setup, wanted: &Add) -> Result<Pair<'s>, Failure> {
+    let (rule, people) = (wanted.rule.as_deref(), wanted.subject.is_some());
+    setup.know_rules(&wanted.rule.iter().cloned().collect::<Vec<_>>())?;
     let has_rule = |pair: &Pair<'_>| rule.is_none_or(|name| pair.schedule.rules.iter().any(|rule| rule.name == name));
-    let is_meant = |pair: &Pair<'_>| match &place.place {
+    let has_people = |pair: &Pair<'_>| !people || setup.has_people(pair);
+    let is_meant = |pair: &Pair<'_>| match &wanted.place.place {
         Some(name) => pair.database.name == *name,
-        None => rule.is_some() || pair.is_default,
+        None => rule.is_some() || people || pair.is_default,
     };
-    let known: Vec<_> = setup.config.databases.keys().cloned().collect();
-    pairs.into_iter().find(|pair| has_rule(pair) && is_meant(pair)).ok_or_else(|| {
-        Failure::Usage(format!(
-            "say in which database: --in {} (one of which a schedule speaks)",
-            known.join(" or --in ")
-        ))
-    })
+    let mut found = setup.pairs().into_iter().filter(|pair| has_rule(pair) && has_people(pair) && is_meant(pair));
+    match (found.next(), found.next()) {
+        (Some(first), Some(second)) if people && first.database.name != second.database.name => {
+            Err(Failure::Usage("several databases have people: say which one is meant with --in".to_owned()))
+        }
+        (Some(pair), _) => Ok(pair),
+        (None, _) if people => Err(Failure::Usage("no schedule has a [subject] there, so nobody is known".to_owned())),
+        (None, _) => {
+            let known: Vec<_> = setup.config.databases.keys().cloned().collect();
+            let known = known.join(" or --in ");
+            Err(Failure::Usage(format!("say in which database: --in {known} (one of which a schedule speaks)")))
+        }
+    }
 }
 
 fn open(setup: &Setup, database: &DatabaseConfig) -> Result<Connection, Failure> {
@@ -246,10 +277,46 @@ fn open(setup: &Setup, database: &DatabaseConfig) -> Result<Connection, Failure>
     Ok(conn)
 }
 
-/// The table by its whole name, and the rows in it that the hold would cover; its mistakes, where it cannot be understood.
-fn covered(setup: &Setup, pair: &Pair<'_>, conn: &mut Connection, order: &Order) -> Result<(TableName, u64), Failure> {
+/// Every table in which the hold would cover rows, by its whole name, and how many; its mistakes, where it cannot be
+/// understood.
+fn covered(
+    setup: &Setup,
+    pair: &Pair<'_>,
+    conn: &mut Connection,
+    order: &Order,
+) -> Result<Vec<(TableName, u64)>, Failure> {
     let hold = orders::hold_of(order);
     let standing = StandingHold { schedule: pair.schedule, hold: &hold, by_hand: true };
+    on_live_tables(setup, pair, conn, |conn, context| {
+        let mistakes = check::hold_conditions(conn, context, &[standing]);
+        if !mistakes.is_empty() {
+            return Err(without_places(mistakes));
+        }
+        let places = resolve::one_hold(context, standing).map_err(without_places)?;
+        Ok(conn.transaction(Mode::ReadOnly, |conn| count_each(conn, &places))?)
+    })
+}
+
+/// Of a person's own table both places can cover the person's own row, so the greater number of rows counts.
+fn count_each(conn: &mut Connection, places: &[(TableName, Hold)]) -> Result<Vec<(TableName, u64)>, DbError> {
+    let mut counts: Vec<(TableName, u64)> = Vec::new();
+    for (table, hold) in places {
+        let rows = count::covered(conn, table, hold)?;
+        match counts.iter_mut().find(|(known, _)| known == table) {
+            Some((_, most)) => *most = rows.max(*most),
+            None => counts.push((table.clone(), rows)),
+        }
+    }
+    Ok(counts)
+}
+
+/// With what the database says of its tables now.
+fn on_live_tables<T>(
+    setup: &Setup,
+    pair: &Pair<'_>,
+    conn: &mut Connection,
+    act: impl FnOnce(&mut Connection, &Context<'_>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let catalog = conn.transaction(Mode::ReadOnly, catalog::read)?;
     let context = Context {
         catalog: &catalog,
@@ -260,13 +327,7 @@ fn covered(setup: &Setup, pair: &Pair<'_>, conn: &mut Connection, order: &Order)
         hmac_key: None,
         maps: &setup.maps_on(pair.database),
     };
-    let mistakes = check::hold_conditions(conn, &context, &[standing]);
-    if !mistakes.is_empty() {
-        return Err(without_places(mistakes));
-    }
-    let (table, hold) = resolve::one_hold(&context, standing).map_err(without_places)?;
-    let rows = conn.transaction(Mode::ReadOnly, |conn| count::covered(conn, &table, &hold))?;
-    Ok((table, rows))
+    act(conn, &context)
 }
 
 /// What was typed stands in no file.

@@ -5,7 +5,7 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, Tokenizer};
 
 use super::Dialect;
-use crate::plan::Condition;
+use crate::plan::{Condition, KeyColumn, PersonKey, Transport};
 
 /// Checks that `text` is exactly one expression of the dialect: it cannot end the parentheses it is put into, start a
 /// second statement, or comment out what follows.
@@ -42,6 +42,42 @@ pub fn parse(dialect: Dialect, text: &str) -> Result<Condition, String> {
         Dialect::Sqlite => Condition::parsed(&names_in_backticks(text), tables),
         Dialect::Postgres | Dialect::Mysql => Condition::parsed(text, tables),
     })
+}
+
+/// True of one person: the row of the table of people that bears this key.
+pub fn is_person(dialect: Dialect, column: &KeyColumn, key: &PersonKey) -> String {
+    let name = column.name.quoted(dialect.quote());
+    match (key, &column.transport) {
+        (PersonKey::Whole(number), _) => format!("{name} = {number}"),
+        (PersonKey::Unsigned(number), _) => format!("{name} = {number}"),
+        (PersonKey::Text(digits), Transport::Hex) => format!("{name} = {}", bytes(dialect, &text(dialect, digits))),
+        (PersonKey::Text(value), Transport::Cast(sql_type)) if dialect == Dialect::Postgres => {
+            format!("{name} = CAST({} AS {sql_type})", text(dialect, value))
+        }
+        (PersonKey::Text(value), _) => format!("{name} = {}", text(dialect, value)),
+    }
+}
+
+fn bytes(dialect: Dialect, hex: &str) -> String {
+    match dialect {
+        Dialect::Postgres => format!("decode({hex}, 'hex')"),
+        Dialect::Sqlite | Dialect::Mysql => format!("unhex({hex})"),
+    }
+}
+
+/// A text as a literal. Whether a backslash is a letter is a matter of the server's settings, so a text that holds anything
+/// out of the ordinary is written by its bytes.
+fn text(dialect: Dialect, value: &str) -> String {
+    let is_ordinary = |c: char| c.is_ascii_alphanumeric() || "@._+-: ".contains(c);
+    if value.chars().all(is_ordinary) {
+        return format!("'{value}'");
+    }
+    let hex: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
+    match dialect {
+        Dialect::Postgres => format!("convert_from(decode('{hex}', 'hex'), 'UTF8')"),
+        Dialect::Mysql => format!("CONVERT(unhex('{hex}') USING utf8mb4)"),
+        Dialect::Sqlite => format!("CAST(unhex('{hex}') AS TEXT)"),
+    }
 }
 
 /// The names that stand where those of tables do, the last part of each.

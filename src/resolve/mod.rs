@@ -22,7 +22,7 @@ use crate::plan::{
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{self, Action, Age, Guard, Places, Schedule, Term};
 use dependents::Family;
-pub use people::{label as label_of, person_key};
+pub use people::{label as label_of, one_person, person_key};
 use reading::{Blame, anchors, find_table};
 
 /// A guard that nobody wrote: half of a table.
@@ -106,9 +106,14 @@ pub fn resolve<'s>(
     }
 }
 
-/// One hold by itself: the table that it names, and what it covers there.
-pub fn one_hold(context: &Context<'_>, standing: StandingHold<'_>) -> Result<(TableName, Hold), Vec<Mistake>> {
-    resolve_hold(context, standing).map(|found| (found.table.name.clone(), found.hold))
+/// One hold by itself: every table in which it covers rows, the one that it names first, and what it covers there.
+///
+/// # Errors
+/// Its mistakes.
+pub fn one_hold(context: &Context<'_>, standing: StandingHold<'_>) -> Result<Vec<(TableName, Hold)>, Vec<Mistake>> {
+    let found = resolve_hold(context, standing)?;
+    let places = found.places().map(|(table, hold)| (table.name.clone(), hold));
+    Ok(places.collect())
 }
 
 struct ResolvedHold<'c> {
@@ -120,6 +125,16 @@ struct ResolvedHold<'c> {
     fact: HoldFact,
     /// A redaction of what the ground of a kept record does not cover may pass it.
     is_passed_by_kept: bool,
+}
+
+impl<'c> ResolvedHold<'c> {
+    /// Every table in which it covers rows, the one that it names first.
+    fn places(&self) -> impl Iterator<Item = (&'c Table, Hold)> {
+        let theirs = self.theirs.iter().map(|(table, people)| (*table, Some(people.clone())));
+        std::iter::once((self.table, None))
+            .chain(theirs)
+            .map(|(table, people)| (table, Hold { people, ..self.hold.clone() }))
+    }
 }
 
 fn resolve_hold<'c>(context: &Context<'c>, standing: StandingHold<'_>) -> Result<ResolvedHold<'c>, Vec<Mistake>> {
@@ -338,16 +353,14 @@ impl<'c> Resolver<'_, 'c> {
             let is_held = |table: &&&Table| held.iter().any(|held| held.name == table.name);
             tables.iter().filter(is_held).map(|table| table.name.clone()).collect()
         };
-        let places = self.holds.iter().flat_map(|hold| {
-            let theirs = hold.theirs.iter().map(|(table, people)| (*table, Some(people)));
-            std::iter::once((hold.table, None)).chain(theirs).map(move |(table, people)| (table, people, &hold.hold))
-        });
-        places
-            .filter(|(held, ..)| !covered_by(held, tables).is_empty())
-            .map(|(held, people, hold)| {
+        self.holds
+            .iter()
+            .flat_map(|hold| hold.places())
+            .filter(|(held, _)| !covered_by(held, tables).is_empty())
+            .map(|(held, hold)| {
                 let covered = covered_by(held, leaves);
                 let only_in = if covered.len() < leaves.len() { covered } else { Vec::new() };
-                Hold { only_in, people: people.cloned(), ..hold.clone() }
+                Hold { only_in, ..hold }
             })
             .collect()
     }

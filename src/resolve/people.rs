@@ -9,7 +9,7 @@ use super::reading::{Blame, anchors, column, find_table, follow, tells_rows_apar
 use super::{Context, Resolver, axes, map, parse_condition, unfit};
 use crate::db::catalog::{Catalog, Column, ColumnKind, Table};
 use crate::db::{Dialect, condition};
-use crate::name::Name;
+use crate::name::{Name, TableName};
 use crate::plan::{
     Anchor, Axis, Erasure, HeldPeople, KeyColumn, Likeness, Mark, MarkValue, PersonKey, Requests, Step, Target, Way,
     Who,
@@ -153,7 +153,11 @@ fn likeness(dialect: Dialect, from: &Column, to: &Column, declared: bool) -> Opt
 /// A text that no value of the column can be; it is not repeated, because it may lead to a person.
 pub fn person_key(catalog: &Catalog, erasure: &Erasure, text: &str) -> Result<PersonKey, Mistake> {
     let table = catalog.find(&erasure.people.table);
-    let kind = table.and_then(|table| table.column(catalog.dialect, &erasure.key.name)).map(|column| column.kind);
+    let column = table.and_then(|table| table.column(catalog.dialect, &erasure.key.name));
+    typed_key(&erasure.subject, column.map(|column| column.kind), &erasure.key.name, text)
+}
+
+fn typed_key(table: &TableName, kind: Option<ColumnKind>, column: &Name, text: &str) -> Result<PersonKey, Mistake> {
     let is_whole = matches!(kind, Some(ColumnKind::Integer | ColumnKind::UnsignedInteger));
     let key = match (is_whole, text.parse(), text.parse()) {
         (false, _, _) => Some(PersonKey::Text(text.to_owned())),
@@ -162,12 +166,20 @@ pub fn person_key(catalog: &Catalog, erasure: &Erasure, text: &str) -> Result<Pe
         (true, Err(_), Err(_)) => None,
     };
     key.ok_or_else(|| {
-        Mistake::error(format!(
-            "the keys of `{}` in `{}` are whole numbers, and this is none",
-            erasure.subject, erasure.key.name
-        ))
-        .remedy("give the person's key as the column holds it")
+        Mistake::error(format!("the keys of `{table}` in `{column}` are whole numbers, and this is none"))
+            .remedy("give the person's key as the column holds it")
     })
+}
+
+/// A condition on the table of people that is true of one of them.
+///
+/// # Errors
+/// As [`person_key`], and where the map does not fit the live table.
+pub fn one_person(context: &Context<'_>, subject: &Subject, text: &str) -> Result<String, Mistake> {
+    let people = PeopleTable::find(context, subject)?;
+    let column = people.key_column(context, subject)?;
+    let key = typed_key(&subject.table, Some(people.key.kind), &people.key.name, text)?;
+    Ok(condition::is_person(context.catalog.dialect, &column, &key))
 }
 
 /// As messages name an entry.

@@ -139,6 +139,89 @@ on_every_database! {
     }
 }
 
+/// Accounts with keys of every kind, and what a map of people reaches from them: directly, through a parent, by a copy.
+fn people(db: &TestDb, key: &str, keys: [&str; 2]) -> Tenure {
+    db.create(&format!(
+        "CREATE TABLE account (id {key} PRIMARY KEY, email {{text}});
+         CREATE TABLE attempt (id {{bigint}} PRIMARY KEY, account_id {key}, at {{ts}});
+         CREATE TABLE answer (id {{bigint}} PRIMARY KEY, attempt_id {{bigint}}, at {{ts}});
+         CREATE TABLE letter (id {{bigint}} PRIMARY KEY, sent_to {{text}}, at {{ts}});"
+    ));
+    for (n, key) in (1..).zip(keys) {
+        db.script(&format!("INSERT INTO account VALUES ({key}, 'p{n}@example.org')"));
+        db.script(&format!("INSERT INTO attempt VALUES ({n}, {key}, '2020-01-01 00:00:00')"));
+        db.script(&format!("INSERT INTO answer VALUES ({n}, {n}, '2020-01-01 00:00:00')"));
+        db.script(&format!("INSERT INTO letter VALUES ({n}, 'P{n}@Example.org', '2020-01-01 00:00:00')"));
+    }
+    let rules = ["answer", "letter", "attempt"].map(|table| delete_rule(table, table, ALL)).concat();
+    let map = r#"
+        [subject]
+        table = "account"
+        key = "id"
+        within = "30 days"
+        [[subject.data]]
+        table = "attempt"
+        column = "account_id"
+        action = "delete"
+        [[subject.data]]
+        table = "answer"
+        column = "attempt_id -> attempt.account_id"
+        action = "delete"
+        [[subject.data]]
+        table = "letter"
+        column = "sent_to"
+        matches = "email"
+        ignore_case = true
+        action = "delete"
+        [[subject.data]]
+        table = "account"
+        column = "id"
+        action = "redact"
+        redact = { email = "null" }
+    "#;
+    Tenure::at(db).schedule(&(policy(&rules) + map))
+}
+
+on_every_database! {
+    fn a_hold_on_a_person_keeps_all_of_theirs_from_every_rule_and_nothing_of_anybody_else(db: TestDb) {
+        let tenure = people(&db, "{bigint}", ["4711", "4712"]);
+        add(&tenure, &["case-7", "--subject", "4711"]).expect_code(0);
+        let listed = tenure.run(&["hold", "list", "--json"]).expect_code(0).json();
+        assert_eq!((&listed["holds"][0]["rows"], &listed["holds"][0]["of_people"]), (&4.into(), &true.into()));
+        assert!(!listed.to_string().contains("4711"));
+        run(&tenure);
+        for table in ["attempt", "answer", "letter"] {
+            assert_eq!(ids(&db, table), [1], "{table}");
+        }
+        let entry = entries(&db, "hold-added").remove(0);
+        assert!(!entry.contains("4711") && entry.contains("of_people"), "{entry}");
+        tenure.run(&["verify"]).expect_code(0);
+        tenure.run(&["hold", "release", "case-7", "--reason", "closed"]).expect_code(0);
+        run(&tenure);
+        assert_eq!(["attempt", "answer", "letter"].map(|table| ids(&db, table).len()), [0; 3]);
+    }
+
+    fn a_person_is_found_by_a_key_of_any_kind_and_letters(db: TestDb) {
+        let odd = if db.dialect == Dialect::Mysql { r"'o\'\\ß'" } else { r"'o''\ß'" };
+        let typed = if db.dialect == Dialect::Mysql { r"o'\ß" } else { r"o'\ß" };
+        let tenure = people(&db, "{text}", [odd, "'ann'"]);
+        add(&tenure, &["case-7", "--subject", typed]).expect_code(0);
+        run(&tenure);
+        assert_eq!(ids(&db, "answer"), [1]);
+        let nobody = add(&tenure, &["case-8", "--subject", "bob"]).expect_code(2);
+        assert!(nobody.stderr.contains("nobody in `account` has that key"), "{}", nobody.stderr);
+    }
+
+    fn a_key_that_no_column_of_numbers_holds_is_refused_and_not_repeated(db: TestDb) {
+        let tenure = people(&db, "{bigint}", ["1", "2"]);
+        let refused = add(&tenure, &["case-7", "--subject", "ann.lee@example.org"]).expect_code(2);
+        assert!(refused.stderr.contains("are whole numbers") && !refused.stderr.contains("ann.lee"), "{}", refused.stderr);
+        let without = payments(&TestDb::new(db.dialect));
+        let refused = add(&without, &["case-7", "--subject", "1"]).expect_code(2);
+        assert!(refused.stderr.contains("no schedule has a [subject]"), "{}", refused.stderr);
+    }
+}
+
 #[test]
 fn a_plan_whose_role_may_not_read_the_holds_is_refused_with_the_grant_that_it_lacks() {
     let db = TestDb::new(Dialect::Postgres);
