@@ -244,7 +244,7 @@ impl Setup {
             statements,
             oldest_due: false,
             stint: None,
-            person: None,
+            people: None,
         }
     }
 

@@ -14,6 +14,7 @@ mod pause;
 mod report;
 mod run;
 mod status;
+mod subject;
 mod verify;
 
 use std::io::{self, Write as _};
@@ -137,6 +138,11 @@ enum Command {
     Pause(pause::Pause),
     /// Let rules that wait run again
     Resume(pause::Resume),
+    /// One person's data: erase, certify, hand out
+    Subject {
+        #[command(subcommand)]
+        command: subject::Command,
+    },
     /// Test the mail, and look after the outbox
     Mail {
         #[command(subcommand)]
@@ -311,6 +317,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Runs { limit } => report::runs(common, limit),
         Command::Report { run, format, output } => report::report(common, &run, format, output.as_deref()),
         Command::Hold { command } => hold::hold(common, &command),
+        Command::Subject { command } => subject::subject(common, &command),
         Command::Pause(wanted) => pause::pause(common, &wanted),
         Command::Resume(wanted) => pause::resume(common, &wanted),
         Command::Mail { command: MailCommand::Test { to } } => mail::test(common, to.as_ref()),

@@ -9,8 +9,10 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use super::{Common, Failure, Outcome, Selection, mail, report, say};
 use crate::db::Access;
 use crate::execute::Stop;
+use crate::ledger::lease::ERASURES;
 use crate::ledger::{self, actor};
 use crate::report::record::{RunKind, RunRecord, Status};
+use crate::run::requests::carry_out;
 use crate::run::{self, Consent, Job, Refusal, alarm, files};
 use crate::setup::{Pair, Setup};
 use crate::time;
@@ -30,8 +32,31 @@ pub(super) fn run(common: &Common, selection: &Selection, yes: bool) -> Outcome 
     refuse_future(&setup)?;
     let consent = if yes { Consent::Yes(actor()) } else { Consent::Ask };
     let stop = stop_on_signals()?;
-    let (records, refused) = each_pair(&setup, selection, |job, _| execute(common, job, &consent, &stop));
+    let (mut records, mut refused) = each_pair(&setup, selection, |job, _| execute(common, job, &consent, &stop));
+    if selection.rules.is_empty() || selection.rules.iter().any(|rule| rule == ERASURES) {
+        carry_out_requests(&setup, &consent, &stop, &mut records, &mut refused);
+    }
     finish(common, &setup, &records, refused)
+}
+
+/// After the policies themselves, each request in a run of its own.
+fn carry_out_requests(
+    setup: &Setup,
+    consent: &Consent,
+    stop: &Stop,
+    records: &mut Vec<RunRecord>,
+    refused: &mut Vec<Failure>,
+) {
+    for pair in setup.pairs().iter().filter(|pair| setup.has_people(pair)) {
+        let job = setup.job(pair, &[], false);
+        match carry_out(&job, None, consent, stop, &mut |_, _, _| {}) {
+            Ok(done) => {
+                records.extend(done.records);
+                refused.extend(done.refused.into_iter().map(Failure::from));
+            }
+            Err(refusal) => refused.push(refusal.into()),
+        }
+    }
 }
 
 /// Runs the guarded rules of an earlier run: the same schedule, the same instant, no more rows than were planned.
@@ -166,7 +191,7 @@ fn progress_bar(common: &Common) -> ProgressBar {
 }
 
 /// The first signal ends the run at the next batch boundary, a second one at once: what is in flight is rolled back.
-fn stop_on_signals() -> Result<Stop, Failure> {
+pub(super) fn stop_on_signals() -> Result<Stop, Failure> {
     let stop = Stop::default();
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register_conditional_shutdown(signal, 4, stop.flag())?;
@@ -184,7 +209,7 @@ fn refuse_future(setup: &Setup) -> Result<(), Failure> {
 }
 
 /// Writes the reports, prints them, and says how it went and what could not begin.
-fn finish(common: &Common, setup: &Setup, records: &[RunRecord], refused: Vec<Failure>) -> Outcome {
+pub(super) fn finish(common: &Common, setup: &Setup, records: &[RunRecord], refused: Vec<Failure>) -> Outcome {
     let mut refused = refused.into_iter();
     if records.is_empty()
         && let Some(first) = refused.next()

@@ -17,6 +17,7 @@ mod error;
 mod insert;
 mod own_kind;
 pub mod people;
+pub mod person;
 mod predicate;
 pub mod probe;
 mod redact;

@@ -19,12 +19,11 @@ use super::doomed::Within;
 use super::insert::push_element;
 use super::predicate::{self, Look, Scope};
 use super::window::{Window, inward, outward};
-use super::{Connection, DbError, Dialect, ErrorKind, Row, Value, anchor};
-use crate::db::catalog::ColumnKind;
+use super::{Connection, DbError, Dialect, ErrorKind, Row, Statement, Value, anchor};
 use crate::name::Name;
 use crate::plan::{
-    Axis, Entry, Erasure, HeldPeople, Hold, Kept, KeyColumn, Likeness, People, PersonKey, RulePlan, Step, Target,
-    Transport, Who, Whose,
+    Axis, Entry, Erasure, HeldPeople, Hold, KeyColumn, Likeness, People, PersonKey, RulePlan, Step, Target, Transport,
+    Who, Whose,
 };
 
 /// Some people by their keys: those of one batch.
@@ -97,10 +96,7 @@ fn are_due(sql: &mut Sql, people: &People, few: Option<Few<'_>>) {
     }
     match &people.who {
         Who::Closed => closed(sql, target),
-        Who::Only(key, column) => {
-            sql.column(&target.alias, &column.name).push(" = ");
-            inward(sql, column, &value(key));
-        }
+        Who::Only(keys, column) => among(sql, &target.alias, Few { column, keys }),
     }
     predicate::meant(sql, target);
     predicate::but_held(sql, scope);
@@ -115,7 +111,7 @@ fn closed(sql: &mut Sql, people: &Target) {
 }
 
 /// The table of people by itself: nothing is removed, so nothing blocks.
-fn of_people(target: &Target) -> Scope<'_> {
+pub(super) fn of_people(target: &Target) -> Scope<'_> {
     Scope { target, dependents: &[], removes: false, earlier: &[], few: None, is_joined: false }
 }
 
@@ -257,7 +253,7 @@ fn like(sql: &mut Sql, likeness: Likeness, value: impl FnOnce(&mut Sql)) {
 }
 
 /// The key is one of these.
-fn among(sql: &mut Sql, alias: &Name, few: Few<'_>) {
+pub(super) fn among(sql: &mut Sql, alias: &Name, few: Few<'_>) {
     sql.column(alias, &few.column.name);
     if let [only] = few.keys {
         sql.push(" = ");
@@ -312,7 +308,7 @@ fn value(key: &PersonKey) -> Value {
     }
 }
 
-fn key_of(row: &Row, column: usize) -> Result<PersonKey, DbError> {
+pub(super) fn key_of(row: &Row, column: usize) -> Result<PersonKey, DbError> {
     match row.0.get(column) {
         Some(Value::Int(whole)) => Ok(PersonKey::Whole(*whole)),
         Some(Value::Unsigned(unsigned)) => Ok(PersonKey::Unsigned(*unsigned)),
@@ -519,36 +515,43 @@ pub fn who_is_due(conn: &mut Connection, erasure: &Erasure, keys: &[PersonKey]) 
 }
 
 fn read(conn: &mut Connection, erasure: &Erasure, keys: &[PersonKey], lock: bool) -> Result<Vec<Person>, DbError> {
-    let target = &erasure.people;
-    let dialect = conn.dialect();
-    let people = People { target: Arc::clone(target), who: erasure.who.clone() };
-    let mut sql = Sql::new(dialect);
-    sql.push("SELECT ");
-    outward(&mut sql, &target.alias, &erasure.key.name, &erasure.key.transport);
-    sql.push(", ");
-    predicate::latest(&mut sql, &target.alias, &target.anchors);
-    sql.push(", ");
-    predicate::latest(&mut sql, &target.alias, erasure.created.as_slice());
-    sql.push(" FROM ");
-    predicate::from(&mut sql, target);
+    let people = People { target: Arc::clone(&erasure.people), who: erasure.who.clone() };
+    let mut sql = Sql::new(conn.dialect());
+    select_people(&mut sql, erasure);
     sql.push(" WHERE ");
     are_due(&mut sql, &people, Some(Few { column: &erasure.key, keys }));
-    if lock && dialect != Dialect::Sqlite {
+    if lock && conn.dialect() != Dialect::Sqlite {
         sql.push(" FOR UPDATE");
     }
+    people_of(conn, erasure, &sql.finish())
+}
+
+/// `SELECT` key, closing time and time of signing up `FROM` the table of people.
+fn select_people(sql: &mut Sql, erasure: &Erasure) {
+    let target = &erasure.people;
+    sql.push("SELECT ");
+    outward(sql, &target.alias, &erasure.key.name, &erasure.key.transport);
+    sql.push(", ");
+    predicate::latest(sql, &target.alias, &target.anchors);
+    sql.push(", ");
+    predicate::latest(sql, &target.alias, erasure.created.as_slice());
+    sql.push(" FROM ");
+    predicate::from(sql, target);
+}
+
+fn people_of(conn: &mut Connection, erasure: &Erasure, statement: &Statement) -> Result<Vec<Person>, DbError> {
+    let dialect = conn.dialect();
     let instant = |row: &Row, column, anchors: &[crate::plan::Anchor]| {
         anchor::instant_of(row.int(column)?, &anchors.last()?.reading, dialect)
     };
-    let rows = conn.query(&sql.finish())?;
-    rows.iter()
-        .map(|row| {
-            Ok(Person {
-                key: key_of(row, 0)?,
-                closed: instant(row, 1, &target.anchors),
-                created: instant(row, 2, erasure.created.as_slice()),
-            })
+    let person = |row: &Row| {
+        Ok(Person {
+            key: key_of(row, 0)?,
+            closed: instant(row, 1, &erasure.people.anchors),
+            created: instant(row, 2, erasure.created.as_slice()),
         })
-        .collect()
+    };
+    conn.query(statement)?.iter().map(person).collect()
 }
 
 /// How many people whose account is closed and whose grace is over are under a hold on people.
@@ -569,107 +572,39 @@ pub fn held(conn: &mut Connection, erasure: &Erasure) -> Result<u64, DbError> {
     Ok(number(&one_row(conn, &sql.finish())?, 0))
 }
 
-/// What the table of people says of one person, closed or not, held or not.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Standing {
-    /// When the account was closed; `None` where it is open.
-    pub closed: Option<Timestamp>,
-    /// When the account was made, where the schedule names the column.
-    pub created: Option<Timestamp>,
-    /// The holds on people that cover this one.
-    pub held_by: Vec<String>,
+/// Counts the rows of a target that are a few people's, for the record: nothing is locked and nothing counts as gone.
+pub(super) fn counts_of_target(
+    conn: &mut Connection,
+    target: &Target,
+    key: &KeyColumn,
+    few: Few<'_>,
+) -> Result<ByPerson, DbError> {
+    let Some(whose) = &target.whose else { return Ok(ByPerson::new()) };
+    let scope = Scope { few: Some(few), ..of_people(target) };
+    counts_in(conn, scope, whose, key, Look::Ahead)
 }
 
-/// Looks a person up; `None` where there is none by that key.
-pub fn look_up(conn: &mut Connection, erasure: &Erasure, key: &PersonKey) -> Result<Option<Standing>, DbError> {
+/// The people who come after this one in the order of their keys, whether due or not.
+pub(super) fn page_of_people(
+    conn: &mut Connection,
+    erasure: &Erasure,
+    after: Option<&PersonKey>,
+    limit: u64,
+) -> Result<Vec<Person>, DbError> {
     let target = &erasure.people;
-    let dialect = conn.dialect();
-    let mut sql = Sql::new(dialect);
-    sql.push("SELECT ");
-    predicate::latest(&mut sql, &target.alias, &target.anchors);
-    sql.push(", ");
-    predicate::latest(&mut sql, &target.alias, erasure.created.as_slice());
-    for hold in &target.holds {
-        sql.push(", CASE WHEN ");
-        predicate::covers(&mut sql, &target.alias, hold);
-        sql.push(" THEN 1 ELSE 0 END");
-    }
-    sql.push(" FROM ");
-    predicate::from(&mut sql, target);
-    sql.push(" WHERE ");
-    among(&mut sql, &target.alias, Few { column: &erasure.key, keys: std::slice::from_ref(key) });
-    predicate::meant(&mut sql, target);
-    let Some(row) = conn.query(&sql.finish())?.into_iter().next() else { return Ok(None) };
-    let instant = |column, anchors: &[crate::plan::Anchor]| {
-        anchor::instant_of(row.int(column)?, &anchors.last()?.reading, dialect)
-    };
-    let holds = target.holds.iter().enumerate().filter(|(at, _)| row.int(2 + at) == Some(1));
-    Ok(Some(Standing {
-        closed: instant(0, &target.anchors),
-        created: instant(1, erasure.created.as_slice()),
-        held_by: holds.map(|(_, hold)| hold.name.clone()).collect(),
-    }))
-}
-
-/// Rows of one person that stay, and the latest time from which their ground counts.
-pub fn kept(conn: &mut Connection, kept: &Kept) -> Result<(u64, Option<Timestamp>), DbError> {
-    let anchors = kept.ground.until.as_ref().map_or(&[][..], |(_, anchors)| anchors);
-    let (mut rows, mut latest) = (0, None);
-    for target in &kept.targets {
-        let mut sql = Sql::new(conn.dialect());
-        sql.push("SELECT COUNT(*), MAX(");
-        predicate::latest(&mut sql, &target.alias, anchors);
-        sql.push(") FROM ");
-        all_of(&mut sql, target);
-        let row = one_row(conn, &sql.finish())?;
-        rows += number(&row, 0);
-        let last = row.int(1).zip(anchors.last());
-        let last = last.and_then(|(micros, last)| anchor::instant_of(micros, &last.reading, conn.dialect()));
-        latest = latest.max(last);
-    }
-    Ok((rows, latest))
-}
-
-/// A column as an export shows it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Shown {
-    pub name: Name,
-    pub kind: ColumnKind,
-}
-
-/// All rows of one table that are one person's, whatever becomes of them: the values of `columns`, in that order. Times,
-/// decimals and the like are text, bytes are hexadecimal text.
-pub fn rows(conn: &mut Connection, target: &Target, columns: &[Shown]) -> Result<Vec<Vec<Value>>, DbError> {
     let mut sql = Sql::new(conn.dialect());
-    sql.push("SELECT ");
-    sql.list(columns, ", ", |sql, column| outward(sql, &target.alias, &column.name, &way_out(column.kind)));
-    sql.push(" FROM ");
-    all_of(&mut sql, target);
-    Ok(conn.query(&sql.finish())?.into_iter().map(|row| row.0.into_iter().map(readable).collect()).collect())
-}
-
-/// The table, and ` WHERE` its rows are the person's, redacted already or not.
-fn all_of(sql: &mut Sql, target: &Target) {
-    let Some(whose) = &target.whose else { return };
-    predicate::from(sql, target);
+    select_people(&mut sql, erasure);
     sql.push(" WHERE ");
-    theirs(sql, of_people(target), whose, Look::Now);
-    if let Some(condition) = &target.condition {
-        sql.push(" AND ").condition(condition);
+    match after {
+        Some(last) => {
+            sql.column(&target.alias, &erasure.key.name).push(" > ");
+            inward(&mut sql, &erasure.key, &value(last));
+        }
+        None => {
+            sql.push("TRUE");
+        }
     }
-}
-
-fn way_out(kind: ColumnKind) -> Transport {
-    match kind {
-        ColumnKind::Boolean | ColumnKind::Integer | ColumnKind::UnsignedInteger | ColumnKind::Float => Transport::Plain,
-        ColumnKind::Binary => Transport::Hex,
-        _ => Transport::Cast(String::new()),
-    }
-}
-
-fn readable(value: Value) -> Value {
-    match value {
-        Value::Bytes(bytes) => Value::Text(bytes.iter().map(|byte| format!("{byte:02x}")).collect()),
-        other => other,
-    }
+    predicate::meant(&mut sql, target);
+    sql.push(" ORDER BY ").column(&target.alias, &erasure.key.name).push(" LIMIT ").number(limit);
+    people_of(conn, erasure, &sql.finish())
 }

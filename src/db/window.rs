@@ -75,9 +75,22 @@ pub fn next_of_people(
         return Ok(None);
     }
     let theirs = Scope { few: Some(few), ..scope(rule, target) };
-    let mut rows = ranked(conn, target, axis, lower.as_ref(), size, 2, Some(theirs))?.into_iter();
+    let upper = end_after(conn, target, axis, lower.as_ref(), size, &|sql| predicate::due(sql, theirs, Look::Now))?;
+    Ok(upper.map(|upper| Window { lower, upper: Some(upper) }))
+}
+
+/// Where a window along a key ends that begins at `lower` and has `size` rows of a kind; `None` where no such row follows.
+pub(super) fn end_after(
+    conn: &mut Connection,
+    target: &Target,
+    axis: &Axis,
+    lower: Option<&Edge>,
+    size: u64,
+    such: &dyn Fn(&mut Sql),
+) -> Result<Option<Edge>, DbError> {
+    let mut rows = ranked(conn, target, axis, lower, size, 2, Some(such))?.into_iter();
     let (Some(values), Some(_)) = (rows.next(), rows.next()) else { return Ok(None) };
-    Ok(Some(Window { lower, upper: Some(Edge { values, inclusive: true }) }))
+    Ok(Some(Edge { values, inclusive: true }))
 }
 
 /// Ends before a value that would be cut in two, so that equal values share a window.
@@ -116,7 +129,7 @@ fn ranked(
     lower: Option<&Edge>,
     rank: u64,
     count: u64,
-    due: Option<Scope<'_>>,
+    such: Option<&dyn Fn(&mut Sql)>,
 ) -> Result<Vec<Vec<Value>>, DbError> {
     let columns = match axis {
         Axis::Key(columns) => columns.as_slice(),
@@ -146,9 +159,9 @@ fn ranked(
     if let (Axis::Anchor(_), Some(first)) = (axis, target.anchors.first()) {
         anchor::before(&mut sql, alias, first);
     }
-    if let Some(scope) = due {
+    if let Some(such) = such {
         sql.push(" AND ");
-        predicate::due(&mut sql, scope, Look::Now);
+        such(&mut sql);
     }
     sql.push(" ORDER BY ").columns(alias, &names);
     sql.push(" LIMIT ").number(count).push(" OFFSET ").number(rank.max(1) - 1);

@@ -17,6 +17,7 @@ use super::turn::Turn;
 use super::{Ending, Halt, Tally, Worker};
 use crate::db::batch::{Done, frees_its_own};
 use crate::db::people::{self, Few, Person};
+use crate::db::person;
 use crate::db::window::{self, Edge, Window};
 use crate::db::{Connection, DbError, Dialect, Mode};
 use crate::ledger;
@@ -180,13 +181,14 @@ impl Round<'_, '_> {
         self.transact(|conn, log| {
             let people = people::lock(conn, erasure, keys)?;
             let mut told = Told::of(&people);
+            told.keep(conn, erasure, keys)?;
             let mut outcome = Outcome::default();
             for (place, entry) in erasure.entries.iter().enumerate() {
-                let keys = told.keys_for(erasure, entry);
+                let keys = told.keys_for(erasure, place);
                 let few = Few { column: &erasure.key, keys: &keys };
                 let erased = people::erase(conn, entry, few)?;
                 batch::write(conn, &log.identity(place), &erased.done)?;
-                told.hear(entry, &erased);
+                told.hear(erasure, place, &erased);
                 outcome.done.insert(place, erased.done);
             }
             outcome.erased = told.keys_of_the_done();
@@ -371,26 +373,43 @@ impl Log<'_> {
 struct Told<'a> {
     people: &'a [Person],
     counts: BTreeMap<PersonKey, BTreeMap<String, Rows>>,
-    /// Of whom something stays that is to go one day: without the person's own row it could not be found again.
-    staying: BTreeSet<PersonKey>,
+    /// Of whom something stays that is to go one day, by the places of the entries.
+    staying: BTreeMap<PersonKey, BTreeSet<usize>>,
 }
 
 impl<'a> Told<'a> {
     fn of(people: &'a [Person]) -> Self {
-        Self { people, counts: BTreeMap::new(), staying: BTreeSet::new() }
+        Self { people, counts: BTreeMap::new(), staying: BTreeMap::new() }
     }
 
-    /// The people whose rows an entry may act upon now.
-    fn keys_for(&self, erasure: &Erasure, entry: &Entry) -> Vec<PersonKey> {
-        let keys = self.people.iter().map(|person| person.key.clone());
-        if is_the_person(erasure, entry) && entry.plan.act.removes() {
-            return keys.filter(|key| !self.staying.contains(key)).collect();
+    /// What stays for its ground, before the person's own row may go, by which it is found.
+    fn keep(&mut self, conn: &mut Connection, erasure: &Erasure, keys: &[PersonKey]) -> Result<(), DbError> {
+        for kept in &erasure.kept {
+            let few = Few { column: &erasure.key, keys };
+            for (key, rows) in person::kept(conn, kept, &erasure.key, few)? {
+                self.counts.entry(key).or_default().insert(kept.name.clone(), Rows { kept: rows, ..Rows::default() });
+            }
         }
-        keys.collect()
+        Ok(())
+    }
+
+    /// The people whose rows an entry may act upon now: a person's own row waits for what could not be found without it.
+    fn keys_for(&self, erasure: &Erasure, place: usize) -> Vec<PersonKey> {
+        let keys = self.people.iter().map(|person| person.key.clone());
+        let entry = &erasure.entries[place];
+        if !is_the_person(erasure, entry) {
+            return keys.collect();
+        }
+        let waits = |key: &PersonKey| {
+            let staying = self.staying.get(key).into_iter().flatten();
+            staying.into_iter().any(|other| entry.hides(&erasure.entries[*other]))
+        };
+        keys.filter(|key| !waits(key)).collect()
     }
 
     /// What went along with the rows can be told of one person only where the batch is about nobody else.
-    fn hear(&mut self, entry: &Entry, erased: &people::Erased) {
+    fn hear(&mut self, erasure: &Erasure, place: usize, erased: &people::Erased) {
+        let entry = &erasure.entries[place];
         let is_alone = self.people.len() == 1;
         for (key, done) in &erased.by_person {
             let mut rows = Rows { done: *done, ..Rows::default() };
@@ -404,7 +423,7 @@ impl<'a> Told<'a> {
             rows.held_by.clone_from(&stayed.held_by);
             rows.blocked = stayed.blocked;
             if people::keep_the_person(entry, stayed) {
-                self.staying.insert(key.clone());
+                self.staying.entry(key.clone()).or_default().insert(place);
             }
         }
     }

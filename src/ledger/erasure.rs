@@ -23,22 +23,32 @@ pub enum Cause {
     Closed,
     /// The person, or whoever may speak for them, asked for it.
     Request,
+    /// The same, of one category of the map only: a consent that was withdrawn.
+    Category,
     /// They were erased before, and were back after a restore.
     Reapply,
 }
 
 impl Cause {
+    /// Of a request, for everything or for one category.
+    pub fn of_request(category: Option<&str>) -> Self {
+        if category.is_some() { Cause::Category } else { Cause::Request }
+    }
+
     /// The word in the table.
     pub fn as_str(self) -> &'static str {
         match self {
             Cause::Closed => "closed",
             Cause::Request => "request",
+            Cause::Category => "category",
             Cause::Reapply => "reapply",
         }
     }
 
     fn of_word(word: &str) -> Option<Cause> {
-        [Cause::Closed, Cause::Request, Cause::Reapply].into_iter().find(|cause| cause.as_str() == word)
+        [Cause::Closed, Cause::Request, Cause::Category, Cause::Reapply]
+            .into_iter()
+            .find(|cause| cause.as_str() == word)
     }
 }
 
@@ -54,6 +64,9 @@ pub struct Rows {
     /// References to them that became NULL, by `table.column`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub detached: BTreeMap<String, u64>,
+    /// Stayed for the ground that the schedule gives.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub kept: u64,
     /// Stayed, by the name of the hold.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub held_by: BTreeMap<String, u64>,

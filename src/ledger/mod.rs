@@ -8,6 +8,7 @@ pub mod clock;
 pub mod compact;
 pub mod due;
 pub mod erasure;
+pub mod export;
 pub mod hold;
 mod holder;
 pub mod keys;

@@ -42,28 +42,34 @@ pub struct Erasure {
 }
 
 impl Erasure {
-    /// The same of one person, whether closed or not, and, where one is named, of one category of entries only.
+    /// The same of some people, whether closed or not, and, where one is named, of one category of entries only.
     #[must_use]
-    pub fn of_one(&self, key: PersonKey, category: Option<&str>) -> Self {
-        let who = Who::Only(key, self.key.clone());
+    pub fn of_some(&self, keys: Vec<PersonKey>, category: Option<&str>) -> Self {
+        let who = Who::Only(keys, self.key.clone());
         let people = Arc::new(People { target: Arc::clone(&self.people), who: who.clone() });
-        let of_one = |target: &mut Target| {
+        let theirs = |target: &mut Target| {
             if let Some(whose) = &mut target.whose {
                 whose.people = Arc::clone(&people);
             }
         };
-        let mut one = Self { who, ..self.clone() };
-        one.entries.retain(|entry| category.is_none_or(|wanted| entry.category.as_deref() == Some(wanted)));
-        one.entries.iter_mut().flat_map(|entry| &mut entry.plan.targets).for_each(of_one);
-        one.kept.iter_mut().flat_map(|kept| &mut kept.targets).for_each(of_one);
-        one.after(Vec::new())
+        let mut some = Self { who, ..self.clone() };
+        some.entries.retain(|entry| category.is_none_or(|wanted| entry.category.as_deref() == Some(wanted)));
+        some.entries.iter_mut().flat_map(|entry| &mut entry.plan.targets).for_each(theirs);
+        some.kept.iter_mut().flat_map(|kept| &mut kept.targets).for_each(theirs);
+        some.after(Vec::new())
+    }
+
+    /// The same of one person.
+    #[must_use]
+    pub fn of_one(&self, key: PersonKey) -> Self {
+        self.of_some(vec![key], None)
     }
 
     /// The same of one person to look at only: also where a hold covers the person, whom nothing could be done to then.
     #[must_use]
     pub fn seen(&self, key: PersonKey) -> Self {
         let unheld = Target { holds: Vec::new(), ..Target::clone(&self.people) };
-        Self { people: Arc::new(unheld), ..self.clone() }.of_one(key, None)
+        Self { people: Arc::new(unheld), ..self.clone() }.of_one(key)
     }
 
     /// The same, acting after these rules: what they take, and what each entry takes, is gone when the next entry looks.
@@ -94,6 +100,17 @@ pub struct Entry {
     pub kept: Option<Ground>,
     /// Columns that change just before the rows are deleted, for whoever reads the database's log of changes.
     pub redact_first: Vec<Redaction>,
+}
+
+impl Entry {
+    /// Would acting on the person's own row, as this entry does, leave rows of `other` that nobody could tell to be the
+    /// person's any more? They are found by that row, or by a copy of what it says.
+    pub fn hides(&self, other: &Entry) -> bool {
+        let ways = other.plan.targets.iter().filter_map(|target| target.whose.as_ref()?.steps.last());
+        let redacted = self.plan.targets.iter().flat_map(|target| &target.redactions);
+        self.plan.act.removes()
+            || ways.into_iter().any(|step| redacted.clone().any(|redaction| redaction.column == step.key))
+    }
 }
 
 /// Rows of people that stay as they are.
@@ -162,8 +179,8 @@ pub struct People {
 pub enum Who {
     /// All whose account is closed and whose grace is over.
     Closed,
-    /// One person, whether closed or not.
-    Only(PersonKey, KeyColumn),
+    /// These, whether closed or not.
+    Only(Vec<PersonKey>, KeyColumn),
 }
 
 /// The value of a person's key, as [`KeyColumn::transport`] carries it. Never shown, never written down.

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::json::escape_unseen;
 use super::page::Page;
-use super::wording::{Fact, count, instant, rows};
+use super::wording::{Fact, RESIDUAL_OF_A_PERSON, count, instant, rows};
 
 /// The erasure of one person, as far as it has come.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -154,6 +154,11 @@ impl Kept {
 
 pub(super) const NOTHING_GONE: &str = "Nothing: no row of the person's was found.";
 pub(super) const NOTHING_KEPT: &str = "Nothing of what the schedule names as the person's.";
+
+/// What no erasure reaches, in our words and then in the policy's own.
+pub fn residual(policys_own: Option<&str>) -> Vec<String> {
+    std::iter::once(RESIDUAL_OF_A_PERSON).chain(policys_own).map(str::to_owned).collect()
+}
 
 /// For a terminal or a letter.
 pub fn text(certificate: &Certificate) -> String {

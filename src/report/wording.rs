@@ -34,6 +34,11 @@ pub fn residual(run: &RunRecord) -> Vec<&str> {
     std::iter::once(RESIDUAL).chain(run.schedule.residual.as_deref()).collect()
 }
 
+/// The same of one person's erasure.
+pub const RESIDUAL_OF_A_PERSON: &str = "This page speaks of the live database. Backups, replicas that lag and the \
+     database server's own logs keep what they already had until they expire. After a restore from a backup, `tenure subject \
+     reapply` erases again before the database is used.";
+
 /// Shown where a rule's counts do not add up.
 pub const IMBALANCE: &str = "THE COUNTS DO NOT ADD UP — do not rely on this rule's figures; run `tenure verify`";
 

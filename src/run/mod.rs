@@ -13,6 +13,7 @@ mod log;
 pub mod orders;
 mod past;
 mod people;
+pub mod requests;
 mod survey;
 
 use std::collections::BTreeMap;
@@ -40,7 +41,7 @@ use change::Changes;
 
 pub use backlog::Stint;
 pub use guard::Consent;
-pub use people::{OnePerson, map};
+pub use people::{NO_KEY, SomePeople, due_among, map};
 
 /// A ledger of which nothing was heard for longer speaks of a clock that jumped ahead: schedules come true once a year.
 const LONGEST_GAP: &str = "400 days";
@@ -59,7 +60,7 @@ pub struct Job<'a> {
     /// Empty for all; the erasure of people is called `erase`.
     pub rules: &'a [String],
     /// Of whom an erasure is asked: then no rule is run, and nobody else is erased.
-    pub person: Option<OnePerson>,
+    pub people: Option<SomePeople>,
     /// Taken once; every cutoff of the run is counted from it.
     pub as_of: Timestamp,
     pub actor: String,
@@ -515,6 +516,19 @@ fn end(entry: &mut RuleRecord, status: Status, reason: String) {
     entry.remaining = entry.eligible - settled;
 }
 
+impl<'a> Job<'a> {
+    /// The same about some people only.
+    pub fn about(&self, people: SomePeople) -> Job<'a> {
+        Job {
+            holds: self.holds.clone(),
+            maps: self.maps.clone(),
+            actor: self.actor.clone(),
+            people: Some(people),
+            ..*self
+        }
+    }
+}
+
 impl Job<'_> {
     fn open(&self, access: Access) -> anyhow::Result<Connection> {
         self.connect(access).with_context(|| format!("database `{}`", self.database.name))
@@ -529,24 +543,6 @@ impl Job<'_> {
         self.config.mail.as_ref().map(|mail| deliver::outbox::address(mail, record)).unwrap_or_default()
     }
 
-    fn is_meant(&self, named: Option<&str>) -> bool {
-        named.map_or(self.is_default_database, |named| named == self.database.name)
-    }
-
-    fn is_chosen(&self, rule: &str) -> bool {
-        if self.person.is_some() {
-            return rule == lease::ERASURES;
-        }
-        self.rules.is_empty() || self.rules.iter().any(|chosen| chosen == rule)
-    }
-
-    /// The day on which the policy takes effect, where that has not come.
-    pub fn not_yet_in_force(&self) -> Option<jiff::civil::Date> {
-        let policy = &self.schedule.policy;
-        let today = self.as_of.to_zoned(policy.timezone.clone()).date();
-        policy.effective.filter(|effective| today < *effective)
-    }
-
     fn context<'c>(&'c self, catalog: &'c Catalog) -> resolve::Context<'c> {
         resolve::Context {
             catalog,
@@ -559,11 +555,30 @@ impl Job<'_> {
         }
     }
 
-    /// All who are due, or the one of whom it was asked.
+    fn is_meant(&self, named: Option<&str>) -> bool {
+        named.map_or(self.is_default_database, |named| named == self.database.name)
+    }
+
+    fn is_chosen(&self, rule: &str) -> bool {
+        if self.people.is_some() {
+            return rule == lease::ERASURES;
+        }
+        self.rules.is_empty() || self.rules.iter().any(|chosen| chosen == rule)
+    }
+
+    /// The day on which the policy takes effect, where that has not come.
+    pub fn not_yet_in_force(&self) -> Option<jiff::civil::Date> {
+        let policy = &self.schedule.policy;
+        let today = self.as_of.to_zoned(policy.timezone.clone()).date();
+        policy.effective.filter(|effective| today < *effective)
+    }
+
+    /// All who are due, or those of whom it was asked.
     fn of_whom(&self, catalog: &Catalog, erasure: Erasure) -> Result<Erasure, Refusal> {
-        let Some(one) = &self.person else { return Ok(erasure) };
-        match resolve::person_key(catalog, &erasure, &one.key) {
-            Ok(key) => Ok(erasure.of_one(key, one.category.as_deref())),
+        let Some(some) = &self.people else { return Ok(erasure) };
+        let keys: Result<Vec<_>, _> = some.keys.iter().map(|key| resolve::person_key(catalog, &erasure, key)).collect();
+        match keys {
+            Ok(keys) => Ok(erasure.of_some(keys, some.category.as_deref())),
             Err(mistake) => Err(Refusal::Schedule(vec![mistake])),
         }
     }

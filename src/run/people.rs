@@ -17,7 +17,7 @@ use crate::execute::erase::{self, Desk, Due, PeopleTally};
 use crate::execute::{self, Ending, Worker};
 use crate::ledger::erasure::Cause;
 use crate::ledger::{self, pause};
-use crate::plan::{Entry, Erasure, PersonKey, RulePlan};
+use crate::plan::{Erasure, PersonKey, RulePlan};
 use crate::report::record::{PeopleRecord, RuleRecord, Status};
 use crate::resolve;
 use crate::schedule::mistake::Mistake;
@@ -26,11 +26,11 @@ use crate::time::{Deadline, Light};
 /// People are asked for by so many keys at a time.
 const KEYS_A_QUESTION: usize = 900;
 
-/// Whom an erasure is about: one person of whom somebody asked it, instead of all who are due by closing.
+/// Whom an erasure is about, instead of all who are due by closing: somebody of whom it was asked, or some who are back.
 #[derive(Debug, Clone)]
-pub struct OnePerson {
-    /// The person's key as text.
-    pub key: String,
+pub struct SomePeople {
+    /// Their keys as text.
+    pub keys: Vec<String>,
     /// One category of the map only.
     pub category: Option<String>,
     pub cause: Cause,
@@ -60,7 +60,7 @@ pub(super) fn plan(
     consent: &Consent,
 ) -> (Planned, Vec<String>) {
     let entries = erasure.entries.iter().map(|entry| survey::blank(&entry.plan)).collect();
-    let record = blank(&erasure, job.person.is_some());
+    let record = blank(&erasure, job.people.is_some());
     let (due, asked) = (Vec::new(), BTreeMap::new());
     let mut planned = Planned { erasure: erasure.after(removing(acting)), entries, record, due, asked };
     let notes = planned.count_and_ask(job, conn, pause, consent);
@@ -74,7 +74,7 @@ fn removing(acting: &[RulePlan]) -> Vec<Arc<RulePlan>> {
 }
 
 /// Without it nobody could be called anything in the ledger.
-const NO_KEY: &str = "the config names no `hmac_key_file`, under whose key the ledger calls people; make one with \
+pub const NO_KEY: &str = "the config names no `hmac_key_file`, under whose key the ledger calls people; make one with \
                       `openssl rand -hex 32`, keep a copy of it, and name it";
 
 fn blank(erasure: &Erasure, is_request: bool) -> PeopleRecord {
@@ -104,24 +104,28 @@ struct Figures {
     by_entry: Vec<ByPerson>,
     held: BTreeSet<PersonKey>,
     blocked: BTreeSet<PersonKey>,
+    /// By the places of the entries.
+    staying: BTreeMap<PersonKey, BTreeSet<usize>>,
 }
 
 impl Figures {
     fn read(conn: &mut Connection, erasure: &Erasure) -> Result<Self, DbError> {
-        let mut figures = Self { by_entry: Vec::new(), held: BTreeSet::new(), blocked: BTreeSet::new() };
-        for entry in &erasure.entries {
+        let (held, blocked, staying) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
+        let mut figures = Self { by_entry: Vec::new(), held, blocked, staying };
+        for (place, entry) in erasure.entries.iter().enumerate() {
             let counts = people::counts_ahead(conn, &entry.plan, &erasure.key, None)?;
-            figures.hear(erasure, entry, counts);
+            figures.hear(erasure, place, counts);
         }
         Ok(figures)
     }
 
-    /// The person's own row stays where something else of theirs does that is to go one day.
-    fn hear(&mut self, erasure: &Erasure, entry: &Entry, mut counts: ByPerson) {
-        if erase::is_the_person(erasure, entry) && entry.plan.act.removes() {
-            let stays = self.held.union(&self.blocked).filter_map(|key| counts.get(key).map(|_| key.clone()));
-            for key in stays.collect::<Vec<_>>() {
-                if let Some(own) = counts.get_mut(&key) {
+    /// The person's own row waits for what could not be found without it.
+    fn hear(&mut self, erasure: &Erasure, place: usize, mut counts: ByPerson) {
+        let entry = &erasure.entries[place];
+        if erase::is_the_person(erasure, entry) {
+            for (key, own) in &mut counts {
+                let mut staying = self.staying.get(key).into_iter().flatten();
+                if staying.any(|other| entry.hides(&erasure.entries[*other])) {
                     own.blocked += own.remaining();
                 }
             }
@@ -130,6 +134,7 @@ impl Figures {
             if people::keep_the_person(entry, &Counts { eligible: counts.held + counts.blocked, ..counts.clone() }) {
                 let stays = if counts.held > 0 { &mut self.held } else { &mut self.blocked };
                 stays.insert(key.clone());
+                self.staying.entry(key.clone()).or_default().insert(place);
             }
         }
         self.by_entry.push(counts);
@@ -143,6 +148,18 @@ impl Figures {
         }
         rows.into_iter().filter(|(_, rows)| *rows > 0).map(|(key, rows)| Due { key: key.clone(), rows }).collect()
     }
+}
+
+/// Those of the people of whom a run would change something.
+pub fn due_among(conn: &mut Connection, erasure: &Erasure) -> Result<Vec<PersonKey>, DbError> {
+    let figures = conn.transaction(Mode::ReadOnly, |conn| Figures::read(conn, erasure))?;
+    Ok(figures.due().into_iter().map(|due| due.key).collect())
+}
+
+/// Whether a run would change anything of these people's, and whether something stays that is to go one day.
+pub(super) fn still(conn: &mut Connection, erasure: &Erasure) -> Result<(bool, bool), DbError> {
+    let figures = conn.transaction(Mode::ReadOnly, |conn| Figures::read(conn, erasure))?;
+    Ok((!figures.due().is_empty(), !figures.held.is_empty() || !figures.blocked.is_empty()))
 }
 
 fn sum(by_person: &ByPerson) -> Counts {
@@ -213,7 +230,7 @@ impl Planned {
             record.guard = guard::of(conn, &entry.plan, record)?;
         }
         self.guard_people();
-        self.when_asked(conn, job.person.as_ref())?;
+        self.when_asked(conn, job.people.as_ref())?;
         self.tell(conn, &figures)?;
         self.tell_clocks(job, &BTreeSet::new());
         Ok(())
@@ -226,10 +243,10 @@ impl Planned {
         }
     }
 
-    fn when_asked(&mut self, conn: &mut Connection, one: Option<&OnePerson>) -> Result<(), DbError> {
+    fn when_asked(&mut self, conn: &mut Connection, some: Option<&SomePeople>) -> Result<(), DbError> {
         self.asked.clear();
-        if let Some(one) = one {
-            self.asked.extend(self.due.iter().map(|due| (due.key.clone(), one.asked)));
+        if let Some(some) = some {
+            self.asked.extend(self.due.iter().map(|due| (due.key.clone(), some.asked)));
             return Ok(());
         }
         for some in self.due.chunks(KEYS_A_QUESTION) {
@@ -249,7 +266,7 @@ impl Planned {
 
     /// How the clocks of those who are due stand. Whoever was erased late was erased late: that promise was not kept.
     fn tell_clocks(&mut self, job: &Job<'_>, erased: &BTreeSet<PersonKey>) {
-        let deadline = deadline(&self.erasure, job.person.is_some());
+        let deadline = deadline(&self.erasure, job.people.is_some());
         let record = &mut self.record;
         (record.near_deadline, record.overdue) = (0, 0);
         for (key, asked) in &self.asked {
@@ -295,7 +312,7 @@ pub(super) fn execute(job: &Job<'_>, worker: &mut Worker<'_>, planned: &mut Plan
     }
     let Some(pseudonyms) = job.config.pseudonyms() else { return };
     let started = std::time::Instant::now();
-    let (cause, asked) = job.person.as_ref().map_or((Cause::Closed, None), |one| (one.cause, Some(one.asked)));
+    let (cause, asked) = job.people.as_ref().map_or((Cause::Closed, None), |some| (some.cause, Some(some.asked)));
     let desk = Desk { pseudonyms: &pseudonyms, cause, asked };
     let (tally, ending) = if planned.due.is_empty() {
         (PeopleTally::default(), Ending::Done)

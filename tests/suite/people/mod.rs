@@ -2,6 +2,7 @@
 
 mod clocks;
 mod closed;
+mod desk;
 mod hard;
 mod interrupted;
 mod traces;

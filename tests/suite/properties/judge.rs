@@ -122,7 +122,7 @@ pub fn execute(config: &Config, schedule: &Schedule) -> RunRecord {
 
 fn job<'a>(config: &'a Config, schedule: &'a Schedule) -> Job<'a> {
     Job {
-        person: None,
+        people: None,
         config,
         schedule,
         database: &config.databases["main"],

@@ -1,0 +1,121 @@
+//! Where a person is asked about: a policy with a map, its database, and the names by which the ledger knows people.
+
+use super::Place;
+use crate::cli::{Common, Failure};
+use crate::db::catalog::Catalog;
+use crate::db::person::{self, Standing};
+use crate::db::{Access, Connection};
+use crate::ledger;
+use crate::plan::{Erasure, PersonKey};
+use crate::pseudonym::{Pseudonym, Pseudonyms};
+use crate::resolve;
+use crate::run::{self, Job, SomePeople};
+use crate::schedule::mistake::nearest;
+use crate::setup::{Pair, Setup};
+
+/// A policy with a map of people, on its database.
+pub struct Counter<'s> {
+    pub setup: &'s Setup,
+    pub pair: Pair<'s>,
+    pub pseudonyms: Pseudonyms,
+}
+
+/// Somebody as the database and the ledger know them.
+pub struct Known {
+    pub key: PersonKey,
+    /// `None` where nobody has that key (any more).
+    pub person: Option<Standing>,
+    /// By which the ledger knows them: the name of today first.
+    pub names: Vec<Pseudonym>,
+}
+
+impl<'s> Counter<'s> {
+    pub fn find(setup: &'s Setup, place: &Place) -> Result<Self, Failure> {
+        let mut found: Vec<Pair<'s>> = setup.pairs().into_iter().filter(|pair| setup.has_people(pair)).collect();
+        let names: Vec<&str> = found.iter().map(|pair| pair.schedule.policy.name.as_str()).collect();
+        if let Some(wanted) = &place.policy {
+            if !names.contains(&wanted.as_str()) {
+                let hint = nearest(wanted, names.iter().copied()).map(|near| format!("; did you mean `{near}`?"));
+                let hint = hint.unwrap_or_default();
+                return Err(Failure::Usage(format!("there is no policy `{wanted}` with a [subject]{hint}")));
+            }
+            found.retain(|pair| pair.schedule.policy.name == *wanted);
+        }
+        match (found.len(), found.pop()) {
+            (1, Some(pair)) => {
+                let pseudonyms = setup.config.pseudonyms().ok_or_else(|| Failure::Usage(run::NO_KEY.to_owned()))?;
+                Ok(Self { setup, pair, pseudonyms })
+            }
+            (0, _) | (_, None) => Err(Failure::Usage("no schedule has a [subject], so nobody is known".to_owned())),
+            _ => {
+                let known: Vec<_> = names.iter().map(|name| format!("--policy \"{name}\"")).collect();
+                Err(Failure::Usage(format!("several policies have a [subject]: say {}", known.join(" or "))))
+            }
+        }
+    }
+
+    pub fn policy(&self) -> &'s str {
+        &self.pair.schedule.policy.name
+    }
+
+    pub fn job(&self, people: Option<SomePeople>) -> Job<'_> {
+        Job { people, ..self.setup.job(&self.pair, &[], false) }
+    }
+
+    /// For what is written into the ledger.
+    pub fn open(&self) -> Result<Connection, Failure> {
+        let mut conn = self.setup.config.open(self.pair.database, Access::ReadWrite)?;
+        run::prepare_ledger(&mut conn)?;
+        Ok(conn)
+    }
+
+    /// For what only looks.
+    pub fn open_to_read(&self) -> Result<Connection, Failure> {
+        Ok(self.setup.config.open(self.pair.database, Access::ReadOnly)?)
+    }
+
+    pub fn map(&self, conn: &mut Connection) -> Result<(Catalog, Erasure), Failure> {
+        Ok(run::map(&self.job(None), conn)?)
+    }
+
+    /// Who has this key. Somebody who is gone is known by it all the same.
+    pub fn know(
+        &self,
+        conn: &mut Connection,
+        (catalog, map): &(Catalog, Erasure),
+        text: &str,
+    ) -> Result<Known, Failure> {
+        let key = resolve::person_key(catalog, map, text).map_err(|mistake| Failure::Mistakes(vec![mistake]))?;
+        let person = person::look_up(conn, map, &key)?;
+        // As the database writes it: a UUID may have been typed in capitals.
+        let key = person.as_ref().map_or(key, |person| person.key.clone());
+        let names = self.pseudonyms.all_of(&map.subject, &key.to_text());
+        Ok(Known { key, person, names })
+    }
+
+    /// As [`know`](Self::know), for what only somebody who is there can be asked for.
+    pub fn know_present(
+        &self,
+        conn: &mut Connection,
+        live: &(Catalog, Erasure),
+        text: &str,
+    ) -> Result<(Known, Standing), Failure> {
+        let known = self.know(conn, live, text)?;
+        match known.person.clone() {
+            Some(person) => Ok((known, person)),
+            None => Err(Failure::Usage(format!("nobody in `{}` has that key", live.1.subject))),
+        }
+    }
+
+    /// The requests that wait at this policy.
+    pub fn waiting(&self, conn: &mut Connection) -> Result<Vec<ledger::request::Waiting>, Failure> {
+        let mut open = ledger::request::open(conn)?;
+        open.retain(|waiting| waiting.request.policy == self.policy());
+        Ok(open)
+    }
+}
+
+/// Config and schedules, for any of the commands.
+pub fn load(common: &Common) -> Result<Setup, Failure> {
+    Ok(Setup::with_schedules(common)?)
+}

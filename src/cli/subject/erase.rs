@@ -1,0 +1,145 @@
+//! `tenure subject erase`, `verify` and `refuse`: from a letter to a request, and from there to an erasure.
+
+use super::counter::{Counter, load};
+use super::{Erase, Place};
+use crate::cli::{Common, Failure, Outcome, run as runs, say};
+use crate::db::{Access, Connection};
+use crate::ledger::actor;
+use crate::ledger::erasure::Cause;
+use crate::ledger::request::{self, Request, Settlement};
+use crate::run::requests::carry_out;
+use crate::run::{self, Consent, SomePeople};
+use crate::schedule::mistake::nearest;
+use crate::time;
+
+pub(super) fn erase(common: &Common, wanted: &Erase) -> Outcome {
+    let setup = load(common)?;
+    let counter = Counter::find(&setup, &wanted.place)?;
+    know_category(&counter, wanted.only.as_deref())?;
+    if wanted.reason.trim().is_empty() {
+        return Err(Failure::Usage("--reason is empty; reports and the ledger show it".to_owned()));
+    }
+    let asked = wanted.requested_at.unwrap_or_else(time::now);
+    if asked > time::now() {
+        return Err(Failure::Usage("--requested-at lies in the future".to_owned()));
+    }
+    if wanted.dry_run {
+        return dry_run(common, &counter, wanted, asked);
+    }
+    let number = receive(&counter, wanted, asked)?;
+    if wanted.unverified {
+        say(&format!(
+            "request {number} is written down and waits; once it is known that it was the person who asked: \
+             tenure subject verify {number}\n"
+        ))?;
+        return Ok(0);
+    }
+    carry_out_now(common, &counter, number, wanted.yes)
+}
+
+/// Only what the map names can be asked for: a word that it does not know would erase nothing, and look like done.
+fn know_category(counter: &Counter<'_>, wanted: Option<&str>) -> Result<(), Failure> {
+    let Some(wanted) = wanted else { return Ok(()) };
+    let data = counter.pair.schedule.subject.iter().flat_map(|subject| &subject.data);
+    let known: Vec<&str> = data.filter_map(|data| data.category.as_deref()).collect();
+    if known.contains(&wanted) {
+        return Ok(());
+    }
+    let hint = nearest(wanted, known.iter().copied()).map(|near| format!("; did you mean `{near}`?"));
+    Err(Failure::Usage(format!("--only: no entry of the map has the category `{wanted}`{}", hint.unwrap_or_default())))
+}
+
+fn dry_run(common: &Common, counter: &Counter<'_>, wanted: &Erase, asked: jiff::Timestamp) -> Outcome {
+    let mut conn = counter.open_to_read()?;
+    let live = counter.map(&mut conn)?;
+    let (known, _) = counter.know_present(&mut conn, &live, &wanted.key)?;
+    let person = SomePeople {
+        keys: vec![known.key.to_text()],
+        category: wanted.only.clone(),
+        cause: Cause::of_request(wanted.only.as_deref()),
+        asked,
+    };
+    let record = run::dry_run(&counter.job(Some(person)))?;
+    runs::finish(common, counter.setup, &[record], Vec::new())
+}
+
+/// The number of the request, of somebody who is there.
+fn receive(counter: &Counter<'_>, wanted: &Erase, asked: jiff::Timestamp) -> Result<i64, Failure> {
+    let mut conn = counter.open()?;
+    let live = counter.map(&mut conn)?;
+    let (known, _) = counter.know_present(&mut conn, &live, &wanted.key)?;
+    let request = Request {
+        policy: counter.policy().to_owned(),
+        person: counter.pseudonyms.of(&live.1.subject, &known.key.to_text()),
+        key: known.key.to_text(),
+        category: wanted.only.clone(),
+        reason: wanted.reason.clone(),
+        asked,
+        verified: !wanted.unverified,
+        by: wanted.by.clone().unwrap_or_else(actor),
+    };
+    if let Some(same) = counter.waiting(&mut conn)?.iter().find(|waiting| {
+        waiting.request.key == request.key
+            && waiting.request.category == request.category
+            && waiting.request.verified == request.verified
+    }) {
+        // The same letter twice, or a run that was interrupted: its clock runs already.
+        return Ok(same.number);
+    }
+    Ok(request::receive(&mut conn, &request, time::now())?)
+}
+
+fn carry_out_now(common: &Common, counter: &Counter<'_>, number: i64, yes: bool) -> Outcome {
+    let consent = if yes { Consent::Yes(actor()) } else { Consent::Ask };
+    let stop = runs::stop_on_signals()?;
+    let done = carry_out(&counter.job(None), Some(number), &consent, &stop, &mut |_, _, _| {})?;
+    let refused = done.refused.into_iter().map(Failure::from).collect();
+    let code = runs::finish(common, counter.setup, &done.records, refused)?;
+    if common.json {
+        return Ok(code);
+    }
+    let mut conn = counter.setup.config.open(counter.pair.database, Access::ReadOnly)?;
+    match is_waiting(counter, &mut conn, number)? {
+        true => say(&format!(
+            "request {number} waits: something of the person's stays that is to go; the next run looks again\n"
+        ))?,
+        false => say(&format!("request {number} is settled; see tenure subject certificate\n"))?,
+    }
+    Ok(code)
+}
+
+fn is_waiting(counter: &Counter<'_>, conn: &mut Connection, number: i64) -> Result<bool, Failure> {
+    Ok(counter.waiting(conn)?.iter().any(|waiting| waiting.number == number))
+}
+
+pub(super) fn verify(common: &Common, place: &Place, number: i64, by: Option<&str>) -> Outcome {
+    let setup = load(common)?;
+    let counter = Counter::find(&setup, place)?;
+    let mut conn = counter.open()?;
+    must_wait(&counter, &mut conn, number)?;
+    let by = by.map_or_else(actor, str::to_owned);
+    if !request::verify(&mut conn, number, &by, time::now())? {
+        return Err(Failure::Usage(format!("request {number} was verified before")));
+    }
+    say(&format!("request {number} is verified; the next run carries it out\n"))?;
+    Ok(0)
+}
+
+pub(super) fn refuse(common: &Common, place: &Place, number: i64, reason: &str, by: Option<&str>) -> Outcome {
+    let setup = load(common)?;
+    let counter = Counter::find(&setup, place)?;
+    let mut conn = counter.open()?;
+    let by = by.map_or_else(actor, str::to_owned);
+    if !request::settle(&mut conn, number, Settlement::Refused, Some(reason), &by, time::now())? {
+        return Err(Failure::Usage(format!("no request {number} waits")));
+    }
+    say(&format!("request {number} is settled: nobody is erased for it\n"))?;
+    Ok(0)
+}
+
+fn must_wait(counter: &Counter<'_>, conn: &mut Connection, number: i64) -> Result<(), Failure> {
+    match is_waiting(counter, conn, number)? {
+        true => Ok(()),
+        false => Err(Failure::Usage(format!("no request {number} waits"))),
+    }
+}

@@ -1,0 +1,169 @@
+//! `tenure subject reapply`: after a restore from a backup, whoever had been erased is back. The ledger in that database is as
+//! old as the backup, so the register beside the reports, or one that was kept elsewhere, is asked as well.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow};
+use jiff::Timestamp;
+
+use super::Reapply;
+use super::counter::{Counter, load};
+use crate::cli::{Common, Failure, Outcome, run as runs, say, to_stderr};
+use crate::db::{Connection, person};
+use crate::ledger::actor;
+use crate::ledger::erasure::{self, Cause, Erased};
+use crate::plan::{Erasure, PersonKey};
+use crate::run::{self, Consent, SomePeople, files};
+use crate::time;
+
+/// People of one run: each statement names them all.
+const PEOPLE_A_RUN: usize = 500;
+
+pub(super) fn reapply(common: &Common, wanted: &Reapply) -> Outcome {
+    let setup = load(common)?;
+    let counter = Counter::find(&setup, &wanted.place)?;
+    let mut conn = counter.open_to_read()?;
+    let (_, map) = counter.map(&mut conn)?;
+    let register = Register::read(&counter, &mut conn, &map, &wanted.registers)?;
+    let back = Back::find(&counter, &mut conn, &map, &register)?;
+    drop(conn);
+    if back.doubtful > 0 && !wanted.yes {
+        to_stderr(format_args!("tenure: {}\n", back.doubt(&map)));
+        return Ok(3);
+    }
+    if back.people.values().all(Vec::is_empty) {
+        say(&format!("nobody of {} who were erased is back\n", register.people.len()))?;
+        return Ok(0);
+    }
+    let consent = if wanted.yes { Consent::Yes(actor()) } else { Consent::Ask };
+    let stop = runs::stop_on_signals()?;
+    let (mut records, mut refused) = (Vec::new(), Vec::new());
+    for (category, keys) in &back.people {
+        for some in keys.chunks(PEOPLE_A_RUN).take_while(|_| !stop.is_set()) {
+            let people = SomePeople {
+                keys: some.iter().map(PersonKey::to_text).collect(),
+                category: category.clone(),
+                cause: Cause::Reapply,
+                asked: time::now(),
+            };
+            let job = counter.job(Some(people));
+            let outcome =
+                if wanted.dry_run { run::dry_run(&job) } else { run::run(&job, &consent, &stop, &mut |_, _, _| {}) };
+            match outcome {
+                Ok(record) => records.push(record),
+                Err(refusal) => refused.push(refusal.into()),
+            }
+        }
+    }
+    runs::finish(common, &setup, &records, refused)
+}
+
+/// Who was erased, and when for the last time, by what was erased: everything, or one category.
+struct Register {
+    people: BTreeMap<(String, Option<String>), Timestamp>,
+}
+
+impl Register {
+    fn read(counter: &Counter<'_>, conn: &mut Connection, map: &Erasure, wanted: &[PathBuf]) -> Result<Self, Failure> {
+        let own = files::register_file(&counter.setup.config.state_dir);
+        let mut paths: Vec<&Path> = wanted.iter().map(PathBuf::as_path).collect();
+        if wanted.is_empty() && own.exists() {
+            paths.push(&own);
+        }
+        let mut all = Vec::new();
+        for path in paths {
+            all.extend(lines(path)?);
+        }
+        erasure::each(conn, &mut |erased| all.push(erased))?;
+        all.retain(|erased| erased.policy == counter.policy());
+        let unknown: BTreeSet<&str> = all.iter().map(|erased| erased.person.key_id.as_str()).collect();
+        let unknown: Vec<_> = unknown.into_iter().filter(|key| !counter.pseudonyms.knows(key)).collect();
+        if !unknown.is_empty() {
+            return Err(anyhow!(
+                "some people were erased under keys that the config does not name, so nobody can tell who they are: {}; name \
+                 their files as `former_hmac_key_files`",
+                unknown.join(", ")
+            )
+            .into());
+        }
+        let mut people = BTreeMap::new();
+        for erased in all {
+            let Some(finished) = erased.finished else { continue };
+            let what = category_of(map, &erased);
+            let latest = people.entry((erased.person.digest, what)).or_insert(finished);
+            *latest = finished.max(*latest);
+        }
+        Ok(Self { people })
+    }
+}
+
+fn lines(path: &Path) -> Result<Vec<Erased>, Failure> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read the register {}", path.display()))?;
+    let erased = text.lines().enumerate().map(|(at, line)| {
+        serde_json::from_str(line)
+            .with_context(|| format!("line {} of {} is none of a register of erasures", at + 1, path.display()))
+    });
+    Ok(erased.collect::<Result<_, _>>()?)
+}
+
+/// The category that was asked for, by the entries that were acted upon. Of one that the map no longer names nothing can be
+/// erased again, and never everything instead.
+fn category_of(map: &Erasure, erased: &Erased) -> Option<String> {
+    if erased.cause != Cause::Category {
+        return None;
+    }
+    let entries = map.entries.iter().filter(|entry| erased.counts.contains_key(&entry.plan.rule));
+    let category = entries.filter_map(|entry| entry.category.clone()).next();
+    Some(category.unwrap_or_default())
+}
+
+/// Who was erased and is there again with something that is to go.
+struct Back {
+    people: BTreeMap<Option<String>, Vec<PersonKey>>,
+    /// Of how many nobody can tell whether they are back or somebody new.
+    doubtful: u64,
+}
+
+impl Back {
+    fn find(counter: &Counter<'_>, conn: &mut Connection, map: &Erasure, register: &Register) -> Result<Self, Failure> {
+        let categories: BTreeSet<Option<String>> = register.people.keys().map(|(_, what)| what.clone()).collect();
+        let mut found: BTreeMap<Option<String>, Vec<(PersonKey, bool)>> = BTreeMap::new();
+        person::each(conn, map, &mut |person| {
+            let names = counter.pseudonyms.all_of(&map.subject, &person.key.to_text());
+            for what in &categories {
+                let known = |name: &crate::pseudonym::Pseudonym| {
+                    register.people.get(&(name.digest.clone(), what.clone())).copied()
+                };
+                let Some(erased) = names.iter().filter_map(known).max() else { continue };
+                // Who signed up after that is somebody else, or the same person with a new account: it is theirs.
+                if person.created.is_none_or(|created| created < erased) {
+                    let is_doubtful = person.created.is_none();
+                    found.entry(what.clone()).or_default().push((person.key.clone(), is_doubtful));
+                }
+            }
+            Ok(())
+        })?;
+        let mut back = Self { people: BTreeMap::new(), doubtful: 0 };
+        for (what, people) in found {
+            for some in people.chunks(PEOPLE_A_RUN) {
+                let keys = some.iter().map(|(key, _)| key.clone()).collect();
+                let due = run::due_among(conn, &map.of_some(keys, what.as_deref()))?;
+                let is_due = |(key, _): &&(PersonKey, bool)| due.contains(key);
+                back.doubtful += some.iter().filter(is_due).filter(|(_, is_doubtful)| *is_doubtful).count() as u64;
+                back.people.entry(what.clone()).or_default().extend(due);
+            }
+        }
+        Ok(back)
+    }
+
+    fn doubt(&self, map: &Erasure) -> String {
+        format!(
+            "{} people in `{}` have keys of people who were erased, and nothing tells whether they are back after a restore or \
+             signed up anew under a key that was used before; name the column that tells when somebody signed up as \
+             `created` in [subject], or, where keys are never used twice, say so with --yes",
+            self.doubtful, map.subject
+        )
+    }
+}

@@ -1,0 +1,205 @@
+//! What is asked about one person: requests, certificates, copies, and erasing again after a restore.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use serde_json::{Value, json};
+use tenure::db::Dialect;
+
+use super::{MAP, erasures, platform, tenure};
+use crate::harness::story::control_table;
+use crate::harness::{Output, Tenure, TestDb};
+
+fn subject(tenure: &Tenure, words: &[&str], code: i32) -> Output {
+    tenure.run(&[&["subject"], words].concat()).expect_code(code)
+}
+
+fn erase(tenure: &Tenure, key: &str, more: &[&str]) -> Output {
+    subject(tenure, &[&["erase", key, "--reason", "letter 26-9", "--by", "desk"], more].concat(), 0)
+}
+
+fn certificate(tenure: &Tenure, key: &str) -> Value {
+    subject(tenure, &["certificate", key, "--format", "json"], 0).json()
+}
+
+/// What is the person's own in the tables of the platform, in rows.
+fn left(db: &TestDb, id: i64) -> [i64; 4] {
+    [
+        db.count(&format!("attempt WHERE account_id = {id}")),
+        db.count(&format!("post WHERE account_id = {id} OR reviewer_id = {id}")),
+        db.count(&format!("letter WHERE id = {id}")),
+        db.count(&format!("account WHERE id = {id} AND name IS NOT NULL")),
+    ]
+}
+
+fn settled(db: &TestDb) -> i64 {
+    db.count(&format!("{} WHERE settled IS NOT NULL AND wanted IS NULL", control_table(db, "request")))
+}
+
+on_every_database! {
+    fn who_asks_to_be_erased_is_erased_at_once_and_nobody_else_and_gets_a_certificate(db: TestDb) {
+        platform(&db, 4, 0);
+        let tenure = tenure(&db, MAP);
+        let said = erase(&tenure, "4", &["--requested-at", "2026-06-01T08:00:00Z"]);
+        assert_eq!(left(&db, 4), [0; 4]);
+        assert_eq!(left(&db, 3), [2, 2, 1, 1], "the posts that 4 reviewed stay, without the reviewer");
+        assert_eq!((erasures(&db), settled(&db)), (1, 1));
+        let told = certificate(&tenure, "4");
+        let gone = |table: &str| told["gone"].as_array().unwrap().iter().find(|gone| gone["table"] == table).unwrap()["rows"].clone();
+        assert_eq!([gone("attempt"), gone("answer"), gone("letter"), gone("account")], [2, 2, 1, 1].map(Value::from));
+        assert_eq!(told["kept"], json!([{ "table": "payment", "rows": 1, "reason": "tax records", "until": null }]));
+        assert_eq!((&told["because"], &told["asked"]), (&json!("it was asked for"), &json!("2026-06-01T08:00:00Z")));
+        assert!(told["finished"].is_string() && told["ledger"]["head"].is_string(), "{told:#}");
+        let text = subject(&tenure, &["certificate", "4"], 0).stdout;
+        let html = subject(&tenure, &["certificate", "4", "--format", "html"], 0).stdout;
+        for page in [&said.stdout, &said.stderr, &text, &html, &told.to_string()] {
+            assert!(!page.contains("person4@example.org") && !page.contains("Person 4"), "{page}");
+        }
+        tenure.run(&["verify"]).expect_code(0);
+    }
+
+    fn an_unverified_request_waits_in_sight_and_nobody_is_erased_for_it(db: TestDb) {
+        platform(&db, 3, 0);
+        let tenure = tenure(&db, MAP);
+        let before = left(&db, 2);
+        erase(&tenure, "2", &["--unverified"]);
+        tenure.run(&["run"]).expect_code(0);
+        assert_eq!(left(&db, 2), before);
+        let waiting = subject(&tenure, &["status", "--json"], 0).json();
+        assert_eq!((&waiting["requests"][0]["request"], &waiting["requests"][0]["verified"]), (&1.into(), &false.into()));
+        subject(&tenure, &["verify", "1", "--by", "desk"], 0);
+        tenure.run(&["run"]).expect_code(0);
+        assert_eq!((left(&db, 2), settled(&db)), ([0; 4], 1));
+        assert!(subject(&tenure, &["verify", "1"], 2).stderr.contains("no request 1 waits"));
+        tenure.run(&["verify"]).expect_code(0);
+    }
+
+    fn a_request_that_is_refused_erases_nobody_and_forgets_whom_it_named(db: TestDb) {
+        platform(&db, 3, 0);
+        let tenure = tenure(&db, MAP);
+        let before = left(&db, 2);
+        erase(&tenure, "2", &["--unverified"]);
+        subject(&tenure, &["refuse", "1", "--reason", "somebody else"], 0);
+        tenure.run(&["run"]).expect_code(0);
+        assert_eq!((left(&db, 2), settled(&db)), (before, 1));
+        tenure.run(&["verify"]).expect_code(0);
+    }
+
+    fn somebody_under_a_hold_is_erased_when_the_hold_ends_and_the_clock_tells_since_when(db: TestDb) {
+        platform(&db, 3, 0);
+        let tenure = tenure(&db, MAP);
+        let before = left(&db, 2);
+        tenure.run(&["hold", "add", "case-7", "--subject", "2", "--reason", "court"]).expect_code(0);
+        let said = erase(&tenure, "2", &["--requested-at", "2026-01-01T00:00:00Z"]);
+        assert!(said.stdout.contains("request 1 waits"), "{}", said.stdout);
+        assert_eq!((left(&db, 2), settled(&db), erasures(&db)), (before, 0, 0));
+        assert_eq!(subject(&tenure, &["status", "--json"], 1).json()["requests"][0]["days_allowed"], 30);
+        tenure.run(&["hold", "release", "case-7", "--reason", "closed"]).expect_code(0);
+        tenure.run(&["run"]);
+        assert_eq!((left(&db, 2), settled(&db)), ([0; 4], 1));
+        let told = certificate(&tenure, "2");
+        assert!(told["days_used"].as_u64() > told["days_allowed"].as_u64(), "{told:#}");
+        assert_eq!(told["asked"], "2026-01-01T00:00:00Z");
+    }
+
+    fn what_a_hold_on_one_table_keeps_is_told_and_goes_later(db: TestDb) {
+        platform(&db, 2, 0);
+        let tenure = tenure(&db, MAP);
+        tenure.run(&["hold", "add", "case-7", "--table", "letter", "--where", "id = 1", "--reason", "court"]).expect_code(0);
+        erase(&tenure, "1", &[]);
+        assert_eq!((left(&db, 1)[0], settled(&db)), (0, 0));
+        assert_eq!(db.count("letter WHERE id = 1"), 1);
+        let told = certificate(&tenure, "1");
+        assert!(told["finished"].is_null() && told["kept"].to_string().contains("hold `case-7`"), "{told:#}");
+    }
+
+    fn a_withdrawn_consent_takes_its_category_and_closes_nothing(db: TestDb) {
+        platform(&db, 2, 0);
+        let map = MAP.replace("table = \"letter\"\n", "table = \"letter\"\ncategory = \"marketing\"\n");
+        let tenure = tenure(&db, &map);
+        let refused = tenure.run(&["subject", "erase", "1", "--reason", "r", "--only", "marketting"]).expect_code(2);
+        assert!(refused.stderr.contains("did you mean `marketing`?"), "{}", refused.stderr);
+        erase(&tenure, "1", &["--only", "marketing"]);
+        assert_eq!(left(&db, 1), [2, 2, 0, 1]);
+        assert_eq!((left(&db, 2), settled(&db)), ([2, 2, 1, 1], 1));
+    }
+
+    fn a_copy_holds_everything_that_is_mapped_and_only_its_maker_may_read_it(db: TestDb) {
+        platform(&db, 2, 0);
+        let tenure = tenure(&db, MAP);
+        tenure.run(&["hold", "add", "case-7", "--subject", "1", "--reason", "court"]).expect_code(0);
+        let before = db.tables_dump();
+        subject(&tenure, &["export", "1", "-o", "copy.json", "--reason", "letter 26-10"], 0);
+        let path = tenure.dir().join("copy.json");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let copy: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        let part = |by: &str| copy["data"].as_array().unwrap().iter().find(|part| part["by"] == by).unwrap_or_else(|| panic!("no {by} in {copy:#}"))["rows"].clone();
+        assert_eq!(part("account.id")[0]["email"], "person1@example.org");
+        assert_eq!(part("attempt.account_id").as_array().unwrap().len(), 2);
+        assert_eq!(part("answer.attempt_id")[1]["words"], "words of person 1");
+        assert_eq!(part("letter.address")[0]["id"], 1);
+        assert_eq!(part("payment.account_id")[0]["cents"], 100);
+        // Somebody else's post, which this person reviewed: what is theirs in it is that they did.
+        assert_eq!(part("post.reviewer_id"), json!([{ "id": 2, "reviewer_id": 1 }]));
+        assert_eq!(part("post.account_id"), json!([{ "id": 1, "account_id": 1, "words": "post of person 1" }]));
+        assert!(!copy.to_string().contains("person 2") && !copy.to_string().contains("Person 2"));
+        let again = subject(&tenure, &["export", "1", "-o", "copy.json", "--reason", "r"], 2);
+        assert!(again.stderr.contains("is there already"), "{}", again.stderr);
+        subject(&tenure, &["export", "77", "-o", "other.json", "--reason", "r"], 2);
+        assert!(!tenure.dir().join("other.json").exists() && !tenure.dir().join("other.json.part").exists());
+        assert_eq!(db.tables_dump(), before);
+        let made = db.count(&format!("{} WHERE kind = 'export'", control_table(&db, "entry")));
+        assert_eq!(made, 1);
+        tenure.run(&["verify"]).expect_code(0);
+    }
+
+    fn whoever_was_erased_and_is_back_after_a_restore_is_erased_again_and_a_newcomer_is_not(db: TestDb) {
+        platform(&db, 5, 0);
+        db.script(&format!("ALTER TABLE account ADD COLUMN made_at {}", if db.dialect == Dialect::Mysql { "DATETIME(6)" } else { "timestamp" }));
+        db.script("UPDATE account SET made_at = '2020-01-01 00:00:00'");
+        let map = MAP.replace("grace = ", "created = \"made_at\"\ngrace = ");
+        let tenure = tenure(&db, &map);
+        for key in ["1", "2"] {
+            erase(&tenure, key, &[]);
+        }
+        assert!(subject(&tenure, &["reapply"], 0).stdout.contains("nobody of 2 who were erased is back"));
+        // The backup has both of them; the ledger in it knows of nothing.
+        db.script("UPDATE account SET email = 'person1@example.org', name = 'Person 1' WHERE id = 1");
+        db.script("INSERT INTO attempt VALUES (77, 1)");
+        db.script("UPDATE account SET email = 'new@example.org', name = 'New', made_at = '2999-01-01 00:00:00' WHERE id = 2");
+        for table in ["erasure", "request", "batch", "run", "entry"] {
+            db.script(&format!("DELETE FROM {}", control_table(&db, table)));
+        }
+        let planned = subject(&tenure, &["reapply", "--dry-run", "--json"], 0).json();
+        assert_eq!(planned["people"]["due"], 1);
+        subject(&tenure, &["reapply"], 0);
+        assert_eq!(left(&db, 1)[0], 0);
+        assert_eq!(db.count("account WHERE id = 1 AND name IS NULL"), 1);
+        assert_eq!(db.count("account WHERE id = 2 AND name = 'New'"), 1);
+        assert_eq!(certificate(&tenure, "1")["because"], "it was erased before and was back after a restore");
+        assert!(subject(&tenure, &["reapply"], 0).stdout.contains("nobody"));
+    }
+
+    fn where_nothing_tells_a_newcomer_from_who_is_back_somebody_is_asked(db: TestDb) {
+        platform(&db, 2, 0);
+        let tenure = tenure(&db, MAP);
+        erase(&tenure, "1", &[]);
+        db.script("UPDATE account SET name = 'Person 1' WHERE id = 1");
+        let asked = subject(&tenure, &["reapply"], 3);
+        assert!(asked.stderr.contains("signed up anew"), "{}", asked.stderr);
+        assert_eq!(db.count("account WHERE name = 'Person 1'"), 1);
+        subject(&tenure, &["reapply", "--yes"], 0);
+        assert_eq!(db.count("account WHERE name = 'Person 1'"), 0);
+    }
+
+    fn a_dry_run_of_a_request_changes_nothing_and_writes_nothing_down(db: TestDb) {
+        platform(&db, 2, 0);
+        let tenure = tenure(&db, MAP);
+        let before = db.tables_dump();
+        let planned = subject(&tenure, &["erase", "1", "--reason", "r", "--dry-run", "--json"], 0).json();
+        assert_eq!(planned["people"]["due"], 1);
+        assert_eq!(db.tables_dump(), before);
+        let nobody = tenure.run(&["subject", "erase", "77", "--reason", "r"]).expect_code(2);
+        assert!(nobody.stderr.contains("nobody in `account` has that key") && !nobody.stderr.contains("77"), "{}", nobody.stderr);
+    }
+}
