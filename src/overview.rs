@@ -11,7 +11,7 @@ use crate::config::DatabaseConfig;
 use crate::db::control::outbox::{self, State, Which};
 use crate::db::{Access, Connection, DbError, control};
 use crate::ledger::{self, lease::ERASURES, pause::Scope, under_way::UnderWay};
-use crate::report::record::{PauseRecord, RuleRecord, RunRecord};
+use crate::report::record::{PauseRecord, RuleRecord, RunRecord, Status};
 use crate::report::status::{self, Beside, RuleStatus};
 use crate::run::{self, Refusal};
 use crate::setup::{Pair, Setup};
@@ -20,7 +20,7 @@ use crate::setup::{Pair, Setup};
 const RUNS: usize = 50;
 
 /// In the names of the JSON.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Overview {
     /// Version of the program that looked.
     pub tenure: &'static str,
@@ -28,6 +28,8 @@ pub struct Overview {
     /// Is everything as promised?
     pub well: bool,
     pub rules: Vec<RuleStatus>,
+    /// Of each policy that maps people's data.
+    pub people: Vec<People>,
     /// What could not be looked at, in sentences.
     pub troubles: Vec<String>,
     pub running: Vec<Running>,
@@ -38,8 +40,21 @@ pub struct Overview {
     pub pauses: Vec<Pause>,
 }
 
+/// The people of one policy whose data is to be erased.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct People {
+    pub database: String,
+    pub policy: String,
+    /// Whose time has come.
+    pub due: u64,
+    /// Of those, whose days are nearly used.
+    pub near_deadline: u64,
+    /// Whose days are over.
+    pub past_deadline: u64,
+}
+
 /// A run that is not closed.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Running {
     pub database: String,
     #[serde(flatten)]
@@ -47,7 +62,7 @@ pub struct Running {
 }
 
 /// A pause that is in force.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Pause {
     pub database: String,
     /// `None`, as the rule: everything on the database.
@@ -64,6 +79,7 @@ pub fn look(setup: &Setup) -> Overview {
         at: setup.as_of,
         well: false,
         rules: Vec::new(),
+        people: Vec::new(),
         troubles: Vec::new(),
         running: Vec::new(),
         mails: BTreeMap::new(),
@@ -72,7 +88,10 @@ pub fn look(setup: &Setup) -> Overview {
     };
     for pair in setup.pairs() {
         match of_pair(setup, &pair) {
-            Ok(rules) => overview.rules.extend(rules),
+            Ok((rules, people)) => {
+                overview.rules.extend(rules);
+                overview.people.extend(people);
+            }
             Err(reason) => overview
                 .troubles
                 .push(format!("policy `{}` on database `{}`: {reason}", pair.schedule.policy.name, pair.database.name)),
@@ -117,18 +136,30 @@ impl Overview {
     }
 }
 
-fn of_pair(setup: &Setup, pair: &Pair<'_>) -> Result<Vec<RuleStatus>, String> {
+fn of_pair(setup: &Setup, pair: &Pair<'_>) -> Result<(Vec<RuleStatus>, Option<People>), String> {
     let mut job = setup.job(pair, &[], false);
     job.oldest_due = true;
     let planned = run::dry_run(&job).map_err(reason)?;
     let past = past(setup, pair).map_err(|error| error.to_string())?;
     let of_rule = |rule: &RuleRecord| {
         let had = |run: &&RunRecord| run.rules.iter().any(|then| then.rule == rule.rule);
-        status::of_rule(&planned, rule, beside(setup, pair, &rule.rule, past.iter().find(had)), setup.as_of)
+        let was_good = |run: &&RunRecord| {
+            run.rules.iter().any(|then| then.rule == rule.rule && then.status == Status::Ok && then.balances())
+        };
+        let last_success = past.iter().find(was_good).map(|run| run.started);
+        let beside = Beside { last_success, ..beside(setup, pair, &rule.rule, past.iter().find(had)) };
+        status::of_rule(&planned, rule, beside, setup.as_of)
     };
     let last = past.iter().find(|run| run.people.is_some());
-    let people = status::of_people(&planned, beside(setup, pair, ERASURES, last), setup.as_of);
-    Ok(planned.rules.iter().map(of_rule).chain(people).collect())
+    let erasures = status::of_people(&planned, beside(setup, pair, ERASURES, last), setup.as_of);
+    let people = planned.people.as_ref().map(|people| People {
+        database: pair.database.name.clone(),
+        policy: pair.schedule.policy.name.clone(),
+        due: people.due,
+        near_deadline: people.near_deadline,
+        past_deadline: people.overdue,
+    });
+    Ok((planned.rules.iter().map(of_rule).chain(erasures).collect(), people))
 }
 
 fn past(setup: &Setup, pair: &Pair<'_>) -> Result<Vec<RunRecord>, DbError> {
@@ -156,6 +187,7 @@ fn beside<'r>(setup: &Setup, pair: &Pair<'_>, rule: &str, last: Option<&'r RunRe
     let now = zoned(setup.as_of);
     Beside {
         last,
+        last_success: None,
         due: last.and_then(|run| after(zoned(run.started))),
         next: after(now.clone()),
         effective: policy.effective.filter(|effective| now.date() < *effective),

@@ -1,5 +1,6 @@
 //! `[daemon]`: when it may work, how much at a time, and who may look at it.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -53,6 +54,16 @@ pub enum Listen {
     Tcp(SocketAddr),
     /// The path of a socket.
     Unix(PathBuf),
+}
+
+/// As it is written in the config.
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Listen::Tcp(address) => write!(f, "{address}"),
+            Listen::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
 }
 
 /// When runs may work, by the hands of a clock in the policy's zone.

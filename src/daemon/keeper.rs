@@ -10,13 +10,15 @@ use jiff::Timestamp;
 use super::agenda::Agenda;
 use super::clocks::{Moment, Watcher};
 use super::life;
+use super::metrics::Counts;
 use super::orders::Orders;
 use super::record;
 use super::state::{Board, DatabaseState, RuleKey, RuleState, State, Trouble};
 use super::visit::{Hindrance, Visit, Visited};
-use crate::config::daemon::Daemon;
+use crate::config::daemon::{Daemon, Listen};
 use crate::db::Access;
 use crate::ledger::{due, host};
+use crate::overview::{self, Overview};
 use crate::run::alarm;
 use crate::setup::Setup;
 use crate::time;
@@ -29,6 +31,12 @@ const SELDOM: Duration = Duration::from_secs(3_600);
 
 /// How often the claims of a run under way are renewed.
 const RENEW_EVERY: Duration = Duration::from_secs(60);
+
+/// How often all databases are looked at for the metrics where nothing is run.
+const LOOK_EVERY: Duration = Duration::from_secs(3_600);
+
+/// The same after a look that did not see everything.
+const LOOK_AGAIN: Duration = Duration::from_secs(300);
 
 /// So many attempts in a row come to nothing before somebody is mailed that a database is away: a restart is no news.
 const QUIET_ATTEMPTS: u32 = 6;
@@ -44,6 +52,10 @@ pub enum Errand {
     Renew {
         setup: Arc<Setup>,
         database: String,
+    },
+    /// A look at all databases, for the metrics.
+    Look {
+        setup: Arc<Setup>,
     },
     /// The mail that the host's clock jumped.
     Alarm {
@@ -69,9 +81,20 @@ impl Mails {
 
 /// What came of an errand.
 pub enum Ended {
-    Visited { database: String, generation: u64, visited: Visited, was_told: bool },
-    Renewed { database: String },
-    Alarmed { was_told: bool },
+    Visited {
+        database: String,
+        generation: u64,
+        visited: Visited,
+        was_told: bool,
+    },
+    Renewed {
+        database: String,
+    },
+    /// `None` where the look met a defect of our own.
+    Looked(Option<Box<Overview>>),
+    Alarmed {
+        was_told: bool,
+    },
 }
 
 impl Errand {
@@ -86,6 +109,7 @@ impl Errand {
                 Ended::Visited { database, generation: *generation, visited, was_told: false }
             }
             Errand::Renew { database, .. } => Ended::Renewed { database: database.clone() },
+            Errand::Look { .. } => Ended::Looked(None),
             Errand::Alarm { .. } => Ended::Alarmed { was_told: false },
         }
     }
@@ -112,6 +136,10 @@ impl Errand {
                     );
                 }
                 Ended::Renewed { database }
+            }
+            Errand::Look { setup } => {
+                let setup = Setup { as_of: time::now(), ..Setup::clone(&setup) };
+                Ended::Looked(Some(Box::new(overview::look(&setup))))
             }
             Errand::Alarm { setup, sentence } => {
                 Ended::Alarmed { was_told: alarm::raise(&setup.config, "", "", &sentence) }
@@ -151,6 +179,9 @@ pub struct Keeper {
     generation: u64,
     lanes: BTreeMap<String, Lane>,
     board: Board,
+    counts: Counts,
+    /// When all databases are to be looked at for the metrics, since the boot; `None` while somebody does.
+    look_at: Option<Duration>,
     watcher: Watcher,
     /// The jump of the host's clock that somebody was mailed about, or is just being mailed.
     told_jump: bool,
@@ -174,6 +205,8 @@ impl Keeper {
             generation: 0,
             lanes: BTreeMap::new(),
             board: Board::new(state),
+            counts: Counts::default(),
+            look_at: Some(Duration::ZERO),
             watcher: Watcher::default(),
             told_jump: false,
             signal: Arc::default(),
@@ -185,6 +218,14 @@ impl Keeper {
 
     pub fn board(&self) -> Board {
         self.board.clone()
+    }
+
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    pub fn metrics_place(&self) -> Option<&Listen> {
+        self.setup.config.daemon.metrics.as_ref()
     }
 
     /// How things stand in one line.
@@ -267,6 +308,7 @@ impl Keeper {
         let jumped = self.watcher.jump().is_some();
         let names: Vec<String> = self.lanes.keys().cloned().collect();
         errands.extend(names.into_iter().filter_map(|name| self.look_at_lane(&name, now, jumped)));
+        errands.extend(self.look_at_all(now.boot));
         self.board.lock().last_tick = Some(now.wall);
         self.write_record(now.boot);
         errands
@@ -289,6 +331,16 @@ impl Keeper {
         self.lanes.values().filter_map(|lane| lane.orders.as_ref()).for_each(|orders| orders.distrust_the_clock());
         let is_new = !std::mem::replace(&mut self.told_jump, true);
         is_new.then(|| Errand::Alarm { setup: Arc::clone(&self.setup), sentence: jump.sentence })
+    }
+
+    /// For the metrics, where anybody is to have them.
+    fn look_at_all(&mut self, boot: Duration) -> Option<Errand> {
+        self.setup.config.daemon.metrics.as_ref()?;
+        // The first visit may make the control tables.
+        let is_known = |database: &DatabaseState| database.reached.is_some() || database.trouble.is_some();
+        self.board.lock().databases.values().all(is_known).then_some(())?;
+        self.look_at.take_if(|at| *at <= boot)?;
+        Some(Errand::Look { setup: Arc::clone(&self.setup) })
     }
 
     fn look_at_lane(&mut self, name: &str, now: Moment, jumped: bool) -> Option<Errand> {
@@ -318,6 +370,7 @@ impl Keeper {
             wanted,
             orders,
             board: self.board.clone(),
+            counts: self.counts.clone(),
             seen: state.clocks_agreed,
         };
         let mails = match lane.was_told {
@@ -338,6 +391,11 @@ impl Keeper {
                 if let Some(lane) = self.lanes.get_mut(&database) {
                     lane.renewed = Some(time::since_boot());
                 }
+            }
+            Ended::Looked(found) => {
+                let is_blind = found.as_ref().is_none_or(|overview| !overview.troubles.is_empty());
+                self.look_at = Some(time::since_boot() + if is_blind { LOOK_AGAIN } else { LOOK_EVERY });
+                self.board.lock().overview = found.map(|overview| Arc::from(*overview));
             }
             // Where nobody could be told, the next tick tries again.
             Ended::Alarmed { was_told } => self.told_jump &= was_told,
@@ -380,6 +438,10 @@ impl Keeper {
                     state.clocks_agreed = Some(now.wall);
                 }
             }
+        }
+        if visited.looked.iter().any(|looked| looked.run.is_some()) {
+            // What a run did is to be seen at once. A look that goes on just now is followed by the next one in its time.
+            self.look_at = self.look_at.map(|_| Duration::ZERO);
         }
         if generation == self.generation {
             for looked in visited.looked {

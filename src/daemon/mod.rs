@@ -14,6 +14,8 @@
 //! life.rs       the service manager
 //! record.rs     the state as a file, for other processes
 //! state.rs      how things stand, as a plain value
+//! metrics.rs    the same in numbers
+//! serve.rs      metrics and health over HTTP
 //! ```
 
 mod agenda;
@@ -21,8 +23,10 @@ mod clocks;
 mod heartbeat;
 mod keeper;
 mod life;
+mod metrics;
 mod orders;
 pub mod record;
+mod serve;
 pub mod state;
 mod visit;
 
@@ -40,6 +44,8 @@ use crate::{check, time};
 
 use heartbeat::Heartbeat;
 use keeper::{Ended, Errand, Keeper};
+use metrics::Metrics;
+use serve::{Listener, Pages};
 
 pub use state::{Board, State};
 
@@ -96,15 +102,17 @@ impl Daemon {
     async fn days(mut self) -> anyhow::Result<()> {
         let mut signals = Signals::new()?;
         let mut heartbeat = Heartbeat::start().await?;
-        let mut errands = JoinSet::new();
+        let mut errands = Errands::default();
         let mut watchdog = Watchdog::new();
+        self.serve().await;
         tracing::info!(event = "daemon-begins", pid = std::process::id(), "the daemon begins");
-        self.keeper.tick().into_iter().for_each(|errand| start(&mut errands, errand));
+        self.keeper.tick().into_iter().for_each(|errand| errands.start(errand));
         life::ready(&self.keeper.line());
         loop {
             let event = tokio::select! {
                 () = heartbeat.beat() => Event::Beat,
-                Some(Ok(ended)) = errands.join_next() => Event::Ended(ended),
+                Some(Ok(ended)) = errands.work.join_next() => Event::Ended(ended),
+                Some(Ok(ended)) = errands.looks.join_next() => Event::Ended(ended),
                 event = signals.next() => event,
                 () = watchdog.due() => Event::Watchdog,
             };
@@ -115,11 +123,30 @@ impl Daemon {
                 Event::Watchdog => watchdog.feed(&self.keeper),
                 Event::End => break,
             }
-            self.keeper.tick().into_iter().for_each(|errand| start(&mut errands, errand));
+            self.keeper.tick().into_iter().for_each(|errand| errands.start(errand));
             life::status(&self.keeper.line());
         }
         self.end(&mut signals, errands).await;
         Ok(())
+    }
+
+    /// Serves metrics and health, where they are wanted. Where they cannot be served, rows are purged all the same: whoever
+    /// scrapes finds out.
+    async fn serve(&self) {
+        let Some(place) = self.keeper.metrics_place() else { return };
+        match Listener::bind(place).await {
+            Ok(listener) => {
+                let board = self.keeper.board();
+                let metrics = Metrics::new(board.clone(), self.keeper.counts());
+                drop(tokio::spawn(listener.answer(Pages { board, metrics })));
+            }
+            Err(error) => {
+                tracing::error!(
+                    event = "metrics-not-served",
+                    "metrics cannot be served at {place}: {error}; name another place"
+                );
+            }
+        }
     }
 
     /// Takes the new config and schedules over all at once, or none of them.
@@ -139,14 +166,14 @@ impl Daemon {
         life::ready(&self.keeper.line());
     }
 
-    async fn end(&mut self, signals: &mut Signals, mut errands: JoinSet<Ended>) {
+    async fn end(&mut self, signals: &mut Signals, mut errands: Errands) {
         tracing::info!(event = "daemon-ends", "the daemon ends at the next batch");
         self.keeper.stop();
         life::stopping(&self.keeper.line());
         let until = Instant::now() + FAREWELL;
-        while !errands.is_empty() {
+        while !errands.work.is_empty() {
             tokio::select! {
-                Some(Ok(ended)) = errands.join_next() => self.keeper.take_in(ended),
+                Some(Ok(ended)) = errands.work.join_next() => self.keeper.take_in(ended),
                 () = sleep_until(until) => break,
                 event = signals.next() => {
                     // Whoever asks twice is in a hurry: what is in flight is rolled back.
@@ -156,17 +183,29 @@ impl Daemon {
                 }
             }
         }
-        tracing::info!(event = "daemon-ended", left_behind = errands.len(), "the daemon ended");
-        errands.detach_all();
+        tracing::info!(event = "daemon-ended", left_behind = errands.work.len(), "the daemon ended");
+        errands.work.detach_all();
+        errands.looks.detach_all();
     }
 }
 
-/// One errand on a thread of its own. A panic in it is a trouble of its database, and no reason to leave the others alone.
-fn start(errands: &mut JoinSet<Ended>, errand: Errand) {
-    errands.spawn_blocking(move || {
-        let otherwise = errand.panicked();
-        panic::catch_unwind(AssertUnwindSafe(|| errand.run())).unwrap_or(otherwise)
-    });
+/// What goes on, each on a thread of its own.
+#[derive(Default)]
+struct Errands {
+    work: JoinSet<Ended>,
+    /// Looks for the metrics, for which nobody waits at the end.
+    looks: JoinSet<Ended>,
+}
+
+impl Errands {
+    /// A panic in an errand is a trouble of its database, and no reason to leave the others alone.
+    fn start(&mut self, errand: Errand) {
+        let set = if matches!(errand, Errand::Look { .. }) { &mut self.looks } else { &mut self.work };
+        set.spawn_blocking(move || {
+            let otherwise = errand.panicked();
+            panic::catch_unwind(AssertUnwindSafe(|| errand.run())).unwrap_or(otherwise)
+        });
+    }
 }
 
 fn load(sources: &Sources) -> Result<Setup, Unready> {

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::overview::Overview;
+
 /// How things stand.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
@@ -30,6 +32,9 @@ pub struct State {
     /// Every rule that has a cron expression, by database. Not part of the file in the state directory: it may be long.
     #[serde(skip)]
     pub rules: BTreeMap<RuleKey, RuleState>,
+    /// What the last look at all databases found; only where metrics are served.
+    #[serde(skip)]
+    pub overview: Option<Arc<Overview>>,
 }
 
 /// One database.

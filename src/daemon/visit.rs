@@ -3,10 +3,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::agenda::{Entry, Timetable};
+use super::metrics::Counts;
 use super::orders::{self, Cause, Limits, Orders};
 use super::state::{Board, Work};
 use crate::config::DatabaseConfig;
@@ -30,6 +32,7 @@ pub struct Visit {
     pub wanted: Vec<Entry>,
     pub orders: Arc<Orders>,
     pub board: Board,
+    pub counts: Counts,
     /// When a daemon of this state directory last saw clocks that agreed.
     pub seen: Option<Timestamp>,
 }
@@ -224,14 +227,18 @@ impl Visit {
             ..self.setup.job(pair, &rules, false)
         };
         self.begin_work(pair);
-        let (mut before, mut current) = (0, (String::new(), 0));
+        let (mut before, mut current, mut last) = (0, (String::new(), 0), Instant::now());
         let outcome =
             run::run(&job, &Consent::Ask, &orders::stop(&self.orders, &limits), &mut |rule, done, planned| {
                 self.orders.show_life();
                 if current.0 != rule {
                     before += current.1;
                     current.0 = rule.to_owned();
+                } else {
+                    // From the batch before, so that the counting before the first one is left out.
+                    self.counts.batch(&self.database, last.elapsed());
                 }
+                last = Instant::now();
                 current.1 = done;
                 limits.count(before + done);
                 self.show_work(&rules, rule, done, planned);
@@ -243,6 +250,7 @@ impl Visit {
             tracing::error!(event = "run-not-begun", policy, database = self.database, "{}", refusal.sentence());
         });
         if let Ok(record) = &record {
+            self.counts.run(&self.database, record);
             self.write_reports(record);
         }
         self.settle(conn, &job, claims, record.ok().as_ref())

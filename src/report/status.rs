@@ -20,6 +20,8 @@ const GRACE: SignedDuration = SignedDuration::from_hours(1);
 pub struct Beside<'a> {
     /// The newest closed run that had the rule.
     pub last: Option<&'a RunRecord>,
+    /// When the newest run began that did all it could for the rule.
+    pub last_success: Option<Timestamp>,
     /// When the cron expression first came true after that run, or comes true after now where there was none.
     pub due: Option<Timestamp>,
     /// When it comes true after now.
@@ -53,6 +55,8 @@ pub struct RuleStatus {
     pub blocked: u64,
     pub oldest_kept: Option<Timestamp>,
     pub last_run: Option<LastRun>,
+    /// When the last run began that did all it could.
+    pub last_success: Option<Timestamp>,
     /// `None` where no cron expression says.
     pub next_run: Option<Timestamp>,
 }
@@ -92,6 +96,7 @@ pub fn of_rule(planned: &RunRecord, rule: &RuleRecord, beside: Beside<'_>, now: 
             status: then.status,
             done: then.done,
         }),
+        last_success: beside.last_success,
         next_run: beside.next,
     }
 }
@@ -131,6 +136,7 @@ pub fn of_people(planned: &RunRecord, beside: Beside<'_>, now: Timestamp) -> Opt
             status: run.worst_status(),
             done: people.erased,
         }),
+        last_success: last.filter(|(run, _)| run.worst_status() == Status::Ok).map(|(run, _)| run.started),
         next_run: beside.next,
     })
 }

@@ -346,3 +346,17 @@ fn a_plan_works_on_a_file_that_nobody_may_write() {
     tenure.run(&["plan", "--as-of", crate::harness::story::AS_OF]).expect_code(0);
     assert!(fs::read(&file).unwrap() == before, "a plan wrote into the file");
 }
+
+#[test]
+fn a_plan_of_many_rules_costs_no_more_than_each_of_them() {
+    let db = TestDb::new(Dialect::Sqlite);
+    // What is told of each rule is what the rules before it take: copied for each path through them, this would never end.
+    let rules: Vec<_> = (1..=60).map(|n| (format!("rule-{n}"), format!("log_{n}"))).collect();
+    for (_, table) in &rules {
+        db.create(&format!("CREATE TABLE {table} (id {{bigint}} PRIMARY KEY, at {{ts}});"));
+        db.script(&format!("INSERT INTO {table} VALUES (1, '2020-01-01 00:00:00')"));
+    }
+    let schedule: String = rules.iter().map(|(name, table)| delete_rule(name, table, "")).collect();
+    let told = plan_and_run(&db, &Tenure::at(&db).schedule(&policy(&schedule)));
+    assert!(rules.iter().all(|(name, _)| told.count(name, "done") == 1));
+}

@@ -22,6 +22,7 @@ mod holds;
 mod ledger;
 mod logging;
 mod mail;
+mod metrics;
 mod outsider;
 mod pauses;
 mod people;

@@ -1,0 +1,170 @@
+//! Metrics and health of the daemon: over HTTP on this machine alone, without a question to any database.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tenure::db::Dialect;
+
+use crate::harness::story::{delete_rule, policy};
+use crate::harness::{Running, Tenure, TestDb};
+
+/// What no story waits longer for.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A daemon whose clock is moved by a file, with three rows that are due at every full hour.
+struct Stage {
+    tenure: Tenure,
+}
+
+impl Stage {
+    fn new(db: &TestDb, metrics: &str) -> Self {
+        db.create("CREATE TABLE log (id {bigint} PRIMARY KEY, at {ts});");
+        for id in 1..=3 {
+            db.script(&format!("INSERT INTO log VALUES ({id}, '2020-01-01 00:00:00')"));
+        }
+        let schedule = policy(&delete_rule("logs", "log", ""));
+        let schedule = schedule.replacen("name = \"house\"", "name = \"house\"\ncron = \"0 * * * *\"", 1);
+        let tenure = Tenure::alone();
+        let clock = tenure.dir().join("clock").display().to_string();
+        let config = format!(
+            "schedules = [\"s.toml\"]\n[daemon]\nmetrics = \"{metrics}\"\n[database.main]\nurl = \"{}\"\n",
+            db.url()
+        );
+        let metrics = tenure.dir().join("metrics.sock").display().to_string();
+        let tenure = tenure.env("TENURE_TEST_CLOCK", &clock).file("clock", "0 0 0").file("s.toml", &schedule);
+        Self { tenure: tenure.config(&config.replace("SOCKET", &metrics)) }
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.tenure.dir().join("metrics.sock")
+    }
+
+    fn an_hour_passes(&self) {
+        let new = self.tenure.dir().join("clock.new");
+        fs::write(&new, "3600000000 3600000000 3600000000").unwrap();
+        fs::rename(&new, self.tenure.dir().join("clock")).unwrap();
+    }
+
+    /// The body of an answer with status 200, over the socket, once it is as wanted.
+    #[track_caller]
+    fn wait_for(&self, path: &str, is_wanted: impl Fn(&str) -> bool) -> String {
+        wait_for(path, || UnixStream::connect(self.socket()).ok(), is_wanted)
+    }
+}
+
+#[track_caller]
+fn wait_for<S: Read + Write>(path: &str, connect: impl Fn() -> Option<S>, is_wanted: impl Fn(&str) -> bool) -> String {
+    let started = Instant::now();
+    loop {
+        let answer = connect().map(|stream| ask(stream, "GET", path)).unwrap_or_default();
+        if answer.starts_with("HTTP/1.1 200") && is_wanted(&answer) {
+            return answer;
+        }
+        assert!(started.elapsed() < PATIENCE, "waited in vain for {path}: {answer}");
+        thread::yield_now();
+    }
+}
+
+fn ask(mut stream: impl Read + Write, method: &str, path: &str) -> String {
+    let mut answer = String::new();
+    write!(stream, "{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    // The daemon closes.
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn end(daemon: Running) -> String {
+    daemon.signal("TERM");
+    daemon.wait().expect_code(0).stderr
+}
+
+const OVERDUE: &str = "tenure_rule_overdue_rows{database=\"main\",policy=\"house\",rule=\"logs\"}";
+const DELETED: &str = "tenure_rows_total{database=\"main\",policy=\"house\",rule=\"logs\",outcome=\"delete\"}";
+
+on_every_database! {
+    fn what_is_overdue_is_a_number_until_a_run_has_done_it(db: TestDb) {
+        let stage = Stage::new(&db, "unix:SOCKET");
+        let daemon = stage.tenure.spawn(&["daemon"]);
+        let before = stage.wait_for("/metrics", |page| page.contains(&format!("\n{OVERDUE} 3.0\n")) || page.contains(DELETED));
+        assert!(before.contains("application/openmetrics-text"), "{before}");
+        assert_eq!(fs::metadata(stage.socket()).unwrap().permissions().mode() & 0o777, 0o660);
+        stage.an_hour_passes();
+        let after = stage.wait_for("/metrics", |page| page.contains(&format!("\n{OVERDUE} 0.0\n")) && page.contains(DELETED));
+        assert!(after.contains(&format!("\n{DELETED} 3\n")), "{after}");
+        assert!(after.contains("\ntenure_runs_total{database=\"main\",policy=\"house\",status=\"ok\"} "), "{after}");
+        assert!(after.contains("\ntenure_rule_success_time_seconds{"), "{after}");
+        // No table is asked: there is none any more.
+        db.script("ALTER TABLE log RENAME TO gone");
+        assert!(stage.wait_for("/metrics", |_| true).contains(&format!("\n{OVERDUE} 0.0\n")));
+        assert!(stage.wait_for("/healthz", |_| true).contains("\r\n\r\nidle; next: logs of house on main at "));
+        end(daemon);
+    }
+}
+
+#[test]
+fn on_loopback_it_answers_two_questions_and_no_other() {
+    let db = TestDb::new(Dialect::Sqlite);
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let stage = Stage::new(&db, &format!("127.0.0.1:{port}"));
+    let daemon = stage.tenure.spawn(&["daemon"]);
+    let connect = || TcpStream::connect(("127.0.0.1", port)).ok();
+    assert!(wait_for("/healthz", connect, |_| true).contains("text/plain"));
+    for (method, path, status) in
+        [("GET", "/", "404"), ("GET", "/metrics/x", "404"), ("POST", "/metrics", "405"), ("HEAD", "/metrics", "200")]
+    {
+        let answer = ask(connect().unwrap(), method, path);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{method} {path}: {answer}");
+    }
+    end(daemon);
+}
+
+#[test]
+fn a_database_that_is_out_of_reach_is_not_healthy() {
+    let db = TestDb::new(Dialect::Sqlite);
+    let stage = Stage::new(&db, "unix:SOCKET");
+    let config = fs::read_to_string(stage.tenure.dir().join("tenure.toml")).unwrap();
+    fs::write(stage.tenure.dir().join("tenure.toml"), config.replace(db.url(), "sqlite:///nowhere/at.all")).unwrap();
+    let daemon = stage.tenure.spawn(&["daemon"]);
+    let started = Instant::now();
+    loop {
+        let answer = UnixStream::connect(stage.socket()).map(|stream| ask(stream, "GET", "/healthz"));
+        match answer {
+            Ok(answer) if answer.starts_with("HTTP/1.1 503") => {
+                assert!(answer.contains("database main: "), "{answer}");
+                break;
+            }
+            answer => assert!(started.elapsed() < PATIENCE, "{answer:?}"),
+        }
+        thread::yield_now();
+    }
+    assert!(stage.wait_for("/metrics", |_| true).contains("\ntenure_database_trouble{database=\"main\"} 1.0\n"));
+    end(daemon);
+}
+
+#[test]
+fn the_socket_of_a_daemon_that_died_is_taken_over_and_that_of_one_that_lives_is_not() {
+    let db = TestDb::new(Dialect::Sqlite);
+    let stage = Stage::new(&db, "unix:SOCKET");
+    let first = stage.tenure.spawn(&["daemon"]);
+    stage.wait_for("/healthz", |_| true);
+    let second = stage.tenure.spawn(&["daemon"]);
+    // It works all the same; that it ends well shows that it has begun.
+    let pid: u32 = second.status("Pid").unwrap().parse().unwrap();
+    let state_dir = stage.tenure.dir().join("tenure-state");
+    let started = Instant::now();
+    while !tenure::daemon::record::read(&state_dir).is_ok_and(|state| state.pid == pid) {
+        assert!(started.elapsed() < PATIENCE);
+        thread::yield_now();
+    }
+    assert!(end(second).contains("metrics-not-served"));
+    first.kill_after(Duration::ZERO);
+    let third = stage.tenure.spawn(&["daemon"]);
+    stage.wait_for("/healthz", |_| true);
+    end(third);
+}
