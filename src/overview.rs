@@ -10,10 +10,11 @@ use crate::check;
 use crate::config::DatabaseConfig;
 use crate::db::control::outbox::{self, State, Which};
 use crate::db::{Access, Connection, DbError, control};
-use crate::ledger::{self, lease::ERASURES, pause::Scope, under_way::UnderWay};
+use crate::ledger::{self, pause::Scope, under_way::UnderWay};
 use crate::report::record::{PauseRecord, RuleRecord, RunRecord, Status};
 use crate::report::status::{self, Beside, RuleStatus};
 use crate::run::{self, Refusal};
+use crate::schedule::ERASURES;
 use crate::setup::{Pair, Setup};
 
 /// So many runs are looked through for the last one of a rule.

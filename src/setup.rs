@@ -9,6 +9,7 @@ use crate::db::{Access, Connection};
 use crate::ledger::actor;
 use crate::resolve::StandingHold;
 use crate::run::{self, Job};
+use crate::schedule::ERASURES;
 use crate::schedule::mistake::{Mistake, nearest};
 use crate::schedule::{self, Hold, Schedule, Subject};
 use crate::time;
@@ -148,13 +149,6 @@ impl Setup {
         self.schedules.iter().filter_map(map).collect()
     }
 
-    /// Does the policy have a map of people on that database?
-    pub fn has_people(&self, pair: &Pair<'_>) -> bool {
-        let default = self.default_database(pair.schedule);
-        let subject = pair.schedule.subject.as_ref();
-        subject.is_some_and(|subject| subject.database.as_deref().or(default) == Some(pair.database.name.as_str()))
-    }
-
     /// What `database` nowhere says: the only one, or `main`.
     fn default_database<'a>(&'a self, schedule: &'a Schedule) -> Option<&'a str> {
         let only = || {
@@ -220,7 +214,9 @@ impl Setup {
 
     /// Rules named on the command line must be somewhere.
     pub fn know_rules(&self, wanted: &[String]) -> Result<(), Unready> {
-        let known = || self.schedules.iter().flat_map(|schedule| &schedule.rules).map(|rule| rule.name.as_str());
+        let rules = || self.schedules.iter().flat_map(|schedule| &schedule.rules).map(|rule| rule.name.as_str());
+        let erasures = self.schedules.iter().find_map(|schedule| schedule.subject.as_ref().map(|_| ERASURES));
+        let known = || rules().chain(erasures);
         for name in wanted {
             if !known().any(|rule| rule == name) {
                 let hint = nearest(name, known()).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
@@ -265,12 +261,20 @@ impl Setup {
 }
 
 impl Pair<'_> {
-    /// Is there a rule of this name, on this database?
+    /// Is there a rule of this name, on this database? The erasure of people counts as one.
     pub fn has_rule(&self, name: &str) -> bool {
-        let default = self.schedule.policy.database.as_deref();
-        let is_here = |named: Option<&str>| named.map_or(self.is_default, |named| named == self.database.name);
         let mut rules = self.schedule.rules.iter().filter(|rule| rule.name == name);
-        rules.any(|rule| is_here(rule.database.as_deref().or(default)))
+        rules.any(|rule| self.is_meant(&rule.database)) || name == ERASURES && self.has_people()
+    }
+
+    /// Does the policy have a map of people on this database?
+    pub fn has_people(&self) -> bool {
+        self.schedule.subject.as_ref().is_some_and(|subject| self.is_meant(&subject.database))
+    }
+
+    fn is_meant(&self, named: &Option<String>) -> bool {
+        let named = named.as_deref().or(self.schedule.policy.database.as_deref());
+        named.map_or(self.is_default, |named| named == self.database.name)
     }
 }
 

@@ -251,7 +251,7 @@ fn meant<'s>(setup: &'s Setup, wanted: &Add) -> Result<Pair<'s>, Failure> {
     let (rule, people) = (wanted.rule.as_deref(), wanted.subject.is_some());
     setup.know_rules(&wanted.rule.iter().cloned().collect::<Vec<_>>())?;
     let has_rule = |pair: &Pair<'_>| rule.is_none_or(|name| pair.schedule.rules.iter().any(|rule| rule.name == name));
-    let has_people = |pair: &Pair<'_>| !people || setup.has_people(pair);
+    let has_people = |pair: &Pair<'_>| !people || pair.has_people();
     let is_meant = |pair: &Pair<'_>| match &wanted.place.place {
         Some(name) => pair.database.name == *name,
         None => rule.is_some() || people || pair.is_default,

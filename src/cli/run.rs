@@ -9,11 +9,11 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use super::{Common, Failure, Outcome, Selection, mail, report, say};
 use crate::db::Access;
 use crate::execute::Stop;
-use crate::ledger::lease::ERASURES;
 use crate::ledger::{self, actor};
 use crate::report::record::{RunKind, RunRecord, Status};
 use crate::run::requests::carry_out;
 use crate::run::{self, Consent, Job, Refusal, alarm, files};
+use crate::schedule::ERASURES;
 use crate::setup::{Pair, Setup};
 use crate::time;
 
@@ -47,7 +47,7 @@ fn carry_out_requests(
     records: &mut Vec<RunRecord>,
     refused: &mut Vec<Failure>,
 ) {
-    for pair in setup.pairs().iter().filter(|pair| setup.has_people(pair)) {
+    for pair in setup.pairs().iter().filter(|pair| pair.has_people()) {
         let job = setup.job(pair, &[], false);
         match carry_out(&job, None, consent, stop, &mut |_, _, _| {}) {
             Ok(done) => {
@@ -149,8 +149,7 @@ fn each_pair<T>(
     let (mut done, mut refused) = (Vec::new(), Vec::new());
     for pair in setup.pairs() {
         let job = setup.job(&pair, &selection.rules, selection.sql);
-        let any_chosen =
-            selection.rules.is_empty() || pair.schedule.rules.iter().any(|rule| selection.rules.contains(&rule.name));
+        let any_chosen = selection.rules.is_empty() || selection.rules.iter().any(|rule| pair.has_rule(rule));
         if any_chosen {
             match act(&job, &pair) {
                 Ok(outcome) => done.push(outcome),

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::check;
 use crate::ledger::host;
+use crate::schedule::ERASURES;
 use crate::setup::{Pair, Setup};
 
 /// When the rules of one policy with the same cron expression are due, and begin.
@@ -85,12 +86,12 @@ impl Agenda {
         let pairs = setup.pairs();
         let entries = pairs.iter().filter(|pair| pair.database.name == database).flat_map(|pair| {
             let mut timetables = BTreeMap::new();
-            rules_on(pair)
-                .filter_map(|rule| {
-                    let text = rule.cron.as_ref().or(pair.schedule.policy.cron.as_ref())?;
+            due_on(pair)
+                .filter_map(|(rule, cron)| {
+                    let text = cron.or(pair.schedule.policy.cron.as_ref())?;
                     let timetable = timetables.entry(text).or_insert_with(|| timetable(setup, pair, text)).clone()?;
                     let policy = pair.schedule.policy.name.clone();
-                    let entry = Entry { policy, rule: rule.name.clone(), timetable, look_at: now };
+                    let entry = Entry { policy, rule: rule.to_owned(), timetable, look_at: now };
                     Some(((entry.policy.clone(), entry.rule.clone()), entry))
                 })
                 .collect::<Vec<_>>()
@@ -114,13 +115,14 @@ impl Agenda {
     }
 }
 
-/// The rules of a policy that act on the pair's database.
-pub fn rules_on<'s>(pair: &Pair<'s>) -> impl Iterator<Item = &'s crate::schedule::Rule> {
-    let (default, is_default, name) = (pair.schedule.policy.database.as_deref(), pair.is_default, &pair.database.name);
-    pair.schedule
-        .rules
-        .iter()
-        .filter(move |rule| rule.database.as_deref().or(default).map_or(is_default, |named| named == name))
+/// The rules of a policy that act on the pair's database, and the erasure of its people, each with a cron of its own where it
+/// has one.
+fn due_on<'s>(pair: &Pair<'s>) -> impl Iterator<Item = (&'s str, Option<&'s String>)> {
+    let schedule = pair.schedule;
+    let rules = schedule.rules.iter().filter(|rule| pair.has_rule(&rule.name));
+    let people = schedule.subject.as_ref().filter(|_| pair.has_people());
+    let rules: Vec<_> = rules.map(|rule| (rule.name.as_str(), rule.cron.as_ref())).collect();
+    rules.into_iter().chain(people.map(|subject| (ERASURES, subject.cron.as_ref())))
 }
 
 /// `None` for an expression that cannot be read, which the check refuses before.

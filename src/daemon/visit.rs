@@ -20,8 +20,10 @@ use crate::execute::{self, Stop};
 use crate::ledger::clock::Newest;
 use crate::ledger::due::{self, Claim, Outcome, Standing};
 use crate::ledger::pause;
-use crate::report::record::{RuleRecord, RunRecord, Status};
+use crate::report::record::{RunRecord, Status};
+use crate::run::requests::carry_out;
 use crate::run::{self, Consent, Job, Stint, alarm, clocks, files};
+use crate::schedule::ERASURES;
 use crate::setup::{Pair, Setup};
 use crate::time;
 
@@ -206,6 +208,9 @@ impl Visit {
         if !claims.is_empty() {
             looked.extend(self.run(conn, pair, &claims)?);
         }
+        if claims.iter().any(|(_, claim)| claim.rule() == ERASURES) && self.orders.is_to_end().is_none() {
+            self.requests(pair);
+        }
         Ok(looked)
     }
 
@@ -256,6 +261,25 @@ impl Visit {
         self.settle(conn, &job, claims, record.ok().as_ref())
     }
 
+    /// The verified requests that wait, each in a run of its own. What could not be begun is tried with the next due time.
+    fn requests(&self, pair: &Pair<'_>) {
+        let limits = Limits::of(&self.setup.config.daemon, &pair.schedule.policy.timezone);
+        let job = Job { as_of: time::now(), ..self.setup.job(pair, &[], false) };
+        let stop = orders::stop(&self.orders, &limits);
+        let outcome = carry_out(&job, None, &Consent::Ask, &stop, &mut |_, _, _| self.orders.show_life());
+        let (records, refused) = match outcome {
+            Ok(done) => (done.records, done.refused),
+            Err(refusal) => (Vec::new(), vec![refusal]),
+        };
+        records.iter().for_each(|record| self.write_reports(record));
+        for refusal in refused {
+            let policy = &pair.schedule.policy.name;
+            let sentence = refusal.sentence();
+            tracing::error!(event = "run-not-begun", policy, database = self.database, "{sentence}");
+            alarm::of_run(&job, &Err(refusal));
+        }
+    }
+
     fn begin_work(&self, pair: &Pair<'_>) {
         let policy = pair.schedule.policy.name.clone();
         let work = Work { policy, rule: None, number: 0, of: 0, done: 0, planned: 0, since: time::now() };
@@ -300,8 +324,7 @@ impl Visit {
         let reopen = || job.config.open(job.database, Access::ReadWrite);
         let mut looked = Vec::new();
         for (due, claim) in claims {
-            let rule = record.and_then(|record| record.rules.iter().find(|rule| rule.rule == claim.rule()));
-            let outcome = self.outcome(job, claim, record, rule, now);
+            let outcome = self.outcome(job, claim, record, now);
             let run = record.map(|record| record.run.as_str());
             let settled =
                 execute::patiently(conn, &reopen, &Stop::default(), |conn| due::settle(conn, claim, run, outcome));
@@ -320,16 +343,9 @@ impl Visit {
     }
 
     /// What became of a rule, and when it is to be tried again.
-    fn outcome(
-        &self,
-        job: &Job<'_>,
-        claim: &Claim,
-        record: Option<&RunRecord>,
-        rule: Option<&RuleRecord>,
-        now: Timestamp,
-    ) -> Outcome {
+    fn outcome(&self, job: &Job<'_>, claim: &Claim, record: Option<&RunRecord>, now: Timestamp) -> Outcome {
         let later = Outcome::Again(now + due::pause(claim.attempts()));
-        match (record, rule.map(|rule| rule.status)) {
+        match (record, record.and_then(|record| record.status_of(claim.rule()))) {
             // It was not closed in the ledger, which the next run does.
             (Some(record), _) if record.ledger.is_none() => later,
             (None, _) | (_, None | Some(Status::Failed)) => later,

@@ -65,6 +65,22 @@ fn at_end_of_path(sql: &mut Sql, alias: &Name, anchor: &Anchor, depth: usize, le
     sql.push(")");
 }
 
+/// The bound itself, as the column would hold it.
+pub(super) fn bound(sql: &mut Sql, reading: &Reading) {
+    let dialect = sql.dialect;
+    match reading {
+        Reading::Instant { bound } => sql.bind_as(Value::Text(instant_text(*bound, dialect)), "timestamptz"),
+        Reading::Naive { bound, .. } => sql.bind_as(Value::Text(naive_text(*bound)), "timestamp"),
+        Reading::Date { bound, .. } => sql.bind_as(Value::Text(bound.to_string()), "date"),
+        Reading::Integer { bound, .. } => sql.bind(Value::Int(*bound)),
+        Reading::Float { bound, .. } => sql.bind(Value::Float(*bound)),
+        Reading::Text { format: Some(format), naive, .. } => sql.bind(Value::Text(render(format, *naive))),
+        Reading::Text { format: None, instant, .. } => {
+            sql.bind(Value::Text(instant.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()))
+        }
+    };
+}
+
 fn before_bound(sql: &mut Sql, alias: &Name, column: &Name, reading: &Reading) {
     match reading {
         Reading::Instant { bound } => {

@@ -236,7 +236,7 @@ fn person_name() -> Name {
 }
 
 /// A value as it is compared.
-fn like(sql: &mut Sql, likeness: Likeness, value: impl FnOnce(&mut Sql)) {
+pub(super) fn like(sql: &mut Sql, likeness: Likeness, value: impl FnOnce(&mut Sql)) {
     let (before, after) = match (likeness, sql.dialect) {
         (Likeness::Same, _) => ("", ""),
         (Likeness::Letters, Dialect::Postgres) => ("CAST(", " AS text)"),
@@ -306,6 +306,11 @@ fn value(key: &PersonKey) -> Value {
         PersonKey::Unsigned(unsigned) => Value::Unsigned(*unsigned),
         PersonKey::Text(text) => Value::Text(text.clone()),
     }
+}
+
+/// A key as its column is compared with it.
+pub(super) fn typed(sql: &mut Sql, column: &KeyColumn, key: &PersonKey) {
+    inward(sql, column, &value(key));
 }
 
 pub(super) fn key_of(row: &Row, column: usize) -> Result<PersonKey, DbError> {

@@ -1,4 +1,4 @@
-//! One person's rows, to be counted and to be handed out. Nothing here changes anything.
+//! One person's rows, to be counted and to be handed out, and who asks for it in the application's own table.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +10,9 @@ use super::count::{number, one_row};
 use super::people::{self, Few, Person};
 use super::predicate::{self, Look};
 use super::window::{self, Edge, outward, within};
-use super::{Connection, DbError, Dialect, Row, Value, anchor};
+use super::{Connection, DbError, Dialect, Row, Value, anchor, redact};
 use crate::name::Name;
-use crate::plan::{Anchor, Axis, Erasure, Kept, KeyColumn, PersonKey, Target};
+use crate::plan::{Anchor, Axis, Erasure, Kept, KeyColumn, Likeness, MarkValue, PersonKey, Requests, Target};
 
 /// Rows that are read at once.
 const PAGE: u64 = 1_000;
@@ -104,6 +104,93 @@ pub fn kept(
         }
     }
     Ok(all)
+}
+
+/// Who asked for their erasure in the application's own table, and since when; only who is known to be the person.
+pub fn requested(
+    conn: &mut Connection,
+    erasure: &Erasure,
+    requests: &Requests,
+) -> Result<Vec<(PersonKey, Option<Timestamp>)>, DbError> {
+    let dialect = conn.dialect();
+    let mut sql = Sql::new(dialect);
+    let (target, step) = (&erasure.people, &requests.whose);
+    let (found, value, since) = (sql.fresh_alias(), sql.fresh_alias(), sql.fresh_alias());
+    sql.push("SELECT ");
+    outward(&mut sql, &target.alias, &erasure.key.name, &erasure.key.transport);
+    sql.push(", ").column(&found, &since).push(" FROM ");
+    predicate::from(&mut sql, target);
+    // In a query of its own, where the conditions' names mean the requests' columns.
+    sql.push(" JOIN (SELECT ").column(&requests.alias, &step.column).push(" AS ").name(&value).push(", MIN(");
+    anchor::micros(&mut sql, &requests.alias, &requests.requested);
+    sql.push(") AS ").name(&since).push(" FROM ").table(&requests.table);
+    if requests.table.table != requests.alias {
+        sql.push(" AS ").name(&requests.alias);
+    }
+    sql.push(" WHERE ");
+    is_open(&mut sql, requests);
+    sql.push(" GROUP BY ").column(&requests.alias, &step.column).push(") AS ").name(&found).push(" ON ");
+    people::like(&mut sql, step.likeness, |sql| {
+        sql.column(&target.alias, &step.key);
+    });
+    sql.push(" = ");
+    people::like(&mut sql, step.likeness, |sql| {
+        sql.column(&found, &value);
+    });
+    sql.push(" WHERE TRUE");
+    predicate::meant(&mut sql, target);
+    let requested = std::slice::from_ref(&requests.requested);
+    let rows = conn.query(&sql.finish())?;
+    rows.iter().map(|row| Ok((people::key_of(row, 0)?, latest_at(row, 1, requested, dialect)))).collect()
+}
+
+/// Verified, and not settled.
+fn is_open(sql: &mut Sql, requests: &Requests) {
+    sql.condition(&requests.verified).push(" AND ").condition(&requests.done).push(" IS NOT TRUE");
+}
+
+/// Marks a person's requests in the application's own table as settled; how many there were.
+pub fn mark(
+    conn: &mut Connection,
+    erasure: &Erasure,
+    requests: &Requests,
+    key: &PersonKey,
+    at: Timestamp,
+) -> Result<u64, DbError> {
+    if requests.mark.is_empty() {
+        return Ok(0);
+    }
+    let dialect = conn.dialect();
+    let mut sql = Sql::new(dialect);
+    sql.push("UPDATE ").table(&requests.table);
+    if requests.table.table != requests.alias {
+        sql.push(" AS ").name(&requests.alias);
+    }
+    sql.push(" SET ").list(&requests.mark, ", ", |sql, mark| {
+        sql.name(&mark.column).push(" = ");
+        match &mark.to {
+            MarkValue::Now(anchor) => anchor::bound(sql, &anchor.bounded_by(at).reading),
+            MarkValue::Set(scalar) => {
+                sql.bind(redact::constant(dialect, false, scalar));
+            }
+        }
+    });
+    sql.push(" WHERE ");
+    let step = &requests.whose;
+    people::like(&mut sql, step.likeness, |sql| {
+        sql.column(&requests.alias, &step.column);
+    });
+    sql.push(" = ");
+    // By the key itself: the person's own row may be gone.
+    match step.likeness {
+        Likeness::Same => people::typed(&mut sql, &erasure.key, key),
+        Likeness::Letters | Likeness::Folded => people::like(&mut sql, step.likeness, |sql| {
+            sql.bind_as(Value::Text(key.to_text()), "text");
+        }),
+    }
+    sql.push(" AND ");
+    is_open(&mut sql, requests);
+    conn.execute(&sql.finish())
 }
 
 /// How much of a row is handed out.

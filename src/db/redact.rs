@@ -89,7 +89,7 @@ fn becomes(sql: &mut Sql, alias: &Name, redaction: &Redaction) {
 }
 
 /// MySQL compares a text with a number as numbers, and every name is 0 then: beside texts the constant is a text.
-fn constant(dialect: Dialect, is_text: bool, scalar: &Scalar) -> Value {
+pub(super) fn constant(dialect: Dialect, is_text: bool, scalar: &Scalar) -> Value {
     let as_text = dialect == Dialect::Mysql && is_text;
     match scalar {
         Scalar::Text(text) => Value::Text(text.clone()),

@@ -22,9 +22,10 @@ use crate::db::window::{self, Edge, Window};
 use crate::db::{Connection, DbError, Dialect, Mode};
 use crate::ledger;
 use crate::ledger::erasure::{Cause, Erased, Rows, new_reference};
-use crate::ledger::lease::{self, ERASURES, Taken};
+use crate::ledger::lease::{self, Taken};
 use crate::plan::{Axis, Entry, Erasure, PersonKey, Target};
 use crate::pseudonym::Pseudonyms;
+use crate::schedule::ERASURES;
 use crate::time;
 
 /// A person with more rows than this in all tables is drained first.

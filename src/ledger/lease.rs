@@ -7,13 +7,11 @@ use super::holder::Holder;
 use crate::db::control::{self, GateRow};
 use crate::db::{Connection, DbError, Mode};
 use crate::report::record::RunRecord;
+use crate::schedule::ERASURES;
 
 /// After this long without a sign of life, microseconds, a holder that cannot be asked counts as gone. So does one whose
 /// last sign lies as far ahead: a wrong clock wrote it.
 const LASTS: u64 = 120 * 1_000_000;
-
-/// Stands for a rule where the work is the erasure of people.
-pub const ERASURES: &str = "erase";
 
 /// The right to work on one rule.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::verdict::Standing;
+use crate::schedule::ERASURES;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
@@ -54,6 +55,13 @@ impl RunRecord {
     /// it says of itself.
     pub fn worst_status(&self) -> Status {
         self.rules.iter().map(RuleRecord::settled_status).fold(self.status, Ord::max)
+    }
+
+    /// How a rule ended, or the erasure of people: the worst of its entries.
+    pub fn status_of(&self, rule: &str) -> Option<Status> {
+        let is_entry = |name: &str| rule == ERASURES && name.starts_with("erase:");
+        let meant = self.rules.iter().filter(|record| record.rule == rule || is_entry(&record.rule));
+        meant.map(|record| record.status).max()
     }
 
     /// The exit code that this run asks for; of several runs, that of the worst [`worst_status`](Self::worst_status).

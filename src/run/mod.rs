@@ -29,12 +29,12 @@ use crate::db::count::Counts;
 use crate::db::{Access, Connection, DbError, Dialect, ErrorKind, Mode, catalog, control};
 use crate::deliver;
 use crate::execute::{self, Ending, Halt, Stop, Tally, Worker};
-use crate::ledger::{self, Closed, Holder, lease};
+use crate::ledger::{self, Closed, Holder};
 use crate::plan::{self, Erasure, RulePlan};
 use crate::report::record::{HoldRecord, RuleRecord, RunKind, RunRecord, ScheduleRecord, Status};
 use crate::resolve::{self, StandingHold};
 use crate::schedule::mistake::Mistake;
-use crate::schedule::{Rule, Schedule, Subject};
+use crate::schedule::{ERASURES, Rule, Schedule, Subject};
 use crate::time::{self, Period};
 
 use change::Changes;
@@ -349,10 +349,10 @@ fn make_plan(
         rules.push((Some(plan), record));
     }
     let mut people = None;
-    match resolved.erasure.filter(|_| job.is_chosen(lease::ERASURES)) {
+    match resolved.erasure.filter(|_| job.is_chosen(ERASURES)) {
         Some(Ok(erasure)) => {
             let erasure = job.of_whom(&catalog, erasure)?;
-            let pause = ledger::pause::of_rule(&orders.pauses, &job.schedule.policy.name, lease::ERASURES, now);
+            let pause = ledger::pause::of_rule(&orders.pauses, &job.schedule.policy.name, ERASURES, now);
             let (planned, who) = people::plan(job, conn, erasure, &acting, pause, consent);
             notes.extend(who);
             people = Some(planned);
@@ -448,7 +448,7 @@ fn erase(
         run: &record.run,
         holds: planned.ordered,
         stop,
-        progress: &mut |done| progress(lease::ERASURES, done, done),
+        progress: &mut |done| progress(ERASURES, done, done),
     };
     people::execute(job, &mut worker, &mut people);
     record.rules.append(&mut people.entries);
@@ -561,7 +561,7 @@ impl Job<'_> {
 
     fn is_chosen(&self, rule: &str) -> bool {
         if self.people.is_some() {
-            return rule == lease::ERASURES;
+            return rule == ERASURES;
         }
         self.rules.is_empty() || self.rules.iter().any(|chosen| chosen == rule)
     }

@@ -4,7 +4,7 @@
 use anyhow::Context as _;
 
 use super::{Consent, Job, Progress, Refusal, SomePeople, people, prepare_ledger};
-use crate::db::{Access, Connection, person};
+use crate::db::{Access, Connection, DbError, person};
 use crate::execute::Stop;
 use crate::ledger::erasure::Cause;
 use crate::ledger::request::{self, Settlement, Waiting};
@@ -35,12 +35,56 @@ pub fn carry_out(
             break;
         }
         let job = job.about(person_of(&waiting));
-        match carry_out_one(&job, &waiting, number.is_some(), consent, stop, &mut *progress) {
-            Ok(record) => done.records.extend(record),
-            Err(refusal) => done.refused.push(refusal),
-        }
+        let outcome = carry_out_one(&job, number.is_some(), consent, stop, &mut *progress, |conn| {
+            let settled = Settlement::Erased;
+            request::settle(conn, waiting.number, settled, None, &job.actor, time::now()).map(drop)
+        });
+        done.hear(outcome);
+    }
+    if number.is_none() {
+        carry_out_written(job, consent, stop, progress, &mut done)?;
     }
     Ok(done)
+}
+
+/// Those that the application has written into a table of its own.
+fn carry_out_written(
+    job: &Job<'_>,
+    consent: &Consent,
+    stop: &Stop,
+    progress: Progress<'_>,
+    done: &mut CarriedOut,
+) -> Result<(), Refusal> {
+    let has_table = job.schedule.subject.as_ref().is_some_and(|subject| subject.requests.is_some());
+    if !has_table {
+        return Ok(());
+    }
+    let mut conn = job.open(Access::ReadOnly)?;
+    let (_, map) = people::map(job, &mut conn)?;
+    let Some(requests) = &map.requests else { return Ok(()) };
+    let requested = person::requested(&mut conn, &map, requests)?;
+    drop(conn);
+    for (key, asked) in requested {
+        if stop.is_set() {
+            break;
+        }
+        let asked = asked.unwrap_or_else(time::now);
+        let job = job.about(SomePeople { keys: vec![key.to_text()], category: None, cause: Cause::Request, asked });
+        let outcome = carry_out_one(&job, false, consent, stop, &mut *progress, |conn| {
+            person::mark(conn, &map, requests, &key, time::now()).map(drop)
+        });
+        done.hear(outcome);
+    }
+    Ok(())
+}
+
+impl CarriedOut {
+    fn hear(&mut self, outcome: Result<Option<RunRecord>, Refusal>) {
+        match outcome {
+            Ok(record) => self.records.extend(record),
+            Err(refusal) => self.refused.push(refusal),
+        }
+    }
 }
 
 fn verified(job: &Job<'_>, number: Option<i64>) -> Result<Vec<Waiting>, Refusal> {
@@ -64,11 +108,11 @@ fn person_of(Waiting { request, .. }: &Waiting) -> SomePeople {
 
 fn carry_out_one(
     job: &Job<'_>,
-    waiting: &Waiting,
     always: bool,
     consent: &Consent,
     stop: &Stop,
     progress: Progress<'_>,
+    settle: impl FnOnce(&mut Connection) -> Result<(), DbError>,
 ) -> Result<Option<RunRecord>, Refusal> {
     let mut conn = job.open(Access::ReadWrite)?;
     prepare_ledger(&mut conn)?;
@@ -80,8 +124,7 @@ fn carry_out_one(
     // A second look, and not what the run says of itself: rows may have come since.
     let after = look(job, &mut conn)?;
     if !after.is_due && !after.is_kept_back {
-        request::settle(&mut conn, waiting.number, Settlement::Erased, None, &job.actor, time::now())
-            .with_context(|| format!("request {} was carried out, and could not be settled", waiting.number))?;
+        settle(&mut conn).context("a request was carried out, and could not be settled")?;
     }
     Ok(record)
 }

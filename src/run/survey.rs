@@ -4,10 +4,10 @@ use jiff::Timestamp;
 
 use crate::db::count::{self, Counts};
 use crate::db::{Connection, DbError, Dialect, Mode, Value, batch};
-use crate::ledger::lease::ERASURES;
 use crate::ledger::pause;
 use crate::plan::{HoldFact, RulePlan, Target};
 use crate::report::record::{HoldRecord, RuleRecord, Status};
+use crate::schedule::ERASURES;
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{Rule, Subject};
 

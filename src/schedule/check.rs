@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 use super::document::{self, Item, Table};
 use super::mistake::Mistake;
 use super::{
-    Age, Anchor, Guard, Hold, Keep, Policy, Reading, Rule, Schedule, Source, Subject, Term, action, conflict, notation,
-    subject,
+    Age, Anchor, ERASURES, Guard, Hold, Keep, Policy, Reading, Rule, Schedule, Source, Subject, Term, action, conflict,
+    notation, subject,
 };
 use crate::name::TableName;
 use crate::time::Period;
@@ -97,7 +97,7 @@ fn rule(table: &Table) -> Option<Rule> {
         "guard",
         "cron",
     ]);
-    let name = name(table);
+    let name = name(table).filter(|name| is_no_erasure(table, name));
     let target = target(table);
     let age = age(table);
     let action = action::action(table);
@@ -176,6 +176,15 @@ fn kept_tables(keep: &Table) -> Option<Vec<TableName>> {
 
 fn name(table: &Table) -> Option<String> {
     table.require("name", "give it a name: reports and the ledger show it").and_then(|item| item.parse(notation::label))
+}
+
+/// In commands and pauses the erasure of people stands beside the rules.
+fn is_no_erasure(table: &Table, name: &str) -> bool {
+    let is_taken = name == ERASURES;
+    if let Some(item) = table.get("name").filter(|_| is_taken) {
+        item.refuse("the erasure of people is called so", "give the rule another name");
+    }
+    !is_taken
 }
 
 pub(super) fn target(table: &Table) -> Option<TableName> {

@@ -80,6 +80,9 @@ pub struct Places {
     pub spans: BTreeMap<String, Range<usize>>,
 }
 
+/// What the erasure of people is called where rules are named: in commands, pauses, gates and due times.
+pub const ERASURES: &str = "erase";
+
 /// A checked retention schedule: one file, one policy.
 #[derive(Debug, Clone)]
 pub struct Schedule {

@@ -31,7 +31,7 @@ pub struct Known {
 
 impl<'s> Counter<'s> {
     pub fn find(setup: &'s Setup, place: &Place) -> Result<Self, Failure> {
-        let mut found: Vec<Pair<'s>> = setup.pairs().into_iter().filter(|pair| setup.has_people(pair)).collect();
+        let mut found: Vec<Pair<'s>> = setup.pairs().into_iter().filter(|pair| pair.has_people()).collect();
         let names: Vec<&str> = found.iter().map(|pair| pair.schedule.policy.name.as_str()).collect();
         if let Some(wanted) = &place.policy {
             if !names.contains(&wanted.as_str()) {

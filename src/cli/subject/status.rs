@@ -7,11 +7,11 @@ use super::counter::{Counter, Known, load};
 use crate::cli::{Common, Outcome, say};
 use crate::db::Connection;
 use crate::ledger::erasure;
-use crate::ledger::lease::ERASURES;
 use crate::ledger::request::Waiting;
 use crate::plan::Erasure;
 use crate::report::record::PeopleRecord;
 use crate::run::{self, Job};
+use crate::schedule::ERASURES;
 use crate::time::{self, Deadline, Light, Used};
 
 /// Exit code 1 where days are over.

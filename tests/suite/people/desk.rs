@@ -192,6 +192,27 @@ on_every_database! {
         assert_eq!(db.count("account WHERE name = 'Person 1'"), 0);
     }
 
+    fn requests_in_a_table_of_the_application_are_carried_out_once_they_are_verified(db: TestDb) {
+        platform(&db, 5, 0);
+        db.create("CREATE TABLE deletion_request (id {bigint} PRIMARY KEY, account {text}, asked_at {ts}, confirmed {bigint}, done_at {ts}, state {text})");
+        for (id, account, confirmed) in [(1, 2, 1), (2, 3, 0), (3, 2, 1), (4, 77, 1)] {
+            db.script(&format!("INSERT INTO deletion_request VALUES ({id}, '{account}', '2026-11-0{id} 10:00:00', {confirmed}, NULL, 'open')"));
+        }
+        let requests = "[subject.requests]\ntable = \"deletion_request\"\nkey = \"account\"\nrequested = \"asked_at\"\n\
+                        verified = \"confirmed = 1\"\ndone = \"done_at IS NOT NULL\"\nmark = { done_at = \"now\", state = \"erased\" }\n";
+        let tenure = tenure(&db, &format!("{MAP}{requests}"));
+        db.script("UPDATE account SET closed_at = NULL");
+        let told = tenure.run(&["run", "--json"]).expect_code(0).json();
+        assert_eq!(told["runs"].as_array().unwrap().len(), 2, "{told:#}");
+        assert_eq!((left(&db, 2), left(&db, 4)[0]), ([0; 4], 2));
+        assert_eq!(db.count("account WHERE id = 3 AND name IS NOT NULL"), 1, "nobody knows yet whether it was 3 who asked");
+        assert_eq!(db.count("deletion_request WHERE id IN (1, 3) AND done_at IS NOT NULL AND state = 'erased'"), 2);
+        assert_eq!(db.count("deletion_request WHERE done_at IS NULL AND state = 'open'"), 2);
+        assert_eq!(certificate(&tenure, "2")["asked"], "2026-11-01T10:00:00Z");
+        let again = tenure.run(&["run", "--json"]).expect_code(0).json();
+        assert!(again.get("runs").is_none(), "a second run finds no request: {again:#}");
+    }
+
     fn a_dry_run_of_a_request_changes_nothing_and_writes_nothing_down(db: TestDb) {
         platform(&db, 2, 0);
         let tenure = tenure(&db, MAP);
@@ -199,7 +220,7 @@ on_every_database! {
         let planned = subject(&tenure, &["erase", "1", "--reason", "r", "--dry-run", "--json"], 0).json();
         assert_eq!(planned["people"]["due"], 1);
         assert_eq!(db.tables_dump(), before);
-        let nobody = tenure.run(&["subject", "erase", "77", "--reason", "r"]).expect_code(2);
-        assert!(nobody.stderr.contains("nobody in `account` has that key") && !nobody.stderr.contains("77"), "{}", nobody.stderr);
+        let nobody = tenure.run(&["subject", "erase", "4711081599", "--reason", "r"]).expect_code(2);
+        assert!(nobody.stderr.contains("nobody in `account` has that key") && !nobody.stderr.contains("4711081599"), "{}", nobody.stderr);
     }
 }
