@@ -2,21 +2,51 @@
 
 use std::fmt::Write as _;
 
+use jiff::SignedDuration;
+use serde::Serialize;
+
 use super::{Common, Outcome, say};
+use crate::daemon::{State, record};
 use crate::overview::{self, Overview, Running};
 use crate::report::status;
 use crate::setup::Setup;
+use crate::time;
 
 pub(super) fn status(common: &Common) -> Outcome {
     let setup = Setup::with_schedules(common)?;
     let overview = overview::look(&setup);
+    // Where there is no daemon, or its state is not for us to read, nothing is said of it.
+    let daemon = record::read(&setup.config.state_dir).ok();
     if common.json {
-        let document = serde_json::to_string_pretty(&overview).map_err(anyhow::Error::from)?;
-        say(&format!("{document}\n"))?;
+        let document = serde_json::to_string_pretty(&Document { overview: &overview, daemon: daemon.as_ref() });
+        say(&format!("{}\n", document.map_err(anyhow::Error::from)?))?;
     } else {
-        say(&format!("{}{}", status::render(&overview.rules), footer(&overview)))?;
+        let daemon = daemon.map(|state| line(&state)).unwrap_or_default();
+        say(&format!("{}{}{daemon}", status::render(&overview.rules), footer(&overview)))?;
     }
     Ok(u8::from(!overview.well))
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(flatten)]
+    overview: &'a Overview,
+    /// The daemon of this state directory, as it wrote itself down last.
+    daemon: Option<&'a State>,
+}
+
+/// What the daemon does, or that nothing was heard of it for long.
+fn line(state: &State) -> String {
+    /// It writes its state down at least every minute.
+    const SILENCE: SignedDuration = SignedDuration::from_mins(3);
+    let who = format!("process {} on {}", state.pid, state.host);
+    match state.last_tick.filter(|tick| time::now().duration_since(*tick) < SILENCE) {
+        Some(_) => format!("daemon: {} ({who})\n", state.line()),
+        None => {
+            let last = state.last_tick.or(state.started).map_or_else(|| "it began".to_owned(), |at| at.to_string());
+            format!("daemon: nothing was heard of it since {last} ({who})\n")
+        }
+    }
 }
 
 /// What concerns no single rule, a line each.

@@ -45,9 +45,11 @@ impl Stage {
         self.tenure.dir().join("metrics.sock")
     }
 
-    fn an_hour_passes(&self) {
+    /// Since the beginning of the story.
+    fn hours_pass(&self, hours: i64) {
         let new = self.tenure.dir().join("clock.new");
-        fs::write(&new, "3600000000 3600000000 3600000000").unwrap();
+        let shift = hours * 3_600_000_000;
+        fs::write(&new, format!("{shift} {shift} {shift}")).unwrap();
         fs::rename(&new, self.tenure.dir().join("clock")).unwrap();
     }
 
@@ -94,7 +96,7 @@ on_every_database! {
         let before = stage.wait_for("/metrics", |page| page.contains(&format!("\n{OVERDUE} 3.0\n")) || page.contains(DELETED));
         assert!(before.contains("application/openmetrics-text"), "{before}");
         assert_eq!(fs::metadata(stage.socket()).unwrap().permissions().mode() & 0o777, 0o660);
-        stage.an_hour_passes();
+        stage.hours_pass(1);
         let after = stage.wait_for("/metrics", |page| page.contains(&format!("\n{OVERDUE} 0.0\n")) && page.contains(DELETED));
         assert!(after.contains(&format!("\n{DELETED} 3\n")), "{after}");
         assert!(after.contains("\ntenure_runs_total{database=\"main\",policy=\"house\",status=\"ok\"} "), "{after}");
@@ -115,6 +117,7 @@ fn on_loopback_it_answers_two_questions_and_no_other() {
     let daemon = stage.tenure.spawn(&["daemon"]);
     let connect = || TcpStream::connect(("127.0.0.1", port)).ok();
     assert!(wait_for("/healthz", connect, |_| true).contains("text/plain"));
+    let pid = daemon.status("Pid").unwrap();
     for (method, path, status) in
         [("GET", "/", "404"), ("GET", "/metrics/x", "404"), ("POST", "/metrics", "405"), ("HEAD", "/metrics", "200")]
     {
@@ -122,6 +125,15 @@ fn on_loopback_it_answers_two_questions_and_no_other() {
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{method} {path}: {answer}");
     }
     end(daemon);
+    // The status tells of it too, also when it is gone.
+    let told = stage.tenure.run(&["status", "--json"]).json();
+    assert_eq!((&told["daemon"]["pid"].to_string(), &told["daemon"]["stopping"]), (&pid, &true.into()), "{told:#}");
+    stage.hours_pass(3);
+    let text = stage.tenure.run(&["status"]).stdout;
+    assert!(
+        text.contains("daemon: nothing was heard of it since") && text.contains(&format!("process {pid} on")),
+        "{text}"
+    );
 }
 
 #[test]
