@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -21,6 +22,9 @@ const JOURNALS: [&str; 3] = ["campus.db-wal", "campus.db-shm", "campus.db-journa
 const CONFIG: &str = "tenure.toml";
 const SCHEDULE: &str = "aalalux.toml";
 const STATE: &str = "state";
+/// The key of a demo is no secret: anybody who has this program has it.
+const KEY: &str = "installation.key";
+const KEY_TEXT: &str = "a key for a demo, which anybody may know\n";
 /// Any number would do; the demo shows the same people each time.
 const SEED: u64 = 1;
 
@@ -68,6 +72,7 @@ pub fn prepare_demo(dir: &Path, rows: u64, as_of: Timestamp) -> Result<DemoPaths
     let dir = claim(dir)?;
     clear(&dir)?;
     write(&dir.join(SCHEDULE), super::SCHEDULES[0].1)?;
+    write_key(&dir.join(KEY))?;
     let database = dir.join(DATABASE);
     let database_url = format!("sqlite://{}", utf8(&database)?);
     write(&dir.join(CONFIG), &config(&database_url, utf8(&dir.join(STATE))?))?;
@@ -102,7 +107,7 @@ fn claim(dir: &Path) -> Result<PathBuf, DemoError> {
 
 /// Removes what an earlier demo left, by name: whatever else somebody put beside it stays.
 fn clear(dir: &Path) -> Result<(), DemoError> {
-    for file in [DATABASE, CONFIG, SCHEDULE].iter().chain(&JOURNALS) {
+    for file in [DATABASE, CONFIG, SCHEDULE, KEY].iter().chain(&JOURNALS) {
         let path = dir.join(file);
         gone(fs::remove_file(&path)).map_err(failed("remove", &path))?;
     }
@@ -127,8 +132,9 @@ fn fill(database: &Path, url: &str, size: &Size, as_of: Timestamp) -> Result<Tal
 fn config(database_url: &str, state_dir: &str) -> String {
     let quoted = |text: &str| toml::Value::from(text).to_string();
     format!(
-        "# Made by `tenure demo`.\nschedules = [{}]\nstate_dir = {}\n\n[database.main]\nurl = {}\n",
+        "# Made by `tenure demo`.\nschedules = [{}]\nhmac_key_file = {}\nstate_dir = {}\n\n[database.main]\nurl = {}\n",
         quoted(SCHEDULE),
+        quoted(KEY),
         quoted(state_dir),
         quoted(database_url)
     )
@@ -144,6 +150,12 @@ fn make_dir(path: &Path) -> Result<(), DemoError> {
 
 fn write(path: &Path, text: &str) -> Result<(), DemoError> {
     fs::write(path, text).map_err(failed("write", path))
+}
+
+/// Readable by its owner alone, as the key of an installation must be.
+fn write_key(path: &Path) -> Result<(), DemoError> {
+    write(path, KEY_TEXT)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(failed("protect", path))
 }
 
 fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DemoError {

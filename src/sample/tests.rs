@@ -213,12 +213,17 @@ fn each_shipped_schedule_names_every_table_of_the_platform_and_no_other() {
         let mut named: BTreeSet<String> =
             ["rule", "hold", "keep"].iter().flat_map(|kind| tables_of(schedule.get(*kind))).collect();
         named.extend(cascades(&schedule));
+        let mapped: BTreeSet<String> = tables_of(schedule["subject"].get("data"));
+        assert!(mapped.is_subset(&tables), "{name} maps a table that is not there");
         assert_eq!(named, tables, "{name}");
     }
 }
 
 /// Promise id to the names (of a `[[keep]]`: the tables) of the entries of one kind that cite it.
 fn citations(schedule: &toml::Table, kind: &str) -> BTreeMap<String, BTreeSet<String>> {
+    if kind == "subject" {
+        return citations_of_map(&schedule["subject"]);
+    }
     let mut citations: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for entry in schedule.get(kind).and_then(toml::Value::as_array).into_iter().flatten() {
         let names = match entry.get("name") {
@@ -228,6 +233,21 @@ fn citations(schedule: &toml::Table, kind: &str) -> BTreeMap<String, BTreeSet<St
         for id in texts(entry.get("promise")) {
             citations.entry(id).or_default().extend(names.clone());
         }
+    }
+    citations
+}
+
+/// The same of a map of people: `subject` cites for all of it, an entry as `table.column` for itself.
+fn citations_of_map(map: &toml::Value) -> BTreeMap<String, BTreeSet<String>> {
+    let own = texts(map.get("promise")).into_iter().map(|id| (id, "subject".to_owned()));
+    let of_entries = map["data"].as_array().unwrap().iter().flat_map(|entry| {
+        let column = entry["column"].as_str().unwrap().split(" -> ").next().unwrap();
+        let name = format!("{}.{column}", entry["table"].as_str().unwrap());
+        texts(entry.get("promise")).into_iter().map(move |id| (id, name.clone()))
+    });
+    let mut citations: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (id, name) in own.chain(of_entries) {
+        citations.entry(id).or_default().insert(name);
     }
     citations
 }
@@ -247,7 +267,7 @@ fn the_list_of_promises_says_what_the_schedules_say() {
     let ids = |letter: &str, last: u32| (1..=last).map(move |number| format!("{letter}{number}")).collect::<Vec<_>>();
     for ((name, text), ids) in SCHEDULES.into_iter().zip([ids("A", 11), ids("T", 7), ids("I", 7)]) {
         let schedule: toml::Table = text.parse().unwrap();
-        for kind in ["rule", "hold", "keep"] {
+        for kind in ["rule", "hold", "keep", "subject"] {
             let cited = citations(&schedule, kind);
             assert!(cited.keys().all(|id| ids.contains(id)), "{name} cites an id that is not its own");
             for id in &ids {
@@ -258,7 +278,7 @@ fn the_list_of_promises_says_what_the_schedules_say() {
         for id in &ids {
             let promise = promises[id].as_table().unwrap();
             assert!(
-                ["rule", "hold", "keep", "later"].iter().any(|how| promise.contains_key(*how)),
+                ["rule", "hold", "keep", "subject", "command", "later"].iter().any(|how| promise.contains_key(*how)),
                 "{id} is kept nowhere"
             );
         }

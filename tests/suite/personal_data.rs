@@ -70,7 +70,7 @@ on_every_database! {
         let values = texts(&db.tables_dump());
         assert!(values.len() > 500, "{} texts", values.len());
         for (name, schedule) in SCHEDULES {
-            let tenure = Tenure::at(&db).schedule(schedule).config(MAIL);
+            let tenure = Tenure::at(&db).schedule(schedule).keyed(MAIL);
             let run = &["run", "-v", "-v", "--yes", "--sql", "--as-of", as_of];
             for command in [&["check"][..], &["plan", "-v", "-v", "--sql"], run] {
                 let output = tenure.run(command);
@@ -93,7 +93,7 @@ on_every_database! {
         });
         let values = texts(&db.tables_dump());
         let schedule = PROVOKING.replace("CAST_TYPE", if db.dialect == Dialect::Mysql { "SIGNED" } else { "integer" });
-        let tenure = Tenure::at(&db).schedule(&schedule).config(MAIL).env("TENURE_LOG", "trace");
+        let tenure = Tenure::at(&db).schedule(&schedule).keyed(MAIL).env("TENURE_LOG", "trace");
         let rows = db.count("login");
         for command in [&["plan", "-v", "-v"][..], &["run", "-v", "-v", "--yes", "--json"]] {
             let output = tenure.run(command);

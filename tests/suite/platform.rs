@@ -94,7 +94,7 @@ fn cutoffs(db: &TestDb, tenure: &Tenure) -> Vec<(String, Timestamp)> {
 fn keeps_its_schedule(db: &TestDb, file: &str) {
     let (_, schedule) = SCHEDULES.into_iter().find(|(name, _)| *name == file).unwrap();
     platform(db);
-    let tenure = Tenure::at(db).schedule(schedule);
+    let tenure = Tenure::at(db).schedule(schedule).keyed("");
     let cutoffs = cutoffs(db, &tenure);
     let plain: Vec<_> = plain_rules(schedule)
         .into_iter()

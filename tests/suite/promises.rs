@@ -28,11 +28,26 @@ fn every_promise_is_kept_by_a_rule_a_hold_or_a_reason_to_keep_or_says_what_is_st
             let promise = promises.get(&id).unwrap_or_else(|| panic!("{id} is not listed"));
             let kept_in = promise.get("schedule").and_then(toml::Value::as_str);
             assert!(kept_in.is_none_or(|kept_in| kept_in == file), "{id} is kept in another policy's schedule");
-            let kept = ["rule", "hold", "keep", "later"].iter().flat_map(|how| texts(promise.get(*how))).count();
+            let kept = ["rule", "hold", "keep", "subject", "command", "later"]
+                .iter()
+                .flat_map(|how| texts(promise.get(*how)))
+                .count();
             assert!(kept > 0, "{id} is kept nowhere");
         }
     }
     assert_eq!(promises.len(), 25);
+}
+
+#[test]
+fn every_command_that_keeps_a_promise_is_there() {
+    let promises: toml::Table = PROMISES.parse().unwrap();
+    for (id, promise) in &promises {
+        for command in texts(promise.get("command")) {
+            let words: Vec<&str> = command.split(' ').chain(["--help"]).collect();
+            let output = Tenure::alone().run(&words);
+            assert_eq!(output.code, 0, "{id}: tenure {command}: {}", output.stderr);
+        }
+    }
 }
 
 #[test]
@@ -44,7 +59,12 @@ fn a_run_reports_each_promise_that_its_rules_keep() {
         sample::create(&mut connection).unwrap();
         sample::generate(&mut connection, &Size::new(10_000, 1).unwrap(), AS_OF.parse().unwrap()).unwrap();
         let (_, schedule) = SCHEDULES.into_iter().find(|(name, _)| *name == file).unwrap();
-        let ran = Tenure::at(&db).schedule(schedule).run(&["run", "--json", "--as-of", AS_OF]).expect_code(0).json();
+        let ran = Tenure::at(&db)
+            .keyed("")
+            .schedule(schedule)
+            .run(&["run", "--json", "--as-of", AS_OF])
+            .expect_code(0)
+            .json();
         let reported: BTreeSet<&str> =
             ran["verdict"]["promises"].as_array().unwrap().iter().map(|one| one["promise"].as_str().unwrap()).collect();
         let by_rule = promises.iter().filter(|(id, one)| id.starts_with(letter) && !texts(one.get("rule")).is_empty());

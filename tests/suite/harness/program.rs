@@ -57,6 +57,12 @@ impl Tenure {
         self
     }
 
+    /// As [`config`](Self::config), with the key under which the ledger calls people.
+    pub fn keyed(self, config: &str) -> Self {
+        let keyed = self.file("installation.key", "0123456789abcdef0123456789abcdef");
+        keyed.config(&format!("hmac_key_file = \"installation.key\"\n{config}"))
+    }
+
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.to_owned(), value.to_owned()));
         self
