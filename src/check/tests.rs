@@ -104,8 +104,17 @@ impl Lab {
     }
 
     fn ask(&self, schedule: &str, writes: bool) -> Vec<String> {
+        self.ask_of(&read("s.toml", schedule), writes)
+    }
+
+    /// Of a schedule that has a policy of its own.
+    fn findings_as_written(&self, text: &str) -> Vec<String> {
+        let schedule = schedule::parse(Source { path: "s.toml".into(), text: text.into() }).unwrap();
+        self.ask_of(&schedule, true)
+    }
+
+    fn ask_of(&self, schedule: &Schedule, writes: bool) -> Vec<String> {
         let catalog = self.catalog();
-        let schedule = read("s.toml", schedule);
         let context = resolve::Context {
             catalog: &catalog,
             database: "main",
@@ -117,9 +126,8 @@ impl Lab {
         };
         // A check changes nothing, so a session that refuses writes will do.
         let mut connection = Connection::open(&self.url, Access::ReadOnly).unwrap();
-        let holds: Vec<_> =
-            schedule.holds.iter().map(|hold| StandingHold { schedule: &schedule, hold, by_hand: false }).collect();
-        told(&database(&mut connection, &context, &schedule, |_| true, &holds, writes))
+        let holds: Vec<_> = schedule.holds.iter().map(|hold| StandingHold { schedule, hold, by_hand: false }).collect();
+        told(&database(&mut connection, &context, schedule, |_| true, &holds, writes))
     }
 
     fn coverage(&self, schedules: &[&Schedule]) -> Vec<String> {

@@ -213,7 +213,7 @@ fn each_shipped_schedule_names_every_table_of_the_platform_and_no_other() {
         let mut named: BTreeSet<String> =
             ["rule", "hold", "keep"].iter().flat_map(|kind| tables_of(schedule.get(*kind))).collect();
         named.extend(cascades(&schedule));
-        let mapped: BTreeSet<String> = tables_of(schedule["subject"].get("data"));
+        let mapped: BTreeSet<String> = tables_of(schedule["subject"].get("data")).into_iter().collect();
         assert!(mapped.is_subset(&tables), "{name} maps a table that is not there");
         assert_eq!(named, tables, "{name}");
     }

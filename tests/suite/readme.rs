@@ -132,6 +132,43 @@ on_every_database! {
     }
 }
 
+/// What the README's map of people speaks of: account 1 was closed long ago, 2 lately, 3 is open and 4 restricts.
+const PEOPLE: &str = "
+    CREATE TABLE account (id {pk}, email {text} NOT NULL UNIQUE, name {text}, created_at {ts}, closed_at {ts}, restricted_at {ts});
+    CREATE TABLE quiz_attempt (id {pk}, account_id {bigint}, FOREIGN KEY (account_id) REFERENCES account (id));
+    CREATE TABLE quiz_answer (id {pk}, attempt_id {bigint}, reviewer_id {bigint}, FOREIGN KEY (attempt_id) REFERENCES quiz_attempt (id),
+        FOREIGN KEY (reviewer_id) REFERENCES account (id));
+    CREATE TABLE newsletter (id {pk}, address {text});
+    CREATE TABLE attachment (id {pk}, owner_type {text}, owner_id {bigint});
+    CREATE TABLE payment (id {pk}, account_id {bigint}, billing_name {text}, paid_at {ts}, FOREIGN KEY (account_id) REFERENCES account (id));
+    INSERT INTO account (id, email, name, closed_at, restricted_at) VALUES (1, 'ann@example.org', 'Ann', '2026-01-01 00:00:00', NULL),
+        (2, 'ben@example.org', 'Ben', '2026-01-30 00:00:00', NULL), (3, 'cyd@example.org', 'Cyd', NULL, NULL),
+        (4, 'dan@example.org', 'Dan', '2026-01-01 00:00:00', '2026-01-02 00:00:00');
+    INSERT INTO quiz_attempt (id, account_id) VALUES (1, 1), (2, 2), (3, 3), (4, 4);
+    INSERT INTO quiz_answer (id, attempt_id, reviewer_id) VALUES (1, 1, 3), (2, 2, 1), (3, 3, 1), (4, 4, 3);
+    INSERT INTO newsletter (address) VALUES ('Ann@Example.org'), ('ben@example.org'), ('dan@example.org');
+    INSERT INTO attachment (owner_type, owner_id) VALUES ('Account', 1), ('Course', 1), ('Account', 4);
+    INSERT INTO payment (id, account_id, billing_name, paid_at) VALUES (1, 1, 'Ann', '2025-01-01 00:00:00'),
+        (2, 3, 'Cyd', '2025-01-01 00:00:00'), (3, 4, 'Dan', '2025-01-01 00:00:00');
+";
+
+on_every_database! {
+    fn the_map_of_the_readme_erases_who_is_due_and_nobody_else(db: TestDb) {
+        db.create(PEOPLE);
+        let tenure = Tenure::at(&db).schedule(&blocks("toml people")[0]).keyed("");
+        let checked = tenure.run(&["check", "--json"]).expect_code(0).json();
+        assert_eq!(checked["errors"], 0, "{checked:#}");
+        tenure.run(&["run", "--yes", "--as-of", AS_OF]).expect_code(0);
+        assert_eq!(db.scalar("SELECT count(*) FROM account WHERE name IS NULL"), 1);
+        assert_eq!(db.scalar("SELECT count(*) FROM account WHERE id = 1 AND email = 'deleted-1@invalid'"), 1);
+        assert_eq!(db.scalar("SELECT count(*) FROM quiz_answer WHERE reviewer_id IS NULL"), 2);
+        assert_eq!((db.count("quiz_attempt"), db.count("quiz_answer"), db.count("newsletter")), (3, 3, 2));
+        assert_eq!((db.count("attachment"), db.count("payment")), (2, 3));
+        assert_eq!(db.scalar("SELECT count(*) FROM payment WHERE billing_name IS NULL AND account_id = 1"), 1);
+        assert_eq!(db.scalar("SELECT count(*) FROM payment WHERE billing_name IS NOT NULL"), 2);
+    }
+}
+
 #[test]
 fn the_first_schedule_is_whole_by_itself() {
     let db = TestDb::new(Dialect::Sqlite);

@@ -350,3 +350,16 @@ fn without_a_key_of_the_installation_nobody_could_be_named_in_the_ledger() {
         ]
     );
 }
+
+#[test]
+fn the_shipped_schedules_leave_nothing_of_a_person_out() {
+    on_all_three("CREATE TABLE colour (id int);", |lab| {
+        let mut connection = Connection::open(&lab.url, Access::ReadWrite).unwrap();
+        crate::sample::create(&mut connection).unwrap();
+        for (name, text) in crate::sample::SCHEDULES {
+            let found = lab.findings_as_written(text);
+            let about_people = found.iter().filter(|line| line.contains("subject") && !line.contains("no index of"));
+            assert_eq!(about_people.collect::<Vec<_>>(), [""; 0], "{name}");
+        }
+    });
+}
