@@ -224,8 +224,12 @@ impl Platform {
         account % CYCLE == 5 && account > self.counts.account * 3 / 5
     }
 
+    /// Every other one lately: some of them can still come back, and most of what was theirs is still there.
     pub fn closed_at(&self, account: u64) -> Option<Micros> {
-        (account % 16 == 3).then(|| self.later(account, "closed"))
+        (account % 16 == 3).then(|| match account % 32 == 3 {
+            true => self.within(account, "closed", 45 * DAY),
+            false => self.later(account, "closed"),
+        })
     }
 
     pub fn restricted_at(&self, account: u64) -> Option<Micros> {
@@ -261,6 +265,10 @@ impl Platform {
 
     /// As [`later`](Self::later), within a year.
     fn lately(&self, account: u64, what: &str) -> Micros {
-        self.draw(what, account).between(self.created_at(account).max(self.as_of - YEAR), self.as_of - DAY)
+        self.within(account, what, YEAR)
+    }
+
+    fn within(&self, account: u64, what: &str, age: Micros) -> Micros {
+        self.draw(what, account).between(self.created_at(account).max(self.as_of - age), self.as_of - DAY)
     }
 }
