@@ -22,8 +22,8 @@ use super::window::{Window, inward, outward};
 use super::{Connection, DbError, Dialect, ErrorKind, Row, Statement, Value, anchor};
 use crate::name::Name;
 use crate::plan::{
-    Axis, Entry, Erasure, HeldPeople, Hold, KeyColumn, Likeness, People, PersonKey, RulePlan, Step, Target, Transport,
-    Who, Whose,
+    Axis, Entry, Erasure, HeldPeople, Hold, KeyColumn, Likeness, People, PersonKey, RulePlan, SelfEffect, Step, Target,
+    Transport, Who, Whose,
 };
 
 /// Some people by their keys: those of one batch.
@@ -129,7 +129,7 @@ pub(super) fn are_held(sql: &mut Sql, alias: &Name, hold: &Hold, held: &HeldPeop
                     sql.column(alias, &step.column);
                 });
                 sql.push(" IN (");
-                lead.write(sql, &way.steps);
+                put_aside(sql, |sql| lead.write(sql, &way.steps));
                 sql.push(")");
             }
         }
@@ -139,6 +139,18 @@ pub(super) fn are_held(sql: &mut Sql, alias: &Name, hold: &Hold, held: &HeldPeop
         sql.push(")");
     });
     sql.push(")");
+}
+
+/// A query that is answered before the statement changes anything: MySQL lets no subquery of a DELETE or UPDATE read the
+/// table that it changes, unless what was read is put aside first, and DISTINCT makes sure that it is.
+pub(super) fn put_aside(sql: &mut Sql, query: impl FnOnce(&mut Sql)) {
+    if sql.dialect != Dialect::Mysql {
+        return query(sql);
+    }
+    let aside = sql.fresh_alias();
+    sql.push("SELECT DISTINCT * FROM (");
+    query(sql);
+    sql.push(") AS ").name(&aside);
 }
 
 /// How a way of references to the table of people is written.
@@ -327,9 +339,12 @@ pub(super) fn key_of(row: &Row, column: usize) -> Result<PersonKey, DbError> {
 }
 
 /// MariaDB, and MySQL 8.0.20 and older, ask every row of the table of a DELETE or UPDATE whether it is IN (SELECT …); the
-/// join form goes from the people to their rows.
+/// join form goes from the people to their rows. It lets no subquery read the table itself, as is asked of a row that others
+/// of its kind keep or take along.
 pub(super) fn to_be_joined(dialect: Dialect, scope: Scope<'_>) -> bool {
-    dialect == Dialect::Mysql && scope.target.whose.as_ref().is_some_and(|whose| !whose.steps.is_empty())
+    dialect == Dialect::Mysql
+        && scope.target.whose.as_ref().is_some_and(|whose| !whose.steps.is_empty())
+        && scope.target.self_links.iter().all(|link| link.effect == SelfEffect::Null)
 }
 
 /// ` JOIN` the target to the values that lead to its people.

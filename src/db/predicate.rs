@@ -246,11 +246,13 @@ fn held_by_itself(sql: &mut Sql, scope: Scope<'_>) {
 /// A held row of the same table refers to this one, and would have to be changed to let go of it.
 fn held_row_would_let_go(sql: &mut Sql, scope: Scope<'_>, link: &SelfLink) {
     let alias = scope.alias();
-    sql.push("(").columns(alias, &link.parent_columns).push(") IN (SELECT ").columns(alias, &link.columns);
-    sql.push(" FROM ").table(&scope.target.root);
-    alias_if_other(sql, scope.target);
-    sql.push(" WHERE ");
-    sql.list(&scope.target.holds, " OR ", |sql, hold| covers(sql, alias, hold));
+    sql.push("(").columns(alias, &link.parent_columns).push(") IN (");
+    people::put_aside(sql, |sql| {
+        sql.push("SELECT ").columns(alias, &link.columns).push(" FROM ").table(&scope.target.root);
+        alias_if_other(sql, scope.target);
+        sql.push(" WHERE ");
+        sql.list(&scope.target.holds, " OR ", |sql, hold| covers(sql, alias, hold));
+    });
     sql.push(")");
 }
 
