@@ -96,7 +96,8 @@ fn requests(db: &TestDb, config: &str, key: &str) {
     let mut conn = db.open().signing_with(signer.as_ref());
     let at = Timestamp::now();
     let received = |person: &str, verified| Request {
-        policy: "house".into(),
+        // Of which no run of this story carries anything out.
+        policy: "another house".into(),
         person: Pseudonym { digest: person.repeat(32), key_id: "0a".repeat(8) },
         key: format!("10{person}"),
         category: Some("analytics".into()).filter(|_| verified),
