@@ -192,8 +192,11 @@ pub(super) fn cover(conn: &mut Connection, run: &str) -> Result<Option<Cover>, D
     }
     let (mut hash, mut erasures) = (Sha256::new(), 0);
     in_pages(conn, |conn, after, limit| erasure::of_run(conn, run, after, limit), &mut |row| {
-        hash.update(line(&row).as_bytes());
-        erasures += 1;
+        // MySQL finds ids with spaces behind them too.
+        if row.run == run {
+            hash.update(line(&row).as_bytes());
+            erasures += 1;
+        }
         Ok::<_, DbError>(())
     })?;
     Ok((erasures > 0).then(|| Cover { erasures, erasures_digest: chain::prefixed(&hash.finalize()) }))
