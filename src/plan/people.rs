@@ -72,6 +72,12 @@ impl Erasure {
         Self { people: Arc::new(unheld), ..self.clone() }.of_one(key)
     }
 
+    /// The category that one of these entries bears, by their names.
+    pub fn category_of<'n>(&self, mut names: impl Iterator<Item = &'n String>) -> Option<&str> {
+        let entry = |name: &String| self.entries.iter().find(|entry| entry.plan.rule == *name);
+        names.find_map(|name| entry(name)?.category.as_deref())
+    }
+
     /// The same, acting after these rules: what they take, and what each entry takes, is gone when the next entry looks.
     #[must_use]
     pub fn after(mut self, rules: Vec<Arc<RulePlan>>) -> Self {

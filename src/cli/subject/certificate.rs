@@ -66,7 +66,9 @@ fn make(
 ) -> Result<Certificate, Failure> {
     let Some(last) = parts.last() else { return Err(anyhow!("the ledger holds no erasure of that person").into()) };
     let counts = sum(parts);
-    let now = Now::look(conn, map, known)?;
+    // Of a consent that was withdrawn, the rest of the person's data is not to go.
+    let category = (last.cause == Cause::Category).then(|| map.category_of(counts.keys()).unwrap_or_default());
+    let now = Now::look(conn, map, known, category)?;
     let deadline = match last.cause {
         Cause::Closed | Cause::Reapply => &map.deadline,
         Cause::Request | Cause::Category => &map.request_deadline,
@@ -185,7 +187,7 @@ fn staying(map: &Erasure) -> Vec<Staying<'_>> {
 }
 
 impl Now {
-    fn look(conn: &mut Connection, map: &Erasure, known: &Known) -> Result<Self, Failure> {
+    fn look(conn: &mut Connection, map: &Erasure, known: &Known, category: Option<&str>) -> Result<Self, Failure> {
         let Some(person) = &known.person else {
             return Ok(Self { rows: None, stuck: Vec::new(), is_anything_to_go: false });
         };
@@ -193,7 +195,7 @@ impl Now {
         for part in staying(&map.seen(known.key.clone())) {
             rows.insert(part.name.to_owned(), count(conn, &part)?);
         }
-        let (stuck, is_anything_to_go) = stuck(conn, map, person)?;
+        let (stuck, is_anything_to_go) = stuck(conn, map, person, category)?;
         Ok(Self { rows: Some(rows), stuck, is_anything_to_go })
     }
 
@@ -233,7 +235,12 @@ fn count(conn: &mut Connection, part: &Staying<'_>) -> Result<(u64, Option<Times
 }
 
 /// Rows that are to go and are there still, and whether there are any.
-fn stuck(conn: &mut Connection, map: &Erasure, person: &Standing) -> Result<(Vec<Kept>, bool), Failure> {
+fn stuck(
+    conn: &mut Connection,
+    map: &Erasure,
+    person: &Standing,
+    category: Option<&str>,
+) -> Result<(Vec<Kept>, bool), Failure> {
     let because = |table: &dyn std::fmt::Display, rows: u64, reason: String| Kept {
         table: table.to_string(),
         rows,
@@ -243,7 +250,7 @@ fn stuck(conn: &mut Connection, map: &Erasure, person: &Standing) -> Result<(Vec
     let whole = |hold: &String| because(&map.subject, 1, format!("hold `{hold}` on all that is the person's"));
     let mut all: Vec<Kept> = person.held_by.iter().map(whole).collect();
     let mut is_anything = !all.is_empty();
-    for entry in &map.of_one(person.key.clone()).entries {
+    for entry in &map.of_some(vec![person.key.clone()], category).entries {
         for counts in people::counts_ahead(conn, &entry.plan, &map.key, None)?.into_values() {
             is_anything |= counts.eligible > 0;
             let table = &entry.plan.table;

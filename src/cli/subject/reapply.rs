@@ -114,9 +114,7 @@ fn category_of(map: &Erasure, erased: &Erased) -> Option<String> {
     if erased.cause != Cause::Category {
         return None;
     }
-    let entries = map.entries.iter().filter(|entry| erased.counts.contains_key(&entry.plan.rule));
-    let category = entries.filter_map(|entry| entry.category.clone()).next();
-    Some(category.unwrap_or_default())
+    Some(map.category_of(erased.counts.keys()).unwrap_or_default().to_owned())
 }
 
 /// Who was erased and is there again with something that is to go.

@@ -122,6 +122,9 @@ on_every_database! {
         erase(&tenure, "1", &["--only", "marketing"]);
         assert_eq!(left(&db, 1), [2, 2, 0, 1]);
         assert_eq!((left(&db, 2), settled(&db)), ([2, 2, 1, 1], 1));
+        let told = certificate(&tenure, "1");
+        assert!(told["finished"].is_string(), "the rest is not to go: {told:#}");
+        assert_eq!(told["gone"].as_array().unwrap().len(), 1);
     }
 
     fn a_copy_holds_everything_that_is_mapped_and_only_its_maker_may_read_it(db: TestDb) {
