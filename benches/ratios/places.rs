@@ -7,7 +7,7 @@ use std::{env, fs};
 use tenure::db::Dialect;
 
 use crate::cases::{CUTOFF, Case};
-use crate::{clients, measure};
+use crate::{clients, measure, people};
 
 #[derive(Debug, Clone, Copy)]
 pub struct Kind(pub Dialect);
@@ -154,6 +154,9 @@ fn at(admin: &str, database: &str) -> String {
 
 /// The case's tables, filled: `event`, as logs are, in the order of time, with a primary key and two more indexes.
 fn tables(dialect: Dialect, case: &Case) -> String {
+    if case.erases() {
+        return people::tables(case);
+    }
     let Case { rows, due, .. } = case;
     let (last, number) = (rows - 1, "n * 7919 % 100003, n % 97, n % 601");
     let create = |key: &str, text: &str, time: &str| {

@@ -109,7 +109,7 @@ struct Outcome {
 
 impl Round<'_, '_> {
     fn everybody(&mut self, due: &[Due]) -> Result<(), Halt> {
-        let mut pace = Pace::of(self.turn.worker.conn.dialect(), &Axis::Whole);
+        let mut pace = Pace::of_people(self.turn.worker.conn.dialect());
         let most = most_people(self.turn.worker.conn.dialect());
         let mut next = 0;
         let mut again: VecDeque<Chunk> = VecDeque::new();
@@ -475,7 +475,7 @@ fn end_of_chunk(due: &[Due], first: usize, rows: u64, most: usize) -> usize {
 fn most_people(dialect: Dialect) -> usize {
     match dialect {
         Dialect::Sqlite => 4_000,
-        Dialect::Postgres => 10_000,
+        Dialect::Postgres => 20_000,
         Dialect::Mysql => 900,
     }
 }

@@ -34,6 +34,16 @@ impl Pace {
         Self { size, largest, aim, failures: 0 }
     }
 
+    /// Of batches that are people, in rows: each takes two statements for every table of the map, however few rows there are,
+    /// and the rows of people who are gone are wanted by nobody else.
+    pub fn of_people(dialect: Dialect) -> Self {
+        let (aim, size) = match dialect {
+            Dialect::Sqlite => (Duration::from_millis(500), 20_000),
+            Dialect::Postgres | Dialect::Mysql => (Duration::from_secs(1), 20_000),
+        };
+        Self { size, largest: 500_000, aim, failures: 0 }
+    }
+
     pub fn size(&self) -> u64 {
         self.size
     }

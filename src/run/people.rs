@@ -99,9 +99,10 @@ fn deadline(erasure: &Erasure, is_request: bool) -> &Deadline {
     if is_request { &erasure.request_deadline } else { &erasure.deadline }
 }
 
-/// What every entry of the map counts, and of whom something stays that is to go.
+/// What every entry of the map counts, whose rows a run would change, and of whom something stays that is to go.
 struct Figures {
-    by_entry: Vec<ByPerson>,
+    by_entry: Vec<Counts>,
+    rows: BTreeMap<PersonKey, u64>,
     held: BTreeSet<PersonKey>,
     blocked: BTreeSet<PersonKey>,
     /// By the places of the entries.
@@ -111,7 +112,7 @@ struct Figures {
 impl Figures {
     fn read(conn: &mut Connection, erasure: &Erasure) -> Result<Self, DbError> {
         let (held, blocked, staying) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
-        let mut figures = Self { by_entry: Vec::new(), held, blocked, staying };
+        let mut figures = Self { by_entry: Vec::new(), rows: BTreeMap::new(), held, blocked, staying };
         for (place, entry) in erasure.entries.iter().enumerate() {
             let counts = people::counts_ahead(conn, &entry.plan, &erasure.key, None)?;
             figures.hear(erasure, place, counts);
@@ -119,53 +120,49 @@ impl Figures {
         Ok(figures)
     }
 
-    /// The person's own row waits for what could not be found without it.
-    fn hear(&mut self, erasure: &Erasure, place: usize, mut counts: ByPerson) {
+    /// A night may have hundreds of thousands of people: of each entry only the sum is kept.
+    fn hear(&mut self, erasure: &Erasure, place: usize, by_person: ByPerson) {
         let entry = &erasure.entries[place];
-        if erase::is_the_person(erasure, entry) {
-            for (key, own) in &mut counts {
-                let mut staying = self.staying.get(key).into_iter().flatten();
+        let is_the_person = erase::is_the_person(erasure, entry);
+        let mut sum = Counts::default();
+        for (key, mut counts) in by_person {
+            if is_the_person {
+                // The person's own row waits for what could not be found without it.
+                let mut staying = self.staying.get(&key).into_iter().flatten();
                 if staying.any(|other| entry.hides(&erasure.entries[*other])) {
-                    own.blocked += own.remaining();
+                    counts.blocked += counts.remaining();
                 }
             }
-        }
-        for (key, counts) in &counts {
+            sum.add(&counts);
+            let due = counts.remaining();
+            if due > 0 {
+                *self.rows.entry(key.clone()).or_default() += due;
+            }
             if people::keep_the_person(entry, &Counts { eligible: counts.held + counts.blocked, ..counts.clone() }) {
                 let stays = if counts.held > 0 { &mut self.held } else { &mut self.blocked };
                 stays.insert(key.clone());
-                self.staying.entry(key.clone()).or_default().insert(place);
+                self.staying.entry(key).or_default().insert(place);
             }
         }
-        self.by_entry.push(counts);
+        self.by_entry.push(sum);
     }
 
     /// People of whom a run would change something, with the rows that it would change.
-    fn due(&self) -> Vec<Due> {
-        let mut rows: BTreeMap<&PersonKey, u64> = BTreeMap::new();
-        for (key, counts) in self.by_entry.iter().flatten() {
-            *rows.entry(key).or_default() += counts.remaining();
-        }
-        rows.into_iter().filter(|(_, rows)| *rows > 0).map(|(key, rows)| Due { key: key.clone(), rows }).collect()
+    fn due(&mut self) -> Vec<Due> {
+        std::mem::take(&mut self.rows).into_iter().map(|(key, rows)| Due { key, rows }).collect()
     }
 }
 
 /// Those of the people of whom a run would change something.
 pub fn due_among(conn: &mut Connection, erasure: &Erasure) -> Result<Vec<PersonKey>, DbError> {
-    let figures = conn.transaction(Mode::ReadOnly, |conn| Figures::read(conn, erasure))?;
+    let mut figures = conn.transaction(Mode::ReadOnly, |conn| Figures::read(conn, erasure))?;
     Ok(figures.due().into_iter().map(|due| due.key).collect())
 }
 
 /// Whether a run would change anything of these people's, and whether something stays that is to go one day.
 pub(super) fn still(conn: &mut Connection, erasure: &Erasure) -> Result<(bool, bool), DbError> {
     let figures = conn.transaction(Mode::ReadOnly, |conn| Figures::read(conn, erasure))?;
-    Ok((!figures.due().is_empty(), !figures.held.is_empty() || !figures.blocked.is_empty()))
-}
-
-fn sum(by_person: &ByPerson) -> Counts {
-    let mut all = Counts::default();
-    by_person.values().for_each(|counts| all.add(counts));
-    all
+    Ok((!figures.rows.is_empty(), !figures.held.is_empty() || !figures.blocked.is_empty()))
 }
 
 impl Planned {
@@ -215,10 +212,10 @@ impl Planned {
     }
 
     fn survey(&mut self, job: &Job<'_>, conn: &mut Connection) -> Result<(), DbError> {
-        let figures = Figures::read(conn, &self.erasure)?;
+        let mut figures = Figures::read(conn, &self.erasure)?;
         self.due = figures.due();
         for ((entry, record), counts) in self.erasure.entries.iter().zip(&mut self.entries).zip(&figures.by_entry) {
-            survey::fill(record, sum(counts));
+            survey::fill(record, counts.clone());
             if record.remaining > 0 {
                 let found = count::consequences(conn, &entry.plan)?;
                 record.cascaded = found.cascaded;
@@ -351,7 +348,7 @@ impl Planned {
     fn settle(&mut self, job: &Job<'_>, mut tally: PeopleTally, ending: &Ending, left: Result<Figures, String>) {
         for (place, entry) in self.entries.iter_mut().enumerate() {
             let done = tally.entries.remove(&entry.rule).unwrap_or_default();
-            let left = left.as_ref().map(|left| sum(&left.by_entry[place])).map_err(Clone::clone);
+            let left = left.as_ref().map(|left| left.by_entry[place].clone()).map_err(Clone::clone);
             let planned = entry.blocked;
             super::settle(entry, done, ending.clone(), || left);
             still_somebody_elses(entry, planned);
