@@ -185,6 +185,16 @@ pub fn each_of_run<E: From<DbError>>(
     in_pages(conn, |conn, after, limit| erasure::of_run(conn, run, after, limit), &mut |row| tell(erased_of(row)?))
 }
 
+/// How many people a run has erased to the end.
+pub(super) fn finished_of_run(conn: &mut Connection, run: &str) -> Result<u64, DbError> {
+    let mut people = 0;
+    each_of_run(conn, run, &mut |erased| -> Result<(), DbError> {
+        people += u64::from(erased.finished.is_some());
+        Ok(())
+    })?;
+    Ok(people)
+}
+
 /// The rows of a run as the entry that closes it covers them: how many, and their digest; `None` where there are none.
 pub(super) fn cover(conn: &mut Connection, run: &str) -> Result<Option<Cover>, DbError> {
     if !erasure::is_there(conn)? {

@@ -286,6 +286,9 @@ fn bury(
     lease::shut(conn, &record, now)?;
     let batches = control::batches(conn, Some(&record.run), None)?;
     fill_from_batches(&mut record, &batches)?;
+    if let Some(people) = &mut record.people {
+        people.erased = erasure::finished_of_run(conn, &record.run)?;
+    }
     record.finished = Timestamp::from_microsecond(now).ok();
     record.status = record.worst_status();
     let erasures = erasure::cover(conn, &record.run)?;

@@ -47,6 +47,30 @@ on_every_database! {
         assert_eq!(db.scalar("SELECT min(id) FROM letter"), 2);
     }
 
+    fn a_guard_on_people_stops_the_erasure_as_a_whole_until_somebody_approves_it(db: TestDb) {
+        platform(&db, 3, 2);
+        let guarded = MAP.replace("within = \"30 days\"", "within = \"30 days\"\nguard = { max_people = 1 }");
+        let tenure = tenure(&db, &guarded);
+        let before = db.tables_dump();
+        let stopped = run_at(&tenure, crate::harness::story::AS_OF, 3);
+        assert_eq!(db.tables_dump(), before);
+        let approved = tenure.run(&["approve", stopped.0["run"].as_str().unwrap(), "--json"]).expect_code(0).json();
+        assert_eq!((&approved["people"]["erased"], erasures(&db)), (&2.into(), 2), "{approved:#}");
+    }
+
+    fn people_are_erased_alone_where_that_is_asked_for_and_not_where_a_rule_is(db: TestDb) {
+        platform(&db, 3, 2);
+        db.create("ALTER TABLE letter ADD COLUMN at {ts}");
+        db.script("UPDATE letter SET at = '2020-01-01 00:00:00' WHERE id = 3");
+        let rule = crate::harness::story::delete_rule("letters", "letter", "");
+        let tenure = house(&db, &policy(&format!("{rule}{MAP}")));
+        let run = |name: &str| tenure.run(&["run", name, "--json", "--as-of", crate::harness::story::AS_OF]).expect_code(0).json();
+        assert!(run("letters").get("people").is_none());
+        assert_eq!((db.count("letter"), erasures(&db)), (2, 0));
+        assert_eq!(run("erase")["people"]["erased"], 2);
+        assert_eq!((db.count("letter"), erasures(&db)), (0, 2));
+    }
+
     fn a_deadline_that_comes_near_is_amber_and_one_that_is_over_is_red(db: TestDb) {
         platform(&db, 2, 1);
         let guarded = MAP.replace("within = \"30 days\"", "within = \"30 days\"\nguard = { max_people = 0 }");
