@@ -10,7 +10,7 @@ use super::{Common, Failure, Outcome, Selection, mail, report, say};
 use crate::db::Access;
 use crate::execute::Stop;
 use crate::ledger::{self, actor};
-use crate::report::record::{RunKind, RunRecord, Status};
+use crate::report::record::{RuleRecord, RunKind, RunRecord, Status};
 use crate::run::requests::carry_out;
 use crate::run::{self, Consent, Job, Refusal, alarm, files};
 use crate::schedule::ERASURES;
@@ -110,7 +110,8 @@ fn approvable(planned: &RunRecord) -> Result<Vec<String>, Failure> {
         return Err(Failure::Usage(sentence));
     }
     let guarded = planned.rules.iter().filter(|rule| rule.status == Status::Guarded);
-    let rules: Vec<_> = guarded.map(|rule| rule.rule.clone()).collect();
+    let name = |rule: &RuleRecord| if rule.is_erasure() { ERASURES.to_owned() } else { rule.rule.clone() };
+    let rules: Vec<_> = guarded.map(name).collect();
     if rules.is_empty() {
         return Err(Failure::Usage(format!("no guard stopped a rule of run `{}`", planned.run)));
     }

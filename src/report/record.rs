@@ -59,7 +59,7 @@ impl RunRecord {
 
     /// How a rule ended, or the erasure of people: the worst of its entries.
     pub fn status_of(&self, rule: &str) -> Option<Status> {
-        let is_entry = |name: &str| rule == ERASURES && name.starts_with("erase:");
+        let is_entry = |name: &str| rule == ERASURES && is_erasure(name);
         let meant = self.rules.iter().filter(|record| record.rule == rule || is_entry(&record.rule));
         meant.map(|record| record.status).max()
     }
@@ -226,7 +226,16 @@ pub struct RuleRecord {
     pub statements: Vec<String>,
 }
 
+fn is_erasure(rule: &str) -> bool {
+    rule.strip_prefix(ERASURES).is_some_and(|rest| rest.starts_with(':'))
+}
+
 impl RuleRecord {
+    /// Is it an entry of the map of people, and no rule?
+    pub fn is_erasure(&self) -> bool {
+        is_erasure(&self.rule)
+    }
+
     /// Whether eligible = done + held + blocked + skipped + remaining.
     pub fn balances(&self) -> bool {
         u128::from(self.eligible) == self.accounted()

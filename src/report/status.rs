@@ -105,7 +105,7 @@ pub fn of_rule(planned: &RunRecord, rule: &RuleRecord, beside: Beside<'_>, now: 
 /// time, and so nothing is wrong until a deadline comes near.
 pub fn of_people(planned: &RunRecord, beside: Beside<'_>, now: Timestamp) -> Option<RuleStatus> {
     let people = planned.people.as_ref()?;
-    let entry = planned.rules.iter().find(|rule| rule.rule.starts_with("erase:"))?;
+    let entry = planned.rules.iter().find(|rule| rule.is_erasure())?;
     let last = beside.last.and_then(|run| Some((run, run.people.as_ref()?)));
     let mut standing = verdict::standing_of_people(people, false);
     let mut reason = verdict::people_in_words(people, true);

@@ -168,7 +168,7 @@ fn imbalance(rule: &RuleRecord) -> String {
 }
 
 fn blocked(rule: &RuleRecord) -> String {
-    if rule.rule.starts_with("erase:") {
+    if rule.is_erasure() {
         return format!(
             "{} of people who are due stay, because something that stays refers to them, or they are somebody else's as well",
             rows(rule.blocked)
