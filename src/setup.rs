@@ -272,7 +272,8 @@ impl Pair<'_> {
         self.schedule.subject.as_ref().is_some_and(|subject| self.is_meant(&subject.database))
     }
 
-    fn is_meant(&self, named: &Option<String>) -> bool {
+    /// Is this database the one that a rule means which names that one, or none?
+    pub fn is_meant(&self, named: &Option<String>) -> bool {
         let named = named.as_deref().or(self.schedule.policy.database.as_deref());
         named.map_or(self.is_default, |named| named == self.database.name)
     }

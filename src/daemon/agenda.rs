@@ -119,7 +119,7 @@ impl Agenda {
 /// has one.
 fn due_on<'s>(pair: &Pair<'s>) -> impl Iterator<Item = (&'s str, Option<&'s String>)> {
     let schedule = pair.schedule;
-    let rules = schedule.rules.iter().filter(|rule| pair.has_rule(&rule.name));
+    let rules = schedule.rules.iter().filter(|rule| pair.is_meant(&rule.database));
     let people = schedule.subject.as_ref().filter(|_| pair.has_people());
     let rules: Vec<_> = rules.map(|rule| (rule.name.as_str(), rule.cron.as_ref())).collect();
     rules.into_iter().chain(people.map(|subject| (ERASURES, subject.cron.as_ref())))

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::agenda::{Entry, Timetable};
+use super::agenda::Entry;
 use super::metrics::Counts;
 use super::orders::{self, Cause, Limits, Orders};
 use super::state::{Board, Work};
@@ -208,7 +208,8 @@ impl Visit {
         if !claims.is_empty() {
             looked.extend(self.run(conn, pair, &claims)?);
         }
-        if claims.iter().any(|(_, claim)| claim.rule() == ERASURES) && self.orders.is_to_end().is_none() {
+        // What stopped the run would stop each of these.
+        if claims.iter().any(|(_, claim)| claim.rule() == ERASURES) && self.orders.cause().is_none() {
             self.requests(pair);
         }
         Ok(looked)
@@ -335,7 +336,7 @@ impl Visit {
                 due: Some(due.at),
                 outcome: Some(word(outcome)),
                 run: run.map(str::to_owned),
-                look_at: next_look(&due.entry.timetable, outcome, now),
+                look_at: next_look(due, outcome, now),
                 ..Looked::at(due.entry, None, now)
             });
         }
@@ -379,8 +380,10 @@ fn word(outcome: Outcome) -> &'static str {
     }
 }
 
-fn next_look(timetable: &Timetable, outcome: Outcome, now: Timestamp) -> Timestamp {
-    let next = timetable.next(now);
+/// Another due time may have come while the run went on: it is looked at now.
+fn next_look(due: &Due<'_>, outcome: Outcome, now: Timestamp) -> Timestamp {
+    let timetable = &due.entry.timetable;
+    let next = if timetable.last(now).is_some_and(|newest| newest > due.at) { now } else { timetable.next(now) };
     match outcome {
         Outcome::Again(at) => at.min(next),
         Outcome::Done | Outcome::Guarded => next,

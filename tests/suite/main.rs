@@ -10,6 +10,7 @@ mod attack;
 mod cascade;
 mod connections;
 mod contract;
+mod daemon;
 mod delete;
 mod dry_run;
 mod faults;

@@ -1,6 +1,6 @@
 //! What goes wrong: processes, connections, disks and neighbours. Whatever it is, what was promised is kept or reported.
 
-mod acts;
+pub mod acts;
 mod altered;
 mod clocks;
 mod cut;
@@ -8,10 +8,10 @@ pub mod dice;
 mod disk;
 mod held;
 mod killed;
-mod ledger;
+pub mod ledger;
 mod locks;
 mod memory;
 mod neighbours;
-mod pause;
+pub mod pause;
 mod proxy;
 mod signals;

@@ -27,7 +27,7 @@ pub fn paused<'a>(db: &'a TestDb, tenure: &Tenure) -> Paused<'a> {
 }
 
 /// On SQLite the file, elsewhere the gate that every batch looks at first.
-fn hold(db: &TestDb, holder: &mut Connection) {
+pub fn hold(db: &TestDb, holder: &mut Connection) {
     match db.dialect {
         Dialect::Sqlite => holder.script("BEGIN IMMEDIATE").expect("a batch does not last"),
         Dialect::Postgres | Dialect::Mysql => {

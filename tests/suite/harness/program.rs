@@ -146,6 +146,11 @@ impl Running {
         assert!(status.expect("there is a shell").success(), "the program had ended before the signal");
     }
 
+    /// What it has written to stderr so far.
+    pub fn stderr(&self) -> String {
+        read(&self.stderr)
+    }
+
     /// A line of its `/proc/PID/status`, such as `VmHWM`; `None` where it has ended.
     pub fn status(&self, name: &str) -> Option<String> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
