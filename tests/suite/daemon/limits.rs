@@ -124,3 +124,11 @@ fn a_mistake_in_the_hours_is_shown_under_its_line() {
         assert!(told.contains(sentence), "{sentence} is not in {told}");
     }
 }
+
+#[test]
+fn the_daemon_of_the_readme_is_taken_as_it_stands() {
+    let db = TestDb::new(Dialect::Sqlite);
+    let written = crate::readme::blocks("toml config daemon").remove(0);
+    let stage = Stage::with("2026-01-10T12:00:00Z", &db, &policy("0 3 * * *", &logs()), &written);
+    stage.start().end();
+}
