@@ -250,6 +250,22 @@ impl Keeper {
         self.setup = setup;
         self.generation += 1;
         self.show_agendas(now);
+        self.tell_of_rules_without_cron();
+    }
+
+    fn tell_of_rules_without_cron(&self) {
+        let rules = self.setup.schedules.iter().filter(|schedule| schedule.policy.cron.is_none());
+        let mut never = rules.flat_map(|schedule| &schedule.rules).filter(|rule| rule.cron.is_none());
+        if let Some(rule) = never.next() {
+            let more = never.count();
+            let rule = &rule.name;
+            tracing::warn!(
+                event = "never-due",
+                rule,
+                more,
+                "neither the rule nor its policy has a cron: it is never due"
+            );
+        }
     }
 
     fn show_agendas(&mut self, now: Timestamp) {
