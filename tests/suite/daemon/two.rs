@@ -74,6 +74,7 @@ fn a_daemon_that_slept_for_an_hour_in_mid_run_changes_nothing_when_it_wakes() {
 fn an_hour(stage: &mut Stage<'_>, daemons: &mut [(Tenure, Option<Daemon>)], dice: &mut Dice) {
     let victim = dice.below(2) as usize;
     let does_pause = dice.below(2) == 0;
+    println!("{}: {} daemon {victim}", stage.clock.now(), if does_pause { "pauses" } else { "kills" });
     stage.clock.pass(minutes(60));
     std::thread::sleep(dice.duration_below(Duration::from_millis(400)));
     let (tenure, daemon) = &mut daemons[victim];
@@ -82,8 +83,10 @@ fn an_hour(stage: &mut Stage<'_>, daemons: &mut [(Tenure, Option<Daemon>)], dice
     } else {
         daemon.take().expect("it runs").kill();
     }
+    // Who is paused with SQLite's lock in its hands keeps everybody out of the file, and us.
+    let may_look = !(does_pause && stage.db.dialect == Dialect::Sqlite);
     for _ in 0..30 {
-        if stage.db.count("log") == 0 {
+        if may_look && stage.db.count("log") == 0 {
             break;
         }
         stage.clock.pass(minutes(1));
