@@ -94,7 +94,13 @@ fn an_hour(stage: &mut Stage<'_>, daemons: &mut [(Tenure, Option<Daemon>)], dice
     }
     match daemon {
         Some(daemon) => daemon.0.signal("CONT"),
-        None => *daemon = Some(Daemon(tenure.spawn(&["daemon"]))),
+        None => {
+            let before = state_of(tenure).map(|state| state.pid);
+            *daemon = Some(Daemon(tenure.spawn(&["daemon"])));
+            while state_of(tenure).is_none_or(|state| Some(state.pid) == before) {
+                std::thread::sleep(LOOK_EVERY);
+            }
+        }
     }
 }
 
@@ -127,7 +133,7 @@ on_every_database! {
             }
             assert_eq!(db.count("log"), 0, "round {round}: {:#?}", stage.runs().last());
         }
-        // One that was started just now has to find its files.
+        // The files go with their hosts, and not before the daemons.
         daemons.iter_mut().filter_map(|(_, daemon)| daemon.take()).for_each(|daemon| drop(daemon.end()));
         stage.clock.pass(minutes(10));
         stage.tenure.run(&["run"]).expect_code(0);
