@@ -198,13 +198,14 @@ impl Round<'_, '_> {
         })
     }
 
-    /// The rows of one person in windows, entry by entry, but for the person's own. The last window of each table is left to
-    /// the transaction that finishes the person: a crash before that leaves something by which the person is found again.
+    /// The rows of one person in windows, entry by entry, but for those that lead to others: whether these stay is known in the
+    /// transaction that finishes the person. The last window of each table is left to it as well: a crash before that leaves
+    /// something by which the person is found again.
     fn drain(&mut self, key: &PersonKey) -> Result<(), Halt> {
         for place in 0..self.erasure.entries.len() {
             let erasure = self.erasure;
             let entry = &erasure.entries[place];
-            if is_the_person(erasure, entry) {
+            if is_the_person(erasure, entry) || erasure.entries.iter().any(|other| entry.hides(other)) {
                 continue;
             }
             loop {
@@ -394,13 +395,11 @@ impl<'a> Told<'a> {
         Ok(())
     }
 
-    /// The people whose rows an entry may act upon now: a person's own row waits for what could not be found without it.
+    /// The people whose rows an entry may act upon now: what leads to rows that stay waits for them, which could not be found
+    /// without it.
     fn keys_for(&self, erasure: &Erasure, place: usize) -> Vec<PersonKey> {
         let keys = self.people.iter().map(|person| person.key.clone());
         let entry = &erasure.entries[place];
-        if !is_the_person(erasure, entry) {
-            return keys.collect();
-        }
         let waits = |key: &PersonKey| {
             let staying = self.staying.get(key).into_iter().flatten();
             staying.into_iter().any(|other| entry.hides(&erasure.entries[*other]))

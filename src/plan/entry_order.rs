@@ -73,6 +73,22 @@ fn is_the_person(entry: &Entry) -> bool {
     whose.is_some_and(|whose| whose.steps.is_empty())
 }
 
+impl Entry {
+    /// Would acting on a person's rows, as this entry does, leave rows of `other` that nobody could tell to be the person's any
+    /// more? They are found by way of these rows, by the person's own, or by a copy of what that says.
+    pub fn hides(&self, other: &Entry) -> bool {
+        if !is_the_person(self) {
+            return takes_the_way_of(self, other);
+        }
+        let ways = other.plan.targets.iter().filter_map(|target| target.whose.as_ref()?.steps.last());
+        let redacted = |name: &Name| {
+            let redactions = self.plan.targets.iter().flat_map(|target| &target.redactions);
+            redactions.into_iter().any(|redaction| redaction.column == *name)
+        };
+        self.plan.act.removes() || ways.into_iter().any(|step| redacted(&step.key))
+    }
+}
+
 /// Does `entry` remove rows through which `other` finds its own, or redact the columns that lead on?
 fn takes_the_way_of(entry: &Entry, other: &Entry) -> bool {
     let whose = other.plan.targets.first().and_then(|target| target.whose.as_ref());

@@ -108,17 +108,6 @@ pub struct Entry {
     pub redact_first: Vec<Redaction>,
 }
 
-impl Entry {
-    /// Would acting on the person's own row, as this entry does, leave rows of `other` that nobody could tell to be the
-    /// person's any more? They are found by that row, or by a copy of what it says.
-    pub fn hides(&self, other: &Entry) -> bool {
-        let ways = other.plan.targets.iter().filter_map(|target| target.whose.as_ref()?.steps.last());
-        let redacted = self.plan.targets.iter().flat_map(|target| &target.redactions);
-        self.plan.act.removes()
-            || ways.into_iter().any(|step| redacted.clone().any(|redaction| redaction.column == step.key))
-    }
-}
-
 /// Rows of people that stay as they are.
 #[derive(Debug, Clone)]
 pub struct Kept {

@@ -123,15 +123,12 @@ impl Figures {
     /// A night may have hundreds of thousands of people: of each entry only the sum is kept.
     fn hear(&mut self, erasure: &Erasure, place: usize, by_person: ByPerson) {
         let entry = &erasure.entries[place];
-        let is_the_person = erase::is_the_person(erasure, entry);
         let mut sum = Counts::default();
         for (key, mut counts) in by_person {
-            if is_the_person {
-                // The person's own row waits for what could not be found without it.
-                let mut staying = self.staying.get(&key).into_iter().flatten();
-                if staying.any(|other| entry.hides(&erasure.entries[*other])) {
-                    counts.blocked += counts.remaining();
-                }
+            // What leads to rows that stay waits for them: they could not be found without it.
+            let mut staying = self.staying.get(&key).into_iter().flatten();
+            if staying.any(|other| entry.hides(&erasure.entries[*other])) {
+                counts.blocked += counts.remaining();
             }
             sum.add(&counts);
             let due = counts.remaining();

@@ -113,6 +113,20 @@ on_every_database! {
         assert!(told["finished"].is_null() && told["kept"].to_string().contains("hold `case-7`"), "{told:#}");
     }
 
+    fn what_leads_to_a_row_that_a_hold_keeps_stays_with_it_and_both_go_later(db: TestDb) {
+        platform(&db, 2, 0);
+        db.create("CREATE TABLE image (id {bigint} PRIMARY KEY, post_id {bigint})");
+        db.script("INSERT INTO image VALUES (1, 1), (2, 2)");
+        let image = "\n[[subject.data]]\ntable = \"image\"\ncolumn = \"post_id -> post(id).account_id\"\naction = \"delete\"\n";
+        let tenure = tenure(&db, &format!("{MAP}{image}"));
+        tenure.run(&["hold", "add", "case-7", "--table", "image", "--where", "id = 1", "--reason", "court"]).expect_code(0);
+        erase(&tenure, "1", &[]);
+        assert_eq!((db.count("image WHERE id = 1"), db.count("post WHERE account_id = 1"), settled(&db)), (1, 1, 0));
+        tenure.run(&["hold", "release", "case-7", "--reason", "closed"]).expect_code(0);
+        tenure.run(&["run"]).expect_code(0);
+        assert_eq!((db.count("image"), db.count("post WHERE account_id = 1"), settled(&db)), (1, 0, 1));
+    }
+
     fn a_withdrawn_consent_takes_its_category_and_closes_nothing(db: TestDb) {
         platform(&db, 2, 0);
         let map = MAP.replace("table = \"letter\"\n", "table = \"letter\"\ncategory = \"marketing\"\n");
