@@ -118,7 +118,7 @@ pub(super) fn of_people(target: &Target) -> Scope<'_> {
 /// A hold on people covers the row: some way leads from it to a person of whom it is true.
 pub(super) fn are_held(sql: &mut Sql, alias: &Name, hold: &Hold, held: &HeldPeople) {
     let such = |sql: &mut Sql| predicate::asks(sql, &held.alias, hold);
-    let lead = Lead { table: &held.table, alias: &held.alias, earlier: &[], such: &such };
+    let lead = Lead { table: &held.table, alias: &held.alias, earlier: &[], such: &such, sharers: Sharers::One };
     sql.push("(");
     sql.list(&held.ways, " OR ", |sql, way| {
         sql.push("(");
@@ -153,6 +153,15 @@ pub(super) fn put_aside(sql: &mut Sql, query: impl FnOnce(&mut Sql)) {
     sql.push(") AS ").name(&aside);
 }
 
+/// Of a row that several people share: who counts as its person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sharers {
+    /// One of them, so that every row counts once.
+    One,
+    /// Each of them.
+    All,
+}
+
 /// How a way of references to the table of people is written.
 struct Lead<'a> {
     table: &'a crate::name::TableName,
@@ -161,12 +170,13 @@ struct Lead<'a> {
     earlier: &'a [Arc<RulePlan>],
     /// Which people it leads to.
     such: &'a dyn Fn(&mut Sql),
+    sharers: Sharers,
 }
 
 impl<'a> Lead<'a> {
     fn to(people: &'a Target, scope: Scope<'a>, look: Look) -> Self {
         let earlier = if look == Look::Ahead { scope.earlier } else { &[] };
-        Self { table: &people.table, alias: &people.alias, earlier, such: &|_| {} }
+        Self { table: &people.table, alias: &people.alias, earlier, such: &|_| {}, sharers: Sharers::One }
     }
 
     /// `SELECT` the values that the first step's column must have.
@@ -184,15 +194,16 @@ impl<'a> Lead<'a> {
         let next = sql.fresh_alias();
         sql.push("SELECT ");
         self.value_of(sql, step, rest);
-        sql.push(" AS ").name(&value_name()).push(if step.shared { ", MIN(" } else { ", " });
+        let is_one = step.shared && self.sharers == Sharers::One;
+        sql.push(" AS ").name(&value_name()).push(if is_one { ", MIN(" } else { ", " });
         if rest.is_empty() {
             outward(sql, self.alias, &key.name, &key.transport);
         } else {
             sql.column(&next, &person_name());
         }
-        sql.push(if step.shared { ") AS " } else { " AS " }).name(&person_name());
+        sql.push(if is_one { ") AS " } else { " AS " }).name(&person_name());
         self.source_joined(sql, step, rest, &next, key);
-        if step.shared {
+        if is_one {
             sql.push(" GROUP BY ");
             self.value_of(sql, step, rest);
         }
@@ -374,6 +385,7 @@ fn counts_in(
     whose: &Whose,
     key: &KeyColumn,
     look: Look,
+    sharers: Sharers,
 ) -> Result<ByPerson, DbError> {
     let mut sql = Sql::new(conn.dialect());
     let found = sql.fresh_alias();
@@ -391,7 +403,7 @@ fn counts_in(
     predicate::from(&mut sql, scope.target);
     if let Some(step) = whose.steps.first() {
         let such = |sql: &mut Sql| are_due(sql, &whose.people, scope.few);
-        let lead = Lead { such: &such, ..Lead::to(&whose.people.target, scope, look) };
+        let lead = Lead { such: &such, sharers, ..Lead::to(&whose.people.target, scope, look) };
         sql.push(" JOIN (");
         lead.with_person(&mut sql, &whose.steps, key);
         sql.push(") AS ").name(&found).push(" ON ");
@@ -422,7 +434,16 @@ pub fn counts_ahead(
     key: &KeyColumn,
     few: Option<Few<'_>>,
 ) -> Result<ByPerson, DbError> {
-    counts_by_person(conn, plan, key, few, Look::Ahead)
+    counts_by_person(conn, plan, key, few, Look::Ahead, Sharers::One)
+}
+
+/// The same, with each row counted for everybody whose it is; `None` where no row can be several people's, and the counts
+/// would be the same.
+pub fn counts_of_sharers(conn: &mut Connection, plan: &RulePlan, key: &KeyColumn) -> Result<Option<ByPerson>, DbError> {
+    if !plan.targets.iter().any(may_be_shared) {
+        return Ok(None);
+    }
+    counts_by_person(conn, plan, key, None, Look::Ahead, Sharers::All).map(Some)
 }
 
 fn counts_by_person(
@@ -431,11 +452,12 @@ fn counts_by_person(
     key: &KeyColumn,
     few: Option<Few<'_>>,
     look: Look,
+    sharers: Sharers,
 ) -> Result<ByPerson, DbError> {
     let mut all = ByPerson::new();
     for target in &plan.targets {
         let Some(whose) = &target.whose else { continue };
-        for (person, counts) in counts_in(conn, Scope { few, ..scope(plan, target) }, whose, key, look)? {
+        for (person, counts) in counts_in(conn, Scope { few, ..scope(plan, target) }, whose, key, look, sharers)? {
             all.entry(person).or_default().add(&counts);
         }
     }
@@ -458,7 +480,7 @@ pub struct Erased {
 /// [`ErrorKind::Conflict`] where the statements did not meet the same rows; the caller rolls back.
 pub fn erase(conn: &mut Connection, entry: &Entry, few: Few<'_>) -> Result<Erased, DbError> {
     let plan = &entry.plan;
-    let before = counts_by_person(conn, plan, few.column, Some(few), Look::Now)?;
+    let before = counts_by_person(conn, plan, few.column, Some(few), Look::Now, Sharers::One)?;
     let eligible: u64 = before.values().map(|counts| counts.eligible).sum();
     if eligible == 0 {
         return Ok(Erased::default());
@@ -468,7 +490,7 @@ pub fn erase(conn: &mut Connection, entry: &Entry, few: Few<'_>) -> Result<Erase
         let by_person = before.into_iter().map(|(person, counts)| (person, counts.eligible)).collect();
         return Ok(Erased { done, by_person, stayed: ByPerson::new() });
     }
-    let stayed = counts_by_person(conn, plan, few.column, Some(few), Look::Now)?;
+    let stayed = counts_by_person(conn, plan, few.column, Some(few), Look::Now, Sharers::One)?;
     let left = |person: &PersonKey| stayed.get(person).map_or(0, |counts| counts.eligible);
     let by_person: BTreeMap<_, _> = before
         .iter()
@@ -476,12 +498,21 @@ pub fn erase(conn: &mut Connection, entry: &Entry, few: Few<'_>) -> Result<Erase
         .filter(|(_, rows)| *rows > 0)
         .collect();
     batch::require_same(by_person.values().sum(), done.rows)?;
+    // What stays, stays of everybody whose it is.
+    let stayed = match plan.targets.iter().any(may_be_shared) {
+        true => counts_by_person(conn, plan, few.column, Some(few), Look::Now, Sharers::All)?,
+        false => stayed,
+    };
     Ok(Erased { done, by_person, stayed })
 }
 
 /// Does what stayed of an entry ask for the person's own row to stay as well? What somebody else shares is theirs now.
 pub fn keep_the_person(entry: &Entry, stayed: &Counts) -> bool {
-    let is_shared = entry.plan.targets.iter().any(may_be_shared);
+    // Where a row may be blocked by a reference as well, that is what is feared.
+    let is_referred_to =
+        !entry.plan.targets.iter().all(|target| target.blockers.is_empty() && target.self_links.is_empty())
+            || !entry.plan.dependents.is_empty();
+    let is_shared = entry.plan.targets.iter().any(may_be_shared) && !is_referred_to;
     stayed.held > 0 || stayed.remaining() > 0 || (stayed.blocked > 0 && !is_shared)
 }
 
@@ -601,7 +632,7 @@ pub(super) fn counts_of_target(
 ) -> Result<ByPerson, DbError> {
     let Some(whose) = &target.whose else { return Ok(ByPerson::new()) };
     let scope = Scope { few: Some(few), ..of_people(target) };
-    counts_in(conn, scope, whose, key, Look::Ahead)
+    counts_in(conn, scope, whose, key, Look::Ahead, Sharers::One)
 }
 
 /// The people who come after this one in the order of their keys, whether due or not.

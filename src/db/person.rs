@@ -12,7 +12,9 @@ use super::predicate::{self, Look};
 use super::window::{self, Edge, outward, within};
 use super::{Connection, DbError, Dialect, Row, Value, anchor, redact};
 use crate::name::Name;
-use crate::plan::{Anchor, Axis, Erasure, Kept, KeyColumn, Likeness, MarkValue, PersonKey, Requests, Target};
+use crate::plan::{
+    Anchor, Axis, Erasure, Kept, KeyColumn, Likeness, MarkValue, PersonKey, Requests, Target, Transport,
+};
 
 /// Rows that are read at once.
 const PAGE: u64 = 1_000;
@@ -24,6 +26,8 @@ pub struct Standing {
     pub key: PersonKey,
     /// When the account was closed; `None` where it is open.
     pub closed: Option<Timestamp>,
+    /// When the account was made, where the schedule names the column.
+    pub created: Option<Timestamp>,
     /// The holds on people that cover this one.
     pub held_by: Vec<String>,
 }
@@ -37,6 +41,8 @@ pub fn look_up(conn: &mut Connection, erasure: &Erasure, key: &PersonKey) -> Res
     outward(&mut sql, &target.alias, &erasure.key.name, &erasure.key.transport);
     sql.push(", ");
     predicate::latest(&mut sql, &target.alias, &target.anchors);
+    sql.push(", ");
+    predicate::latest(&mut sql, &target.alias, erasure.created.as_slice());
     for hold in &target.holds {
         sql.push(", CASE WHEN ");
         predicate::covers(&mut sql, &target.alias, hold);
@@ -48,10 +54,11 @@ pub fn look_up(conn: &mut Connection, erasure: &Erasure, key: &PersonKey) -> Res
     people::among(&mut sql, &target.alias, Few { column: &erasure.key, keys: std::slice::from_ref(key) });
     predicate::meant(&mut sql, target);
     let Some(row) = conn.query(&sql.finish())?.into_iter().next() else { return Ok(None) };
-    let holds = target.holds.iter().enumerate().filter(|(at, _)| row.int(2 + at) == Some(1));
+    let holds = target.holds.iter().enumerate().filter(|(at, _)| row.int(3 + at) == Some(1));
     Ok(Some(Standing {
         key: people::key_of(&row, 0)?,
         closed: latest_at(&row, 1, &target.anchors, dialect),
+        created: latest_at(&row, 2, erasure.created.as_slice(), dialect),
         held_by: holds.map(|(_, hold)| hold.name.clone()).collect(),
     }))
 }
@@ -106,42 +113,27 @@ pub fn kept(
     Ok(all)
 }
 
-/// Who asked for their erasure in the application's own table, and since when; only who is known to be the person.
-pub fn requested(
-    conn: &mut Connection,
-    erasure: &Erasure,
-    requests: &Requests,
-) -> Result<Vec<(PersonKey, Option<Timestamp>)>, DbError> {
+/// Who asked for their erasure in the application's own table, as it writes their keys, and since when; only who is known to
+/// be the person, whether anybody has that key or not.
+pub fn requested(conn: &mut Connection, requests: &Requests) -> Result<Vec<(String, Option<Timestamp>)>, DbError> {
     let dialect = conn.dialect();
     let mut sql = Sql::new(dialect);
-    let (target, step) = (&erasure.people, &requests.whose);
-    let (found, value, since) = (sql.fresh_alias(), sql.fresh_alias(), sql.fresh_alias());
+    let column = &requests.whose.column;
     sql.push("SELECT ");
-    outward(&mut sql, &target.alias, &erasure.key.name, &erasure.key.transport);
-    sql.push(", ").column(&found, &since).push(" FROM ");
-    predicate::from(&mut sql, target);
-    // In a query of its own, where the conditions' names mean the requests' columns.
-    sql.push(" JOIN (SELECT ").column(&requests.alias, &step.column).push(" AS ").name(&value).push(", MIN(");
+    outward(&mut sql, &requests.alias, column, &Transport::Cast(String::new()));
+    sql.push(", MIN(");
     anchor::micros(&mut sql, &requests.alias, &requests.requested);
-    sql.push(") AS ").name(&since).push(" FROM ").table(&requests.table);
+    sql.push(") FROM ").table(&requests.table);
     if requests.table.table != requests.alias {
         sql.push(" AS ").name(&requests.alias);
     }
     sql.push(" WHERE ");
     is_open(&mut sql, requests);
-    sql.push(" GROUP BY ").column(&requests.alias, &step.column).push(") AS ").name(&found).push(" ON ");
-    people::like(&mut sql, step.likeness, |sql| {
-        sql.column(&target.alias, &step.key);
-    });
-    sql.push(" = ");
-    people::like(&mut sql, step.likeness, |sql| {
-        sql.column(&found, &value);
-    });
-    sql.push(" WHERE TRUE");
-    predicate::meant(&mut sql, target);
-    let requested = std::slice::from_ref(&requests.requested);
+    sql.push(" AND ").column(&requests.alias, column).push(" IS NOT NULL");
+    sql.push(" GROUP BY ").column(&requests.alias, column);
+    let since = |row: &Row| latest_at(row, 1, std::slice::from_ref(&requests.requested), dialect);
     let rows = conn.query(&sql.finish())?;
-    rows.iter().map(|row| Ok((people::key_of(row, 0)?, latest_at(row, 1, requested, dialect)))).collect()
+    Ok(rows.iter().filter_map(|row| Some((people::key_of(row, 0).ok()?.to_text(), since(row)))).collect())
 }
 
 /// Verified, and not settled.

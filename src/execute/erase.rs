@@ -43,6 +43,8 @@ pub struct Due {
 pub struct Desk<'a> {
     pub pseudonyms: &'a Pseudonyms,
     pub cause: Cause,
+    /// Where one category was asked for only.
+    pub category: Option<&'a str>,
     /// When it was asked for, where it was not by closing the account.
     pub asked: Option<Timestamp>,
 }
@@ -205,7 +207,7 @@ impl Round<'_, '_> {
         for place in 0..self.erasure.entries.len() {
             let erasure = self.erasure;
             let entry = &erasure.entries[place];
-            if is_the_person(erasure, entry) || erasure.entries.iter().any(|other| entry.hides(other)) {
+            if entry.is_the_person() || erasure.entries.iter().any(|other| entry.hides(other)) {
                 continue;
             }
             loop {
@@ -362,6 +364,7 @@ impl Log<'_> {
             person: desk.pseudonyms.of(&self.erasure.subject, &person.key.to_text()),
             policy: self.policy.to_owned(),
             cause: desk.cause,
+            category: desk.category.map(str::to_owned),
             asked: desk.asked.or(person.closed).unwrap_or(begun),
             begun,
             finished,
@@ -451,12 +454,6 @@ fn rows_of(done: &Done, rows: u64) -> Rows {
         detached: consequences.detached.clone(),
         ..Rows::default()
     }
-}
-
-/// Are the rows of the entry the people themselves?
-pub fn is_the_person(erasure: &Erasure, entry: &Entry) -> bool {
-    entry.plan.targets.iter().all(|target| target.whose.as_ref().is_some_and(|whose| whose.steps.is_empty()))
-        && entry.plan.table == erasure.subject
 }
 
 /// So many people, from `first` on, as have about `rows` rows.

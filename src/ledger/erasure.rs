@@ -87,6 +87,9 @@ pub struct Erased {
     pub person: Pseudonym,
     pub policy: String,
     pub cause: Cause,
+    /// Of [`Cause::Category`]: which.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
     /// When the account was closed, or the request made: the clock of the promise runs from here.
     pub asked: Timestamp,
     pub begun: Timestamp,
@@ -124,7 +127,7 @@ fn row_of(erased: &Erased) -> Result<ErasureRow, DbError> {
         person: erased.person.digest.clone(),
         key_id: erased.person.key_id.clone(),
         policy: erased.policy.clone(),
-        cause: erased.cause.as_str().to_owned(),
+        cause: cause_in_words(erased.cause, erased.category.as_deref()),
         asked: erased.asked.as_microsecond(),
         begun: erased.begun.as_microsecond(),
         finished: erased.finished.map(Timestamp::as_microsecond),
@@ -133,13 +136,27 @@ fn row_of(erased: &Erased) -> Result<ErasureRow, DbError> {
     })
 }
 
+/// `closed`, or `category: analytics`.
+fn cause_in_words(cause: Cause, category: Option<&str>) -> String {
+    let category = category.map(|category| format!(": {category}"));
+    format!("{}{}", cause.as_str(), category.unwrap_or_default())
+}
+
+fn cause_of(words: &str) -> Option<(Cause, Option<&str>)> {
+    match words.split_once(": ") {
+        Some((cause, category)) => Some((Cause::of_word(cause)?, Some(category))),
+        None => Some((Cause::of_word(words)?, None)),
+    }
+}
+
 fn erased_of(row: ErasureRow) -> Result<Erased, DbError> {
     let read = || {
         Some(Erased {
             reference: row.reference.clone(),
             person: Pseudonym { digest: row.person.clone(), key_id: row.key_id.clone() },
             policy: row.policy.clone(),
-            cause: Cause::of_word(&row.cause)?,
+            cause: cause_of(&row.cause)?.0,
+            category: cause_of(&row.cause)?.1.map(str::to_owned),
             asked: Timestamp::from_microsecond(row.asked).ok()?,
             begun: Timestamp::from_microsecond(row.begun).ok()?,
             finished: row.finished.map(Timestamp::from_microsecond).transpose().ok()?,

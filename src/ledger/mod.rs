@@ -253,7 +253,13 @@ fn reconcile(record: &mut RunRecord, batches: &[BatchRow]) {
 }
 
 /// Closes runs that died: their process is gone, or nobody has seen them for longer than a lease lasts. The ids.
-pub fn close_dead(conn: &mut Connection, address: Addressing<'_>) -> Result<Vec<String>, DbError> {
+///
+/// `before` is called with the id of each before it is closed: whatever dies after that, the next run does it again.
+pub fn close_dead(
+    conn: &mut Connection,
+    address: Addressing<'_>,
+    before: &mut dyn FnMut(&mut Connection, &str),
+) -> Result<Vec<String>, DbError> {
     let mut closed = Vec::new();
     let now = control::clock(conn)?;
     for row in control::runs(conn, Which::Open)? {
@@ -261,6 +267,7 @@ pub fn close_dead(conn: &mut Connection, address: Addressing<'_>) -> Result<Vec<
         if lease::is_alive(conn, &planned, &row.holder, now)? {
             continue;
         }
+        before(conn, &row.id);
         match appending(conn, |conn| bury(conn, &row, planned.clone(), now, address)) {
             Ok(true) => closed.push(row.id),
             // Somebody else was faster; or the server still works on its last batch, and the next run will close it.

@@ -53,7 +53,7 @@ fn circle_of(waiting: Vec<Entry>) -> Vec<Entry> {
 
 /// Would `entry` do something wrong, or nothing, if it acted before `other`?
 fn must_follow(entry: &Entry, other: &Entry) -> bool {
-    is_the_person(entry) && !is_the_person(other)
+    entry.is_the_person() && !other.is_the_person()
         || takes_the_way_of(entry, other)
         || changes_what_is_asked_for(&entry.plan, &other.plan)
         || entry.plan.act.removes() && frees(other, entry)
@@ -67,17 +67,17 @@ fn should_follow(entry: &Entry, other: &Entry) -> bool {
     (goes_along || same_table && !entry.plan.act.removes() && other.plan.act.removes()) && !must_follow(other, entry)
 }
 
-/// The rows are the people themselves.
-fn is_the_person(entry: &Entry) -> bool {
-    let whose = entry.plan.targets.first().and_then(|target| target.whose.as_ref());
-    whose.is_some_and(|whose| whose.steps.is_empty())
-}
-
 impl Entry {
+    /// Are the rows the people themselves?
+    pub fn is_the_person(&self) -> bool {
+        let whose = self.plan.targets.first().and_then(|target| target.whose.as_ref());
+        whose.is_some_and(|whose| whose.steps.is_empty())
+    }
+
     /// Would acting on a person's rows, as this entry does, leave rows of `other` that nobody could tell to be the person's any
     /// more? They are found by way of these rows, by the person's own, or by a copy of what that says.
     pub fn hides(&self, other: &Entry) -> bool {
-        if !is_the_person(self) {
+        if !self.is_the_person() {
             return takes_the_way_of(self, other);
         }
         let ways = other.plan.targets.iter().filter_map(|target| target.whose.as_ref()?.steps.last());

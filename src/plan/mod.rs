@@ -154,6 +154,8 @@ impl Condition {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hold {
     pub name: String,
+    /// Somebody ordered it, and its condition may name a person: it is never shown.
+    pub by_hand: bool,
     /// Covered until the latest of these is before its bound; empty where the hold has no such term.
     pub anchors: Vec<Anchor>,
     pub condition: Option<Condition>,

@@ -72,10 +72,13 @@ impl Erasure {
         Self { people: Arc::new(unheld), ..self.clone() }.of_one(key)
     }
 
-    /// The category that one of these entries bears, by their names.
-    pub fn category_of<'n>(&self, mut names: impl Iterator<Item = &'n String>) -> Option<&str> {
-        let entry = |name: &String| self.entries.iter().find(|entry| entry.plan.rule == *name);
-        names.find_map(|name| entry(name)?.category.as_deref())
+    /// Two entries of which the first, where this category alone is erased, would leave rows of the second that nobody could
+    /// tell to be the person's any more.
+    pub fn severed_by(&self, category: &str) -> Option<(&Entry, &Entry)> {
+        let is_in = |entry: &&Entry| entry.category.as_deref() == Some(category);
+        let others = || self.entries.iter().filter(|entry| !is_in(entry));
+        let mut own = self.entries.iter().filter(is_in);
+        own.find_map(|entry| Some((entry, others().find(|other| entry.hides(other))?)))
     }
 
     /// The same, acting after these rules: what they take, and what each entry takes, is gone when the next entry looks.

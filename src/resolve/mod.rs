@@ -181,7 +181,7 @@ fn resolve_hold<'c>(context: &Context<'c>, standing: StandingHold<'_>) -> Result
         table,
         theirs,
         is_passed_by_kept: !by_hand && !hold.of_people,
-        hold: Hold { name: hold.name.clone(), anchors: found, condition, only_in: Vec::new(), people: None },
+        hold: Hold { name: hold.name.clone(), by_hand, anchors: found, condition, only_in: Vec::new(), people: None },
         fact: HoldFact {
             name: hold.name.clone(),
             promises: hold.promises.clone(),

@@ -114,9 +114,23 @@ pub fn dry_run(job: &Job<'_>) -> Result<RunRecord, Refusal> {
     let planned = make_plan(job, &mut conn, Access::ReadOnly, &Consent::Ask, &mut |_, _, _| {})?;
     let mut record = job.record(RunKind::DryRun, started, &planned);
     record.notes.extend(planned.notes);
+    record.notes.extend(note_of_requests(job, &mut conn));
     past::compare(job, &mut conn, &mut record);
     record.finished = Some(time::now());
     Ok(record)
+}
+
+/// Each is carried out by a run of its own, whose figures these are not.
+fn note_of_requests(job: &Job<'_>, conn: &mut Connection) -> Option<String> {
+    let is_asked = job.people.is_none() && job.is_chosen(ERASURES) && job.schedule.subject.is_some();
+    // A role that may only plan may not see them.
+    let waiting = if is_asked { requests::count(job, conn).unwrap_or(0) } else { 0 };
+    (waiting > 0).then(|| {
+        format!(
+            "{waiting} verified requests for erasure wait, which a run carries out each by itself; see `tenure subject status` \
+             and `tenure subject erase KEY --dry-run`"
+        )
+    })
 }
 
 /// Plans, and then does what was planned.
@@ -128,7 +142,10 @@ pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>
     ledger::keys::check(&mut conn)?;
     let address = |record: &RunRecord| job.address(record);
     let over = expire_orders(&mut conn, started)?;
-    let closed = ledger::close_dead(&mut conn, &address)?;
+    let mut unregistered = Vec::new();
+    let closed = ledger::close_dead(&mut conn, &address, &mut |conn, run| {
+        unregistered.extend(register(job, conn, run));
+    })?;
     if !closed.is_empty() {
         // Somebody waits to hear that a run died, and this one may take hours.
         deliver(job);
@@ -152,8 +169,13 @@ pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>
     record.notes.extend(job.stint.and_then(|stint| backlog::note(&record, stint)));
     // A clock that jumps meanwhile writes no wrong time into the ledger.
     record.finished = Some(started + time::since_boot().saturating_sub(begun));
+    // Before the run is closed: who dies between the two is registered again by whoever closes it.
+    unregistered.extend(closed.iter().chain([&record.run]).filter_map(|run| register(job, &mut conn, run)));
+    if !unregistered.is_empty() {
+        record.notes.append(&mut unregistered);
+        record.status = Status::Failed;
+    }
     close(job, &mut conn, &mut record, stop);
-    register(job, &mut conn, &closed, &mut record);
     log::end(&record);
     deliver(job);
     Ok(record)
@@ -219,15 +241,13 @@ fn close(job: &Job<'_>, conn: &mut Connection, record: &mut RunRecord, stop: &St
     }
 }
 
-/// Puts what this run erased, and what those erased that had died, into the register beside the reports. The ledger has it
-/// already: what cannot be written here is told, and changes nothing of the run.
-fn register(job: &Job<'_>, conn: &mut Connection, dead: &[String], record: &mut RunRecord) {
-    for run in dead.iter().chain([&record.run]) {
-        if let Err(error) = people::register(&job.config.state_dir, conn, run) {
-            let reason = format!("what run `{run}` erased is not in the register of erasures: {error:#}");
-            record.notes.push(reason);
-        }
-    }
+/// Puts what a run erased into the register beside the reports, or says why it is not there. The ledger has it, but one that
+/// is restored from a backup would not: without the register nobody would be erased again.
+fn register(job: &Job<'_>, conn: &mut Connection, run: &str) -> Option<String> {
+    let error = people::register(&job.config.state_dir, conn, run).err()?;
+    Some(format!(
+        "what run `{run}` erased is not in the register of erasures, by which it would be erased again after a restore: {error:#}"
+    ))
 }
 
 /// Sends the report, and whatever else is due.

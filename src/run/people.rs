@@ -17,7 +17,7 @@ use crate::execute::erase::{self, Desk, Due, PeopleTally};
 use crate::execute::{self, Ending, Worker};
 use crate::ledger::erasure::Cause;
 use crate::ledger::{self, pause};
-use crate::plan::{Erasure, PersonKey, RulePlan};
+use crate::plan::{Entry, Erasure, PersonKey, RulePlan};
 use crate::report::record::{PeopleRecord, RuleRecord, Status};
 use crate::resolve;
 use crate::schedule::mistake::Mistake;
@@ -115,18 +115,31 @@ impl Figures {
         let mut figures = Self { by_entry: Vec::new(), rows: BTreeMap::new(), held, blocked, staying };
         for (place, entry) in erasure.entries.iter().enumerate() {
             let counts = people::counts_ahead(conn, &entry.plan, &erasure.key, None)?;
-            figures.hear(erasure, place, counts);
+            let of_sharers = people::counts_of_sharers(conn, &entry.plan, &erasure.key)?;
+            figures.hear(erasure, place, &counts);
+            figures.hear_stays(entry, place, of_sharers.as_ref().unwrap_or(&counts));
         }
         Ok(figures)
     }
 
+    fn hear_stays(&mut self, entry: &Entry, place: usize, by_person: &ByPerson) {
+        for (key, counts) in by_person {
+            if people::keep_the_person(entry, &Counts { eligible: counts.held + counts.blocked, ..counts.clone() }) {
+                let stays = if counts.held > 0 { &mut self.held } else { &mut self.blocked };
+                stays.insert(key.clone());
+                self.staying.entry(key.clone()).or_default().insert(place);
+            }
+        }
+    }
+
     /// A night may have hundreds of thousands of people: of each entry only the sum is kept.
-    fn hear(&mut self, erasure: &Erasure, place: usize, by_person: ByPerson) {
+    fn hear(&mut self, erasure: &Erasure, place: usize, by_person: &ByPerson) {
         let entry = &erasure.entries[place];
         let mut sum = Counts::default();
-        for (key, mut counts) in by_person {
+        for (key, counts) in by_person {
+            let mut counts = counts.clone();
             // What leads to rows that stay waits for them: they could not be found without it.
-            let mut staying = self.staying.get(&key).into_iter().flatten();
+            let mut staying = self.staying.get(key).into_iter().flatten();
             if staying.any(|other| entry.hides(&erasure.entries[*other])) {
                 counts.blocked += counts.remaining();
             }
@@ -134,11 +147,6 @@ impl Figures {
             let due = counts.remaining();
             if due > 0 {
                 *self.rows.entry(key.clone()).or_default() += due;
-            }
-            if people::keep_the_person(entry, &Counts { eligible: counts.held + counts.blocked, ..counts.clone() }) {
-                let stays = if counts.held > 0 { &mut self.held } else { &mut self.blocked };
-                stays.insert(key.clone());
-                self.staying.entry(key).or_default().insert(place);
             }
         }
         self.by_entry.push(sum);
@@ -307,7 +315,8 @@ pub(super) fn execute(job: &Job<'_>, worker: &mut Worker<'_>, planned: &mut Plan
     let Some(pseudonyms) = job.config.pseudonyms() else { return };
     let started = std::time::Instant::now();
     let (cause, asked) = job.people.as_ref().map_or((Cause::Closed, None), |some| (some.cause, Some(some.asked)));
-    let desk = Desk { pseudonyms: &pseudonyms, cause, asked };
+    let category = job.people.as_ref().and_then(|some| some.category.as_deref());
+    let desk = Desk { pseudonyms: &pseudonyms, cause, category, asked };
     let (tally, ending) = if planned.due.is_empty() {
         (PeopleTally::default(), Ending::Done)
     } else {

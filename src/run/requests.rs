@@ -1,15 +1,16 @@
 //! Requests for erasure, each carried out by a run of its own: who asked is to have a report of their own, and one person of
 //! whom something cannot be done keeps nobody else waiting.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 
 use super::{Consent, Job, Progress, Refusal, SomePeople, people, prepare_ledger};
 use crate::db::{Access, Connection, DbError, person};
 use crate::execute::Stop;
-use crate::ledger::erasure::Cause;
+use crate::ledger::erasure::{self, Cause};
 use crate::ledger::request::{self, Settlement, Waiting};
 use crate::plan::Who;
 use crate::report::record::RunRecord;
+use crate::resolve;
 use crate::time;
 
 /// What came of carrying requests out.
@@ -30,14 +31,14 @@ pub fn carry_out(
     progress: Progress<'_>,
 ) -> Result<CarriedOut, Refusal> {
     let mut done = CarriedOut::default();
-    for waiting in verified(job, number)? {
+    for waiting in waiting(job, number)? {
         if stop.is_set() {
             break;
         }
-        let job = job.about(person_of(&waiting));
-        let outcome = carry_out_one(&job, number.is_some(), consent, stop, &mut *progress, |conn| {
-            let settled = Settlement::Erased;
-            request::settle(conn, waiting.number, settled, None, &job.actor, time::now()).map(drop)
+        let (number, verified) = (waiting.number, waiting.request.verified);
+        let asked = Asked { what: format!("request {number}"), people: people_of(&waiting), verified };
+        let outcome = carry_out_one(job, &asked, consent, stop, &mut *progress, |conn| {
+            request::settle(conn, number, Settlement::Erased, None, &job.actor, time::now()).map(drop)
         });
         done.hear(outcome);
     }
@@ -45,6 +46,13 @@ pub fn carry_out(
         carry_out_written(job, consent, stop, progress, &mut done)?;
     }
     Ok(done)
+}
+
+/// How many requests a run would carry out.
+pub fn count(job: &Job<'_>, conn: &mut Connection) -> Result<u64, DbError> {
+    let waiting = request::open(conn)?;
+    let is_meant = |waiting: &&Waiting| waiting.request.verified && waiting.request.policy == job.schedule.policy.name;
+    Ok(waiting.iter().filter(is_meant).count() as u64)
 }
 
 /// Those that the application has written into a table of its own.
@@ -60,17 +68,23 @@ fn carry_out_written(
         return Ok(());
     }
     let mut conn = job.open(Access::ReadOnly)?;
-    let (_, map) = people::map(job, &mut conn)?;
+    let (catalog, map) = people::map(job, &mut conn)?;
     let Some(requests) = &map.requests else { return Ok(()) };
-    let requested = person::requested(&mut conn, &map, requests)?;
-    drop(conn);
-    for (key, asked) in requested {
+    for (text, asked) in person::requested(&mut conn, requests)? {
         if stop.is_set() {
             break;
         }
-        let asked = asked.unwrap_or_else(time::now);
-        let job = job.about(SomePeople { keys: vec![key.to_text()], category: None, cause: Cause::Request, asked });
-        let outcome = carry_out_one(&job, false, consent, stop, &mut *progress, |conn| {
+        // What is no key, or another spelling of one, is nobody's.
+        let key = resolve::person_key(&catalog, &map, &text).ok().filter(|key| key.to_text() == text);
+        let Some(key) = key else { continue };
+        let people = SomePeople {
+            keys: vec![text],
+            category: None,
+            cause: Cause::Request,
+            asked: asked.unwrap_or_else(time::now),
+        };
+        let asked = Asked { what: format!("a request in `{}`", requests.shown), people, verified: true };
+        let outcome = carry_out_one(job, &asked, consent, stop, &mut *progress, |conn| {
             person::mark(conn, &map, requests, &key, time::now()).map(drop)
         });
         done.hear(outcome);
@@ -87,17 +101,17 @@ impl CarriedOut {
     }
 }
 
-fn verified(job: &Job<'_>, number: Option<i64>) -> Result<Vec<Waiting>, Refusal> {
+fn waiting(job: &Job<'_>, number: Option<i64>) -> Result<Vec<Waiting>, Refusal> {
     let mut conn = job.open(Access::ReadOnly)?;
     let mut waiting = request::open(&mut conn)?;
     waiting.retain(|waiting| {
         let is_meant = number.is_none_or(|number| waiting.number == number);
-        is_meant && waiting.request.verified && waiting.request.policy == job.schedule.policy.name
+        is_meant && waiting.request.policy == job.schedule.policy.name
     });
     Ok(waiting)
 }
 
-fn person_of(Waiting { request, .. }: &Waiting) -> SomePeople {
+fn people_of(Waiting { request, .. }: &Waiting) -> SomePeople {
     SomePeople {
         keys: vec![request.key.clone()],
         category: request.category.clone(),
@@ -106,46 +120,86 @@ fn person_of(Waiting { request, .. }: &Waiting) -> SomePeople {
     }
 }
 
+/// One request, wherever it was written down.
+struct Asked {
+    /// How messages name it; the person is not named.
+    what: String,
+    people: SomePeople,
+    verified: bool,
+}
+
 fn carry_out_one(
     job: &Job<'_>,
-    always: bool,
+    asked: &Asked,
     consent: &Consent,
     stop: &Stop,
     progress: Progress<'_>,
     settle: impl FnOnce(&mut Connection) -> Result<(), DbError>,
 ) -> Result<Option<RunRecord>, Refusal> {
+    let job = job.about(asked.people.clone());
     let mut conn = job.open(Access::ReadWrite)?;
     prepare_ledger(&mut conn)?;
-    let before = look(job, &mut conn)?;
-    let record = match always || before.is_due {
-        true => Some(super::run(job, consent, stop, progress)?),
-        false => None,
-    };
-    // A second look, and not what the run says of itself: rows may have come since.
-    let after = look(job, &mut conn)?;
-    if !after.is_due && !after.is_kept_back {
-        settle(&mut conn).context("a request was carried out, and could not be settled")?;
+    let mut found = look(&job, &mut conn)?;
+    let mut record = None;
+    if found.is_newcomer && !found.was_erased {
+        let what = &asked.what;
+        return Err(anyhow!(
+            "{what}: whoever has that key signed up after it was asked for, so it is somebody else's, and nobody is erased for \
+             it; refuse the request"
+        )
+        .into());
+    }
+    if asked.verified && found.is_there && !found.is_newcomer && found.is_due {
+        record = Some(super::run(&job, consent, stop, progress)?);
+        // A second look, and not what the run says of itself: rows may have come since.
+        found = look(&job, &mut conn)?;
+    }
+    if found.is_settled(asked.verified) {
+        settle(&mut conn).with_context(|| format!("{} was carried out, and could not be settled", asked.what))?;
     }
     Ok(record)
 }
 
-/// What of the person is there still.
-struct Still {
+/// How things stand with the person of a request.
+struct Found {
+    /// Somebody has that key.
+    is_there: bool,
+    /// That somebody signed up after it was asked for.
+    is_newcomer: bool,
+    /// The ledger holds an erasure of that key, which ended after it was asked for.
+    was_erased: bool,
     /// Something that a run would do.
     is_due: bool,
     /// Something that is to go, and may not go now.
     is_kept_back: bool,
 }
 
-fn look(job: &Job<'_>, conn: &mut Connection) -> Result<Still, Refusal> {
-    let (catalog, map) = people::map(job, conn)?;
-    let map = job.of_whom(&catalog, map)?;
-    let mut is_held = false;
-    if let Who::Only(keys, _) = &map.who {
-        for key in keys {
-            is_held |= person::look_up(conn, &map, key)?.is_some_and(|person| !person.held_by.is_empty());
+impl Found {
+    /// Nothing is left to be done. Of somebody who is not there that is known only from the ledger: a row can come back.
+    fn is_settled(&self, verified: bool) -> bool {
+        match self.is_there && !self.is_newcomer {
+            true => verified && !self.is_due && !self.is_kept_back,
+            false => self.was_erased,
         }
     }
+}
+
+fn look(job: &Job<'_>, conn: &mut Connection) -> Result<Found, Refusal> {
+    let (catalog, map) = people::map(job, conn)?;
+    let map = job.of_whom(&catalog, map)?;
+    let (Some(asked), Who::Only(keys, _)) = (&job.people, &map.who) else {
+        return Err(anyhow!("there is no request to look at").into());
+    };
+    let Some(key) = keys.first() else { return Err(anyhow!("a request names nobody").into()) };
+    let person = person::look_up(conn, &map, key)?;
+    let names = job.config.pseudonyms().map(|names| names.all_of(&map.subject, &key.to_text())).unwrap_or_default();
+    let erasures = erasure::of_person(conn, &names)?;
     let (is_due, stays) = people::still(conn, &map)?;
-    Ok(Still { is_due, is_kept_back: stays || is_held })
+    Ok(Found {
+        is_there: person.is_some(),
+        is_newcomer: person.as_ref().and_then(|person| person.created).is_some_and(|created| created > asked.asked),
+        was_erased: erasures.iter().any(|part| part.finished.is_some_and(|finished| finished >= asked.asked)),
+        is_due,
+        is_kept_back: stays || person.is_some_and(|person| !person.held_by.is_empty()),
+    })
 }

@@ -1,5 +1,7 @@
 //! Figures: what the database says of a plan before it acts, and of what is left after it.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use crate::db::count::{self, Counts};
@@ -222,9 +224,28 @@ pub(super) fn reconcile(record: &mut RuleRecord, left: Result<Counts, String>) {
     }
 }
 
-/// The statements that change rows, as `--sql` shows them.
+/// The statements that change rows, as `--sql` shows them: without what holds by hand ask for, which may name a person.
 pub(super) fn statements(dialect: Dialect, plan: &RulePlan) -> Vec<String> {
-    batch::statements(dialect, plan).iter().map(shown).collect()
+    let mut orders = BTreeMap::new();
+    conditions_by_hand(plan, &mut orders);
+    let hide = |text: String| {
+        orders.iter().fold(text, |text, (condition, hold)| {
+            text.replace(*condition, &format!("/* what hold `{hold}` asks for, not shown */"))
+        })
+    };
+    batch::statements(dialect, plan).iter().map(shown).map(hide).collect()
+}
+
+/// Each with the name of its hold; those of rules that act before this one stand in its statements too.
+fn conditions_by_hand<'p>(plan: &'p RulePlan, found: &mut BTreeMap<&'p str, &'p str>) {
+    let own = plan.targets.iter().flat_map(|target| &target.holds);
+    let along = plan.dependents.iter().flat_map(|dependent| &dependent.holds);
+    let people = plan.targets.iter().filter_map(|target| target.whose.as_ref());
+    let of_people = people.flat_map(|whose| &whose.people.target.holds);
+    for hold in own.chain(along).chain(of_people).filter(|hold| hold.by_hand) {
+        found.extend(hold.condition.as_ref().map(|condition| (condition.as_str(), hold.name.as_str())));
+    }
+    plan.earlier.iter().for_each(|earlier| conditions_by_hand(earlier, found));
 }
 
 /// A statement with its values below it, as `--sql` shows it. They are the schedule's own: cutoffs and constants.

@@ -5,7 +5,7 @@ CREATE TABLE IF NOT EXISTS tenure_erasure (
     person VARCHAR(128) NOT NULL,
     key_id VARCHAR(128) NOT NULL,
     policy VARCHAR(255) NOT NULL,
-    cause VARCHAR(32) NOT NULL,
+    cause VARCHAR(255) NOT NULL,
     asked BIGINT NOT NULL,
     begun BIGINT NOT NULL,
     finished BIGINT,

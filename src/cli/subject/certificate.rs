@@ -53,7 +53,7 @@ fn last_erasure(conn: &mut Connection, known: &Known) -> Result<Vec<Erased>, Fai
     let Some(last) = all.last().cloned() else {
         return Err(anyhow!("the ledger holds no erasure of that person").into());
     };
-    all.retain(|part| part.asked == last.asked && part.cause == last.cause);
+    all.retain(|part| part.asked == last.asked && part.cause == last.cause && part.category == last.category);
     Ok(all)
 }
 
@@ -67,8 +67,7 @@ fn make(
     let Some(last) = parts.last() else { return Err(anyhow!("the ledger holds no erasure of that person").into()) };
     let counts = sum(parts);
     // Of a consent that was withdrawn, the rest of the person's data is not to go.
-    let category = (last.cause == Cause::Category).then(|| map.category_of(counts.keys()).unwrap_or_default());
-    let now = Now::look(conn, map, known, category)?;
+    let now = Now::look(conn, map, known, last.category.as_deref())?;
     let deadline = match last.cause {
         Cause::Closed | Cause::Reapply => &map.deadline,
         Cause::Request | Cause::Category => &map.request_deadline,

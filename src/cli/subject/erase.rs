@@ -7,6 +7,7 @@ use crate::db::{Access, Connection};
 use crate::ledger::actor;
 use crate::ledger::erasure::Cause;
 use crate::ledger::request::{self, Request, Settlement};
+use crate::plan::Erasure;
 use crate::run::requests::carry_out;
 use crate::run::{self, Consent, SomePeople};
 use crate::schedule::mistake::nearest;
@@ -49,10 +50,22 @@ fn know_category(counter: &Counter<'_>, wanted: Option<&str>) -> Result<(), Fail
     Err(Failure::Usage(format!("--only: no entry of the map has the category `{wanted}`{}", hint.unwrap_or_default())))
 }
 
+/// A part that the rest is found by cannot go alone.
+fn is_whole(map: &Erasure, category: Option<&str>) -> Result<(), Failure> {
+    match category.and_then(|category| map.severed_by(category)) {
+        None => Ok(()),
+        Some((entry, other)) => Err(Failure::Usage(format!(
+            "--only: the rows of `{}` are found by those of `{}`, which that category takes; give both one category",
+            other.plan.rule, entry.plan.rule
+        ))),
+    }
+}
+
 fn dry_run(common: &Common, counter: &Counter<'_>, wanted: &Erase, asked: jiff::Timestamp) -> Outcome {
     let mut conn = counter.open_to_read()?;
     let live = counter.map(&mut conn)?;
     let (known, _) = counter.know_present(&mut conn, &live, &wanted.key)?;
+    is_whole(&live.1, wanted.only.as_deref())?;
     let person = SomePeople {
         keys: vec![known.key.to_text()],
         category: wanted.only.clone(),
@@ -68,6 +81,7 @@ fn receive(counter: &Counter<'_>, wanted: &Erase, asked: jiff::Timestamp) -> Res
     let mut conn = counter.open()?;
     let live = counter.map(&mut conn)?;
     let (known, _) = counter.know_present(&mut conn, &live, &wanted.key)?;
+    is_whole(&live.1, wanted.only.as_deref())?;
     let request = Request {
         policy: counter.policy().to_owned(),
         person: counter.pseudonyms.of(&live.1.subject, &known.key.to_text()),

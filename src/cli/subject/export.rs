@@ -14,7 +14,6 @@ use crate::cli::{Common, Failure, Outcome, say};
 use crate::db::catalog::Catalog;
 use crate::db::person::{self, Part};
 use crate::db::{Connection, DbError, ErrorKind, Mode};
-use crate::execute::erase::is_the_person;
 use crate::ledger::actor;
 use crate::ledger::export::{self, Export};
 use crate::name::Name;
@@ -74,7 +73,7 @@ fn write_all(
         text(&time::now().to_string())
     ))?;
     let entries = theirs.entries.iter().map(|entry| {
-        let is_whole = entry.plan.act.removes() || entry.kept.is_some() || is_the_person(theirs, entry);
+        let is_whole = entry.plan.act.removes() || entry.kept.is_some() || entry.is_the_person();
         (&entry.plan.rule, &entry.plan.table, &entry.plan.targets, is_whole)
     });
     let kept = theirs.kept.iter().map(|kept| (&kept.name, &kept.shown, &kept.targets, true));

@@ -26,16 +26,16 @@ pub(super) fn reapply(common: &Common, wanted: &Reapply) -> Outcome {
     let counter = Counter::find(&setup, &wanted.place)?;
     let mut conn = counter.open_to_read()?;
     let (_, map) = counter.map(&mut conn)?;
-    let register = Register::read(&counter, &mut conn, &map, &wanted.registers)?;
+    let register = Register::read(&counter, &mut conn, &wanted.registers)?;
     let back = Back::find(&counter, &mut conn, &map, &register)?;
     drop(conn);
-    if back.doubtful > 0 && !wanted.yes {
-        to_stderr(format_args!("tenure: {}\n", back.doubt(&map)));
-        return Ok(3);
-    }
     if back.people.values().all(Vec::is_empty) {
         say(&format!("nobody of {} who were erased is back\n", register.people.len()))?;
         return Ok(0);
+    }
+    if !wanted.yes && !wanted.dry_run {
+        to_stderr(format_args!("tenure: {}\n", back.question(&map)));
+        return Ok(3);
     }
     let consent = if wanted.yes { Consent::Yes(actor()) } else { Consent::Ask };
     let stop = runs::stop_on_signals()?;
@@ -66,7 +66,7 @@ struct Register {
 }
 
 impl Register {
-    fn read(counter: &Counter<'_>, conn: &mut Connection, map: &Erasure, wanted: &[PathBuf]) -> Result<Self, Failure> {
+    fn read(counter: &Counter<'_>, conn: &mut Connection, wanted: &[PathBuf]) -> Result<Self, Failure> {
         let own = files::register_file(&counter.setup.config.state_dir);
         let mut paths: Vec<&Path> = wanted.iter().map(PathBuf::as_path).collect();
         if wanted.is_empty() && own.exists() {
@@ -77,6 +77,18 @@ impl Register {
             all.extend(lines(path)?);
         }
         erasure::each(conn, &mut |erased| all.push(erased))?;
+        let is_known =
+            |erased: &&Erased| counter.setup.schedules.iter().any(|schedule| schedule.policy.name == erased.policy);
+        let strange: BTreeSet<&str> =
+            all.iter().filter(|erased| !is_known(erased)).map(|erased| erased.policy.as_str()).collect();
+        if !strange.is_empty() {
+            let names = strange.into_iter().collect::<Vec<_>>().join("`, `");
+            let sentence = format!(
+                "some people were erased by a policy that no schedule has any more, so nobody knows by which map: `{names}`; give \
+                 the policy its name back for this command"
+            );
+            return Err(anyhow!(sentence).into());
+        }
         all.retain(|erased| erased.policy == counter.policy());
         let unknown: BTreeSet<&str> = all.iter().map(|erased| erased.person.key_id.as_str()).collect();
         let unknown: Vec<_> = unknown.into_iter().filter(|key| !counter.pseudonyms.knows(key)).collect();
@@ -91,8 +103,7 @@ impl Register {
         let mut people = BTreeMap::new();
         for erased in all {
             let Some(finished) = erased.finished else { continue };
-            let what = category_of(map, &erased);
-            let latest = people.entry((erased.person.digest, what)).or_insert(finished);
+            let latest = people.entry((erased.person.digest, erased.category)).or_insert(finished);
             *latest = finished.max(*latest);
         }
         Ok(Self { people })
@@ -106,15 +117,6 @@ fn lines(path: &Path) -> Result<Vec<Erased>, Failure> {
             .with_context(|| format!("line {} of {} is none of a register of erasures", at + 1, path.display()))
     });
     Ok(erased.collect::<Result<_, _>>()?)
-}
-
-/// The category that was asked for, by the entries that were acted upon. Of one that the map no longer names nothing can be
-/// erased again, and never everything instead.
-fn category_of(map: &Erasure, erased: &Erased) -> Option<String> {
-    if erased.cause != Cause::Category {
-        return None;
-    }
-    Some(map.category_of(erased.counts.keys()).unwrap_or_default().to_owned())
 }
 
 /// Who was erased and is there again with something that is to go.
@@ -156,12 +158,20 @@ impl Back {
         Ok(back)
     }
 
-    fn doubt(&self, map: &Erasure) -> String {
+    /// Nothing in the data tells a restore from somebody who came back: whoever restored it has to say so.
+    fn question(&self, map: &Erasure) -> String {
+        let people: usize = self.people.values().map(Vec::len).sum();
+        let doubt = match self.doubtful {
+            0 => String::new(),
+            doubtful => format!(
+                " (of {doubtful} of them nothing tells whether somebody signed up anew under a key that was used before: name the \
+                 column that says when as `created` in [subject])"
+            ),
+        };
         format!(
-            "{} people in `{}` have keys of people who were erased, and nothing tells whether they are back after a restore or \
-             signed up anew under a key that was used before; name the column that tells when somebody signed up as \
-             `created` in [subject], or, where keys are never used twice, say so with --yes",
-            self.doubtful, map.subject
+            "{people} people in `{}` were erased, and have data again{doubt}; if the database was restored from a backup, erase \
+             them again with --yes; --dry-run shows what would go",
+            map.subject
         )
     }
 }

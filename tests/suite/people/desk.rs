@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tenure::db::Dialect;
 
 use super::{MAP, erasures, platform, tenure};
-use crate::harness::story::control_table;
+use crate::harness::story::{Told, assert_same_figures, control_table};
 use crate::harness::{Output, Tenure, TestDb};
 
 fn subject(tenure: &Tenure, words: &[&str], code: i32) -> Output {
@@ -189,7 +189,8 @@ on_every_database! {
         }
         let planned = subject(&tenure, &["reapply", "--dry-run", "--json"], 0).json();
         assert_eq!(planned["people"]["due"], 1);
-        subject(&tenure, &["reapply"], 0);
+        assert!(subject(&tenure, &["reapply"], 3).stderr.contains("1 people in `account` were erased, and have data again;"));
+        subject(&tenure, &["reapply", "--yes"], 0);
         assert_eq!(left(&db, 1)[0], 0);
         assert_eq!(db.count("account WHERE id = 1 AND name IS NULL"), 1);
         assert_eq!(db.count("account WHERE id = 2 AND name = 'New'"), 1);
@@ -228,6 +229,69 @@ on_every_database! {
         assert_eq!(certificate(&tenure, "2")["asked"], "2026-11-01T10:00:00Z");
         let again = tenure.run(&["run", "--json"]).expect_code(0).json();
         assert!(again.get("runs").is_none(), "a second run finds no request: {again:#}");
+    }
+
+    fn whoever_has_the_key_after_the_one_who_asked_is_somebody_else(db: TestDb) {
+        platform(&db, 3, 0);
+        db.script(&format!("ALTER TABLE account ADD COLUMN made_at {}", if db.dialect == Dialect::Mysql { "DATETIME(6)" } else { "timestamp" }));
+        db.script("UPDATE account SET made_at = '2020-01-01 00:00:00', closed_at = NULL");
+        let map = MAP.replace("grace = ", "created = \"made_at\"\ngrace = ");
+        let tenure = tenure(&db, &map);
+        erase(&tenure, "2", &["--unverified"]);
+        db.script("UPDATE account SET made_at = '2999-01-01 00:00:00', name = 'New' WHERE id = 2");
+        subject(&tenure, &["verify", "1"], 0);
+        let refused = tenure.run(&["run"]).expect_code(1);
+        assert!(refused.stderr.contains("request 1: whoever has that key signed up after it was asked for"), "{}", refused.stderr);
+        assert_eq!((db.count("account WHERE name = 'New'"), settled(&db)), (1, 0));
+    }
+
+    fn a_request_of_somebody_who_is_not_there_waits_and_is_not_called_done(db: TestDb) {
+        platform(&db, 3, 0);
+        let tenure = tenure(&db, &MAP.replace("grace = ", "where = \"name <> 'Hidden'\"\ngrace = "));
+        erase(&tenure, "2", &["--unverified"]);
+        subject(&tenure, &["verify", "1"], 0);
+        db.script("UPDATE account SET name = 'Hidden', closed_at = NULL WHERE id = 2");
+        let planned = tenure.run(&["plan"]).expect_code(0);
+        assert!(planned.stdout.contains("1 verified requests for erasure wait"), "{}", planned.stdout);
+        tenure.run(&["run"]).expect_code(0);
+        assert_eq!((left(&db, 2)[0], settled(&db)), (2, 0));
+        db.script("UPDATE account SET name = 'Shown' WHERE id = 2");
+        tenure.run(&["run"]).expect_code(0);
+        assert_eq!((left(&db, 2)[0], settled(&db)), (0, 1));
+    }
+
+    fn a_row_that_two_share_and_a_hold_keeps_keeps_both_findable(db: TestDb) {
+        platform(&db, 3, 2);
+        if db.dialect == Dialect::Mysql {
+            // Under its collation the two are one.
+            db.script("ALTER TABLE account DROP INDEX email");
+        }
+        db.script("UPDATE account SET closed_at = NULL WHERE id = 3; UPDATE account SET email = 'PERSON1@example.org' WHERE id = 2");
+        let tenure = tenure(&db, MAP);
+        tenure.run(&["hold", "add", "case-7", "--table", "letter", "--where", "id = 1", "--reason", "court"]).expect_code(0);
+        let told = |command: &str| Told(tenure.run(&[command, "--json", "--as-of", "2026-11-01T00:00:00Z"]).expect_code(0).json());
+        assert_same_figures(&told("plan"), &told("run"));
+        assert_eq!(db.count("account WHERE lower(email) = 'person1@example.org'"), 2, "by their e-mail the letter is found");
+        tenure.run(&["hold", "release", "case-7", "--reason", "closed"]).expect_code(0);
+        tenure.run(&["run"]).expect_code(0);
+        assert_eq!((db.count("letter WHERE id = 1"), db.count("account WHERE email LIKE 'gone-%'")), (0, 2));
+    }
+
+    fn what_a_hold_by_hand_asks_for_is_not_in_the_statements(db: TestDb) {
+        platform(&db, 2, 1);
+        let tenure = tenure(&db, MAP);
+        tenure.run(&["hold", "add", "case-7", "--table", "letter", "--where", "address <> 'SECRET'", "--reason", "r"]).expect_code(0);
+        let output = tenure.run(&["plan", "--sql"]).expect_code(0);
+        assert!(output.stdout.contains("what hold `case-7` asks for, not shown") && !output.stdout.contains("SECRET"), "{}", output.stdout);
+        let loud = tenure.env("TENURE_LOG", "trace").run(&["plan"]).expect_code(0);
+        assert!(!(loud.stdout + &loud.stderr).contains("SECRET"));
+    }
+
+    fn a_category_that_the_rest_is_found_by_cannot_go_alone(db: TestDb) {
+        platform(&db, 2, 0);
+        let map = MAP.replace("table = \"attempt\"\n", "table = \"attempt\"\ncategory = \"learning\"\n");
+        let refused = tenure(&db, &map).run(&["subject", "erase", "1", "--reason", "r", "--only", "learning"]).expect_code(2);
+        assert!(refused.stderr.contains("are found by those of"), "{}", refused.stderr);
     }
 
     fn a_dry_run_of_a_request_changes_nothing_and_writes_nothing_down(db: TestDb) {
