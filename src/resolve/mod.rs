@@ -51,7 +51,7 @@ pub struct Resolved<'s> {
     pub holds: Vec<HoldFact>,
     /// Mistakes in holds. They stop every rule: a hold that is not understood may cover anything.
     pub hold_mistakes: Vec<Mistake>,
-    /// Of the schedule's [subject], where it has one for this database.
+    /// Of the schedule's `[subject]`, where it has one for this database.
     pub erasure: Option<Result<Erasure, Vec<Mistake>>>,
 }
 
