@@ -456,13 +456,20 @@ fn rows_of(done: &Done, rows: u64) -> Rows {
     }
 }
 
-/// So many people, from `first` on, as have about `rows` rows.
+/// So many people, from `first` on, as have about `rows` rows; whoever has very many is alone.
 fn end_of_chunk(due: &[Due], first: usize, rows: u64, most: usize) -> usize {
     let mut sum = 0;
     let mut end = first;
-    while end < due.len() && end - first < most && (end == first || sum + due[end].rows <= rows) {
-        sum += due[end].rows;
+    while let Some(next) = due.get(end).filter(|_| end - first < most) {
+        let fits = next.rows <= MANY_ROWS && sum + next.rows <= rows;
+        if end > first && !fits {
+            break;
+        }
+        sum += next.rows;
         end += 1;
+        if next.rows > MANY_ROWS {
+            break;
+        }
     }
     end
 }

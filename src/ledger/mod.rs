@@ -190,19 +190,23 @@ fn link_of(conn: &mut Connection, entry: &EntryRow) -> Result<LedgerRecord, DbEr
     })
 }
 
-/// Runs a transaction that appends to the chain, again where another writer took the number first.
+/// Runs a transaction that appends to the chain, again where another writer took the number first, or where a batch in flight
+/// holds what it waits for: a batch may take some seconds.
 fn appending<T>(
     conn: &mut Connection,
     mut body: impl FnMut(&mut Connection) -> Result<T, DbError>,
 ) -> Result<T, DbError> {
     const ATTEMPTS: u64 = 20;
-    let mut attempt = 1;
+    /// Each of them waits as long as a statement waits for a lock.
+    const WAITS: u64 = 5;
+    let (mut attempt, mut waits) = (1, 1);
     loop {
         match conn.transaction(Mode::Single, &mut body) {
             Err(error) if attempt < ATTEMPTS && matches!(error.kind, ErrorKind::Constraint | ErrorKind::Conflict) => {
                 thread::sleep(Duration::from_millis(5 * attempt));
                 attempt += 1;
             }
+            Err(error) if waits < WAITS && error.kind == ErrorKind::LockTimeout => waits += 1,
             outcome => return outcome,
         }
     }
