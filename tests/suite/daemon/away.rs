@@ -89,8 +89,8 @@ on_every_database! {
         let text = fs::read_to_string(&file).expect("the config");
         let folder = config("transport = \"file\"\nfolder = \"mails\"");
         fs::write(&file, text.replace(&nobody_listens, &folder)).expect("the config");
-        daemon.0.signal("HUP");
         let before = stage.state().unwrap().loaded;
+        daemon.0.signal("HUP");
         stage.wait_for("the reload", |state| state.loaded != before);
         stage.pass(hours(7));
         stage.pass(minutes(2));
