@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -60,18 +61,14 @@ impl Pseudonyms {
 fn pseudonym(secret: &Secret, people: &TableName, key: &str) -> Pseudonym {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.reveal().as_bytes()).expect("HMAC takes keys of any length");
     mac.update(format!("tenure-person-1\n{people}\n{key}").as_bytes());
-    Pseudonym { digest: hex(&mac.finalize().into_bytes()), key_id: id_of(secret) }
+    Pseudonym { digest: HEXLOWER.encode(&mac.finalize().into_bytes()), key_id: id_of(secret) }
 }
 
 /// Tells keys apart and gives nothing of them away: they are too long to be guessed.
 fn id_of(secret: &Secret) -> String {
-    let mut id = hex(&Sha256::digest(secret.reveal().as_bytes()));
+    let mut id = HEXLOWER.encode(&Sha256::digest(secret.reveal().as_bytes()));
     id.truncate(16);
     id
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use data_encoding::HEXLOWER;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, KeypairBytes};
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
@@ -37,7 +38,7 @@ impl Signer {
 
     /// The signature of a head, in hexadecimal.
     pub fn sign(&self, hash: &str) -> String {
-        hex(&self.0.sign(message(hash).as_bytes()).to_bytes())
+        HEXLOWER.encode(&self.0.sign(message(hash).as_bytes()).to_bytes())
     }
 }
 
@@ -76,7 +77,7 @@ impl PublicKey {
 /// As the ledger names it.
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ed25519:{}", hex(self.0.as_bytes()))
+        write!(f, "ed25519:{}", HEXLOWER.encode(self.0.as_bytes()))
     }
 }
 
@@ -84,21 +85,9 @@ fn message(hash: &str) -> String {
     format!("tenure-head-1\n{hash}")
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// Lower-case hexadecimal digits, two a byte and nothing else: a signature has one form only.
 fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).filter(|_| !byte.is_ascii_uppercase());
-    let mut out = [0; N];
-    if text.len() != 2 * N {
-        return None;
-    }
-    for (byte, pair) in out.iter_mut().zip(text.as_bytes().chunks(2)) {
-        *byte = u8::try_from(digit(pair[0])? * 16 + digit(pair[1])?).ok()?;
-    }
-    Some(out)
+    HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()
 }
 
 #[cfg(test)]
@@ -116,7 +105,7 @@ mod tests {
         assert!(public.has_signed(&head, &signature));
         assert!(!public.has_signed(&other, &signature) && !public.has_signed(&head, &signature.to_uppercase()));
         assert!(!Signer::generate().unwrap().public().has_signed(&head, &signature));
-        assert!(!format!("{signer:?}").contains(&hex(&signer.0.to_bytes())));
+        assert!(!format!("{signer:?}").contains(&HEXLOWER.encode(&signer.0.to_bytes())));
     }
 
     /// The pair and the first message of RFC 8032, 7.1, are not ours to sign; its keys are.

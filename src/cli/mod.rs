@@ -17,10 +17,12 @@ mod status;
 mod subject;
 mod verify;
 
+use std::fs;
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
@@ -342,6 +344,15 @@ fn say(text: &str) -> io::Result<()> {
         Err(error) => Err(io::Error::new(error.kind(), format!("cannot write to stdout: {error}"))),
         Ok(()) => Ok(()),
     }
+}
+
+/// Prints a page, or writes it where `--output` says.
+fn hand_out(page: &str, output: Option<&Path>) -> Outcome {
+    match output {
+        Some(path) => fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))?,
+        None => say(page)?,
+    }
+    Ok(0)
 }
 
 fn explain(failure: Failure, json: bool) -> u8 {

@@ -1,9 +1,8 @@
 //! `tenure runs` and `tenure report`: past runs from the ledger, dry runs from the state directory.
 
-use std::fs;
 use std::path::Path;
 
-use super::{Common, Failure, Format, Outcome, say};
+use super::{Common, Failure, Format, Outcome, hand_out, say};
 use crate::db::Access;
 use crate::ledger;
 use crate::report::record::RunRecord;
@@ -47,13 +46,7 @@ pub(super) fn report(common: &Common, run: &str, format: Format, output: Option<
     let record = find_one(&setup, run)?;
     let format = if common.json { Format::Json } else { format };
     let rendered = render(std::slice::from_ref(&record), format);
-    match output {
-        Some(path) => fs::write(path, rendered).map_err(|error| {
-            Failure::Other(anyhow::Error::new(error).context(format!("cannot write {}", path.display())))
-        })?,
-        None => say(&rendered)?,
-    }
-    Ok(0)
+    hand_out(&rendered, output)
 }
 
 /// The one run, in the ledger or among the dry runs, whose id starts with `prefix`.

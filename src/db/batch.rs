@@ -5,7 +5,7 @@ use super::count::{Consequences, number, one_row, scope};
 use super::doomed::{self, Which, Within, where_due};
 use super::predicate::{self, Scope};
 use super::window::Window;
-use super::{Connection, DbError, Dialect, ErrorKind, Statement, people, redact};
+use super::{Connection, DbError, Dialect, ErrorKind, Statement, redact, whose};
 use crate::name::TableName;
 use crate::plan::{Axis, Link, RulePlan, SelfEffect, SelfLink, Target};
 use crate::schedule::Then;
@@ -207,7 +207,7 @@ pub(super) fn require_same(expected: u64, found: u64) -> Result<(), DbError> {
 
 pub(super) fn delete_roots(dialect: Dialect, scope: Scope<'_>, part: Within<'_>) -> Statement {
     let mut sql = Sql::new(dialect);
-    let joined = people::to_be_joined(dialect, scope);
+    let joined = whose::to_be_joined(dialect, scope);
     if joined {
         sql.push("DELETE ").name(scope.alias()).push(" FROM ");
     } else {
@@ -215,7 +215,7 @@ pub(super) fn delete_roots(dialect: Dialect, scope: Scope<'_>, part: Within<'_>)
     }
     predicate::from(&mut sql, scope.target);
     if joined {
-        people::join(&mut sql, scope);
+        whose::join(&mut sql, scope);
     }
     where_due(&mut sql, Scope { is_joined: joined, ..scope }, part);
     sql.finish()
@@ -240,11 +240,11 @@ pub(super) fn redact_of(conn: &mut Connection, scope: Scope<'_>, part: Within<'_
 
 fn redact_rows(dialect: Dialect, scope: Scope<'_>, part: Within<'_>) -> Statement {
     let mut sql = Sql::new(dialect);
-    let joined = people::to_be_joined(dialect, scope);
+    let joined = whose::to_be_joined(dialect, scope);
     sql.push("UPDATE ");
     predicate::from(&mut sql, scope.target);
     if joined {
-        people::join(&mut sql, scope);
+        whose::join(&mut sql, scope);
     }
     sql.push(" SET ");
     redact::assignments(&mut sql, scope.target);

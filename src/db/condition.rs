@@ -1,5 +1,6 @@
 //! Conditions of a schedule: SQL that somebody wrote by hand, let in only where it parses as one expression.
 
+use data_encoding::HEXLOWER;
 use sqlparser::dialect::{Dialect as ParserDialect, MySqlDialect, PostgreSqlDialect, SQLiteDialect};
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, Tokenizer};
@@ -72,7 +73,7 @@ fn text(dialect: Dialect, value: &str) -> String {
     if value.chars().all(is_ordinary) {
         return format!("'{value}'");
     }
-    let hex: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hex = HEXLOWER.encode(value.as_bytes());
     match dialect {
         Dialect::Postgres => format!("convert_from(decode('{hex}', 'hex'), 'UTF8')"),
         Dialect::Mysql => format!("CONVERT(unhex('{hex}') USING utf8mb4)"),

@@ -1,34 +1,21 @@
 //! The control tables: in PostgreSQL in a schema of their own, elsewhere under the prefix `tenure_`.
-//!
-//! They are made by migrations that are embedded in the program and tracked in a table of our own, so that an application
-//! that uses Diesel keeps its `__diesel_schema_migrations` as it was.
 
 pub mod due;
 pub mod erasure;
+pub mod gate;
 pub mod hold;
+mod migration;
 pub mod outbox;
 pub mod pause;
 pub mod request;
 pub mod signature;
 pub mod walk;
 
-use std::thread;
-use std::time::Duration;
-
-use diesel::migration::{Migration, MigrationSource};
-use diesel::mysql::Mysql;
-use diesel::pg::Pg;
-use diesel::sqlite::Sqlite;
-use diesel_migrations::{EmbeddedMigrations, embed_migrations};
-
 use super::builder::Sql;
-use super::connection::Link;
-use super::{Connection, DbError, Dialect, ErrorKind, Mode, Row, Statement, Value};
+use super::{Connection, DbError, Dialect, ErrorKind, Row, Statement, Value};
 use crate::time;
 
-const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
-const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
-const MYSQL: EmbeddedMigrations = embed_migrations!("migrations/mysql");
+pub use migration::{exist, is_ready, migrate};
 
 /// A control table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -247,114 +234,6 @@ pub fn clock(conn: &mut Connection) -> Result<i64, DbError> {
     Ok(told + time::database_shift())
 }
 
-/// Are the control tables there, and of this version?
-pub fn is_ready(conn: &mut Connection) -> Result<bool, DbError> {
-    Ok(pending(conn)?.is_empty())
-}
-
-/// Versions of the migrations that were not applied yet.
-fn pending(conn: &mut Connection) -> Result<Vec<String>, DbError> {
-    let applied = applied(conn)?;
-    let all = match conn.dialect() {
-        Dialect::Sqlite => versions::<Sqlite>(&SQLITE)?,
-        Dialect::Postgres => versions::<Pg>(&POSTGRES)?,
-        Dialect::Mysql => versions::<Mysql>(&MYSQL)?,
-    };
-    Ok(all.into_iter().filter(|version| !applied.contains(version)).collect())
-}
-
-/// Are there any control tables, of whatever version?
-pub fn exist(conn: &mut Connection) -> Result<bool, DbError> {
-    Table::Migration.is_there(conn)
-}
-
-fn applied(conn: &mut Connection) -> Result<Vec<String>, DbError> {
-    if !exist(conn)? {
-        return Ok(Vec::new());
-    }
-    let mut sql = Sql::new(conn.dialect());
-    sql.push("SELECT version FROM ").control(Table::Migration);
-    Ok(Table::Migration.query(conn, &sql.finish())?.iter().filter_map(|row| row.text(0).map(str::to_owned)).collect())
-}
-
-fn versions<DB: diesel::backend::Backend>(source: &EmbeddedMigrations) -> Result<Vec<String>, DbError> {
-    Ok(sorted::<DB>(source)?.iter().map(|migration| migration.name().version().to_string()).collect())
-}
-
-fn sorted<DB: diesel::backend::Backend>(source: &EmbeddedMigrations) -> Result<Vec<Box<dyn Migration<DB>>>, DbError> {
-    let mut all = MigrationSource::<DB>::migrations(source)
-        .map_err(|_| DbError::new(ErrorKind::Other, "the embedded migrations cannot be read"))?;
-    all.sort_by_key(|migration| migration.name().version().as_owned());
-    Ok(all)
-}
-
-/// Makes or upgrades the control tables; the versions that were applied, by us or by somebody beside us.
-///
-/// Of two that start at once, one fails on what the other has just made, is rolled back (but on MySQL, whose migrations
-/// can be repeated), and looks again.
-pub fn migrate(conn: &mut Connection) -> Result<Vec<String>, DbError> {
-    const ATTEMPTS: u64 = 10;
-    let wanted = pending(conn)?;
-    let mut attempt = 1;
-    while let Err(error) = apply_pending(conn) {
-        let may_be_a_race = matches!(error.kind, ErrorKind::Constraint | ErrorKind::Conflict | ErrorKind::Other);
-        if attempt == ATTEMPTS || !may_be_a_race {
-            return Err(error);
-        }
-        thread::sleep(Duration::from_millis(20 * attempt));
-        attempt += 1;
-    }
-    Ok(wanted)
-}
-
-fn apply_pending(conn: &mut Connection) -> Result<(), DbError> {
-    let pending = pending(conn)?;
-    if pending.is_empty() {
-        return Ok(());
-    }
-    conn.script(match conn.dialect() {
-        Dialect::Sqlite => "CREATE TABLE IF NOT EXISTS tenure_migration (version TEXT NOT NULL PRIMARY KEY) STRICT",
-        Dialect::Postgres => {
-            "CREATE SCHEMA IF NOT EXISTS tenure; \
-             CREATE TABLE IF NOT EXISTS tenure.migration (version TEXT NOT NULL PRIMARY KEY)"
-        }
-        Dialect::Mysql => {
-            "CREATE TABLE IF NOT EXISTS tenure_migration (version VARCHAR(128) NOT NULL PRIMARY KEY) ENGINE = InnoDB"
-        }
-    })?;
-    pending.iter().try_for_each(|version| conn.transaction(Mode::Single, |conn| apply(conn, version)))
-}
-
-fn apply(conn: &mut Connection, version: &str) -> Result<(), DbError> {
-    let dialect = conn.dialect();
-    let applied = match conn.link() {
-        Link::Sqlite(link) => run_one::<Sqlite, _>(&SQLITE, version, |m| m.run(link))?,
-        Link::Postgres(link) => run_one::<Pg, _>(&POSTGRES, version, |m| m.run(link))?,
-        Link::Mysql(link) => run_one::<Mysql, _>(&MYSQL, version, |m| m.run(link))?,
-    };
-    applied.map_err(|error| match error.downcast::<diesel::result::Error>() {
-        Ok(error) => DbError::of(dialect, &error),
-        Err(_) => DbError::new(ErrorKind::Other, "a migration of the control tables failed"),
-    })?;
-    let mut sql = Sql::new(dialect);
-    sql.push("INSERT INTO ").control(Table::Migration).push(" (version) VALUES (").text(version).push(")");
-    conn.execute(&sql.finish()).map(drop)
-}
-
-type MigrationResult = diesel::migration::Result<()>;
-
-fn run_one<DB: diesel::backend::Backend, F>(
-    source: &EmbeddedMigrations,
-    version: &str,
-    run: F,
-) -> Result<MigrationResult, DbError>
-where
-    F: FnOnce(Box<dyn Migration<DB>>) -> MigrationResult,
-{
-    let found = sorted::<DB>(source)?.into_iter().find(|migration| migration.name().version().to_string() == version);
-    found.map(run).ok_or_else(|| DbError::new(ErrorKind::Other, "an embedded migration is missing"))
-}
-
 /// A row of `run`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunRow {
@@ -505,110 +384,6 @@ pub fn done_so_far(conn: &mut Connection, run: &str) -> Result<(i64, i64), DbErr
     let rows = Table::Batch.query(conn, &sql.finish())?;
     let number = |column| rows.first().and_then(|row| row.int(column)).unwrap_or(0);
     Ok((number(0), number(1)))
-}
-
-/// A row of `gate`: who may work on a rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GateRow {
-    pub token: i64,
-    /// `None` where nobody holds it.
-    pub run: Option<String>,
-    pub holder: Option<String>,
-    /// Last sign of life, microseconds since 1970 by the database's clock.
-    pub seen: i64,
-}
-
-/// Makes the rule's gate where there is none.
-pub fn ensure_gate(conn: &mut Connection, rule: &str, now: i64) -> Result<(), DbError> {
-    let mut sql = Sql::new(conn.dialect());
-    sql.push(match conn.dialect() {
-        Dialect::Mysql => "INSERT IGNORE INTO ",
-        Dialect::Sqlite | Dialect::Postgres => "INSERT INTO ",
-    });
-    sql.control(Table::Gate).push(" (rule, token, seen) VALUES (").text(rule).push(", 0, ").int(now).push(")");
-    if conn.dialect() != Dialect::Mysql {
-        sql.push(" ON CONFLICT (rule) DO NOTHING");
-    }
-    Table::Gate.execute(conn, &sql.finish()).map(drop)
-}
-
-pub fn gate(conn: &mut Connection, rule: &str) -> Result<Option<GateRow>, DbError> {
-    let mut sql = Sql::new(conn.dialect());
-    sql.push("SELECT token, run, holder, seen FROM ").control(Table::Gate).push(" WHERE rule = ").text(rule);
-    let rows = Table::Gate.query(conn, &sql.finish())?;
-    Ok(rows.first().map(|row| GateRow {
-        token: row.int(0).unwrap_or(0),
-        run: row.text(1).map(str::to_owned),
-        holder: row.text(2).map(str::to_owned),
-        seen: row.int(3).unwrap_or(0),
-    }))
-}
-
-/// Takes, renews or (with no run) gives back a gate by compare-and-swap on its token; false where another was faster.
-/// Waits for batches in flight, which share a lock on the row.
-pub fn swap_gate(
-    conn: &mut Connection,
-    rule: &str,
-    old: i64,
-    new: i64,
-    run: Option<&str>,
-    holder: Option<&str>,
-    now: i64,
-) -> Result<bool, DbError> {
-    let mut sql = Sql::new(conn.dialect());
-    sql.push("UPDATE ").control(Table::Gate).push(" SET token = ").int(new).push(", run = ").maybe(run);
-    sql.push(", holder = ").maybe(holder).push(", seen = ").int(now);
-    sql.push(" WHERE rule = ").text(rule).push(" AND token = ").int(old);
-    Ok(Table::Gate.execute(conn, &sql.finish())? == 1)
-}
-
-/// Gives a gate back, whatever its token is by now: nobody else bears this run's name.
-pub fn free_gate(conn: &mut Connection, rule: &str, run: &str, now: i64) -> Result<(), DbError> {
-    let mut sql = Sql::new(conn.dialect());
-    sql.push("UPDATE ")
-        .control(Table::Gate)
-        .push(" SET token = token + 1, run = NULL, holder = NULL, seen = ")
-        .int(now);
-    sql.push(" WHERE rule = ").text(rule).push(" AND run = ").text(run);
-    Table::Gate.execute(conn, &sql.finish()).map(drop)
-}
-
-/// The gate of no rule, which every order raises before the gates that it shuts.
-const ORDERS: &str = "orders";
-
-/// Raises the token of one gate, or of all, so that no run that goes on now does another batch there. Waits for the batches
-/// in flight, and is seen by whoever begins a rule: see [`wait_for_orders`].
-pub fn raise_gates(conn: &mut Connection, only: Option<&str>) -> Result<(), DbError> {
-    let raise = |conn: &mut Connection, rule: Option<&str>| {
-        let mut sql = Sql::new(conn.dialect());
-        sql.push("UPDATE ").control(Table::Gate).push(" SET token = token + 1");
-        if let Some(rule) = rule {
-            sql.push(" WHERE rule = ").text(rule);
-        }
-        Table::Gate.execute(conn, &sql.finish()).map(drop)
-    };
-    // In a statement of its own: only the next one sees the gates of rules that began while this one waited.
-    raise(conn, Some(ORDERS))?;
-    raise(conn, only)
-}
-
-/// Waits for the orders that are about to be committed; those that come later find every gate that was made until now. So
-/// whoever takes a gate, and after that reads the orders in the transaction of this, misses none.
-pub fn wait_for_orders(conn: &mut Connection) -> Result<(), DbError> {
-    token_is(conn, ORDERS, 0).map(drop)
-}
-
-/// Inside a batch's transaction: is this still the rule's token? Shares a lock on the row, so that a takeover waits for
-/// the batch and every batch after it sees the new token.
-pub fn token_is(conn: &mut Connection, rule: &str, token: i64) -> Result<bool, DbError> {
-    let mut sql = Sql::new(conn.dialect());
-    sql.push("SELECT token FROM ").control(Table::Gate).push(" WHERE rule = ").text(rule);
-    sql.push(match conn.dialect() {
-        Dialect::Sqlite => "",
-        Dialect::Postgres => " FOR SHARE",
-        Dialect::Mysql => " LOCK IN SHARE MODE",
-    });
-    Ok(Table::Gate.query(conn, &sql.finish())?.first().and_then(|row| row.int(0)) == Some(token))
 }
 
 /// A row of `entry`: a link of the chain.

@@ -1,6 +1,7 @@
 //! Bulk inserts: a stream of rows in, multi-row INSERT statements out, with every value bound.
 
 use crate::name::{Name, TableName};
+use data_encoding::HEXLOWER;
 
 use super::catalog::ColumnKind;
 use super::{Connection, DbError, Dialect, Mode, Statement, Value};
@@ -121,10 +122,7 @@ pub(super) fn push_element(array: &mut String, value: &Value) {
         Value::Unsigned(int) => array.push_str(&int.to_string()),
         Value::Float(float) => array.push_str(&float.to_string()),
         Value::Text(text) => push_quoted(array, text),
-        Value::Bytes(bytes) => {
-            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            push_quoted(array, &format!("\\x{hex}"));
-        }
+        Value::Bytes(bytes) => push_quoted(array, &format!("\\x{}", HEXLOWER.encode(bytes))),
     }
 }
 

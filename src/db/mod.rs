@@ -14,6 +14,7 @@ pub mod control;
 pub mod count;
 mod doomed;
 mod error;
+pub mod few;
 mod insert;
 mod own_kind;
 pub mod people;
@@ -25,6 +26,7 @@ pub mod rollup;
 mod sqlite_functions;
 pub mod url;
 mod value;
+mod whose;
 pub mod window;
 
 pub use connection::{Access, Connection, Mode};

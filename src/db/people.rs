@@ -1,11 +1,4 @@
-//! Whose rows they are: the statements of an erasure.
-//!
-//! A row belongs to a person where a way of references leads from it to the table of people. The person is due where the
-//! account is closed and the grace over (or where somebody asked for this one person), and no hold covers the person. That
-//! predicate stands in every statement, beside the keys of the few people whom a batch is about.
-//!
-//! The way is written from its end: the people, then the rows that are theirs by one reference, and so on. So the database
-//! goes from few people to their rows, by the index of each reference, and never asks every row of a table whose it is.
+//! The statements of an erasure: who is due, what their rows count to, and the acts on the rows of a few of them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,22 +9,12 @@ use super::batch::{self, Done};
 use super::builder::Sql;
 use super::count::{self, Counts, counts_of, number, one_row, scope};
 use super::doomed::Within;
-use super::insert::push_element;
+use super::few::{Few, key_of, typed};
 use super::predicate::{self, Look, Scope};
-use super::window::{Window, inward, outward};
-use super::{Connection, DbError, Dialect, ErrorKind, Row, Statement, Value, anchor};
-use crate::name::Name;
-use crate::plan::{
-    Axis, Entry, Erasure, HeldPeople, Hold, KeyColumn, Likeness, People, PersonKey, RulePlan, SelfEffect, Step, Target,
-    Transport, Who, Whose,
-};
-
-/// Some people by their keys: those of one batch.
-#[derive(Debug, Clone, Copy)]
-pub struct Few<'a> {
-    pub column: &'a KeyColumn,
-    pub keys: &'a [PersonKey],
-}
+use super::whose::{self, Sharers, are_due, may_be_shared, of_people};
+use super::window::{Window, outward};
+use super::{Connection, DbError, Dialect, Row, Statement, anchor, redact};
+use crate::plan::{Axis, Entry, Erasure, KeyColumn, People, PersonKey, RulePlan, Target, Whose};
 
 /// What the rows of each person count to.
 pub type ByPerson = BTreeMap<PersonKey, Counts>;
@@ -45,339 +28,6 @@ pub struct Person {
     /// When the account was made, where the schedule names the column.
     pub created: Option<Timestamp>,
 }
-
-/// The row that the target names belongs to a person who is due.
-pub(super) fn theirs(sql: &mut Sql, scope: Scope<'_>, whose: &Whose, look: Look) {
-    let Some(step) = whose.steps.first() else { return are_due(sql, &whose.people, scope.few) };
-    let such = |sql: &mut Sql| are_due(sql, &whose.people, scope.few);
-    let lead = Lead { such: &such, ..Lead::to(&whose.people.target, scope, look) };
-    sql.push("(");
-    like(sql, step.likeness, |sql| {
-        sql.column(scope.alias(), &step.column);
-    });
-    sql.push(") IN (");
-    lead.write(sql, &whose.steps);
-    sql.push(")");
-}
-
-/// Does some row of the target belong to several people?
-pub(super) fn may_be_shared(target: &Target) -> bool {
-    target.whose.as_ref().is_some_and(|whose| whose.steps.iter().any(|step| step.shared))
-}
-
-/// The row belongs to somebody else as well, who is not due.
-pub(super) fn someone_elses_too(sql: &mut Sql, scope: Scope<'_>, whose: &Whose) {
-    let Some(step) = whose.steps.first() else {
-        sql.push("FALSE");
-        return;
-    };
-    // Whoever is due, whichever batch it is: two who share a row may be in two batches.
-    let such = |sql: &mut Sql| {
-        sql.push("(");
-        are_due(sql, &whose.people, None);
-        sql.push(") IS NOT TRUE");
-    };
-    let lead = Lead { such: &such, ..Lead::to(&whose.people.target, scope, Look::Now) };
-    like(sql, step.likeness, |sql| {
-        sql.column(scope.alias(), &step.column);
-    });
-    sql.push(" IN (");
-    lead.write(sql, &whose.steps);
-    sql.push(")");
-}
-
-/// The person whom the alias of the table of people names is due, and among `few`.
-fn are_due(sql: &mut Sql, people: &People, few: Option<Few<'_>>) {
-    let target = &people.target;
-    let scope = of_people(target);
-    if let Some(few) = few {
-        among(sql, &target.alias, few);
-        sql.push(" AND ");
-    }
-    match &people.who {
-        Who::Closed => closed(sql, target),
-        Who::Only(keys, column) => among(sql, &target.alias, Few { column, keys }),
-    }
-    predicate::meant(sql, target);
-    predicate::but_held(sql, scope);
-}
-
-fn closed(sql: &mut Sql, people: &Target) {
-    if people.anchors.is_empty() {
-        sql.push("FALSE");
-    } else {
-        predicate::expired(sql, &people.alias, &people.anchors);
-    }
-}
-
-/// The table of people by itself: nothing is removed, so nothing blocks.
-pub(super) fn of_people(target: &Target) -> Scope<'_> {
-    Scope { target, dependents: &[], removes: false, earlier: &[], few: None, is_joined: false }
-}
-
-/// A hold on people covers the row: some way leads from it to a person of whom it is true.
-pub(super) fn are_held(sql: &mut Sql, alias: &Name, hold: &Hold, held: &HeldPeople) {
-    let such = |sql: &mut Sql| predicate::asks(sql, &held.alias, hold);
-    let lead = Lead { table: &held.table, alias: &held.alias, earlier: &[], such: &such, sharers: Sharers::One };
-    sql.push("(");
-    sql.list(&held.ways, " OR ", |sql, way| {
-        sql.push("(");
-        match way.steps.first() {
-            None => such(sql),
-            Some(step) => {
-                like(sql, step.likeness, |sql| {
-                    sql.column(alias, &step.column);
-                });
-                sql.push(" IN (");
-                put_aside(sql, |sql| lead.write(sql, &way.steps));
-                sql.push(")");
-            }
-        }
-        if let Some(condition) = &way.condition {
-            sql.push(" AND ").condition(condition);
-        }
-        sql.push(")");
-    });
-    sql.push(")");
-}
-
-/// A query that is answered before the statement changes anything: MySQL lets no subquery of a DELETE or UPDATE read the
-/// table that it changes, unless what was read is put aside first, and DISTINCT makes sure that it is.
-pub(super) fn put_aside(sql: &mut Sql, query: impl FnOnce(&mut Sql)) {
-    if sql.dialect != Dialect::Mysql {
-        return query(sql);
-    }
-    let aside = sql.fresh_alias();
-    sql.push("SELECT DISTINCT * FROM (");
-    query(sql);
-    sql.push(") AS ").name(&aside);
-}
-
-/// Of a row that several people share: who counts as its person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sharers {
-    /// One of them, so that every row counts once.
-    One,
-    /// Each of them.
-    All,
-}
-
-/// How a way of references to the table of people is written.
-struct Lead<'a> {
-    table: &'a crate::name::TableName,
-    alias: &'a Name,
-    /// Rules that remove rows on the way before this one looks.
-    earlier: &'a [Arc<RulePlan>],
-    /// Which people it leads to.
-    such: &'a dyn Fn(&mut Sql),
-    sharers: Sharers,
-}
-
-impl<'a> Lead<'a> {
-    fn to(people: &'a Target, scope: Scope<'a>, look: Look) -> Self {
-        let earlier = if look == Look::Ahead { scope.earlier } else { &[] };
-        Self { table: &people.table, alias: &people.alias, earlier, such: &|_| {}, sharers: Sharers::One }
-    }
-
-    /// `SELECT` the values that the first step's column must have.
-    fn write(&self, sql: &mut Sql, steps: &[Step]) {
-        let Some((step, rest)) = steps.split_first() else { return };
-        sql.push("SELECT ");
-        self.value_of(sql, step, rest);
-        self.source(sql, step, rest, &|sql, _| self.write(sql, rest));
-    }
-
-    /// The same with the person's key beside each value, as `tenure_value` and `tenure_person`: one person a value, of those
-    /// who share it the first.
-    fn with_person(&self, sql: &mut Sql, steps: &[Step], key: &KeyColumn) {
-        let Some((step, rest)) = steps.split_first() else { return };
-        let next = sql.fresh_alias();
-        sql.push("SELECT ");
-        self.value_of(sql, step, rest);
-        let is_one = step.shared && self.sharers == Sharers::One;
-        sql.push(" AS ").name(&value_name()).push(if is_one { ", MIN(" } else { ", " });
-        if rest.is_empty() {
-            outward(sql, self.alias, &key.name, &key.transport);
-        } else {
-            sql.column(&next, &person_name());
-        }
-        sql.push(if is_one { ") AS " } else { " AS " }).name(&person_name());
-        self.source_joined(sql, step, rest, &next, key);
-        if is_one {
-            sql.push(" GROUP BY ");
-            self.value_of(sql, step, rest);
-        }
-    }
-
-    fn value_of(&self, sql: &mut Sql, step: &Step, rest: &[Step]) {
-        let alias = if rest.is_empty() { self.alias } else { &step.table.table };
-        like(sql, step.likeness, |sql| {
-            sql.column(alias, &step.key);
-        });
-    }
-
-    fn source(&self, sql: &mut Sql, step: &Step, rest: &[Step], further: &dyn Fn(&mut Sql, &Step)) {
-        let Some(next) = rest.first() else { return self.people(sql) };
-        sql.push(" FROM ").table(&step.table).push(" AS ").name(&step.table.table).push(" WHERE ");
-        like(sql, next.likeness, |sql| {
-            sql.column(&step.table.table, &next.column);
-        });
-        sql.push(" IN (");
-        further(sql, next);
-        sql.push(")");
-        predicate::not_taken(sql, self.earlier, &step.table, &step.table.table);
-    }
-
-    fn source_joined(&self, sql: &mut Sql, step: &Step, rest: &[Step], next_alias: &Name, key: &KeyColumn) {
-        let Some(next) = rest.first() else { return self.people(sql) };
-        sql.push(" FROM ").table(&step.table).push(" AS ").name(&step.table.table).push(" JOIN (");
-        self.with_person(sql, rest, key);
-        sql.push(") AS ").name(next_alias).push(" ON ");
-        like(sql, next.likeness, |sql| {
-            sql.column(&step.table.table, &next.column);
-        });
-        sql.push(" = ").column(next_alias, &value_name()).push(" WHERE 1 = 1");
-        predicate::not_taken(sql, self.earlier, &step.table, &step.table.table);
-    }
-
-    fn people(&self, sql: &mut Sql) {
-        sql.push(" FROM ").table(self.table);
-        if self.table.table != *self.alias {
-            sql.push(" AS ").name(self.alias);
-        }
-        sql.push(" WHERE ");
-        (self.such)(sql);
-    }
-}
-
-fn value_name() -> Name {
-    Name::new("tenure_value").expect("letters are a name")
-}
-
-fn person_name() -> Name {
-    Name::new("tenure_person").expect("letters are a name")
-}
-
-/// A value as it is compared.
-pub(super) fn like(sql: &mut Sql, likeness: Likeness, value: impl FnOnce(&mut Sql)) {
-    let (before, after) = match (likeness, sql.dialect) {
-        (Likeness::Same, _) => ("", ""),
-        (Likeness::Letters, Dialect::Postgres) => ("CAST(", " AS text)"),
-        // A column's own collation goes through a cast.
-        (Likeness::Letters, Dialect::Sqlite) => ("CAST(", " AS text) COLLATE BINARY"),
-        (Likeness::Letters, Dialect::Mysql) => ("CAST(CONVERT(", " USING utf8mb4) AS BINARY)"),
-        (Likeness::Folded, Dialect::Postgres) => ("lower(CAST(", " AS text))"),
-        (Likeness::Folded, Dialect::Sqlite) => ("tenure_lower(", ")"),
-        (Likeness::Folded, Dialect::Mysql) => ("CAST(LOWER(CONVERT(", " USING utf8mb4)) AS BINARY)"),
-    };
-    sql.push(before);
-    value(sql);
-    sql.push(after);
-}
-
-/// The key is one of these.
-pub(super) fn among(sql: &mut Sql, alias: &Name, few: Few<'_>) {
-    sql.column(alias, &few.column.name);
-    if let [only] = few.keys {
-        sql.push(" = ");
-        return inward(sql, few.column, &value(only));
-    }
-    if sql.dialect == Dialect::Postgres {
-        return in_array(sql, few);
-    }
-    sql.push(" IN (");
-    sql.list(few.keys, ", ", |sql, key| match key {
-        // Written out: SQLite allows only so many values to be bound.
-        PersonKey::Whole(whole) => {
-            sql.integer(*whole);
-        }
-        PersonKey::Unsigned(_) | PersonKey::Text(_) => inward(sql, few.column, &value(key)),
-    });
-    sql.push(if few.keys.is_empty() { "NULL)" } else { ")" });
-}
-
-/// PostgreSQL plans one array in no time, and a list of thousands of values in long.
-fn in_array(sql: &mut Sql, few: Few<'_>) {
-    let mut array = String::from("{");
-    for (index, key) in few.keys.iter().enumerate() {
-        if index > 0 {
-            array.push(',');
-        }
-        push_element(&mut array, &hexless(key, &few.column.transport));
-    }
-    array.push('}');
-    let element = match (&few.column.transport, few.keys.first()) {
-        (Transport::Cast(sql_type), _) => sql_type.as_str(),
-        (Transport::Hex, _) => "bytea",
-        (Transport::Plain, Some(PersonKey::Text(_))) => "text",
-        (Transport::Plain, _) => "bigint",
-    };
-    sql.push(" = ANY(").bind_as(Value::Text(array), &format!("{element}[]")).push(")");
-}
-
-/// An element of an array of bytes is written with the mark of hexadecimal digits.
-fn hexless(key: &PersonKey, transport: &Transport) -> Value {
-    match (key, transport) {
-        (PersonKey::Text(hex), Transport::Hex) => Value::Text(format!("\\x{hex}")),
-        _ => value(key),
-    }
-}
-
-fn value(key: &PersonKey) -> Value {
-    match key {
-        PersonKey::Whole(whole) => Value::Int(*whole),
-        PersonKey::Unsigned(unsigned) => Value::Unsigned(*unsigned),
-        PersonKey::Text(text) => Value::Text(text.clone()),
-    }
-}
-
-/// A key as its column is compared with it.
-pub(super) fn typed(sql: &mut Sql, column: &KeyColumn, key: &PersonKey) {
-    inward(sql, column, &value(key));
-}
-
-pub(super) fn key_of(row: &Row, column: usize) -> Result<PersonKey, DbError> {
-    match row.0.get(column) {
-        Some(Value::Int(whole)) => Ok(PersonKey::Whole(*whole)),
-        Some(Value::Unsigned(unsigned)) => Ok(PersonKey::Unsigned(*unsigned)),
-        Some(Value::Text(text)) => Ok(PersonKey::Text(text.clone())),
-        _ => Err(DbError::new(
-            ErrorKind::Other,
-            "the key of a person is neither a whole number nor a text, so nobody can be called by it; name another column \
-             as `key`",
-        )),
-    }
-}
-
-/// MariaDB, and MySQL 8.0.20 and older, ask every row of the table of a DELETE or UPDATE whether it is IN (SELECT …); the
-/// join form goes from the people to their rows. It lets no subquery read the table itself, as is asked of a row that others
-/// of its kind keep or take along.
-pub(super) fn to_be_joined(dialect: Dialect, scope: Scope<'_>) -> bool {
-    dialect == Dialect::Mysql
-        && scope.target.whose.as_ref().is_some_and(|whose| !whose.steps.is_empty())
-        && scope.target.self_links.iter().all(|link| link.effect == SelfEffect::Null)
-}
-
-/// ` JOIN` the target to the values that lead to its people.
-pub(super) fn join(sql: &mut Sql, scope: Scope<'_>) {
-    let Some((whose, step)) = scope.target.whose.as_ref().and_then(|whose| Some((whose, whose.steps.first()?))) else {
-        return;
-    };
-    let found = sql.fresh_alias();
-    let inner = sql.fresh_alias();
-    let such = |sql: &mut Sql| are_due(sql, &whose.people, scope.few);
-    let lead = Lead { such: &such, ..Lead::to(&whose.people.target, scope, Look::Now) };
-    sql.push(" JOIN (SELECT DISTINCT * FROM (SELECT ");
-    lead.value_of(sql, step, &whose.steps[1..]);
-    sql.push(" AS ").name(&value_name());
-    lead.source(sql, step, &whose.steps[1..], &|sql, _| lead.write(sql, &whose.steps[1..]));
-    sql.push(") AS ").name(&inner).push(") AS ").name(&found).push(" ON ");
-    like(sql, step.likeness, |sql| {
-        sql.column(scope.alias(), &step.column);
-    });
-    sql.push(" = ").column(&found, &value_name());
-}
-
 /// Counts the rows of one table by their people: of the few, or of everybody who is due. People without any are not in it.
 fn counts_in(
     conn: &mut Connection,
@@ -388,43 +38,33 @@ fn counts_in(
     sharers: Sharers,
 ) -> Result<ByPerson, DbError> {
     let mut sql = Sql::new(conn.dialect());
-    let found = sql.fresh_alias();
-    let person = |sql: &mut Sql| match whose.steps.first() {
-        Some(_) => {
-            sql.column(&found, &person_name());
-        }
-        None => outward(sql, scope.alias(), &key.name, &key.transport),
-    };
+    let found = whose.steps.first().map(|step| (step, sql.fresh_alias()));
+    let person = |sql: &mut Sql| whose::person(sql, scope, key, found.as_ref().map(|(_, alias)| alias));
     sql.push("SELECT ");
     person(&mut sql);
     sql.push(", ");
     count::select_counts(&mut sql, Scope { is_joined: false, ..scope }, look);
     sql.push(" FROM ");
     predicate::from(&mut sql, scope.target);
-    if let Some(step) = whose.steps.first() {
-        let such = |sql: &mut Sql| are_due(sql, &whose.people, scope.few);
-        let lead = Lead { such: &such, sharers, ..Lead::to(&whose.people.target, scope, look) };
-        sql.push(" JOIN (");
-        lead.with_person(&mut sql, &whose.steps, key);
-        sql.push(") AS ").name(&found).push(" ON ");
-        like(&mut sql, step.likeness, |sql| {
-            sql.column(scope.alias(), &step.column);
-        });
-        sql.push(" = ").column(&found, &value_name());
+    if let Some((step, found)) = &found {
+        sql.push(" JOIN ");
+        whose::with_people(&mut sql, scope, whose, (look, sharers), key, found);
+        sql.push(" ON ");
+        whose::leads_to(&mut sql, scope, step, found);
     }
     sql.push(" WHERE ");
-    predicate::considered(&mut sql, Scope { is_joined: !whose.steps.is_empty(), ..scope }, look);
+    predicate::considered(&mut sql, Scope { is_joined: found.is_some(), ..scope }, look);
     sql.push(" GROUP BY ");
     person(&mut sql);
     if look == Look::Now && sql.dialect == Dialect::Mysql {
         // The statements that follow in the transaction are to meet the same rows.
         sql.push(" FOR UPDATE");
     }
-    let mut found = ByPerson::new();
+    let mut counted = ByPerson::new();
     for row in conn.query(&sql.finish())? {
-        found.insert(key_of(&row, 0)?, counts_of(&row, 1, scope.target));
+        counted.insert(key_of(&row, 0)?, counts_of(&row, 1, scope.target));
     }
-    Ok(found)
+    Ok(counted)
 }
 
 /// Counts the rows of an entry by their people, as a plan does: what earlier rules take is gone.
@@ -477,8 +117,12 @@ pub struct Erased {
 /// Erases what an entry says of a few people's rows, in the caller's transaction.
 ///
 /// # Errors
-/// [`ErrorKind::Conflict`] where the statements did not meet the same rows; the caller rolls back.
+/// [`ErrorKind::Conflict`](super::ErrorKind::Conflict) where the statements did not meet the same rows; the caller rolls
+/// back.
 pub fn erase(conn: &mut Connection, entry: &Entry, few: Few<'_>) -> Result<Erased, DbError> {
+    if tells_by_itself(conn.dialect(), entry) {
+        return erase_and_be_told(conn, entry, few);
+    }
     let plan = &entry.plan;
     let before = counts_by_person(conn, plan, few.column, Some(few), Look::Now, Sharers::One)?;
     let eligible: u64 = before.values().map(|counts| counts.eligible).sum();
@@ -504,6 +148,58 @@ pub fn erase(conn: &mut Connection, entry: &Entry, few: Few<'_>) -> Result<Erase
         false => stayed,
     };
     Ok(Erased { done, by_person, stayed })
+}
+
+/// Can one statement a table do all that the entry says, and answer whose the rows were? PostgreSQL alone returns what a
+/// join says of them. Counting first would read the scattered rows of the people twice.
+fn tells_by_itself(dialect: Dialect, entry: &Entry) -> bool {
+    let plan = &entry.plan;
+    dialect == Dialect::Postgres
+        && entry.redact_first.is_empty()
+        && plan.targets.iter().all(|target| !plan.act.removes() || !batch::takes_several(plan, target))
+        && !batch::frees_its_own(plan)
+}
+
+/// What stayed is counted afterwards in any case: a trigger or a policy on rows may have turned some away.
+fn erase_and_be_told(conn: &mut Connection, entry: &Entry, few: Few<'_>) -> Result<Erased, DbError> {
+    let plan = &entry.plan;
+    let mut by_person = BTreeMap::new();
+    for target in &plan.targets {
+        let Some(whose) = &target.whose else { continue };
+        let acting = act_on_theirs(Scope { few: Some(few), ..scope(plan, target) }, whose, few.column);
+        for row in conn.query(&acting)? {
+            *by_person.entry(key_of(&row, 0)?).or_default() += number(&row, 1);
+        }
+    }
+    let stayed = counts_by_person(conn, plan, few.column, Some(few), Look::Now, Sharers::All)?;
+    let done = Done { rows: by_person.values().sum(), ..Done::default() };
+    Ok(Erased { done, by_person, stayed })
+}
+
+/// The act on the rows of a target, in PostgreSQL's words; its rows are the people with what was done of theirs.
+fn act_on_theirs(scope: Scope<'_>, whose: &Whose, key: &KeyColumn) -> Statement {
+    let mut sql = Sql::new(Dialect::Postgres);
+    let found = whose.steps.first().map(|step| (step, sql.fresh_alias()));
+    sql.push("WITH acted AS (").push(if scope.removes { "DELETE FROM " } else { "UPDATE " });
+    predicate::from(&mut sql, scope.target);
+    if !scope.removes {
+        sql.push(" SET ");
+        redact::assignments(&mut sql, scope.target);
+    }
+    if let Some((_, found)) = &found {
+        sql.push(if scope.removes { " USING " } else { " FROM " });
+        whose::with_people(&mut sql, scope, whose, (Look::Now, Sharers::One), key, found);
+    }
+    sql.push(" WHERE ");
+    if let Some((step, found)) = &found {
+        whose::leads_to(&mut sql, scope, step, found);
+        sql.push(" AND ");
+    }
+    predicate::due(&mut sql, Scope { is_joined: found.is_some(), ..scope }, Look::Now);
+    sql.push(" RETURNING ");
+    whose::person(&mut sql, scope, key, found.as_ref().map(|(_, alias)| alias));
+    sql.push(" AS person) SELECT person, COUNT(*) FROM acted GROUP BY person");
+    sql.finish()
 }
 
 /// Does what stayed of an entry ask for the person's own row to stay as well? What somebody else shares is theirs now.
@@ -615,7 +311,7 @@ pub fn held(conn: &mut Connection, erasure: &Erasure) -> Result<u64, DbError> {
     sql.push("SELECT COUNT(*) FROM ");
     predicate::from(&mut sql, target);
     sql.push(" WHERE ");
-    closed(&mut sql, target);
+    whose::closed(&mut sql, target);
     predicate::meant(&mut sql, target);
     sql.push(" AND (");
     predicate::held(&mut sql, of_people(target));
@@ -649,7 +345,7 @@ pub(super) fn page_of_people(
     match after {
         Some(last) => {
             sql.column(&target.alias, &erasure.key.name).push(" > ");
-            inward(&mut sql, &erasure.key, &value(last));
+            typed(&mut sql, &erasure.key, last);
         }
         None => {
             sql.push("TRUE");

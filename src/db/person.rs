@@ -7,10 +7,11 @@ use jiff::Timestamp;
 use super::builder::Sql;
 use super::catalog::{Catalog, Column, ColumnKind};
 use super::count::{number, one_row};
-use super::people::{self, Few, Person};
+use super::few::{self, Few};
+use super::people::{self, Person};
 use super::predicate::{self, Look};
 use super::window::{self, Edge, outward, within};
-use super::{Connection, DbError, Dialect, Row, Value, anchor, redact};
+use super::{Connection, DbError, Dialect, Row, Value, anchor, redact, whose};
 use crate::name::Name;
 use crate::plan::{
     Anchor, Axis, Erasure, Kept, KeyColumn, Likeness, MarkValue, PersonKey, Requests, Target, Transport,
@@ -51,12 +52,12 @@ pub fn look_up(conn: &mut Connection, erasure: &Erasure, key: &PersonKey) -> Res
     sql.push(" FROM ");
     predicate::from(&mut sql, target);
     sql.push(" WHERE ");
-    people::among(&mut sql, &target.alias, Few { column: &erasure.key, keys: std::slice::from_ref(key) });
+    few::among(&mut sql, &target.alias, Few { column: &erasure.key, keys: std::slice::from_ref(key) });
     predicate::meant(&mut sql, target);
     let Some(row) = conn.query(&sql.finish())?.into_iter().next() else { return Ok(None) };
     let holds = target.holds.iter().enumerate().filter(|(at, _)| row.int(3 + at) == Some(1));
     Ok(Some(Standing {
-        key: people::key_of(&row, 0)?,
+        key: few::key_of(&row, 0)?,
         closed: latest_at(&row, 1, &target.anchors, dialect),
         created: latest_at(&row, 2, erasure.created.as_slice(), dialect),
         held_by: holds.map(|(_, hold)| hold.name.clone()).collect(),
@@ -123,17 +124,23 @@ pub fn requested(conn: &mut Connection, requests: &Requests) -> Result<Vec<(Stri
     outward(&mut sql, &requests.alias, column, &Transport::Cast(String::new()));
     sql.push(", MIN(");
     anchor::micros(&mut sql, &requests.alias, &requests.requested);
-    sql.push(") FROM ").table(&requests.table);
-    if requests.table.table != requests.alias {
-        sql.push(" AS ").name(&requests.alias);
-    }
+    sql.push(") FROM ");
+    name_table(&mut sql, requests);
     sql.push(" WHERE ");
     is_open(&mut sql, requests);
     sql.push(" AND ").column(&requests.alias, column).push(" IS NOT NULL");
     sql.push(" GROUP BY ").column(&requests.alias, column);
     let since = |row: &Row| latest_at(row, 1, std::slice::from_ref(&requests.requested), dialect);
     let rows = conn.query(&sql.finish())?;
-    Ok(rows.iter().filter_map(|row| Some((people::key_of(row, 0).ok()?.to_text(), since(row)))).collect())
+    Ok(rows.iter().filter_map(|row| Some((few::key_of(row, 0).ok()?.to_text(), since(row)))).collect())
+}
+
+/// The table under the name that the schedule's conditions use.
+fn name_table(sql: &mut Sql, requests: &Requests) {
+    sql.table(&requests.table);
+    if requests.table.table != requests.alias {
+        sql.push(" AS ").name(&requests.alias);
+    }
 }
 
 /// Verified, and not settled.
@@ -154,10 +161,8 @@ pub fn mark(
     }
     let dialect = conn.dialect();
     let mut sql = Sql::new(dialect);
-    sql.push("UPDATE ").table(&requests.table);
-    if requests.table.table != requests.alias {
-        sql.push(" AS ").name(&requests.alias);
-    }
+    sql.push("UPDATE ");
+    name_table(&mut sql, requests);
     sql.push(" SET ").list(&requests.mark, ", ", |sql, mark| {
         sql.name(&mark.column).push(" = ");
         match &mark.to {
@@ -169,14 +174,14 @@ pub fn mark(
     });
     sql.push(" WHERE ");
     let step = &requests.whose;
-    people::like(&mut sql, step.likeness, |sql| {
+    whose::like(&mut sql, step.likeness, |sql| {
         sql.column(&requests.alias, &step.column);
     });
     sql.push(" = ");
     // By the key itself: the person's own row may be gone.
     match step.likeness {
-        Likeness::Same => people::typed(&mut sql, &erasure.key, key),
-        Likeness::Letters | Likeness::Folded => people::like(&mut sql, step.likeness, |sql| {
+        Likeness::Same => few::typed(&mut sql, &erasure.key, key),
+        Likeness::Letters | Likeness::Folded => whose::like(&mut sql, step.likeness, |sql| {
             sql.bind_as(Value::Text(key.to_text()), "text");
         }),
     }
@@ -245,7 +250,7 @@ fn text_of(row: &Row) -> String {
 /// The row is its people's, and such as the entry means.
 fn are_theirs(sql: &mut Sql, target: &Target) {
     match &target.whose {
-        Some(whose) => people::theirs(sql, people::of_people(target), whose, Look::Now),
+        Some(whose) => whose::theirs(sql, whose::of_people(target), whose, Look::Now),
         None => {
             sql.push("FALSE");
         }

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use super::builder::Sql;
 use super::count::{scope, whole};
 use super::doomed::{self, Within};
+use super::few::Few;
 use super::own_kind::{
     alias_if_other, another_refers, has_descendant, links_that_block, on_a_circle, refers_to_itself,
 };
-use super::people::{self, Few};
-use super::{Dialect, anchor, redact};
+use super::{Dialect, anchor, redact, whose};
 use crate::name::Name;
 use crate::name::TableName;
 use crate::plan::{Anchor, Dependent, Hold, Link, Parent, RulePlan, SelfEffect, SelfLink, Target};
@@ -130,7 +130,7 @@ fn eligible(sql: &mut Sql, scope: Scope<'_>, look: Look) {
         Some(_) if scope.is_joined => {
             sql.push("1 = 1");
         }
-        Some(whose) => people::theirs(sql, scope, whose, look),
+        Some(whose) => whose::theirs(sql, scope, whose, look),
         None => expired(sql, &target.alias, &target.anchors),
     }
     if target.whose.is_some() && !target.anchors.is_empty() {
@@ -207,7 +207,7 @@ pub(super) fn has_holds(scope: Scope<'_>) -> bool {
 }
 
 pub(super) fn has_blockers(scope: Scope<'_>) -> bool {
-    people::may_be_shared(scope.target)
+    whose::may_be_shared(scope.target)
         || scope.removes
             && (!scope.target.blockers.is_empty()
                 || scope.self_blocks()
@@ -247,7 +247,7 @@ fn held_by_itself(sql: &mut Sql, scope: Scope<'_>) {
 fn held_row_would_let_go(sql: &mut Sql, scope: Scope<'_>, link: &SelfLink) {
     let alias = scope.alias();
     sql.push("(").columns(alias, &link.parent_columns).push(") IN (");
-    people::put_aside(sql, |sql| {
+    whose::put_aside(sql, |sql| {
         sql.push("SELECT ").columns(alias, &link.columns).push(" FROM ").table(&scope.target.root);
         alias_if_other(sql, scope.target);
         sql.push(" WHERE ");
@@ -299,7 +299,7 @@ pub(super) fn covers(sql: &mut Sql, alias: &Name, hold: &Hold) {
         sql.push(") AND ");
     }
     match &hold.people {
-        Some(people) => people::are_held(sql, alias, hold, people),
+        Some(people) => whose::are_held(sql, alias, hold, people),
         None => asks(sql, alias, hold),
     }
     sql.push(")");
@@ -383,9 +383,9 @@ fn blocked_from_outside(sql: &mut Sql, scope: Scope<'_>, look: Look) {
     if scope.target.blockers.is_empty() {
         sql.push("FALSE");
     }
-    if let Some(whose) = scope.target.whose.as_ref().filter(|_| people::may_be_shared(scope.target)) {
+    if let Some(whose) = scope.target.whose.as_ref().filter(|_| whose::may_be_shared(scope.target)) {
         sql.push(" OR ");
-        people::someone_elses_too(sql, scope, whose);
+        whose::someone_elses_too(sql, scope, whose);
     }
     if sql.dialect == Dialect::Mysql {
         for link in links_that_block(scope).into_iter().flatten() {

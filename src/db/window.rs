@@ -5,7 +5,7 @@
 
 use super::builder::Sql;
 use super::count::scope;
-use super::people::Few;
+use super::few::Few;
 use super::predicate::{self, Look, Scope};
 use super::{Connection, DbError, Dialect, Value, anchor};
 use crate::name::Name;

@@ -5,6 +5,7 @@
 
 use std::time::SystemTime;
 
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use lettre::Address;
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
@@ -143,7 +144,7 @@ fn label(name: &str) -> String {
 /// A short name for texts that belong together: the same for the same ones.
 pub(super) fn token(texts: &[&str]) -> String {
     let hash = texts.iter().fold(Sha256::new(), |hash, text| hash.chain_update(text).chain_update([0]));
-    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&hash.finalize()[..8])
 }
 
 /// Nothing in a header begins another one.

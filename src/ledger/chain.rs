@@ -4,6 +4,7 @@
 //! the kind, the run (an empty line where there is none), the previous hash (an empty line in the first entry), and then
 //! the body to its last byte. `LEDGER.md` tells others how to check it all; its test vectors are tests of ours.
 
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
@@ -92,7 +93,7 @@ pub fn hash(entry: &EntryRow) -> String {
 }
 
 fn hash_of(canonical: &str) -> String {
-    hex(&Sha256::digest(canonical))
+    HEXLOWER.encode(&Sha256::digest(canonical))
 }
 
 /// SHA-256 as it stands in bodies and reports: `sha256:` and hexadecimal.
@@ -100,12 +101,9 @@ pub fn digest(bytes: &[u8]) -> String {
     prefixed(&Sha256::digest(bytes))
 }
 
-pub(super) fn prefixed(hash: &[u8]) -> String {
-    format!("sha256:{}", hex(hash))
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+/// A SHA-256 that is there already.
+pub fn prefixed(hash: &[u8]) -> String {
+    format!("sha256:{}", HEXLOWER.encode(hash))
 }
 
 #[cfg(test)]

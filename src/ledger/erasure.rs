@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use data_encoding::BASE32_NOPAD;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -100,19 +101,16 @@ pub struct Erased {
     pub counts: BTreeMap<String, Rows>,
 }
 
-/// A reference that nobody can guess and everybody can spell.
+/// A reference that nobody can guess and everybody can spell: 80 random bits.
 ///
 /// # Errors
 /// Where the host gives no random numbers.
 pub fn new_reference() -> Result<String, DbError> {
-    const LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    let mut random = [0u8; 16];
+    let mut random = [0u8; 10];
     getrandom::fill(&mut random).map_err(|_| {
         DbError::new(ErrorKind::Other, "this host gives no random numbers, so an erasure cannot be given a reference")
     })?;
-    Ok(random
-        .iter()
-        .fold("E-".to_owned(), |text, byte| text + &char::from(LETTERS[usize::from(byte % 32)]).to_string()))
+    Ok(format!("E-{}", BASE32_NOPAD.encode(&random)))
 }
 
 /// Records what a transaction did; must stand in it.

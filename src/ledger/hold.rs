@@ -3,13 +3,14 @@
 //! Whoever adds a hold raises every gate in the same transaction, and so waits for the batches in flight: once that is
 //! committed, no batch that was planned without the hold can commit.
 
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::{Offset, TimeZone};
 use serde::{Deserialize, Serialize};
 
 use super::{appending, chain, json};
-use crate::db::control::{self, hold::HoldRow};
+use crate::db::control::{self, gate, hold::HoldRow};
 use crate::db::{Connection, DbError, ErrorKind};
 use crate::name::TableName;
 
@@ -80,7 +81,7 @@ pub fn add(conn: &mut Connection, order: &Order, at: Timestamp) -> Result<Outcom
         }
         row.number = rows.last().map_or(1, |row| row.number + 1);
         control::hold::insert(conn, &row)?;
-        control::raise_gates(conn, None)?;
+        gate::raise(conn, None)?;
         chain::append(conn, ADDED, None, body.clone(), at)?;
         Ok(Outcome::Done)
     })
@@ -135,7 +136,7 @@ pub(super) fn salt() -> Result<String, DbError> {
     let failed =
         |_| DbError::new(ErrorKind::Other, "this host gives no random numbers, so the condition cannot be hidden");
     getrandom::fill(&mut random).map_err(failed)?;
-    Ok(chain::hex(&random))
+    Ok(HEXLOWER.encode(&random))
 }
 
 /// SHA-256 of salt, line feed and what is asked for.

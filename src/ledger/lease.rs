@@ -4,7 +4,8 @@
 //! so a worker that was paused and wakes up after somebody took over changes nothing.
 
 use super::holder::Holder;
-use crate::db::control::{self, GateRow};
+use crate::db::control;
+use crate::db::control::gate::{self, GateRow};
 use crate::db::{Connection, DbError, Mode};
 use crate::report::record::RunRecord;
 use crate::schedule::ERASURES;
@@ -33,8 +34,8 @@ pub enum Taken {
 pub fn take(conn: &mut Connection, policy: &str, rule: &str, run: &str) -> Result<Taken, DbError> {
     let gate = gate_name(policy, rule);
     let now = control::clock(conn)?;
-    control::ensure_gate(conn, &gate, now)?;
-    let Some(row) = control::gate(conn, &gate)? else {
+    gate::ensure(conn, &gate, now)?;
+    let Some(row) = gate::of(conn, &gate)? else {
         return Ok(Taken::Busy("its gate in the ledger was removed just now; run again".to_owned()));
     };
     if let (Some(other), Some(holder)) = (&row.run, row.holder.as_deref())
@@ -45,7 +46,7 @@ pub fn take(conn: &mut Connection, policy: &str, rule: &str, run: &str) -> Resul
     }
     let token = row.token + 1;
     let me = Holder::this_process().to_text();
-    if !control::swap_gate(conn, &gate, row.token, token, Some(run), Some(&me), now)? {
+    if !gate::swap(conn, &gate, row.token, token, Some(run), Some(&me), now)? {
         return Ok(Taken::Busy("another run took it at the same moment; wait for it".to_owned()));
     }
     let lease = Lease { gate, token, run: run.to_owned() };
@@ -77,27 +78,27 @@ fn busy(run: &str, holder: &str, seen: i64, now: i64) -> String {
 impl Lease {
     /// Inside a batch's transaction: is the rule still ours?
     pub fn holds(&self, conn: &mut Connection) -> Result<bool, DbError> {
-        control::token_is(conn, &self.gate, self.token)
+        gate::token_is(conn, &self.gate, self.token)
     }
 
     /// A sign of life between batches.
     pub fn renew(&self, conn: &mut Connection) -> Result<bool, DbError> {
         let now = control::clock(conn)?;
         let me = Holder::this_process().to_text();
-        control::swap_gate(conn, &self.gate, self.token, self.token, Some(&self.run), Some(&me), now)
+        gate::swap(conn, &self.gate, self.token, self.token, Some(&self.run), Some(&me), now)
     }
 
     /// The gate bears the run's name and another token: somebody added a hold, or paused the rule, and this run's plan does
     /// not know.
     pub fn was_called_off(&self, conn: &mut Connection) -> Result<bool, DbError> {
-        let row = control::gate(conn, &self.gate)?;
+        let row = gate::of(conn, &self.gate)?;
         Ok(row.is_some_and(|row| row.run.as_deref() == Some(self.run.as_str()) && row.token != self.token))
     }
 
     /// Gives the rule back. The token stays raised, so that a late batch of ours still finds the gate shut.
     pub fn release(self, conn: &mut Connection) -> Result<(), DbError> {
         let now = control::clock(conn)?;
-        control::free_gate(conn, &self.gate, &self.run, now)
+        gate::free(conn, &self.gate, &self.run, now)
     }
 }
 
@@ -115,7 +116,7 @@ pub(super) fn is_alive(conn: &mut Connection, record: &RunRecord, holder: &str, 
 /// that the run began can still commit.
 pub(super) fn shut(conn: &mut Connection, record: &RunRecord, now: i64) -> Result<(), DbError> {
     for (gate, row) in held_gates(conn, record)? {
-        control::swap_gate(conn, &gate, row.token, row.token + 1, None, None, now)?;
+        gate::swap(conn, &gate, row.token, row.token + 1, None, None, now)?;
     }
     Ok(())
 }
@@ -133,7 +134,7 @@ fn held_gates(conn: &mut Connection, record: &RunRecord) -> Result<Vec<(String, 
     let rules = record.rules.iter().map(|rule| rule.rule.as_str()).chain(record.people.as_ref().map(|_| ERASURES));
     for rule in rules {
         let name = gate_name(&record.schedule.name, rule);
-        if let Some(row) = control::gate(conn, &name)?
+        if let Some(row) = gate::of(conn, &name)?
             && row.run.as_deref() == Some(record.run.as_str())
         {
             held.push((name, row));

@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::db::control::outbox::{self, OutboxRow};
-use crate::db::control::{self, BatchRow, EntryRow, RunRow, Which};
+use crate::db::control::{self, BatchRow, EntryRow, RunRow, Which, gate};
 use crate::db::count::Consequences;
 use crate::db::{Connection, DbError, ErrorKind, Mode};
 use crate::report::record::{LedgerRecord, RunRecord, Status};
@@ -414,7 +414,7 @@ pub fn orders(conn: &mut Connection) -> Result<Orders, DbError> {
 /// come later shut the gate.
 pub fn orders_beyond_a_gate(conn: &mut Connection) -> Result<Orders, DbError> {
     conn.transaction(Mode::Single, |conn| {
-        control::wait_for_orders(conn)?;
+        gate::wait_for_orders(conn)?;
         orders(conn)
     })
 }

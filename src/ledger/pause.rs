@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{appending, chain, json, lease};
-use crate::db::control::{self, pause::PauseRow};
+use crate::db::control::{self, gate, pause::PauseRow};
 use crate::db::{Connection, DbError, ErrorKind};
 use crate::report::record::PauseRecord;
 
@@ -147,7 +147,7 @@ pub fn pause(conn: &mut Connection, order: &Order, at: Timestamp) -> Result<(), 
     appending(conn, |conn| {
         row.number = control::pause::all(conn)?.last().map_or(1, |row| row.number + 1);
         control::pause::insert(conn, &row)?;
-        control::raise_gates(conn, gate.as_deref())?;
+        gate::raise(conn, gate.as_deref())?;
         chain::append(conn, PAUSED, None, body.clone(), at).map(drop)
     })
 }

@@ -9,6 +9,7 @@ mod change;
 pub mod clocks;
 pub mod files;
 mod guard;
+mod job;
 mod log;
 pub mod orders;
 mod past;
@@ -16,62 +17,32 @@ mod people;
 pub mod requests;
 mod survey;
 
-use std::collections::BTreeMap;
-
 use anyhow::{Context as _, anyhow, bail};
 use jiff::Timestamp;
 
 use crate::check::{self, Asker};
 use crate::config::{Config, DatabaseConfig};
-use crate::db::catalog::Catalog;
-use crate::db::control::outbox::OutboxRow;
 use crate::db::count::Counts;
 use crate::db::{Access, Connection, DbError, Dialect, ErrorKind, Mode, catalog, control};
 use crate::deliver;
 use crate::execute::{self, Ending, Halt, Stop, Tally, Worker};
 use crate::ledger::{self, Closed, Holder};
-use crate::plan::{self, Erasure, RulePlan};
-use crate::report::record::{HoldRecord, RuleRecord, RunKind, RunRecord, ScheduleRecord, Status};
-use crate::resolve::{self, StandingHold};
+use crate::plan::{self, RulePlan};
+use crate::report::record::{HoldRecord, RuleRecord, RunKind, RunRecord, Status};
+use crate::resolve;
 use crate::schedule::mistake::Mistake;
-use crate::schedule::{ERASURES, Rule, Schedule, Subject};
+use crate::schedule::{ERASURES, Rule};
 use crate::time::{self, Period};
 
 use change::Changes;
 
 pub use backlog::Stint;
 pub use guard::Consent;
+pub use job::Job;
 pub use people::{NO_KEY, SomePeople, due_among, map};
 
 /// A ledger of which nothing was heard for longer speaks of a clock that jumped ahead: schedules come true once a year.
 const LONGEST_GAP: &str = "400 days";
-
-/// What is to be run, and how.
-pub struct Job<'a> {
-    pub config: &'a Config,
-    pub schedule: &'a Schedule,
-    pub database: &'a DatabaseConfig,
-    /// Of the rules and holds that name no database, is this the one they mean?
-    pub is_default_database: bool,
-    /// Of every schedule that speaks of this database: a hold wins over the rules of all of them.
-    pub holds: Vec<StandingHold<'a>>,
-    /// The maps of people of every schedule that speaks of this database.
-    pub maps: Vec<&'a Subject>,
-    /// Empty for all; the erasure of people is called `erase`.
-    pub rules: &'a [String],
-    /// Of whom an erasure is asked: then no rule is run, and nobody else is erased.
-    pub people: Option<SomePeople>,
-    /// Taken once; every cutoff of the run is counted from it.
-    pub as_of: Timestamp,
-    pub actor: String,
-    /// Put the statements into the record.
-    pub statements: bool,
-    /// Look for the oldest row that is due, too.
-    pub oldest_due: bool,
-    /// How much one run may do, where there is a limit; the report of a run that was stopped tells by it how long the rest
-    /// takes.
-    pub stint: Option<Stint>,
-}
 
 /// Why nothing was started.
 #[derive(Debug)]
@@ -534,128 +505,6 @@ fn end(entry: &mut RuleRecord, status: Status, reason: String) {
     let settled = entry.done + entry.held + entry.blocked;
     entry.eligible = entry.eligible.max(settled);
     entry.remaining = entry.eligible - settled;
-}
-
-impl<'a> Job<'a> {
-    /// The same about some people only.
-    pub fn about(&self, people: SomePeople) -> Job<'a> {
-        Job {
-            holds: self.holds.clone(),
-            maps: self.maps.clone(),
-            actor: self.actor.clone(),
-            people: Some(people),
-            ..*self
-        }
-    }
-}
-
-impl Job<'_> {
-    fn open(&self, access: Access) -> anyhow::Result<Connection> {
-        self.connect(access).with_context(|| format!("database `{}`", self.database.name))
-    }
-
-    fn connect(&self, access: Access) -> Result<Connection, DbError> {
-        self.config.open(self.database, access)
-    }
-
-    /// The rows of the outbox by which a closed run's report goes out.
-    fn address(&self, record: &RunRecord) -> Vec<OutboxRow> {
-        self.config.mail.as_ref().map(|mail| deliver::outbox::address(mail, record)).unwrap_or_default()
-    }
-
-    fn context<'c>(&'c self, catalog: &'c Catalog) -> resolve::Context<'c> {
-        resolve::Context {
-            catalog,
-            database: &self.database.name,
-            as_of: self.as_of,
-            naive_zone: &self.database.naive_timezone,
-            guard: self.config.guard,
-            hmac_key: self.config.hmac_key.as_ref(),
-            maps: &self.maps,
-        }
-    }
-
-    fn is_meant(&self, named: Option<&str>) -> bool {
-        named.map_or(self.is_default_database, |named| named == self.database.name)
-    }
-
-    fn is_chosen(&self, rule: &str) -> bool {
-        if self.people.is_some() {
-            return rule == ERASURES;
-        }
-        self.rules.is_empty() || self.rules.iter().any(|chosen| chosen == rule)
-    }
-
-    /// The day on which the policy takes effect, where that has not come.
-    pub fn not_yet_in_force(&self) -> Option<jiff::civil::Date> {
-        let policy = &self.schedule.policy;
-        let today = self.as_of.to_zoned(policy.timezone.clone()).date();
-        policy.effective.filter(|effective| today < *effective)
-    }
-
-    /// All who are due, or those of whom it was asked.
-    fn of_whom(&self, catalog: &Catalog, erasure: Erasure) -> Result<Erasure, Refusal> {
-        let Some(some) = &self.people else { return Ok(erasure) };
-        let keys: Result<Vec<_>, _> = some.keys.iter().map(|key| resolve::person_key(catalog, &erasure, key)).collect();
-        match keys {
-            Ok(keys) => Ok(erasure.of_some(keys, some.category.as_deref())),
-            Err(mistake) => Err(Refusal::Schedule(vec![mistake])),
-        }
-    }
-
-    fn waits_for_its_date(&self) -> Option<String> {
-        let date = self.not_yet_in_force()?;
-        Some(format!("the schedule takes effect on {date}; until then it is only planned"))
-    }
-
-    fn record(&self, kind: RunKind, started: Timestamp, planned: &Planned) -> RunRecord {
-        let mut record = RunRecord {
-            tenure: env!("CARGO_PKG_VERSION").to_owned(),
-            run: new_id(),
-            kind,
-            status: Status::Ok,
-            as_of: self.as_of,
-            started,
-            finished: None,
-            actor: self.actor.clone(),
-            schedule: ScheduleRecord {
-                name: self.schedule.policy.name.clone(),
-                digest: format!("sha256:{}", self.schedule.digest),
-                timezone: self.schedule.policy.timezone.iana_name().map(str::to_owned),
-                residual: self.schedule.policy.residual.clone(),
-                periods: self.periods(),
-            },
-            rules: planned.rules(),
-            holds: planned.holds.clone(),
-            people: planned.people.as_ref().map(|people| people.record.clone()),
-            notes: Vec::new(),
-            ledger: None,
-            since: None,
-        };
-        record.status = record.worst_status();
-        let zone = &self.schedule.policy.timezone;
-        for rule in &mut record.rules {
-            rule.cutoff_local = rule.cutoff.map(|cutoff| cutoff.to_zoned(zone.clone()).to_string());
-        }
-        record
-    }
-
-    fn periods(&self) -> BTreeMap<String, String> {
-        let default = self.schedule.policy.database.as_deref();
-        let meant = |rule: &&Rule| self.is_meant(rule.database.as_deref().or(default));
-        self.schedule.rules.iter().filter(meant).map(|rule| (rule.name.clone(), rule.age.to_string())).collect()
-    }
-}
-
-/// The time and three random bytes: sorts by time, and can be typed.
-fn new_id() -> String {
-    let mut random = [0u8; 3];
-    // Without a source of randomness the nanoseconds have to tell two runs of one second apart.
-    if getrandom::fill(&mut random).is_err() {
-        random.copy_from_slice(&Timestamp::now().subsec_nanosecond().to_be_bytes()[1..]);
-    }
-    let [a, b, c] = random;
-    format!("{}-{a:02x}{b:02x}{c:02x}", time::now().strftime("%Y%m%dT%H%M%SZ"))
 }
 
 /// The control tables are there and may be written, or are made where the role may.

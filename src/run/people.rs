@@ -137,15 +137,13 @@ impl Figures {
         let entry = &erasure.entries[place];
         let mut sum = Counts::default();
         for (key, counts) in by_person {
-            let mut counts = counts.clone();
+            sum.add(counts);
+            let due = counts.remaining();
             // What leads to rows that stay waits for them: they could not be found without it.
             let mut staying = self.staying.get(key).into_iter().flatten();
             if staying.any(|other| entry.hides(&erasure.entries[*other])) {
-                counts.blocked += counts.remaining();
-            }
-            sum.add(&counts);
-            let due = counts.remaining();
-            if due > 0 {
+                sum.blocked += due;
+            } else if due > 0 {
                 *self.rows.entry(key.clone()).or_default() += due;
             }
         }

@@ -50,9 +50,8 @@ pub fn carry_out(
 
 /// How many requests a run would carry out.
 pub fn count(job: &Job<'_>, conn: &mut Connection) -> Result<u64, DbError> {
-    let waiting = request::open(conn)?;
-    let is_meant = |waiting: &&Waiting| waiting.request.verified && waiting.request.policy == job.schedule.policy.name;
-    Ok(waiting.iter().filter(is_meant).count() as u64)
+    let waiting = request::open(conn, &job.schedule.policy.name)?;
+    Ok(waiting.iter().filter(|waiting| waiting.request.verified).count() as u64)
 }
 
 /// Those that the application has written into a table of its own.
@@ -103,11 +102,8 @@ impl CarriedOut {
 
 fn waiting(job: &Job<'_>, number: Option<i64>) -> Result<Vec<Waiting>, Refusal> {
     let mut conn = job.open(Access::ReadOnly)?;
-    let mut waiting = request::open(&mut conn)?;
-    waiting.retain(|waiting| {
-        let is_meant = number.is_none_or(|number| waiting.number == number);
-        is_meant && waiting.request.policy == job.schedule.policy.name
-    });
+    let mut waiting = request::open(&mut conn, &job.schedule.policy.name)?;
+    waiting.retain(|waiting| number.is_none_or(|number| waiting.number == number));
     Ok(waiting)
 }
 

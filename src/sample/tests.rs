@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use crate::db::{Access, Row, Statement, Value};
@@ -52,7 +53,7 @@ impl Campus {
                 digest.update(format!("{row:?}\n"));
             }
         }
-        digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        HEXLOWER.encode(&digest.finalize())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
@@ -45,7 +46,7 @@ pub(super) fn schedule(source: Arc<Source>) -> Result<Schedule, Vec<Mistake>> {
 
 /// SHA-256 in lower-case hex.
 fn digest(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&Sha256::digest(text.as_bytes()))
 }
 
 fn policy(item: &Item) -> Option<Policy> {

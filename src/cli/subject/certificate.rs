@@ -1,16 +1,15 @@
 //! `tenure subject certificate`: the ledger's rows of a person's erasure, and what stays of them now.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::Path;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::counter::{Counter, Known, load};
+use super::counter::{Counter, Known};
 use super::{Format, Place};
-use crate::cli::{Common, Failure, Outcome, say};
+use crate::cli::{Common, Failure, Outcome, hand_out};
 use crate::db::person::{self, Standing};
 use crate::db::{Connection, people};
 use crate::ledger::erasure::{self, Cause, Erased, Rows};
@@ -18,10 +17,11 @@ use crate::ledger::{self, add_all};
 use crate::plan::{Entry, Erasure, Ground, Target};
 use crate::report::certificate::{self, Certificate, Evidence, Gone, Kept};
 use crate::report::html;
+use crate::setup::Setup;
 use crate::time;
 
 pub(super) fn certificate(common: &Common, place: &Place, key: &str, format: Format, output: Option<&Path>) -> Outcome {
-    let setup = load(common)?;
+    let setup = Setup::with_schedules(common)?;
     let counter = Counter::find(&setup, place)?;
     let mut conn = counter.open_to_read()?;
     let live = counter.map(&mut conn)?;
@@ -34,16 +34,7 @@ pub(super) fn certificate(common: &Common, place: &Place, key: &str, format: For
         Format::Html => html::certificate::render(&certificate),
         Format::Json => certificate::json(&certificate),
     };
-    match output {
-        None => say(&page)?,
-        Some(path) => write(path, &page)?,
-    }
-    Ok(0)
-}
-
-fn write(path: &Path, page: &str) -> Result<(), Failure> {
-    let write = || std::fs::File::create(path)?.write_all(page.as_bytes());
-    Ok(write().with_context(|| format!("cannot write {}", path.display()))?)
+    hand_out(&page, output)
 }
 
 /// The parts of the person's newest erasure, oldest first: what one closing or one request led to.

@@ -1,11 +1,11 @@
 //! Where a person is asked about: a policy with a map, its database, and the names by which the ledger knows people.
 
 use super::Place;
-use crate::cli::{Common, Failure};
+use crate::cli::Failure;
 use crate::db::catalog::Catalog;
 use crate::db::person::{self, Standing};
 use crate::db::{Access, Connection};
-use crate::ledger;
+use crate::ledger::request::{self, Waiting};
 use crate::plan::{Erasure, PersonKey};
 use crate::pseudonym::{Pseudonym, Pseudonyms};
 use crate::resolve;
@@ -108,10 +108,8 @@ impl<'s> Counter<'s> {
     }
 
     /// The requests that wait at this policy.
-    pub fn waiting(&self, conn: &mut Connection) -> Result<Vec<ledger::request::Waiting>, Failure> {
-        let mut open = ledger::request::open(conn)?;
-        open.retain(|waiting| waiting.request.policy == self.policy());
-        Ok(open)
+    pub fn waiting(&self, conn: &mut Connection) -> Result<Vec<Waiting>, Failure> {
+        Ok(request::open(conn, self.policy())?)
     }
 }
 
@@ -122,9 +120,4 @@ fn is_same(found: &PersonKey, typed: &PersonKey) -> bool {
         (PersonKey::Text(found), PersonKey::Text(typed)) if is_uuid(typed) => found.eq_ignore_ascii_case(typed),
         (found, typed) => found == typed,
     }
-}
-
-/// Config and schedules, for any of the commands.
-pub fn load(common: &Common) -> Result<Setup, Failure> {
-    Ok(Setup::with_schedules(common)?)
 }

@@ -1,6 +1,6 @@
 //! `tenure subject erase`, `verify` and `refuse`: from a letter to a request, and from there to an erasure.
 
-use super::counter::{Counter, load};
+use super::counter::Counter;
 use super::{Erase, Place};
 use crate::cli::{Common, Failure, Outcome, run as runs, say};
 use crate::db::{Access, Connection};
@@ -11,10 +11,11 @@ use crate::plan::Erasure;
 use crate::run::requests::carry_out;
 use crate::run::{self, Consent, SomePeople};
 use crate::schedule::mistake::nearest;
+use crate::setup::Setup;
 use crate::time;
 
 pub(super) fn erase(common: &Common, wanted: &Erase) -> Outcome {
-    let setup = load(common)?;
+    let setup = Setup::with_schedules(common)?;
     let counter = Counter::find(&setup, &wanted.place)?;
     know_category(&counter, wanted.only.as_deref())?;
     if wanted.reason.trim().is_empty() {
@@ -127,7 +128,7 @@ fn is_waiting(counter: &Counter<'_>, conn: &mut Connection, number: i64) -> Resu
 }
 
 pub(super) fn verify(common: &Common, place: &Place, number: i64, by: Option<&str>) -> Outcome {
-    let setup = load(common)?;
+    let setup = Setup::with_schedules(common)?;
     let counter = Counter::find(&setup, place)?;
     let mut conn = counter.open()?;
     must_wait(&counter, &mut conn, number)?;
@@ -140,7 +141,7 @@ pub(super) fn verify(common: &Common, place: &Place, number: i64, by: Option<&st
 }
 
 pub(super) fn refuse(common: &Common, place: &Place, number: i64, reason: &str, by: Option<&str>) -> Outcome {
-    let setup = load(common)?;
+    let setup = Setup::with_schedules(common)?;
     let counter = Counter::find(&setup, place)?;
     let mut conn = counter.open()?;
     let by = by.map_or_else(actor, str::to_owned);

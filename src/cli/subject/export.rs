@@ -9,15 +9,16 @@ use anyhow::{Context as _, anyhow};
 use sha2::{Digest, Sha256};
 
 use super::Place;
-use super::counter::{Counter, load};
+use super::counter::Counter;
 use crate::cli::{Common, Failure, Outcome, say};
 use crate::db::catalog::Catalog;
 use crate::db::person::{self, Part};
 use crate::db::{Connection, DbError, ErrorKind, Mode};
-use crate::ledger::actor;
 use crate::ledger::export::{self, Export};
+use crate::ledger::{actor, chain};
 use crate::name::Name;
 use crate::plan::{Erasure, Target};
+use crate::setup::Setup;
 use crate::time;
 
 pub(super) fn export(
@@ -28,7 +29,7 @@ pub(super) fn export(
     reason: &str,
     by: Option<&str>,
 ) -> Outcome {
-    let setup = load(common)?;
+    let setup = Setup::with_schedules(common)?;
     let counter = Counter::find(&setup, place)?;
     if output.exists() {
         return Err(Failure::Usage(format!("{} is there already; name another file", output.display())));
@@ -160,8 +161,7 @@ impl Page {
 
     /// `sha256:` and hex, of everything that was written.
     fn digest(&self) -> String {
-        let hash = self.hash.clone().finalize();
-        format!("sha256:{}", hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+        chain::prefixed(&self.hash.clone().finalize())
     }
 
     fn keep(&mut self, output: &Path) -> Result<(), Failure> {

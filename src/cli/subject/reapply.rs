@@ -9,20 +9,21 @@ use anyhow::{Context as _, anyhow};
 use jiff::Timestamp;
 
 use super::Reapply;
-use super::counter::{Counter, load};
+use super::counter::Counter;
 use crate::cli::{Common, Failure, Outcome, run as runs, say, to_stderr};
 use crate::db::{Connection, person};
 use crate::ledger::actor;
 use crate::ledger::erasure::{self, Cause, Erased};
 use crate::plan::{Erasure, PersonKey};
 use crate::run::{self, Consent, SomePeople, files};
+use crate::setup::Setup;
 use crate::time;
 
 /// People of one run: each statement names them all.
 const PEOPLE_A_RUN: usize = 500;
 
 pub(super) fn reapply(common: &Common, wanted: &Reapply) -> Outcome {
-    let setup = load(common)?;
+    let setup = Setup::with_schedules(common)?;
     let counter = Counter::find(&setup, &wanted.place)?;
     let mut conn = counter.open_to_read()?;
     let (_, map) = counter.map(&mut conn)?;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Place;
-use super::counter::{Counter, Known, load};
+use super::counter::{Counter, Known};
 use crate::cli::{Common, Outcome, say};
 use crate::db::Connection;
 use crate::ledger::erasure;
@@ -12,11 +12,12 @@ use crate::plan::Erasure;
 use crate::report::record::PeopleRecord;
 use crate::run::{self, Job};
 use crate::schedule::ERASURES;
+use crate::setup::Setup;
 use crate::time::{self, Deadline, Light, Used};
 
 /// Exit code 1 where days are over.
 pub(super) fn status(common: &Common, place: &Place, key: Option<&str>) -> Outcome {
-    let setup = load(common)?;
+    let setup = Setup::with_schedules(common)?;
     let counter = Counter::find(&setup, place)?;
     let mut conn = counter.open_to_read()?;
     let live = counter.map(&mut conn)?;
@@ -34,7 +35,7 @@ fn everybody(common: &Common, counter: &Counter<'_>, conn: &mut Connection, map:
     let rules = [ERASURES.to_owned()];
     let people = run::dry_run(&Job { rules: &rules, ..counter.job(None) })?.people;
     let overdue = people.as_ref().map_or(0, |people| people.overdue);
-    let is_late = overdue > 0 || waiting.iter().any(|waiting| clock(map, waiting).light() == Light::Red);
+    let is_late = overdue > 0 || waiting.iter().any(|waiting| clock(map, waiting).used.light() == Light::Red);
     if common.json {
         let requests: Vec<Value> = waiting.iter().map(|waiting| document(map, waiting)).collect();
         say(&format!("{:#}\n", json!({ "people": people, "requests": requests })))?;
@@ -49,9 +50,8 @@ fn everybody(common: &Common, counter: &Counter<'_>, conn: &mut Connection, map:
     Ok(u8::from(is_late))
 }
 
-/// The clock of a request, as it stands now.
-fn clock(map: &Erasure, Waiting { request, .. }: &Waiting) -> Used {
-    map.request_deadline.used(request.asked, time::now())
+fn clock(map: &Erasure, Waiting { request, .. }: &Waiting) -> Clock {
+    Clock::of(&map.request_deadline, request.asked)
 }
 
 fn word(light: Light) -> &'static str {
@@ -70,7 +70,7 @@ fn sentence(people: &PeopleRecord) -> String {
 }
 
 fn line(map: &Erasure, waiting: &Waiting) -> String {
-    let (request, used) = (&waiting.request, clock(map, waiting));
+    let (request, Clock { used, .. }) = (&waiting.request, clock(map, waiting));
     let state = if request.verified { "verified, waits for the next run" } else { "unverified, waits for `verify`" };
     format!(
         "request {}: {state}; {} of {} days used ({}); since {}; {}\n",
@@ -84,12 +84,11 @@ fn line(map: &Erasure, waiting: &Waiting) -> String {
 }
 
 fn document(map: &Erasure, waiting: &Waiting) -> Value {
-    let (request, used) = (&waiting.request, clock(map, waiting));
+    let (request, clock) = (&waiting.request, clock(map, waiting));
     json!({
         "request": waiting.number, "person": request.person.digest, "key_id": request.person.key_id,
         "verified": request.verified, "category": request.category, "asked": request.asked, "reason": request.reason,
-        "by": request.by, "days_used": used.days, "days_allowed": used.allowed,
-        "due": map.request_deadline.due(request.asked),
+        "by": request.by, "days_used": clock.used.days, "days_allowed": clock.used.allowed, "due": clock.due,
     })
 }
 
@@ -117,7 +116,7 @@ fn one(common: &Common, counter: &Counter<'_>, conn: &mut Connection, map: &Eras
     let mut page = match (&known.person, &clock_of_closing) {
         (None, _) => format!("nobody in `{}` has that key\n", map.subject),
         (Some(_), None) => "the account is open\n".to_owned(),
-        (Some(_), Some(clock)) => clock.sentence(),
+        (Some(_), Some(clock)) => clock.sentence_of_closing(),
     };
     for hold in known.person.iter().flat_map(|person| &person.held_by) {
         page += &format!("hold `{hold}` keeps all that is theirs\n");
@@ -132,23 +131,23 @@ fn one(common: &Common, counter: &Counter<'_>, conn: &mut Connection, map: &Eras
     Ok(0)
 }
 
-/// How the days of a closed account stand now.
+/// How the days of a closed account, or of a request, stand now.
 struct Clock {
-    closed: jiff::Timestamp,
+    since: jiff::Timestamp,
     due: jiff::Timestamp,
     used: Used,
 }
 
 impl Clock {
-    fn of(deadline: &Deadline, closed: jiff::Timestamp) -> Self {
-        Self { closed, due: deadline.due(closed), used: deadline.used(closed, time::now()) }
+    fn of(deadline: &Deadline, since: jiff::Timestamp) -> Self {
+        Self { since, due: deadline.due(since), used: deadline.used(since, time::now()) }
     }
 
-    fn sentence(&self) -> String {
+    fn sentence_of_closing(&self) -> String {
         let day = |at: jiff::Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
         format!(
             "the account was closed on {}; its days end on {}: {} of {} used\n",
-            day(self.closed),
+            day(self.since),
             day(self.due),
             self.used.days,
             self.used.allowed

@@ -1,0 +1,89 @@
+//! A few people by their keys: those of one batch, in a statement and out of a row.
+
+use super::builder::Sql;
+use super::insert::push_element;
+use super::window::inward;
+use super::{DbError, Dialect, ErrorKind, Row, Value};
+use crate::name::Name;
+use crate::plan::{KeyColumn, PersonKey, Transport};
+
+/// Some people by their keys: those of one batch.
+#[derive(Debug, Clone, Copy)]
+pub struct Few<'a> {
+    pub column: &'a KeyColumn,
+    pub keys: &'a [PersonKey],
+}
+
+/// The key is one of these.
+pub(super) fn among(sql: &mut Sql, alias: &Name, few: Few<'_>) {
+    sql.column(alias, &few.column.name);
+    if let [only] = few.keys {
+        sql.push(" = ");
+        return inward(sql, few.column, &value(only));
+    }
+    if sql.dialect == Dialect::Postgres {
+        return in_array(sql, few);
+    }
+    sql.push(" IN (");
+    sql.list(few.keys, ", ", |sql, key| match key {
+        // Written out: SQLite allows only so many values to be bound.
+        PersonKey::Whole(whole) => {
+            sql.integer(*whole);
+        }
+        PersonKey::Unsigned(_) | PersonKey::Text(_) => inward(sql, few.column, &value(key)),
+    });
+    sql.push(if few.keys.is_empty() { "NULL)" } else { ")" });
+}
+
+/// PostgreSQL plans one array in no time, and a list of thousands of values in long.
+fn in_array(sql: &mut Sql, few: Few<'_>) {
+    let mut array = String::from("{");
+    for (index, key) in few.keys.iter().enumerate() {
+        if index > 0 {
+            array.push(',');
+        }
+        push_element(&mut array, &hexless(key, &few.column.transport));
+    }
+    array.push('}');
+    let element = match (&few.column.transport, few.keys.first()) {
+        (Transport::Cast(sql_type), _) => sql_type.as_str(),
+        (Transport::Hex, _) => "bytea",
+        (Transport::Plain, Some(PersonKey::Text(_))) => "text",
+        (Transport::Plain, _) => "bigint",
+    };
+    sql.push(" = ANY(").bind_as(Value::Text(array), &format!("{element}[]")).push(")");
+}
+
+/// An element of an array of bytes is written with the mark of hexadecimal digits.
+fn hexless(key: &PersonKey, transport: &Transport) -> Value {
+    match (key, transport) {
+        (PersonKey::Text(hex), Transport::Hex) => Value::Text(format!("\\x{hex}")),
+        _ => value(key),
+    }
+}
+
+fn value(key: &PersonKey) -> Value {
+    match key {
+        PersonKey::Whole(whole) => Value::Int(*whole),
+        PersonKey::Unsigned(unsigned) => Value::Unsigned(*unsigned),
+        PersonKey::Text(text) => Value::Text(text.clone()),
+    }
+}
+
+/// A key as its column is compared with it.
+pub(super) fn typed(sql: &mut Sql, column: &KeyColumn, key: &PersonKey) {
+    inward(sql, column, &value(key));
+}
+
+pub(super) fn key_of(row: &Row, column: usize) -> Result<PersonKey, DbError> {
+    match row.0.get(column) {
+        Some(Value::Int(whole)) => Ok(PersonKey::Whole(*whole)),
+        Some(Value::Unsigned(unsigned)) => Ok(PersonKey::Unsigned(*unsigned)),
+        Some(Value::Text(text)) => Ok(PersonKey::Text(text.clone())),
+        _ => Err(DbError::new(
+            ErrorKind::Other,
+            "the key of a person is neither a whole number nor a text, so nobody can be called by it; name another column \
+             as `key`",
+        )),
+    }
+}
