@@ -289,6 +289,7 @@ pub(super) fn scope<'a>(rule: &'a RulePlan, target: &'a Target) -> Scope<'a> {
         earlier: &rule.earlier,
         few: None,
         is_joined: false,
+        is_one_of_several: false,
     }
 }
 

@@ -54,7 +54,9 @@ pub(super) fn roots(sql: &mut Sql, scope: Scope<'_>, part: Within<'_>, columns: 
 
 /// Does the row that goes under the target's own name go, looking ahead: is it due, or a descendant of one that is?
 pub(super) fn is_root(sql: &mut Sql, scope: Scope<'_>) {
-    let Some(link) = scope.self_cascade() else { return predicate::due(sql, scope, Look::Ahead) };
+    let Some(link) = scope.self_cascade() else {
+        return predicate::due(sql, Scope { is_one_of_several: true, ..scope }, Look::Ahead);
+    };
     sql.push("(").columns(&scope.target.alias, &link.parent_columns).push(") IN (");
     roots(sql, scope, Within::Everything, &link.parent_columns);
     sql.push(")");

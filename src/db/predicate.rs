@@ -41,6 +41,9 @@ pub(super) struct Scope<'a> {
     pub few: Option<Few<'a>>,
     /// The statement joins the target to its people already, so that the predicate need not say it again.
     pub is_joined: bool,
+    /// It is asked whether any of several rules takes the row, so that it is all one which of them is the first. Asking that
+    /// as well would double the statement with each rule of the table.
+    pub is_one_of_several: bool,
 }
 
 impl Scope<'_> {
@@ -98,7 +101,7 @@ pub(super) fn spoken_of(sql: &mut Sql, scope: Scope<'_>) {
 /// Eligible; and, looking ahead, not taken by an earlier rule of the plan.
 pub(super) fn considered(sql: &mut Sql, scope: Scope<'_>, look: Look) {
     eligible(sql, scope, look);
-    if look == Look::Ahead {
+    if look == Look::Ahead && !scope.is_one_of_several {
         not_taken(sql, scope.earlier, &scope.target.root, scope.alias());
     }
 }

@@ -79,7 +79,15 @@ pub(super) fn closed(sql: &mut Sql, people: &Target) {
 
 /// The table of people by itself: nothing is removed, so nothing blocks.
 pub(super) fn of_people(target: &Target) -> Scope<'_> {
-    Scope { target, dependents: &[], removes: false, earlier: &[], few: None, is_joined: false }
+    Scope {
+        target,
+        dependents: &[],
+        removes: false,
+        earlier: &[],
+        few: None,
+        is_joined: false,
+        is_one_of_several: false,
+    }
 }
 
 /// A hold on people covers the row: some way leads from it to a person of whom it is true.

@@ -226,8 +226,9 @@ pub(super) fn reconcile(record: &mut RuleRecord, left: Result<Counts, String>) {
 
 /// The statements that change rows, as `--sql` shows them: without what holds by hand ask for, which may name a person.
 pub(super) fn statements(dialect: Dialect, plan: &RulePlan) -> Vec<String> {
-    let mut orders = BTreeMap::new();
-    conditions_by_hand(plan, &mut orders);
+    // Conditions of rules that act before this one stand in its statements too; `earlier` names all of them.
+    let acting = plan.earlier.iter().map(|earlier| &**earlier).chain([plan]);
+    let orders: BTreeMap<_, _> = acting.flat_map(conditions_by_hand).collect();
     let hide = |text: String| {
         orders.iter().fold(text, |text, (condition, hold)| {
             text.replace(*condition, &format!("/* what hold `{hold}` asks for, not shown */"))
@@ -236,16 +237,14 @@ pub(super) fn statements(dialect: Dialect, plan: &RulePlan) -> Vec<String> {
     batch::statements(dialect, plan).iter().map(shown).map(hide).collect()
 }
 
-/// Each with the name of its hold; those of rules that act before this one stand in its statements too.
-fn conditions_by_hand<'p>(plan: &'p RulePlan, found: &mut BTreeMap<&'p str, &'p str>) {
+/// What holds by hand ask of the plan's rows, each with the name of its hold.
+fn conditions_by_hand(plan: &RulePlan) -> impl Iterator<Item = (&str, &str)> {
     let own = plan.targets.iter().flat_map(|target| &target.holds);
     let along = plan.dependents.iter().flat_map(|dependent| &dependent.holds);
     let people = plan.targets.iter().filter_map(|target| target.whose.as_ref());
     let of_people = people.flat_map(|whose| &whose.people.target.holds);
-    for hold in own.chain(along).chain(of_people).filter(|hold| hold.by_hand) {
-        found.extend(hold.condition.as_ref().map(|condition| (condition.as_str(), hold.name.as_str())));
-    }
-    plan.earlier.iter().for_each(|earlier| conditions_by_hand(earlier, found));
+    let by_hand = own.chain(along).chain(of_people).filter(|hold| hold.by_hand);
+    by_hand.filter_map(|hold| Some((hold.condition.as_ref()?.as_str(), hold.name.as_str())))
 }
 
 /// A statement with its values below it, as `--sql` shows it. They are the schedule's own: cutoffs and constants.

@@ -203,6 +203,18 @@ on_every_database! {
         assert_eq!(ids(&db, "log"), [4, 5]);
     }
 
+    fn thirty_rules_on_one_table_count_each_row_once_and_show_their_statements(db: TestDb) {
+        db.create("CREATE TABLE log (id {bigint} PRIMARY KEY, level {bigint}, at {ts});");
+        let levels = 1..=30;
+        let rows: Vec<_> = levels.clone().map(|level| format!("({level}, {level}, {OLD})")).collect();
+        db.script(&format!("INSERT INTO log VALUES {}", rows.join(", ")));
+        let up_to = |level| rule(&format!("level-{level}"), "log", &format!("where = \"level <= {level}\""));
+        let tenure = Tenure::at(&db).schedule(&policy(&levels.clone().map(up_to).collect::<String>()));
+        tenure.run(&["plan", "--sql", "--as-of", AS_OF]).expect_code(0);
+        let ran = plan_and_run(&db, &tenure);
+        assert!(levels.clone().all(|level| ran.count(&format!("level-{level}"), "done") == 1), "{ran:?}");
+    }
+
     fn two_stages_redact_first_and_delete_later(db: TestDb) {
         db.create(&format!(
             "CREATE TABLE login (id {{bigint}} PRIMARY KEY, ip {{text}}, at {{ts}});
