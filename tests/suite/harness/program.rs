@@ -8,8 +8,12 @@ use std::thread;
 use std::time::Duration;
 
 use tempfile::TempDir;
+use wait_timeout::ChildExt as _;
 
 use super::TestDb;
+
+/// What no command takes, however busy the machine is.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// tenure in a directory of its own, which is also its home: `Tenure::at(&db).schedule("…").run(&["run", "--json"])`.
 ///
@@ -122,10 +126,13 @@ pub struct Running {
 }
 
 impl Running {
-    /// Waits for the end.
+    /// Waits for the end. A program that comes to none is killed, and fails the test instead of stopping all of them.
+    #[track_caller]
     pub fn wait(mut self) -> Output {
-        let status = self.child.wait().expect("a child can be waited for");
-        self.output(status)
+        match self.child.wait_timeout(PATIENCE).expect("a child can be waited for") {
+            Some(status) => self.output(status),
+            None => panic!("the program does not end; stdout:\n{}\nstderr:\n{}", read(&self.stdout), self.stderr()),
+        }
     }
 
     /// Lets it run for a while and kills it as kill -9 does, where it has not ended by itself.

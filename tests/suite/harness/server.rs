@@ -38,7 +38,7 @@ pub fn administer(dialect: Dialect, statements: &[String]) {
     let mut admin = Connection::open(&admin_url(dialect), Access::ReadWrite).expect("the test server answers");
     if dialect == Dialect::Postgres {
         // Copying the template waits for others that copy it, for as long as it takes.
-        admin.script("SET lock_timeout = 0").expect("the lock timeout can be set");
+        admin.script("SET lock_timeout = '5min'").expect("the lock timeout can be set");
     }
     for statement in statements {
         admin.script(statement).unwrap_or_else(|error| panic!("{statement}: {error}"));
