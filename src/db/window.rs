@@ -236,14 +236,14 @@ fn key_edge(sql: &mut Sql, alias: &Name, columns: &[KeyColumn], edge: &Edge, is_
 /// A key column on its way to the program.
 pub(super) fn outward(sql: &mut Sql, alias: &Name, column: &Name, transport: &Transport) {
     match (transport, sql.dialect) {
-        (Transport::Plain, _) | (_, Dialect::Sqlite) => {
+        (Transport::Hex, Dialect::Sqlite | Dialect::Mysql) => {
+            sql.push("HEX(").column(alias, column).push(")");
+        }
+        (Transport::Plain, _) | (Transport::Cast(_), Dialect::Sqlite) => {
             sql.column(alias, column);
         }
         (Transport::Hex, Dialect::Postgres) => {
             sql.push("encode(").column(alias, column).push(", 'hex')");
-        }
-        (Transport::Hex, Dialect::Mysql) => {
-            sql.push("HEX(").column(alias, column).push(")");
         }
         (Transport::Cast(_), Dialect::Postgres) => {
             sql.push("CAST(").column(alias, column).push(" AS text)");
@@ -257,13 +257,13 @@ pub(super) fn outward(sql: &mut Sql, alias: &Name, column: &Name, transport: &Tr
 /// The same value on its way back.
 pub(super) fn inward(sql: &mut Sql, column: &KeyColumn, value: &Value) {
     match (&column.transport, sql.dialect) {
-        (Transport::Plain, _) | (_, Dialect::Sqlite) => {
+        (Transport::Plain, _) | (Transport::Cast(_), Dialect::Sqlite) => {
             sql.bind(value.clone());
         }
         (Transport::Hex, Dialect::Postgres) => {
             sql.push("decode(").bind(value.clone()).push(", 'hex')");
         }
-        (Transport::Hex, Dialect::Mysql) => {
+        (Transport::Hex, Dialect::Sqlite | Dialect::Mysql) => {
             sql.push("UNHEX(").bind(value.clone()).push(")");
         }
         (Transport::Cast(sql_type), Dialect::Postgres) => {

@@ -11,8 +11,8 @@ use crate::db::catalog::{Catalog, Column, ColumnKind, Table};
 use crate::db::{Dialect, condition};
 use crate::name::{Name, TableName};
 use crate::plan::{
-    Anchor, Axis, Erasure, HeldPeople, KeyColumn, Likeness, Mark, MarkValue, PersonKey, Requests, Step, Target, Way,
-    Who,
+    Anchor, Axis, Erasure, HeldPeople, KeyColumn, Likeness, Mark, MarkValue, PersonKey, Requests, Step, Target,
+    Transport, Way, Who,
 };
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{self, Data, MarkWith, Subject};
@@ -41,7 +41,14 @@ impl<'c> PeopleTable<'c> {
     }
 
     fn key_column(&self, context: &Context<'_>, subject: &Subject) -> Result<KeyColumn, Mistake> {
-        axes::key_column(context.catalog.dialect, self.key).ok_or_else(|| {
+        let dialect = context.catalog.dialect;
+        // SQLite's own bytes would do for a statement; a person is called by a text.
+        let is_bytes = dialect == Dialect::Sqlite && self.key.kind == ColumnKind::Binary;
+        let column = axes::key_column(dialect, self.key).map(|column| match is_bytes {
+            true => KeyColumn { transport: Transport::Hex, ..column },
+            false => column,
+        });
+        column.ok_or_else(|| {
             let blame = Blame { label: "subject", places: &subject.places, key: "key" };
             let reason =
                 format!("`{}` is of type `{}`, whose values cannot be told apart", self.key.name, self.key.sql_type);
@@ -154,20 +161,41 @@ fn likeness(dialect: Dialect, from: &Column, to: &Column, declared: bool) -> Opt
 pub fn person_key(catalog: &Catalog, erasure: &Erasure, text: &str) -> Result<PersonKey, Mistake> {
     let table = catalog.find(&erasure.people.table);
     let column = table.and_then(|table| table.column(catalog.dialect, &erasure.key.name));
-    typed_key(&erasure.subject, column.map(|column| column.kind), &erasure.key.name, text)
+    typed_key(catalog.dialect, &erasure.subject, column.map(|column| column.kind), &erasure.key.name, text)
 }
 
-fn typed_key(table: &TableName, kind: Option<ColumnKind>, column: &Name, text: &str) -> Result<PersonKey, Mistake> {
-    let is_whole = matches!(kind, Some(ColumnKind::Integer | ColumnKind::UnsignedInteger));
-    let key = match (is_whole, text.parse(), text.parse()) {
-        (false, _, _) => Some(PersonKey::Text(text.to_owned())),
-        (true, Ok(whole), _) => Some(PersonKey::Whole(whole)),
-        (true, Err(_), Ok(unsigned)) => Some(PersonKey::Unsigned(unsigned)),
-        (true, Err(_), Err(_)) => None,
+/// What is typed in other letters than the database would write it, such as a UUID in capitals, is the same person's.
+fn typed_key(
+    dialect: Dialect,
+    table: &TableName,
+    kind: Option<ColumnKind>,
+    column: &Name,
+    text: &str,
+) -> Result<PersonKey, Mistake> {
+    let (key, what) = match kind {
+        Some(ColumnKind::Integer | ColumnKind::UnsignedInteger) => (whole_key(text), "whole numbers"),
+        Some(ColumnKind::Uuid) => (Some(PersonKey::Text(text.to_lowercase())), "UUIDs"),
+        Some(ColumnKind::Binary) => (hex_key(dialect, text), "bytes in hexadecimal digits"),
+        _ => (Some(PersonKey::Text(text.to_owned())), "texts"),
     };
     key.ok_or_else(|| {
-        Mistake::error(format!("the keys of `{table}` in `{column}` are whole numbers, and this is none"))
+        Mistake::error(format!("the keys of `{table}` in `{column}` are {what}, and this is none"))
             .remedy("give the person's key as the column holds it")
+    })
+}
+
+fn whole_key(text: &str) -> Option<PersonKey> {
+    let whole = text.parse().map(PersonKey::Whole);
+    whole.or_else(|_| text.parse().map(PersonKey::Unsigned)).ok()
+}
+
+/// Bytes as the database writes them, of which some are UUIDs and were typed with dashes.
+fn hex_key(dialect: Dialect, text: &str) -> Option<PersonKey> {
+    let digits = text.replace('-', "");
+    let is_hex = digits.len().is_multiple_of(2) && digits.chars().all(|digit| digit.is_ascii_hexdigit());
+    is_hex.then(|| match dialect {
+        Dialect::Postgres => PersonKey::Text(digits.to_lowercase()),
+        Dialect::Sqlite | Dialect::Mysql => PersonKey::Text(digits.to_uppercase()),
     })
 }
 
@@ -178,8 +206,9 @@ fn typed_key(table: &TableName, kind: Option<ColumnKind>, column: &Name, text: &
 pub fn one_person(context: &Context<'_>, subject: &Subject, text: &str) -> Result<String, Mistake> {
     let people = PeopleTable::find(context, subject)?;
     let column = people.key_column(context, subject)?;
-    let key = typed_key(&subject.table, Some(people.key.kind), &people.key.name, text)?;
-    Ok(condition::is_person(context.catalog.dialect, &column, &key))
+    let dialect = context.catalog.dialect;
+    let key = typed_key(dialect, &subject.table, Some(people.key.kind), &people.key.name, text)?;
+    Ok(condition::is_person(dialect, &column, &key))
 }
 
 /// As messages name an entry.

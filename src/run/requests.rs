@@ -4,11 +4,12 @@
 use anyhow::{Context as _, anyhow};
 
 use super::{Consent, Job, Progress, Refusal, SomePeople, people, prepare_ledger};
+use crate::db::catalog::Catalog;
 use crate::db::{Access, Connection, DbError, person};
 use crate::execute::Stop;
 use crate::ledger::erasure::{self, Cause};
 use crate::ledger::request::{self, Settlement, Waiting};
-use crate::plan::Who;
+use crate::plan::{Erasure, PersonKey, Who};
 use crate::report::record::RunRecord;
 use crate::resolve;
 use crate::time;
@@ -73,9 +74,7 @@ fn carry_out_written(
         if stop.is_set() {
             break;
         }
-        // What is no key, or another spelling of one, is nobody's.
-        let key = resolve::person_key(&catalog, &map, &text).ok().filter(|key| key.to_text() == text);
-        let Some(key) = key else { continue };
+        let Some(key) = key_as_written(&catalog, &map, &text) else { continue };
         let people = SomePeople {
             keys: vec![text],
             category: None,
@@ -89,6 +88,15 @@ fn carry_out_written(
         done.hear(outcome);
     }
     Ok(())
+}
+
+/// What is no key, or another spelling of a number, is nobody's. A UUID in capitals is somebody's, whose request is found again
+/// as it is written.
+fn key_as_written(catalog: &Catalog, map: &Erasure, text: &str) -> Option<PersonKey> {
+    match resolve::person_key(catalog, map, text).ok()? {
+        PersonKey::Text(_) => Some(PersonKey::Text(text.to_owned())),
+        number => Some(number).filter(|number| number.to_text() == text),
+    }
 }
 
 impl CarriedOut {

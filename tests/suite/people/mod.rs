@@ -5,6 +5,7 @@ mod closed;
 mod desk;
 mod hard;
 mod interrupted;
+mod keys;
 mod traces;
 
 use serde_json::Value;
@@ -106,12 +107,14 @@ fn tenure(db: &TestDb, map: &str) -> Tenure {
 }
 
 fn house(db: &TestDb, schedule: &str) -> Tenure {
+    house_at(db.url(), schedule)
+}
+
+/// The same by any URL, such as a proxy's.
+fn house_at(url: &str, schedule: &str) -> Tenure {
     Tenure::alone()
         .file("hmac.key", "0123456789abcdef0123456789abcdef")
-        .config(&format!(
-            "hmac_key_file = \"hmac.key\"\nstate_dir = \"state\"\n[database.main]\nurl = \"{}\"\n",
-            db.url()
-        ))
+        .config(&format!("hmac_key_file = \"hmac.key\"\nstate_dir = \"state\"\n[database.main]\nurl = \"{url}\"\n"))
         .schedule(schedule)
 }
 

@@ -1,0 +1,179 @@
+//! Keys of every kind: of people, and of the tables that hold something of theirs.
+
+use tenure::db::Dialect;
+
+use super::{erasures, people, tenure};
+use crate::harness::TestDb;
+use crate::harness::story::plan_and_run;
+
+const BY_UUID: &str = r#"
+[subject]
+table = "account"
+key = "id"
+closed = "closed_at"
+within = "30 days"
+[[subject.data]]
+table = "account"
+column = "id"
+action = "delete"
+[[subject.data]]
+table = "attempt"
+column = "account_id"
+action = "delete"
+[[subject.data]]
+table = "answer"
+column = "attempt_id -> attempt.account_id"
+action = "delete"
+[[subject.data]]
+table = "payment"
+column = "account_id"
+action = "redact"
+redact = { account_id = "null" }
+"#;
+
+/// A type of keys, and how a UUID is written in it.
+struct Uuids {
+    sql_type: &'static str,
+    are_bytes: bool,
+}
+
+impl Uuids {
+    fn of(dialect: Dialect) -> Vec<Uuids> {
+        let types: &[(&str, bool)] = match dialect {
+            Dialect::Sqlite => &[("blob", true), ("text", false)],
+            Dialect::Postgres => &[("uuid", false), ("bytea", true), ("char(36)", false)],
+            Dialect::Mysql => &[("BINARY(16)", true), ("CHAR(36)", false)],
+        };
+        types.iter().map(|(sql_type, are_bytes)| Uuids { sql_type, are_bytes: *are_bytes }).collect()
+    }
+
+    /// As somebody types it.
+    fn text(person: u8) -> String {
+        format!("0a00000{person}-bcde-4f00-8000-0000000000ff")
+    }
+
+    /// All that is this key. A text in other letters is another text.
+    fn spellings(&self, person: u8) -> Vec<String> {
+        let text = Self::text(person);
+        if self.sql_type == "uuid" || self.are_bytes { vec![text.clone(), text.to_uppercase()] } else { vec![text] }
+    }
+
+    fn literal(&self, dialect: Dialect, person: u8) -> String {
+        let digits = Self::text(person).replace('-', "");
+        match (self.are_bytes, dialect) {
+            (false, _) => format!("'{}'", Self::text(person)),
+            (true, Dialect::Postgres) => format!("'\\x{digits}'"),
+            (true, Dialect::Sqlite | Dialect::Mysql) => format!("X'{digits}'"),
+        }
+    }
+
+    fn fill(&self, db: &TestDb) {
+        let key = self.sql_type;
+        db.create(&format!(
+            "CREATE TABLE account (id {key} NOT NULL PRIMARY KEY, name {{text}}, closed_at {{ts}});
+             CREATE TABLE attempt (id {key} NOT NULL PRIMARY KEY, account_id {key} NOT NULL,
+                 FOREIGN KEY (account_id) REFERENCES account (id));
+             CREATE TABLE answer (id {{bigint}} PRIMARY KEY, attempt_id {key} NOT NULL);
+             CREATE TABLE payment (id {{bigint}} PRIMARY KEY, account_id {key});"
+        ));
+        for person in 1..=4 {
+            let id = self.literal(db.dialect, person);
+            let closed = if person <= 2 { "'2026-06-01 00:00:00'" } else { "NULL" };
+            db.script(&format!(
+                "INSERT INTO account VALUES ({id}, 'Person {person}', {closed}); INSERT INTO attempt VALUES ({id}, {id});
+                 INSERT INTO answer VALUES ({person}, {id}); INSERT INTO payment VALUES ({person}, {id});"
+            ));
+        }
+    }
+}
+
+fn erases_by(db: &TestDb, uuids: &Uuids) {
+    println!("{}", uuids.sql_type);
+    uuids.fill(db);
+    let tenure = tenure(db, BY_UUID);
+    let ran = plan_and_run(db, &tenure);
+    assert_eq!((people(&ran, "erased"), erasures(db)), (2, 2));
+    let left = || {
+        [db.count("account"), db.count("attempt"), db.count("answer"), db.count("payment WHERE account_id IS NOT NULL")]
+    };
+    assert_eq!(left(), [2; 4]);
+    assert_eq!(db.scalar("SELECT min(id) FROM answer"), 3);
+
+    // Whoever asks writes a UUID as people do.
+    let spellings = uuids.spellings(3);
+    for key in &spellings {
+        let held = tenure.run(&["hold", "add", "case-7", "--subject", key, "--reason", "court"]).expect_code(0);
+        assert!(!held.stdout.contains(key), "{}", held.stdout);
+        assert_eq!(tenure.run(&["plan", "--json"]).expect_code(0).json()["people"]["due"], 0);
+        tenure.run(&["hold", "release", "case-7", "--reason", "closed"]).expect_code(0);
+    }
+    tenure.run(&["subject", "erase", &spellings[spellings.len() - 1], "--reason", "letter 26-9"]).expect_code(0);
+    assert_eq!((left(), db.scalar("SELECT min(id) FROM answer")), ([1; 4], 4));
+    for key in [1, 3].map(|person| uuids.spellings(person)).concat() {
+        let told = tenure.run(&["subject", "certificate", &key, "--format", "json"]).expect_code(0).json();
+        assert_eq!(told["gone"].as_array().expect("rows are gone").len(), 4, "{told:#}");
+    }
+    let refused = tenure.run(&["subject", "status", "not a UUID at all"]);
+    if uuids.are_bytes {
+        assert!(refused.expect_code(2).stderr.contains("are bytes in hexadecimal digits, and this is none"));
+    }
+}
+
+const BY_TWO: &str = r#"
+[subject]
+table = "account"
+key = "id"
+closed = "closed_at"
+within = "30 days"
+[[subject.data]]
+table = "account"
+column = "id"
+action = "delete"
+[[subject.data]]
+table = "enrolment"
+column = "account_id"
+action = "delete"
+[[subject.data]]
+table = "submission"
+column = "account_id"
+action = "delete"
+[[subject.data]]
+table = "mark"
+column = "account_id"
+action = "redact"
+redact = { remark = "null" }
+"#;
+
+on_every_database! {
+    fn people_are_told_apart_by_uuids_of_every_type(db: TestDb) {
+        for uuids in Uuids::of(db.dialect) {
+            erases_by(&TestDb::new(db.dialect), &uuids);
+        }
+    }
+
+    fn tables_whose_keys_are_of_several_columns_are_erased_in_the_order_of_their_references(db: TestDb) {
+        db.create(
+            "CREATE TABLE account (id {bigint} PRIMARY KEY, closed_at {ts});
+             CREATE TABLE enrolment (account_id {bigint} NOT NULL, course_id {bigint} NOT NULL, PRIMARY KEY (course_id, account_id),
+                 FOREIGN KEY (account_id) REFERENCES account (id));
+             CREATE TABLE submission (account_id {bigint} NOT NULL, course_id {bigint} NOT NULL, n {bigint} NOT NULL,
+                 PRIMARY KEY (account_id, course_id, n),
+                 FOREIGN KEY (course_id, account_id) REFERENCES enrolment (course_id, account_id));
+             CREATE TABLE mark (course_id {bigint} NOT NULL, account_id {bigint} NOT NULL, remark {text},
+                 PRIMARY KEY (course_id, account_id));",
+        );
+        for id in 1..=3 {
+            let closed = if id <= 2 { "'2026-06-01 00:00:00'" } else { "NULL" };
+            db.script(&format!("INSERT INTO account VALUES ({id}, {closed})"));
+            for course in [7, 8] {
+                db.script(&format!("INSERT INTO enrolment VALUES ({id}, {course})"));
+                db.script(&format!("INSERT INTO mark VALUES ({course}, {id}, 'good')"));
+                db.script(&format!("INSERT INTO submission VALUES ({id}, {course}, 1), ({id}, {course}, 2)"));
+            }
+        }
+        let ran = plan_and_run(&db, &tenure(&db, BY_TWO));
+        assert_eq!((people(&ran, "erased"), ran.count("erase:submission.account_id", "done")), (2, 8));
+        assert_eq!((db.count("account"), db.count("enrolment"), db.count("submission")), (1, 2, 4));
+        assert_eq!((db.count("mark WHERE remark IS NULL"), db.count("mark WHERE account_id = 3 AND remark = 'good'")), (4, 2));
+    }
+}
