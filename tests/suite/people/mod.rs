@@ -6,6 +6,7 @@ mod desk;
 mod hard;
 mod interrupted;
 mod keys;
+mod stopped;
 mod traces;
 
 use serde_json::Value;
