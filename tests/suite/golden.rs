@@ -5,8 +5,10 @@
 use std::fs;
 use std::path::Path;
 
+use serde_json::Value;
+
 use crate::harness::story::{AS_OF, policy};
-use crate::harness::{Tenure, ddl};
+use crate::harness::{Tenure, TestDb, ddl};
 
 const TABLES: &str = "
     CREATE TABLE person (id {bigint} NOT NULL PRIMARY KEY, email varchar(80) NOT NULL UNIQUE, minor {bool});
@@ -79,28 +81,96 @@ where = "kind = 'dispute'"
 reason = "a court asked for it"
 "#;
 
+const PEOPLE_TABLES: &str = "
+    CREATE TABLE account (id varchar(40) NOT NULL PRIMARY KEY, email {text}, name {text}, closed_at {ts}, restricted {bigint});
+    CREATE TABLE post (id {bigint} NOT NULL PRIMARY KEY, account_id varchar(40), parent_id {bigint}, words {text},
+        FOREIGN KEY (account_id) REFERENCES account (id), FOREIGN KEY (parent_id) REFERENCES post (id));
+    CREATE TABLE image (id {bigint} NOT NULL PRIMARY KEY, post_id {bigint}, FOREIGN KEY (post_id) REFERENCES post (id));
+    CREATE TABLE letter (id {bigint} NOT NULL PRIMARY KEY, address {text});
+    CREATE TABLE remark (id {bigint} NOT NULL PRIMARY KEY, owner_type varchar(20), owner_key {text}, words {text});
+    CREATE TABLE payment (id {bigint} NOT NULL PRIMARY KEY, account_id varchar(40) NOT NULL, payer {text});
+";
+
+const PEOPLE: &str = r#"
+[subject]
+table = "account"
+key = "id"
+closed = "closed_at"
+grace = "7 days"
+within = "30 days"
+[[subject.data]]
+table = "account"
+column = "id"
+action = "redact"
+redact = { email = { placeholder = "gone-{id}" }, name = "null" }
+[[subject.data]]
+table = "post"
+column = "account_id"
+action = "delete"
+cascade = [{ table = "post", column = "parent_id", then = "null" }]
+[[subject.data]]
+table = "image"
+column = "post_id -> post.account_id"
+action = "delete"
+[[subject.data]]
+table = "letter"
+column = "address"
+matches = "email"
+ignore_case = true
+action = "delete"
+[[subject.data]]
+table = "remark"
+column = "owner_key"
+where = "owner_type = 'account'"
+action = "redact"
+redact = { owner_key = "null", words = { set = "(removed)" } }
+[[subject.data]]
+table = "payment"
+column = "account_id"
+action = "keep"
+reason = "tax records"
+redact = { payer = "null" }
+[[hold]]
+name = "restricted"
+subject = true
+where = "restricted = 1"
+reason = "asked for"
+"#;
+
+/// Holds the statements of a plan against the file of this name, or writes it.
+fn assert_golden(db: &TestDb, planned: &Value, name: &str) {
+    let mut text = String::new();
+    for rule in planned["rules"].as_array().into_iter().flatten() {
+        let statements = rule["statements"].as_array().cloned().unwrap_or_default();
+        assert!(!statements.is_empty(), "no statement of {}", rule["rule"]);
+        for statement in statements {
+            let statement = statement.as_str().unwrap_or_default();
+            text.push_str(&format!("-- {}\n{statement}\n\n", rule["rule"].as_str().unwrap_or_default()));
+        }
+    }
+    // MySQL and MariaDB name tables by their database, which bears a made-up name here.
+    let own = db.url().rsplit('/').next().unwrap_or_default().split('?').next().unwrap_or_default();
+    let text = text.replace(own, "campus");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    if std::env::var_os("TENURE_BLESS").is_some() {
+        fs::write(&file, &text).expect("a golden file can be written");
+    }
+    let golden = fs::read_to_string(&file).expect("TENURE_BLESS=1 makes the golden file");
+    assert!(text == golden, "{} is not what is sent now; read the difference:\n{text}", file.display());
+}
+
+const PLAN: [&str; 5] = ["plan", "--sql", "--json", "--as-of", AS_OF];
+
 on_every_database! {
     fn the_statements_are_those_that_somebody_has_read(db: TestDb) {
         db.create(&ddl(db.dialect, TABLES));
-        let planned = Tenure::at(&db).schedule(&policy(RULES)).run(&["plan", "--sql", "--json", "--as-of", AS_OF]);
-        let rules = planned.expect_code(0).json()["rules"].as_array().cloned().unwrap_or_default();
-        let mut text = String::new();
-        for rule in &rules {
-            let statements = rule["statements"].as_array().cloned().unwrap_or_default();
-            assert!(!statements.is_empty(), "no statement of {}", rule["rule"]);
-            for statement in statements {
-                let statement = statement.as_str().unwrap_or_default();
-                text.push_str(&format!("-- {}\n{statement}\n\n", rule["rule"].as_str().unwrap_or_default()));
-            }
-        }
-        // MySQL and MariaDB name tables by their database, which bears a made-up name here.
-        let own = db.url().rsplit('/').next().unwrap_or_default().split('?').next().unwrap_or_default();
-        let text = text.replace(own, "campus");
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{}.sql", db.dialect.as_str()));
-        if std::env::var_os("TENURE_BLESS").is_some() {
-            fs::write(&file, &text).expect("a golden file can be written");
-        }
-        let golden = fs::read_to_string(&file).expect("TENURE_BLESS=1 makes the golden file");
-        assert!(text == golden, "{} is not what is sent now; read the difference:\n{text}", file.display());
+        let planned = Tenure::at(&db).schedule(&policy(RULES)).run(&PLAN).expect_code(0).json();
+        assert_golden(&db, &planned, &format!("{}.sql", db.dialect.as_str()));
+    }
+
+    fn the_statements_of_an_erasure_are_those_that_somebody_has_read(db: TestDb) {
+        db.create(PEOPLE_TABLES);
+        let tenure = Tenure::alone().keyed(&format!("[database.main]\nurl = \"{}\"\n", db.url())).schedule(&policy(PEOPLE));
+        assert_golden(&db, &tenure.run(&PLAN).expect_code(0).json(), &format!("people-{}.sql", db.dialect.as_str()));
     }
 }
