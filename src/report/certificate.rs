@@ -252,6 +252,12 @@ mod tests {
     }
 
     #[test]
+    fn its_page_and_its_document_say_the_same() {
+        insta::assert_snapshot!("the_page_of_a_certificate", html::certificate::render(&certificate()));
+        insta::assert_snapshot!("the_document_of_a_certificate", json(&certificate()));
+    }
+
+    #[test]
     fn one_that_is_late_and_not_done_says_so_first() {
         let late = Certificate {
             finished: None,

@@ -340,6 +340,11 @@ mod tests {
     }
 
     #[test]
+    fn the_page_of_a_run_that_erased_people() {
+        insta::assert_snapshot!(render(&[samples::erased_people()]));
+    }
+
+    #[test]
     fn every_colour_that_an_element_bears_is_turned_by_night() {
         let page = render(&samples::all());
         let sheet = style_sheet(None);

@@ -104,4 +104,9 @@ mod tests {
     fn the_document_of_a_dry_run() {
         insta::assert_snapshot!(render(&[samples::a_dry_run_with_sql()]));
     }
+
+    #[test]
+    fn the_document_of_a_run_that_erased_people() {
+        insta::assert_snapshot!(render(&[samples::erased_people()]));
+    }
 }

@@ -286,6 +286,50 @@ pub fn a_dry_run_with_sql() -> RunRecord {
     run
 }
 
+fn entry(table: &str, column: &str, action: &str) -> RuleRecord {
+    let name = format!("erase:{table}.{column}");
+    rule(&name, "A5", table, action, "within 30 days of closing", "2026-09-24T02:15:00Z")
+}
+
+/// A night in which people are erased: one of them too late, one with a row under a hold, and one with a letter that is
+/// somebody else's as well.
+pub fn erased_people() -> RunRecord {
+    let mut run = run(vec![
+        RuleRecord {
+            eligible: 4_120,
+            done: 4_120,
+            batches: 2,
+            elapsed_ms: 310,
+            ..entry("quiz_answer", "attempt_id", "delete")
+        },
+        RuleRecord { eligible: 7, done: 6, blocked: 1, batches: 1, ..entry("newsletter", "address", "delete") },
+        RuleRecord {
+            eligible: 3,
+            done: 2,
+            held: 1,
+            held_by: counts([("case-7", 1)]),
+            batches: 1,
+            ..entry("support_ticket", "account_id", "redact")
+        },
+        RuleRecord { eligible: 212, done: 211, blocked: 1, batches: 2, ..entry("account", "id", "delete") },
+    ]);
+    run.people = Some(PeopleRecord {
+        table: "account".into(),
+        promises: vec!["A5".into()],
+        within: "30 days".into(),
+        due: 212,
+        erased: 212,
+        unfinished: 0,
+        held: 1,
+        blocked: 0,
+        near_deadline: 2,
+        overdue: 1,
+        days_used: Some(31),
+        days_allowed: Some(30),
+    });
+    run
+}
+
 /// Names that try to break out of every format.
 pub fn hostile() -> RunRecord {
     let mut run = run(vec![RuleRecord {
@@ -311,7 +355,7 @@ pub fn hostile() -> RunRecord {
 
 /// Every case of the snapshots.
 pub fn all() -> Vec<RunRecord> {
-    vec![everything_fine(), nothing_to_do(), a_failure(), a_guard(), a_hold(), a_dry_run_with_sql()]
+    vec![everything_fine(), nothing_to_do(), a_failure(), a_guard(), a_hold(), a_dry_run_with_sql(), erased_people()]
 }
 
 /// Any record, consistent or not, with any text and any count in it.
@@ -320,8 +364,9 @@ pub fn any_run() -> impl Strategy<Value = RunRecord> {
     let times = (any_time(), any_time(), option::of(any_time()));
     let lists = (vec(any_rule(), 0..4), vec(any_hold(), 0..3), vec(any_text(), 0..3));
     let ledger = option::of((any::<u64>(), any_text()));
-    (head, times, lists, ledger, option::of(any_since())).prop_map(|(head, times, lists, ledger, since)| RunRecord {
-        people: None,
+    let rest = (option::of(any_since()), option::of(any_people()));
+    (head, times, lists, ledger, rest).prop_map(|(head, times, lists, ledger, (since, people))| RunRecord {
+        people,
         tenure: head.0,
         run: head.1.clone(),
         kind: if head.2 { RunKind::DryRun } else { RunKind::Run },
@@ -369,6 +414,29 @@ fn any_since() -> impl Strategy<Value = SinceRecord> {
             added: lists.0,
             removed: lists.1,
             periods: lists.2,
+        }
+    })
+}
+
+fn any_people() -> impl Strategy<Value = PeopleRecord> {
+    let counts = [any_count(), any_count(), any_count(), any_count(), any_count(), any_count(), any_count()];
+    let days = option::of((any::<u32>(), any::<u32>()));
+    (any_text(), vec(any_text(), 0..3), any_text(), counts, days).prop_map(|(table, promises, within, counts, days)| {
+        let [due, erased, unfinished, held, blocked, near_deadline, overdue] = counts;
+        let (days_used, days_allowed) = days.unzip();
+        PeopleRecord {
+            table,
+            promises,
+            within,
+            due,
+            erased,
+            unfinished,
+            held,
+            blocked,
+            near_deadline,
+            overdue,
+            days_used,
+            days_allowed,
         }
     })
 }

@@ -251,6 +251,11 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_erased_people() {
+        insta::assert_snapshot!(render(&[samples::erased_people()]));
+    }
+
+    #[test]
     fn no_run_and_several_runs_are_told_apart() {
         assert!(render(&[]).starts_with("No run: nothing was due"));
         let both = render(&[samples::nothing_to_do(), samples::a_guard()]);
