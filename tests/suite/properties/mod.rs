@@ -8,6 +8,7 @@ mod arbitrary;
 mod case;
 mod judge;
 mod oracle;
+mod people;
 mod purge;
 mod rollup;
 mod schedule;
