@@ -105,7 +105,7 @@ impl<'a> Map<'a> {
     fn references_left_out(&self, mapped: &[Mapped<'_>]) -> Vec<Mistake> {
         let people = &self.erasure.people.table;
         let mut mistakes = Vec::new();
-        for reached in self.tables_reached(mapped) {
+        for reached in self.tables_reached(mapped).into_iter().filter(|table| !self.lets_go(mapped, table)) {
             for (child, key) in self.catalog.referring(reached) {
                 let is_known = self.tables_named(mapped).contains(&child.name);
                 // Rows that are somebody's by another way are no more this person's because they refer to rows of theirs.
@@ -122,6 +122,20 @@ impl<'a> Map<'a> {
     /// The table of people, those that entries name, and those whose rows go with theirs.
     fn tables_reached<'m>(&'m self, mapped: &'m [Mapped<'_>]) -> BTreeSet<&'m TableName> {
         self.tables_named(mapped).into_iter().chain([&self.erasure.people.table]).collect()
+    }
+
+    /// All that an entry does with the rows of the table is to let go of the person: they stay, as somebody else's, with all
+    /// that hangs on them.
+    fn lets_go(&self, mapped: &[Mapped<'_>], table: &TableName) -> bool {
+        let loses_its_way = |entry: &Mapped<'_>| {
+            let first = entry.steps().first();
+            let redacts = |target: &Target| {
+                target.redactions.iter().any(|redaction| first.is_some_and(|step| step.column == redaction.column))
+            };
+            entry.acts.is_some_and(|acts| !acts.plan.act.removes()) && entry.targets.iter().any(redacts)
+        };
+        let mut own = mapped.iter().filter(|entry| entry.root() == Some(table)).peekable();
+        own.peek().is_some() && own.all(loses_its_way)
     }
 
     fn tables_named<'m>(&self, mapped: &'m [Mapped<'_>]) -> BTreeSet<&'m TableName> {
@@ -191,6 +205,7 @@ impl<'a> Map<'a> {
         for table in own.filter(|table| table.kind != TableKind::Other) {
             if known.contains(&table.name) {
                 mistakes.extend(self.keys_left_out(mapped, table));
+                mistakes.extend(self.columns_that_stay(mapped, table));
             } else if !kept_on_purpose(table) && !self.has_request(table) {
                 mistakes.extend(self.table_left_out(table));
             }
@@ -247,6 +262,39 @@ impl<'a> Map<'a> {
             Mistake::warning(message).remedy(remedy).at(&self.subject.places, "table")
         };
         left_out.map(warning).collect()
+    }
+
+    /// In rows that are redacted and stay: what else in them seems to be of a person, and no reason says that it stays.
+    fn columns_that_stay(&self, mapped: &[Mapped<'_>], table: &Table) -> Option<Mistake> {
+        let entries: Vec<_> = mapped.iter().filter(|entry| entry.root() == Some(&table.name)).collect();
+        let is_redaction = |acts: &Entry| !acts.plan.act.removes() && acts.kept.is_none();
+        if entries.is_empty() || !entries.iter().all(|entry| entry.acts.is_some_and(is_redaction)) {
+            return None;
+        }
+        let is_redacted = |column: &Column| {
+            let mut redactions = entries.iter().flat_map(|entry| entry.targets).flat_map(|target| &target.redactions);
+            redactions.any(|redaction| redaction.column == column.name)
+        };
+        let leads_on = |column: &Column| {
+            let is_reference = table.foreign_keys.iter().any(|key| key.columns.contains(&column.name));
+            let mut first = entries.iter().filter_map(|entry| entry.steps().first());
+            is_reference
+                || first.any(|step| step.column == column.name)
+                || words::names_a_key_of_a_person(column.name.as_str())
+        };
+        let is_left = |column: &&Column| {
+            coverage::is_of_a_person(table, column) && !is_redacted(column) && !leads_on(column) && !column.generated
+        };
+        let left: Vec<&Name> = table.columns.iter().filter(is_left).map(|column| &column.name).collect();
+        let name = spelled(self.catalog, &table.name);
+        (!left.is_empty()).then(|| {
+            let shown = list(left);
+            let message = format!(
+                "subject: rows of `{name}` are redacted and stay, and with them what seems to be of a person: {shown}"
+            );
+            let remedy = "add the columns to `redact`, or say why they stay: action = \"keep\" with a `reason`";
+            Mistake::warning(message).remedy(remedy).at(&self.subject.places, "table")
+        })
     }
 
     /// By its type.

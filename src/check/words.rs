@@ -50,7 +50,7 @@ fn is_timed_event(word: &str) -> bool {
 const PERSONAL: &str = "\
     address birth birthdate birthday browser cookie dob email fax fingerprint firstname fullname gender iban ip \
     ipaddress ipaddr ipv lastname latitude longitude mail middlename mobile nickname passport phone postcode \
-    sessid session ssn surname telephone token useragent userid userip username";
+    realname sessid session ssn surname telephone token useragent userid userip username";
 
 /// These are people, and a column that ends with one, or names its key or agent, points at a person.
 const PEOPLE: &str = "\
@@ -72,12 +72,18 @@ pub(super) fn names_a_person(table: &str, column: &str) -> bool {
     let follows = |at: usize| words.get(at + 1).map(String::as_str);
     let is_person = |(at, word): (usize, &String)| {
         is_one_of(PERSONAL, word)
+            || is_run_together(word)
             || (is_one_of(PEOPLE, word) && follows(at).is_none_or(|next| is_one_of(OF_A_PERSON, next)))
             || (is_among(NAME_PARTS, word) && follows(at) == Some("name"))
     };
     let by_somebody = words.windows(2).any(|pair| pair[0].ends_with("ed") && pair[1] == "by");
     let bare_name = words == ["name"] && self::words(table).iter().any(|word| is_one_of(PEOPLE, word));
     words.iter().enumerate().any(is_person) || by_somebody || bare_name
+}
+
+/// `emailaddress`, `workphone`: databases that fold the case of names leave no mark between their words.
+fn is_run_together(word: &str) -> bool {
+    word.starts_with("email") || word.ends_with("email") || word.ends_with("phone")
 }
 
 /// Does a column of this name hold the key of a person: `user_id`, `reviewer`, `account_uuid`?
@@ -167,6 +173,9 @@ mod tests {
             "customer_ids",
             "date_of_birth",
             "access_token",
+            "emailaddress",
+            "workphone",
+            "RealName",
         ] {
             assert!(names_a_person("t", name), "{name}");
         }

@@ -198,6 +198,9 @@ pub(super) fn reached(sql: &mut Sql, scope: Scope<'_>, dependent: &Dependent, pa
         sql.push("(").columns(&dependent.table.table, &link.columns).push(") IN (");
         parents(sql, scope, link, part);
         sql.push(")");
+        if part.look() == Look::Ahead {
+            predicate::not_let_go(sql, scope.earlier, &dependent.table, &link.columns, &dependent.table.table);
+        }
     });
     sql.push(")");
 }

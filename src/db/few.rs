@@ -78,7 +78,10 @@ pub(super) fn typed(sql: &mut Sql, column: &KeyColumn, key: &PersonKey) {
 pub(super) fn key_of(row: &Row, column: usize) -> Result<PersonKey, DbError> {
     match row.0.get(column) {
         Some(Value::Int(whole)) => Ok(PersonKey::Whole(*whole)),
-        Some(Value::Unsigned(unsigned)) => Ok(PersonKey::Unsigned(*unsigned)),
+        // As somebody's key is read who types it: one person has one.
+        Some(Value::Unsigned(unsigned)) => {
+            Ok(i64::try_from(*unsigned).map_or(PersonKey::Unsigned(*unsigned), PersonKey::Whole))
+        }
         Some(Value::Text(text)) => Ok(PersonKey::Text(text.clone())),
         _ => Err(DbError::new(
             ErrorKind::Other,

@@ -267,6 +267,7 @@ fn read(conn: &mut Connection, erasure: &Erasure, keys: &[PersonKey], lock: bool
     select_people(&mut sql, erasure);
     sql.push(" WHERE ");
     are_due(&mut sql, &people, Some(Few { column: &erasure.key, keys }));
+    predicate::meant(&mut sql, &erasure.people);
     if lock && conn.dialect() != Dialect::Sqlite {
         sql.push(" FOR UPDATE");
     }

@@ -35,7 +35,7 @@ pub(super) struct Scope<'a> {
     pub dependents: &'a [Dependent],
     /// Do the rows go away? (A redaction leaves references as they are.)
     pub removes: bool,
-    /// Rules of the same plan that remove rows before this one does.
+    /// As [`RulePlan::earlier`].
     pub earlier: &'a [Arc<RulePlan>],
     /// Of an erasure, the people of one batch; `None` for all of them.
     pub few: Option<Few<'a>>,
@@ -109,7 +109,7 @@ pub(super) fn considered(sql: &mut Sql, scope: Scope<'_>, look: Look) {
 /// ` AND NOT` what earlier rules take from `table`, by themselves or by their cascades. Written only where the row goes
 /// under the table's own name, which those rules' conditions use.
 pub(super) fn not_taken(sql: &mut Sql, earlier: &[Arc<RulePlan>], table: &TableName, alias: &Name) {
-    for rule in earlier {
+    for rule in earlier.iter().filter(|rule| rule.act.removes()) {
         let Some(target) = whole(rule) else { continue };
         let taken = scope(rule, &target);
         if target.root == *table && target.alias == *alias {
@@ -121,6 +121,20 @@ pub(super) fn not_taken(sql: &mut Sql, earlier: &[Arc<RulePlan>], table: &TableN
         for dependent in rule.dependents.iter().filter(goes).filter(|dependent| dependent.table.table == *alias) {
             sql.push(" AND (");
             doomed::reached(sql, taken, dependent, Within::Everything);
+            sql.push(") IS NOT TRUE");
+        }
+    }
+}
+
+/// ` AND NOT` those of whom an earlier redaction changes these columns: they refer to something else then. Names as
+/// in [`not_taken`].
+pub(super) fn not_let_go(sql: &mut Sql, earlier: &[Arc<RulePlan>], table: &TableName, columns: &[Name], alias: &Name) {
+    for rule in earlier.iter().filter(|rule| !rule.act.removes()) {
+        let Some(target) = whole(rule) else { continue };
+        let changes = target.redactions.iter().any(|redaction| columns.contains(&redaction.column));
+        if changes && target.root == *table && target.alias == *alias {
+            sql.push(" AND (");
+            due(sql, Scope { is_one_of_several: true, ..scope(rule, &target) }, Look::Ahead);
             sql.push(") IS NOT TRUE");
         }
     }
@@ -420,6 +434,7 @@ fn referred_to(sql: &mut Sql, scope: Scope<'_>, link: &Link, alias: &Name, look:
     equal(sql, &child, &link.columns, alias, &link.parent_columns);
     if look == Look::Ahead {
         not_taken(sql, scope.earlier, &link.table, &child);
+        not_let_go(sql, scope.earlier, &link.table, &link.columns, &child);
     }
     sql.push(")");
 }
@@ -443,7 +458,8 @@ fn referred_to_by_a_stranger(sql: &mut Sql, way: Way<'_>, dependent: &Dependent,
         equal(sql, &other, &family.columns, scope.alias(), &family.parent_columns);
         sql.push(") IS NOT TRUE");
     }
-    if way.look == Look::Ahead && scope.earlier.iter().any(|rule| rule.removes_from(&link.table)) {
+    if way.look == Look::Ahead && scope.earlier.iter().any(|rule| rule.act.removes() && rule.removes_from(&link.table))
+    {
         // In a query of its own, where the table goes under its own name.
         let natural = &link.table.table;
         sql.push(" AND (").columns(&other, &link.parent_columns).push(") IN (SELECT ");
@@ -491,6 +507,7 @@ fn descend(sql: &mut Sql, way: Way<'_>, parent: Parent, parent_alias: &Name, ali
             equal(sql, &alias, &link.columns, parent_alias, &link.parent_columns);
             if way.look == Look::Ahead {
                 not_taken(sql, way.scope.earlier, &dependent.table, &alias);
+                not_let_go(sql, way.scope.earlier, &dependent.table, &link.columns, &alias);
             }
             sql.push(" AND (");
             if (way.relevant)(dependent) {

@@ -45,11 +45,11 @@ fn differs(sql: &mut Sql, alias: &Name, redaction: &Redaction) {
             }
             Dialect::Mysql if redaction.is_text => {
                 sql.push("NOT (");
-                letters(sql, |sql| {
+                letters(sql, redaction, |sql| {
                     sql.column(alias, column);
                 });
                 sql.push(" <=> ");
-                letters(sql, |sql| becomes(sql, alias, redaction));
+                letters(sql, redaction, |sql| becomes(sql, alias, redaction));
                 sql.push(")");
             }
             Dialect::Mysql => {
@@ -61,11 +61,14 @@ fn differs(sql: &mut Sql, alias: &Name, redaction: &Redaction) {
     }
 }
 
-/// MySQL: a text by its letters. Under the column's collation `Rémoved` may be equal to `removed`, and would stay.
-fn letters(sql: &mut Sql, text: impl FnOnce(&mut Sql)) {
+/// MySQL: a text by its letters. Under the column's collation `Rémoved` may be equal to `removed`, and would stay. Columns of
+/// so many bytes fill up with zeros what they are given, and would never hold what they are compared with.
+fn letters(sql: &mut Sql, redaction: &Redaction, text: impl FnOnce(&mut Sql)) {
+    let is_filled_up = redaction.sql_type.starts_with("binary(");
     sql.push("CAST(CONVERT(");
     text(sql);
-    sql.push(" USING utf8mb4) AS BINARY)");
+    sql.push(" USING utf8mb4) AS ");
+    sql.type_name(if is_filled_up { &redaction.sql_type } else { "BINARY" }).push(")");
 }
 
 /// PostgreSQL cuts a text that it casts to a type of fewer characters, and refuses one that it is to store there.

@@ -54,6 +54,9 @@ pub(super) fn someone_elses_too(sql: &mut Sql, scope: Scope<'_>, whose: &Whose) 
 }
 
 /// The person whom the alias of the table of people names is due, and among `few`.
+///
+/// Whether the condition on people is true of the few was asked as they were locked: it may look at rows that an entry before
+/// this one has taken.
 pub(super) fn are_due(sql: &mut Sql, people: &People, few: Option<Few<'_>>) {
     let target = &people.target;
     let scope = of_people(target);
@@ -65,7 +68,9 @@ pub(super) fn are_due(sql: &mut Sql, people: &People, few: Option<Few<'_>>) {
         Who::Closed => closed(sql, target),
         Who::Only(keys, column) => among(sql, &target.alias, Few { column, keys }),
     }
-    predicate::meant(sql, target);
+    if few.is_none() {
+        predicate::meant(sql, target);
+    }
     predicate::but_held(sql, scope);
 }
 

@@ -1,8 +1,9 @@
 //! The order in which the entries of a map of people act, all in one transaction.
 //!
 //! An entry that finds its rows through a table acts before that table's rows go, or lose the columns that lead on; what
-//! refers to rows and keeps them goes, or lets go of them, before them; a condition is asked before the rows that it looks at change; and
-//! the people's own rows come last, because everything is found by them.
+//! refers to rows and keeps them goes, or lets go of them, before them; a condition is asked before the rows that it looks at change;
+//! rows by which people are told to be due go after everything that could have to stay; and the people's own rows come last,
+//! because everything is found by them.
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use super::order::{changes_what_is_asked_for, depends_on};
 use super::{Act, Entry, Link, Target};
 use crate::name::Name;
 
-/// Orders the entries and tells each which removing entries come before it.
+/// Orders the entries and tells each which entries come before it.
 ///
 /// # Errors
 /// Entries that wait for each other, so that no order is right.
@@ -29,8 +30,7 @@ pub fn entries_in_order(entries: Vec<Entry>) -> Result<Vec<Entry>, Vec<Entry>> {
             return Err(circle_of(waiting));
         };
         let mut entry = waiting.remove(next);
-        let removing = placed.iter().filter(|entry| entry.plan.act.removes());
-        entry.plan.earlier = removing.map(|entry| Arc::new(entry.plan.clone())).collect();
+        entry.plan.earlier = placed.iter().map(|entry| Arc::new(entry.plan.clone())).collect();
         placed.push(entry);
     }
     Ok(placed)
@@ -54,6 +54,7 @@ fn circle_of(waiting: Vec<Entry>) -> Vec<Entry> {
 /// Would `entry` do something wrong, or nothing, if it acted before `other`?
 fn must_follow(entry: &Entry, other: &Entry) -> bool {
     entry.is_the_person() && !other.is_the_person()
+        || entry.changes_who_is_meant() && !other.changes_who_is_meant() && !other.is_the_person()
         || takes_the_way_of(entry, other)
         || changes_what_is_asked_for(&entry.plan, &other.plan)
         || entry.plan.act.removes() && frees(other, entry)
@@ -74,9 +75,22 @@ impl Entry {
         whose.is_some_and(|whose| whose.steps.is_empty())
     }
 
-    /// Would acting on a person's rows, as this entry does, leave rows of `other` that nobody could tell to be the person's any
-    /// more? They are found by way of these rows, by the person's own, or by a copy of what that says.
+    /// Does it change what the condition on the table of people asks for? Whoever it acted upon could be nobody who is due then.
+    fn changes_who_is_meant(&self) -> bool {
+        let whose = self.plan.targets.first().and_then(|target| target.whose.as_ref());
+        let Some(condition) = whose.and_then(|whose| whose.people.target.condition.as_ref()) else { return false };
+        let redactions = self.plan.targets.iter().flat_map(|target| &target.redactions);
+        self.plan.tables_changed().any(|table| condition.mentions(table))
+            || self.is_the_person() && redactions.into_iter().any(|redaction| condition.names(&redaction.column))
+    }
+
+    /// Would acting on a person's rows, as this entry does, leave rows of `other` that nobody could tell to be the person's, or
+    /// to be due, any more? They are found by way of these rows, by the person's own, by a copy of what that says, or for as long
+    /// as the condition on people is true.
     pub fn hides(&self, other: &Entry) -> bool {
+        if self.changes_who_is_meant() {
+            return true;
+        }
         if !self.is_the_person() {
             return takes_the_way_of(self, other);
         }

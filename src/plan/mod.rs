@@ -44,7 +44,8 @@ pub struct RulePlan {
     /// Tables whose rows go with the rule's rows or let go of them, parents before their children.
     pub dependents: Vec<Dependent>,
     pub guard: GuardLimits,
-    /// Rules of the same plan that remove rows before this one: what they take is gone when this one looks.
+    /// Rules of the same plan that remove rows before this one: what they take is gone when this one looks. Of an entry of the
+    /// map of people, also the redactions before it: what they let go of refers to nobody then.
     pub earlier: Vec<Arc<RulePlan>>,
 }
 
@@ -147,6 +148,13 @@ impl Condition {
     /// Does it look at rows of the table, or of another one of that name?
     pub fn mentions(&self, table: &TableName) -> bool {
         self.tables.iter().any(|name| name.eq_ignore_ascii_case(table.table.as_str()))
+    }
+
+    /// Does the name stand in it, be it that of this column or of another table's?
+    pub fn names(&self, column: &Name) -> bool {
+        let column = column.as_str();
+        let is_part = |c: char| c.is_alphanumeric() || c == '_' || column.contains(c);
+        self.text.split(|c| !is_part(c)).any(|word| word.eq_ignore_ascii_case(column))
     }
 }
 

@@ -123,7 +123,7 @@ impl RulePlan {
     }
 
     /// Tables to which the rule does anything, partitions by their own names too.
-    fn tables_changed(&self) -> impl Iterator<Item = &TableName> {
+    pub(super) fn tables_changed(&self) -> impl Iterator<Item = &TableName> {
         let own = self.targets.iter().flat_map(|target| [&target.root, &target.table]);
         let along = self.dependents.iter().map(|dependent| &dependent.table);
         let into = match &self.act {

@@ -81,15 +81,14 @@ impl Erasure {
         own.find_map(|entry| Some((entry, others().find(|other| entry.hides(other))?)))
     }
 
-    /// The same, acting after these rules: what they take, and what each entry takes, is gone when the next entry looks.
+    /// The same, acting after these rules: what they take, and what each entry takes or lets go of, is gone when the next entry
+    /// looks.
     #[must_use]
     pub fn after(mut self, rules: Vec<Arc<RulePlan>>) -> Self {
         let mut earlier = rules;
         for entry in &mut self.entries {
             entry.plan.earlier.clone_from(&earlier);
-            if entry.plan.act.removes() {
-                earlier.push(Arc::new(entry.plan.clone()));
-            }
+            earlier.push(Arc::new(entry.plan.clone()));
         }
         self
     }
@@ -101,7 +100,7 @@ pub struct Entry {
     /// Its place among the entries of the schedule, from 0.
     pub index: usize,
     /// The rule's name is `erase:<table>.<column>`, with `#2` behind it where that is borne already. `earlier` holds the
-    /// removing entries before it: all of them act in one transaction, in order.
+    /// entries before it: all of them act in one transaction, in order.
     pub plan: RulePlan,
     /// As the schedule groups the entries, for example `analytics`.
     pub category: Option<String>,

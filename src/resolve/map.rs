@@ -264,7 +264,9 @@ impl Builder<'_, '_> {
                 data.table, first.column
             )));
         }
-        let lets_go = stays_in.redactions.iter().any(|one| one.column == first.column && one.how == Redact::Null);
+        // A constant leads to a row that is nobody's.
+        let is_elsewhere = |how: &Redact| matches!(how, Redact::Null | Redact::Set(_));
+        let lets_go = stays_in.redactions.iter().any(|one| one.column == first.column && is_elsewhere(&one.how));
         let blocked = first.table == gone.root && gone.blockers.iter().any(leads_here) && !lets_go;
         blocked.then(|| {
             let reason = format!(

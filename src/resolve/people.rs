@@ -137,7 +137,8 @@ fn likeness(dialect: Dialect, from: &Column, to: &Column, declared: bool) -> Opt
         column.collation.is_none() && !column.sql_type.contains("citext") && dialect != Dialect::Mysql
     };
     let both = |kind| from.kind == kind && to.kind == kind;
-    if dialect != Dialect::Sqlite && (from.kind == ColumnKind::Binary) != (to.kind == ColumnKind::Binary) {
+    let is_bytes = |column: &Column| column.kind == ColumnKind::Binary && !holds_letters(dialect, column);
+    if dialect != Dialect::Sqlite && is_bytes(from) != is_bytes(to) {
         return None;
     }
     let same = match dialect {
@@ -152,6 +153,14 @@ fn likeness(dialect: Dialect, from: &Column, to: &Column, declared: bool) -> Opt
         }
     };
     Some(if same { Likeness::Same } else { Likeness::Letters })
+}
+
+/// Of MySQL's VARBINARY, where applications keep texts whose letters are to be themselves; a short one may be a packed number.
+fn holds_letters(dialect: Dialect, column: &Column) -> bool {
+    const UUID_BYTES: u32 = 16;
+    let length = column.sql_type.strip_prefix("varbinary(").and_then(|rest| rest.strip_suffix(')'));
+    let bytes: Option<u32> = length.and_then(|length| length.parse().ok());
+    dialect == Dialect::Mysql && bytes.is_some_and(|bytes| bytes > UUID_BYTES)
 }
 
 /// The key of one person as somebody typed it, in the terms of the key's column.

@@ -75,6 +75,8 @@ fn flaw(context: &Context<'_>, table: &Table, column: &Column, how: &Redact) -> 
         return Some(("is part of the primary key".into(), "delete the rows, or redact another column"));
     }
     let is_text = column.kind == ColumnKind::Text || sqlite;
+    // As MediaWiki keeps all its names there.
+    let holds_any_letters = context.catalog.dialect == Dialect::Mysql && column.kind == ColumnKind::Binary;
     match how {
         Redact::Null if !column.nullable => {
             Some(("is NOT NULL".into(), "redact with `{ set = … }` or `{ placeholder = … }`"))
@@ -111,7 +113,7 @@ fn flaw(context: &Context<'_>, table: &Table, column: &Column, how: &Redact) -> 
             "is to be hashed, but there is no key".into(),
             "name a file with a secret of at least 32 characters as `hmac_key_file` in tenure.toml",
         )),
-        Redact::Placeholder(_) if !is_text => {
+        Redact::Placeholder(_) if !is_text && !holds_any_letters => {
             Some((format!("is of type `{}`, which holds no text", column.sql_type), "redact with \"null\""))
         }
         _ => None,

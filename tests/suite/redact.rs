@@ -227,3 +227,16 @@ fn a_text_in_a_date_column_of_sqlite_keeps_nothing_but_a_year() {
     assert_eq!(left[0].as_deref(), Some("1984-01-01 00:00:00"));
     assert_eq!(left[1..], texts(&["NULL", "", "NULL"]));
 }
+
+#[test]
+fn names_that_mysql_keeps_as_bytes_are_replaced_once() {
+    for (column, redaction, after) in [
+        ("VARBINARY(255) UNIQUE", "v = { placeholder = \"gone-{id}\" }", ["gone-0", "gone-1"]),
+        ("BINARY(4)", "v = { set = \"-\" }", ["-\0\0\0"; 2]),
+    ] {
+        let db = TestDb::new(Dialect::Mysql);
+        values(&db, column, &["'Ann'", "'Bob'"]);
+        redact(&db, redaction);
+        assert_eq!(left(&db), texts(&after));
+    }
+}

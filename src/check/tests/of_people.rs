@@ -174,6 +174,59 @@ fn people_are_found_in_a_schema_without_a_single_foreign_key() {
 }
 
 #[test]
+fn what_a_redaction_forgets_in_rows_that_stay_is_named() {
+    let script =
+        "CREATE TABLE account (id int PRIMARY KEY, email varchar(99) NOT NULL UNIQUE, mobile_phone varchar(20),
+        creator_id int, closed_at timestamp NULL);";
+    on_all_three(script, |lab| {
+        let own = |rest: &str| map(&entry("account", "id", rest));
+        let forgets = |rest: &str| {
+            let found = lab.findings(&own(rest));
+            let told =
+                "rows of `account` are redacted and stay, and with them what seems to be of a person: `mobile_phone` (";
+            found.iter().any(|line| line.contains(told))
+        };
+        let email = "email = { placeholder = \"deleted-{id}\" }";
+        assert!(forgets(&format!("action = \"redact\"\nredact = {{ {email} }}")));
+        assert!(!forgets(&format!("action = \"redact\"\nredact = {{ {email}, mobile_phone = \"null\" }}")));
+        assert!(!forgets(&format!("action = \"keep\"\nreason = \"a contract\"\nredact = {{ {email} }}")));
+        assert!(!forgets("action = \"delete\""));
+    });
+}
+
+#[test]
+fn what_hangs_on_a_row_that_lets_go_of_its_person_is_not_the_persons() {
+    let script = format!(
+        "{QUIZZES}
+         CREATE TABLE board (id int PRIMARY KEY, owner_id int, title varchar(20), FOREIGN KEY (owner_id) REFERENCES account (id));
+         CREATE TABLE tile (id int PRIMARY KEY, board_id int, FOREIGN KEY (board_id) REFERENCES board (id));
+         CREATE INDEX b1 ON board (owner_id);"
+    );
+    on_all_three(&script, |lab| {
+        let board = |act: &str| lab.findings(&(quiz_map() + &entry("board", "owner_id", act)));
+        assert_eq!(board("action = \"redact\"\nredact = { owner_id = \"null\" }"), [""; 0]);
+        let titled = board("action = \"redact\"\nredact = { title = \"null\" }");
+        assert!(titled.iter().any(|line| line.contains("rows of `tile` belong to people")), "{titled:#?}");
+    });
+}
+
+#[test]
+fn a_reference_that_may_not_be_null_lets_go_by_a_constant() {
+    let script =
+        format!("{QUIZZES} CREATE TABLE board (id int PRIMARY KEY, owner_id int NOT NULL REFERENCES account);");
+    let lab = Lab::postgres(&script);
+    let entries_with = |redact: &str| {
+        let board = entry("board", "owner_id", &format!("action = \"redact\"\nredact = {{ {redact} }}"));
+        let reviewer = entry("answer", "reviewer_id", "action = \"redact\"\nredact = { reviewer_id = \"null\" }");
+        let rest = [delete("attempt", "account_id"), delete("answer", "attempt_id -> attempt.account_id"), reviewer];
+        map(&(board + &rest.concat() + &delete("account", "id")))
+    };
+    assert_eq!(entries(&lab, &entries_with("owner_id = { set = 1 }")).len(), 5);
+    let lab = Lab::postgres(&script.replace("owner_id int NOT NULL", "title text, owner_id int NOT NULL"));
+    assert!(refused(&lab, &entries_with("title = \"null\""))[0].contains("so that they could never go"));
+}
+
+#[test]
 fn entries_that_wait_for_each_other_are_refused_with_the_reference_to_let_go() {
     let script = "
         CREATE TABLE account (id int PRIMARY KEY, email varchar(99) NOT NULL UNIQUE, closed_at timestamp NULL);

@@ -148,6 +148,48 @@ on_every_database! {
         assert!(batches < 60, "{batches} batches");
     }
 
+    fn what_tells_that_people_have_left_goes_after_all_that_is_theirs_and_stays_where_something_stays(db: TestDb) {
+        db.create(
+            "CREATE TABLE account (id {bigint} PRIMARY KEY, closed_at {ts});
+             CREATE TABLE role (id {bigint} PRIMARY KEY, account_id {bigint}, name {text});
+             CREATE TABLE note (id {bigint} PRIMARY KEY, account_id {bigint}, evidence {bigint});
+             INSERT INTO account VALUES (1, '2026-06-01 00:00:00'), (2, '2026-06-01 00:00:00'), (3, '2026-06-01 00:00:00');
+             INSERT INTO role VALUES (1, 1, 'left'), (2, 2, 'left'), (3, 3, 'member');
+             INSERT INTO note VALUES (1, 1, 1), (2, 1, 0), (3, 2, 0), (4, 3, 0);",
+        );
+        let theirs = ["role", "note"].map(|table| {
+            format!("[[subject.data]]\ntable = \"{table}\"\ncolumn = \"account_id\"\naction = \"delete\"\n")
+        });
+        let who = "where = \"id IN (SELECT account_id FROM role WHERE name = 'left')\"\nwithin";
+        let map = map(&theirs.concat()).replacen("within", who, 1);
+        let hold = "[[hold]]\nname = \"case\"\ntable = \"note\"\nwhere = \"evidence = 1\"\nreason = \"court\"\n";
+        let first = plan_and_run(&db, &tenure(&db, &(hold.to_owned() + &map)));
+        assert_eq!((first.count("erase:note.account_id", "done"), first.count("erase:role.account_id", "blocked")), (2, 1));
+        assert_eq!([db.count("note WHERE id = 1"), db.count("role WHERE id = 1"), db.count("account WHERE id = 1")], [1; 3]);
+        let last = plan_and_run(&db, &tenure(&db, &map));
+        assert_eq!((people(&last, "erased"), erasures(&db)), (1, 3));
+        assert_eq!([db.count("note"), db.count("role"), db.count("account")], [1; 3], "who has not left stays whole");
+    }
+
+    fn a_plan_knows_that_what_is_redacted_before_lets_people_go(db: TestDb) {
+        db.create(
+            "CREATE TABLE account (id {bigint} PRIMARY KEY, closed_at {ts});
+             CREATE TABLE board (id {bigint} PRIMARY KEY, owner_id {bigint} NOT NULL, FOREIGN KEY (owner_id) REFERENCES account (id));
+             CREATE TABLE badge (id {bigint} PRIMARY KEY, giver_id {bigint},
+                 FOREIGN KEY (giver_id) REFERENCES account (id) ON DELETE SET NULL);
+             INSERT INTO account VALUES (1, '2026-06-01 00:00:00'), (2, NULL), (3, '2026-06-01 00:00:00');
+             INSERT INTO board VALUES (1, 1), (2, 2), (3, 3);
+             INSERT INTO badge VALUES (1, 1), (2, 1), (3, 2);",
+        );
+        let entries = "[[subject.data]]\ntable = \"board\"\ncolumn = \"owner_id\"\naction = \"redact\"\nredact = { owner_id = { set = 2 } }\n\
+                       [[subject.data]]\ntable = \"badge\"\ncolumn = \"giver_id\"\naction = \"redact\"\nredact = { giver_id = \"null\" }\n";
+        let hold = "[[hold]]\nname = \"case\"\ntable = \"board\"\nwhere = \"board.id = 3\"\nreason = \"court\"\n";
+        let ran = plan_and_run(&db, &tenure(&db, &(hold.to_owned() + &map(entries))));
+        assert_eq!((ran.count("erase:account.id", "done"), ran.count("erase:account.id", "blocked")), (1, 1));
+        assert_eq!(ran.rule("erase:account.id")["detached"], serde_json::json!({}), "the badges were let go of before");
+        assert_eq!((db.count("account"), db.count("board WHERE owner_id = 2"), db.count("badge WHERE giver_id IS NULL")), (2, 2, 2));
+    }
+
     fn an_organisation_counts_its_members_as_before(db: TestDb) {
         platform(&db, 5, 2);
         db.create("CREATE TABLE member (id {bigint} PRIMARY KEY, organisation_id {bigint}, account_id {bigint});");
