@@ -94,8 +94,7 @@ pub fn dry_run(job: &Job<'_>) -> Result<RunRecord, Refusal> {
 /// Each is carried out by a run of its own, whose figures these are not.
 fn note_of_requests(job: &Job<'_>, conn: &mut Connection) -> Option<String> {
     let is_asked = job.people.is_none() && job.is_chosen(ERASURES) && job.schedule.subject.is_some();
-    // A role that may only plan may not see them.
-    let waiting = if is_asked { requests::count(job, conn).unwrap_or(0) } else { 0 };
+    let waiting = if is_asked { requests::count(job, conn) } else { 0 };
     (waiting > 0).then(|| {
         format!(
             "{waiting} verified requests for erasure wait, which a run carries out each by itself; see `tenure subject status` \

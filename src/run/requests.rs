@@ -49,10 +49,13 @@ pub fn carry_out(
     Ok(done)
 }
 
-/// How many requests a run would carry out.
-pub fn count(job: &Job<'_>, conn: &mut Connection) -> Result<u64, DbError> {
-    let waiting = request::open(conn, &job.schedule.policy.name)?;
-    Ok(waiting.iter().filter(|waiting| waiting.request.verified).count() as u64)
+/// How many requests a run would carry out, as far as they can be seen: a role that may only plan may not be let near them.
+pub fn count(job: &Job<'_>, conn: &mut Connection) -> u64 {
+    let is_meant = |waiting: &&Waiting| waiting.request.verified;
+    let received =
+        request::open(conn, &job.schedule.policy.name).map_or(0, |open| open.iter().filter(is_meant).count() as u64);
+    let written = people::map(job, conn).ok().and_then(|(_, map)| person::requested(conn, map.requests.as_ref()?).ok());
+    received + written.map_or(0, |written| written.len() as u64)
 }
 
 /// Those that the application has written into a table of its own.

@@ -220,6 +220,12 @@ on_every_database! {
                         verified = \"confirmed = 1\"\ndone = \"done_at IS NOT NULL\"\nmark = { done_at = \"now\", state = \"erased\" }\n";
         let tenure = tenure(&db, &format!("{MAP}{requests}"));
         db.script("UPDATE account SET closed_at = NULL");
+        let planned = tenure.run(&["plan"]).expect_code(0).stdout;
+        assert!(planned.contains("2 verified requests for erasure wait"), "{planned}");
+        let waiting = tenure.run(&["subject", "status", "--json"]).json();
+        let tables: Vec<_> = waiting["requests"].as_array().unwrap().iter().map(|one| &one["table"]).collect();
+        assert_eq!(tables, ["deletion_request"; 2], "{waiting:#}");
+        assert!(tenure.run(&["subject", "status", "2"]).stdout.contains("a request in `deletion_request`: verified"));
         let told = tenure.run(&["run", "--json"]).expect_code(0).json();
         assert_eq!(told["runs"].as_array().unwrap().len(), 2, "{told:#}");
         assert_eq!((left(&db, 2), left(&db, 4)[0]), ([0; 4], 2));
