@@ -83,6 +83,8 @@ const CUTOFFS: &[Cutoff] = &[
     cutoff("payment", "paid_at", "10 years"),
     cutoff("support_ticket", "closed_at", "2 years"),
     cutoff("support_ticket", "closed_at", "3 years"),
+    cutoff("mail_log", "sent_at", "30 days"),
+    cutoff("mail_log", "sent_at", "90 days"),
     cutoff("access_log", "logged_at", "30 days"),
     cutoff("access_log", "logged_at", "90 days"),
     cutoff("access_log", "logged_at", "6 months"),

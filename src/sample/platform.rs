@@ -23,6 +23,8 @@ pub(super) const LESSONS: u64 = 24;
 pub(super) const QUIZZES: u64 = LESSONS / 3;
 pub(super) const ANSWERS: u64 = 6;
 pub(super) const MESSAGES: u64 = 3;
+/// Requests for deletion; each run carries out every one that is open and verified, so there are few.
+pub(super) const REQUESTS: u64 = 4;
 
 /// Rows a table.
 #[derive(Debug, Clone)]
@@ -48,6 +50,8 @@ pub(super) struct Counts {
     pub payment: u64,
     pub support_ticket: u64,
     pub support_message: u64,
+    pub mail_log: u64,
+    pub deletion_request: u64,
     pub access_log: u64,
     pub error_log: u64,
     /// Whatever is left, about a third.
@@ -85,6 +89,8 @@ impl Counts {
             payment: permille(12),
             support_ticket,
             support_message: support_ticket * MESSAGES,
+            mail_log: permille(15),
+            deletion_request: REQUESTS,
             access_log: permille(150),
             error_log: permille(25),
             page_view: 0,
@@ -181,6 +187,12 @@ impl Platform {
         if self.closed_at(account).is_some_and(|closed| closed < at) { account - 1 } else { account }
     }
 
+    /// Every fifth attempt that was handed in is looked at by another learner; none that its age alone decides over.
+    pub fn reviewer(&self, finished: Option<Micros>, event: &mut Event) -> Option<u64> {
+        let finished = finished.filter(|_| !event.edge && event.draw.chance(20))?;
+        Some(self.account_at(finished, &mut event.draw)).filter(|reviewer| *reviewer != event.account)
+    }
+
     /// The youngest account of that kind.
     fn person_at(&self, whose: Whose, at: Micros) -> u64 {
         let newest = self.accounts_at(at);
@@ -212,6 +224,11 @@ impl Platform {
         let edges = self.edges.of("course_completion").len() as u64;
         let renewals = renewals(self.counts.course_completion, edges);
         completion.checked_sub(edges).is_some_and(|place| place % 2 == 0 && place / 2 < renewals)
+    }
+
+    /// Somebody who asks to be deleted: an adult who has done nothing else that another rule would act upon.
+    pub fn asks_for_deletion(&self, place: u64) -> u64 {
+        48 * (place + 1)
     }
 
     /// The place of an account among those that are ordinary adults, from 0; `None` for anybody else.

@@ -107,6 +107,7 @@ fn column_of(table: &str, at: i64) -> (&'static str, Value) {
         "generated_lesson" => ("created_at", time()),
         "payment" => ("paid_at", time()),
         "support_ticket" => ("closed_at", time()),
+        "mail_log" => ("sent_at", time()),
         "access_log" => ("logged_at", time()),
         "error_log" => ("at", Value::Int(at / 1_000)),
         "page_view" => ("viewed_at", time()),
@@ -116,10 +117,11 @@ fn column_of(table: &str, at: i64) -> (&'static str, Value) {
 
 /// Which of the table's rows nothing but their age decides over, or those of minors.
 fn condition(table: &str, whose: Whose) -> String {
-    let person = match table {
+    let (person, key) = match table {
         "account" => return "1".to_owned(),
-        "page_view" => "user_id",
-        _ => "account_id",
+        "page_view" => ("user_id", "id"),
+        "mail_log" => ("address", "email"),
+        _ => ("account_id", "id"),
     };
     let guarded = match whose {
         Whose::Adult => "guardian_id IS NULL",
@@ -127,7 +129,7 @@ fn condition(table: &str, whose: Whose) -> String {
     };
     let pending = if table == "course_completion" { "AND status = 'verified' AND renewed_at IS NULL" } else { "" };
     format!(
-        "{person} IN (SELECT id FROM account WHERE {guarded} AND restricted_at IS NULL AND analytics_withdrawn_at IS NULL) \
+        "{person} IN (SELECT {key} FROM account WHERE {guarded} AND restricted_at IS NULL AND analytics_withdrawn_at IS NULL) \
          {pending}"
     )
 }

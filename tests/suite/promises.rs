@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tenure::db::Dialect;
 use tenure::sample::{self, PROMISES, SCHEDULES, Size};
 
-use crate::harness::story::AS_OF;
+use crate::harness::story::{AS_OF, Told};
 use crate::harness::{Tenure, TestDb};
 
 /// Aalalux, trackora and inaraX, with the number of promises that each has published.
@@ -65,6 +65,7 @@ fn a_run_reports_each_promise_that_its_rules_keep() {
             .run(&["run", "--json", "--as-of", AS_OF])
             .expect_code(0)
             .json();
+        let ran = Told::of_the_schedule(ran).0;
         let reported: BTreeSet<&str> =
             ran["verdict"]["promises"].as_array().unwrap().iter().map(|one| one["promise"].as_str().unwrap()).collect();
         let by_rule = promises.iter().filter(|(id, one)| id.starts_with(letter) && !texts(one.get("rule")).is_empty());

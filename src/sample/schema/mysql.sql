@@ -152,12 +152,16 @@ CREATE TABLE quiz_attempt (
     -- NULL: never handed in.
     finished_at datetime(6),
     score integer,
+    -- Another learner, who looked at it.
+    reviewer_id bigint,
     FOREIGN KEY (account_id) REFERENCES account (id) ON DELETE RESTRICT,
-    FOREIGN KEY (quiz_id) REFERENCES quiz (id)
+    FOREIGN KEY (quiz_id) REFERENCES quiz (id),
+    FOREIGN KEY (reviewer_id) REFERENCES account (id) ON DELETE SET NULL
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
 CREATE INDEX quiz_attempt_account ON quiz_attempt (account_id);
 CREATE INDEX quiz_attempt_quiz ON quiz_attempt (quiz_id);
 CREATE INDEX quiz_attempt_finished ON quiz_attempt (finished_at);
+CREATE INDEX quiz_attempt_reviewer ON quiz_attempt (reviewer_id);
 
 -- Bears no time of its own: its age is that of the attempt.
 CREATE TABLE quiz_answer (
@@ -267,6 +271,26 @@ CREATE TABLE support_message (
 CREATE INDEX support_message_ticket ON support_message (ticket_id);
 CREATE INDEX support_message_author ON support_message (author_id);
 CREATE INDEX support_message_reply ON support_message (reply_to);
+
+-- Knows no accounts, only where mails went.
+CREATE TABLE mail_log (
+    id bigint PRIMARY KEY,
+    address varchar(200) NOT NULL,
+    subject varchar(200) NOT NULL,
+    sent_at datetime(6) NOT NULL
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+CREATE INDEX mail_log_address ON mail_log (address);
+CREATE INDEX mail_log_sent ON mail_log (sent_at);
+
+-- Written by the website; a request outlives its account.
+CREATE TABLE deletion_request (
+    id bigint PRIMARY KEY,
+    account_id bigint NOT NULL,
+    requested_at datetime(6) NOT NULL,
+    -- NULL: nobody knows yet whether the person asked.
+    verified_at datetime(6),
+    done_at datetime(6)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
 
 -- Written by the proxy, which knows no foreign keys.
 CREATE TABLE access_log (

@@ -136,11 +136,14 @@ CREATE TABLE quiz_attempt (
     started_at timestamptz NOT NULL,
     -- NULL: never handed in.
     finished_at timestamptz,
-    score integer
+    score integer,
+    -- Another learner, who looked at it.
+    reviewer_id bigint REFERENCES account (id) ON DELETE SET NULL
 );
 CREATE INDEX quiz_attempt_account ON quiz_attempt (account_id);
 CREATE INDEX quiz_attempt_quiz ON quiz_attempt (quiz_id);
 CREATE INDEX quiz_attempt_finished ON quiz_attempt (finished_at);
+CREATE INDEX quiz_attempt_reviewer ON quiz_attempt (reviewer_id);
 
 -- Bears no time of its own: its age is that of the attempt.
 CREATE TABLE quiz_answer (
@@ -235,6 +238,26 @@ CREATE TABLE support_message (
 CREATE INDEX support_message_ticket ON support_message (ticket_id);
 CREATE INDEX support_message_author ON support_message (author_id);
 CREATE INDEX support_message_reply ON support_message (reply_to);
+
+-- Knows no accounts, only where mails went.
+CREATE TABLE mail_log (
+    id bigint PRIMARY KEY,
+    address varchar(200) NOT NULL,
+    subject varchar(200) NOT NULL,
+    sent_at timestamptz NOT NULL
+);
+CREATE INDEX mail_log_address ON mail_log (address);
+CREATE INDEX mail_log_sent ON mail_log (sent_at);
+
+-- Written by the website; a request outlives its account.
+CREATE TABLE deletion_request (
+    id bigint PRIMARY KEY,
+    account_id bigint NOT NULL,
+    requested_at timestamptz NOT NULL,
+    -- NULL: nobody knows yet whether the person asked.
+    verified_at timestamptz,
+    done_at timestamptz
+);
 
 -- Written by the proxy, which knows no foreign keys.
 CREATE TABLE access_log (

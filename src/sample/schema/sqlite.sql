@@ -140,11 +140,14 @@ CREATE TABLE quiz_attempt (
     started_at datetime NOT NULL,
     -- NULL: never handed in.
     finished_at datetime,
-    score integer
+    score integer,
+    -- Another learner, who looked at it.
+    reviewer_id integer REFERENCES account (id) ON DELETE SET NULL
 );
 CREATE INDEX quiz_attempt_account ON quiz_attempt (account_id);
 CREATE INDEX quiz_attempt_quiz ON quiz_attempt (quiz_id);
 CREATE INDEX quiz_attempt_finished ON quiz_attempt (finished_at);
+CREATE INDEX quiz_attempt_reviewer ON quiz_attempt (reviewer_id);
 
 -- Bears no time of its own: its age is that of the attempt.
 CREATE TABLE quiz_answer (
@@ -239,6 +242,26 @@ CREATE TABLE support_message (
 CREATE INDEX support_message_ticket ON support_message (ticket_id);
 CREATE INDEX support_message_author ON support_message (author_id);
 CREATE INDEX support_message_reply ON support_message (reply_to);
+
+-- Knows no accounts, only where mails went.
+CREATE TABLE mail_log (
+    id integer PRIMARY KEY,
+    address text NOT NULL,
+    subject text NOT NULL,
+    sent_at datetime NOT NULL
+);
+CREATE INDEX mail_log_address ON mail_log (address);
+CREATE INDEX mail_log_sent ON mail_log (sent_at);
+
+-- Written by the website; a request outlives its account.
+CREATE TABLE deletion_request (
+    id integer PRIMARY KEY,
+    account_id integer NOT NULL,
+    requested_at datetime NOT NULL,
+    -- NULL: nobody knows yet whether the person asked.
+    verified_at datetime,
+    done_at datetime
+);
 
 -- Written by the proxy, which knows no foreign keys.
 CREATE TABLE access_log (

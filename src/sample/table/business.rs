@@ -1,8 +1,9 @@
-//! Payments and support requests.
+//! Payments, support requests, mails, and requests for deletion.
 
 use ColumnKind::{Integer, Text, TimestampTz};
 
-use super::{ColumnKind, Table, id, maybe, text, time};
+use super::people::email;
+use super::{ColumnKind, Table, Value, id, maybe, text, time};
 use crate::sample::instant::{DAY, HOUR, YEAR};
 use crate::sample::platform::{Event, MESSAGES, Platform, Spread};
 
@@ -91,3 +92,51 @@ pub(super) const SUPPORT_MESSAGE: Table = Table {
         ]
     },
 };
+
+pub(super) const MAIL_LOG: Table = Table {
+    name: "mail_log",
+    columns: &[("id", Integer), ("address", Text), ("subject", Text), ("sent_at", TimestampTz)],
+    rows: |counts| counts.mail_log,
+    row: |platform, row| {
+        let mut event = platform.event("mail_log", row, platform.counts.mail_log, Spread::recent(80, 0.7));
+        let address = email(event.account);
+        // As some people write it.
+        let shouted = !event.edge && event.draw.chance(10);
+        vec![
+            id(row + 1),
+            text(if shouted { address.to_uppercase() } else { address }),
+            text(event.draw.pick(&["Your weekly progress", "A new course for you", "Confirm your address"])),
+            time(event.at),
+        ]
+    },
+};
+
+pub(super) const DELETION_REQUEST: Table = Table {
+    name: "deletion_request",
+    columns: &[
+        ("id", Integer),
+        ("account_id", Integer),
+        ("requested_at", TimestampTz),
+        ("verified_at", TimestampTz),
+        ("done_at", TimestampTz),
+    ],
+    rows: |counts| counts.deletion_request,
+    row: deletion_request,
+};
+
+/// One of somebody who is gone long since, two who have shown who they are, and one of whom nobody knows yet.
+fn deletion_request(platform: &Platform, row: u64) -> Vec<Value> {
+    let (account, days) = match row.checked_sub(1) {
+        None => (platform.counts.account + 1, 400),
+        Some(place) => (platform.asks_for_deletion(place), 3 - place as i64),
+    };
+    let at = platform.as_of - days * DAY;
+    let is_known = row + 1 < platform.counts.deletion_request;
+    vec![
+        id(row + 1),
+        id(account),
+        time(at),
+        maybe(is_known.then_some(at + HOUR), time),
+        maybe((row == 0).then_some(at + DAY), time),
+    ]
+}

@@ -155,6 +155,7 @@ pub(super) const QUIZ_ATTEMPT: Table = Table {
         ("started_at", TimestampTz),
         ("finished_at", TimestampTz),
         ("score", Integer),
+        ("reviewer_id", Integer),
     ],
     rows: |counts| counts.quiz_attempt,
     row: |platform, row| {
@@ -167,6 +168,7 @@ pub(super) const QUIZ_ATTEMPT: Table = Table {
             time(event.at - 20 * MINUTE),
             maybe(finished, time),
             maybe(finished.map(|_| event.draw.below(101)), id),
+            maybe(platform.reviewer(finished, &mut event), id),
         ]
     },
 };

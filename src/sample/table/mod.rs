@@ -43,6 +43,8 @@ pub(super) const TABLES: &[Table] = &[
     business::PAYMENT,
     business::SUPPORT_TICKET,
     business::SUPPORT_MESSAGE,
+    business::MAIL_LOG,
+    business::DELETION_REQUEST,
     technical::ACCESS_LOG,
     technical::ERROR_LOG,
     technical::PAGE_VIEW,

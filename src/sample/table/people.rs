@@ -70,7 +70,7 @@ fn account(platform: &Platform, row: u64) -> Vec<Value> {
         id(account),
         maybe(organisation_of(platform, account), id),
         maybe(minor.then_some(account - 1), id),
-        text(format!("learner{account}@example.org")),
+        text(email(account)),
         text(draw.pick(&GIVEN_NAMES)),
         text(draw.pick(&FAMILY_NAMES)),
         maybe(birth(platform, minor, &mut draw), date),
@@ -81,6 +81,10 @@ fn account(platform: &Platform, row: u64) -> Vec<Value> {
         time(platform.created_at(account)),
         maybe(platform.closed_at(account), time),
     ]
+}
+
+pub(super) fn email(account: u64) -> String {
+    format!("learner{account}@example.org")
 }
 
 /// Two accounts in five belong to an organisation.
