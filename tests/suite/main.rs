@@ -34,6 +34,7 @@ mod promises;
 mod properties;
 mod readme;
 mod real_applications_load;
+mod real_applications_people;
 mod real_applications_purge;
 mod redact;
 mod report;

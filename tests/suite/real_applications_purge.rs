@@ -69,18 +69,8 @@ fn rt_names(dialect: Dialect, schedule: &str) -> String {
     }
 }
 
-/// MediaWiki's times: 14 digits of text, but on PostgreSQL.
-fn digits(dialect: Dialect, column: &str) -> String {
-    match dialect {
-        Dialect::Postgres => format!("\"{column}\""),
-        Dialect::Sqlite | Dialect::Mysql => {
-            format!("{{ column = \"{column}\", as = \"text\", format = \"%Y%m%d%H%M%S\" }}")
-        }
-    }
-}
-
 fn mediawiki_schedule(dialect: Dialect) -> String {
-    let at = |column| digits(dialect, column);
+    let at = |column| mediawiki::digits(dialect, column);
     format!(
         r#"
         [policy]

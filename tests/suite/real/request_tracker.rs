@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use tenure::db::Dialect;
 
 use super::filled::{Filled, FilledTable, Timeline, insert};
+use super::people::{Person, entry};
 use super::{Around, package};
 use crate::harness::TestDb;
 
@@ -87,6 +88,138 @@ pub fn fill(db: &TestDb, rows: i64, cutoff: Timestamp) -> Filled {
         tables.push(table("sessions", "LastUpdated", all));
     }
     Filled { cutoff: time(cutoff), tables }
+}
+
+/// Users, whose principal is disabled where they left; each asks a ticket and owns another one, is watcher of a third, has a
+/// right by the group that stands for them alone, is member of a group, has a saved search, a token, and a history of the
+/// account itself.
+pub fn people(db: &TestDb) {
+    let fill = |into: &str, row: &dyn Fn(Person, i64, i64, &str) -> String| {
+        let rows: Vec<_> =
+            Person::all().map(|person| row(person, person.key(), person.double(), &person.mark())).collect();
+        insert(db, into, rows.into_iter());
+    };
+    fill(
+        "Users (id, Name, Password, EmailAddress, RealName, MobilePhone, Signature, Created, LastUpdated)",
+        &|person, key, _, mark| {
+            let [email, left] = [person.email(), "'2026-06-10 00:00:00'".to_owned()];
+            format!("({key}, '{mark}', 'hash', '{email}', 'Dr. {mark}', '{mark}', 'Yours, {mark}', {left}, {left})")
+        },
+    );
+    fill("Principals (id, PrincipalType, Disabled)", &|person, key, double, _| {
+        format!("({key}, 'User', {}), ({double}, 'Group', 0)", i32::from(person.is_gone()))
+    });
+    fill("Groups (id, Name, Description, Domain, Instance)", &|_, key, double, _| {
+        format!("({double}, 'UserEquiv', 'ACL equiv. for user {key}', 'ACLEquivalence', {key})")
+    });
+    fill("GroupMembers (id, GroupId, MemberId)", &|person, key, double, _| {
+        format!("({}, {double}, {key}), ({}, 3, {key})", person.0, 100 + person.0)
+    });
+    fill("CachedGroupMembers (id, GroupId, MemberId, Via, ImmediateParentId)", &|person, key, double, _| {
+        format!("({}, {double}, {key}, 1, {double}), ({}, {double}, {double}, 1, {double})", person.0, 100 + person.0)
+    });
+    fill("ACL (id, PrincipalType, PrincipalId, RightName, ObjectType)", &|person, _, double, _| {
+        format!("({}, 'Group', {double}, 'ShowTicket', 'RT::System')", person.0)
+    });
+    fill("Attributes (id, Name, Content, ObjectType, ObjectId)", &|person, key, _, mark| {
+        format!("({}, 'SavedSearch', 'by {mark}', 'RT::User', {key})", person.0)
+    });
+    fill("AuthTokens (id, Owner, Token)", &|person, key, _, mark| format!("({}, {key}, '{mark}')", person.0));
+    fill("Tickets (id, Queue, Type, Owner, Subject, Status, Creator)", &|person, key, _, mark| {
+        let (asked, owned) = (person.0, 100 + person.0);
+        format!(
+            "({asked}, 1, 'ticket', 6, 'Help {mark}', 'open', {key}), ({owned}, 1, 'ticket', {key}, 'Other', 'open', 1)"
+        )
+    });
+    fill("Transactions (id, ObjectType, ObjectId, Type, NewValue, Creator)", &|person, key, _, _| {
+        let (create, watch, own) = (person.0, 100 + person.0, 200 + person.0);
+        format!(
+            "({create}, 'RT::Ticket', {create}, 'Create', NULL, {key}), \
+             ({watch}, 'RT::Ticket', 7, 'AddWatcher', '{key}', 1), ({own}, 'RT::User', {key}, 'Create', NULL, 1)"
+        )
+    });
+    fill("Attachments (id, TransactionId, Subject, Content, Headers, Creator)", &|person, key, _, mark| {
+        let (row, own) = (person.0, 200 + person.0);
+        let from = person.email();
+        format!(
+            "({row}, {row}, 'Help {mark}', 'I am {mark}', 'From: {from}', {key}), ({own}, {own}, '', '{mark}', '', 1)"
+        )
+    });
+}
+
+/// What is said in tickets stays, by a user whom nobody knows.
+pub fn map(dialect: Dialect) -> String {
+    let history = "reason = \"the history of a ticket stays with its queue; who wrote it bears no name any more\"";
+    let nobody = "redact = { Name = { placeholder = \"gone-{id}\" }, Password = \"null\", AuthToken = \"null\", \
+                  Comments = \"null\", Signature = \"null\", EmailAddress = \"null\", FreeformContactInfo = \"null\", \
+                  Organization = \"null\", RealName = \"null\", NickName = \"null\", Gecos = \"null\", HomePhone = \"null\", \
+                  WorkPhone = \"null\", MobilePhone = \"null\", PagerPhone = \"null\", Address1 = \"null\", \
+                  Address2 = \"null\", City = \"null\", State = \"null\", Zip = \"null\", Country = \"null\", \
+                  SMIMECertificate = \"null\" }";
+    let equivalent = "IN (SELECT id FROM Groups WHERE Domain = 'ACLEquivalence')";
+    let own_history = "TransactionId IN (SELECT id FROM Transactions WHERE ObjectType = 'RT::User')";
+    let of_user = "where = \"ObjectType = 'RT::User'\"";
+    let entries = [
+        entry("Users", "id", "redact", nobody),
+        entry("Principals", "id", "keep", "reason = \"that the account is disabled, and nothing else\""),
+        entry("GroupMembers", "MemberId", "delete", ""),
+        entry("GroupMembers", "GroupId -> Groups.Instance", "delete", &format!("where = \"GroupId {equivalent}\"")),
+        entry("CachedGroupMembers", "MemberId", "delete", ""),
+        entry(
+            "CachedGroupMembers",
+            "GroupId -> Groups.Instance",
+            "delete",
+            &format!("where = \"GroupId {equivalent}\""),
+        ),
+        entry("ACL", "PrincipalId -> Groups.Instance", "delete", &format!("where = \"PrincipalId {equivalent}\"")),
+        entry("Groups", "Instance", "delete", "where = \"Domain = 'ACLEquivalence'\""),
+        entry("Attributes", "ObjectId", "delete", of_user),
+        entry("AuthTokens", "Owner", "delete", ""),
+        entry("Attachments", "TransactionId -> Transactions.ObjectId", "delete", &format!("where = \"{own_history}\"")),
+        entry("Transactions", "ObjectId", "delete", of_user),
+        entry(
+            "Attachments",
+            "TransactionId -> Transactions.Creator",
+            "redact",
+            "redact = { Headers = \"null\", Subject = \"null\", Content = { set = \"(removed)\" } }",
+        ),
+        // Ids as text, where a watcher was added or removed.
+        entry(
+            "Transactions",
+            "NewValue",
+            "redact",
+            "where = \"Type = 'AddWatcher'\"\nredact = { NewValue = \"null\" }",
+        ),
+        entry(
+            "Transactions",
+            "OldValue",
+            "redact",
+            "where = \"Type = 'DelWatcher'\"\nredact = { OldValue = \"null\" }",
+        ),
+        entry("Transactions", "Creator", "keep", history),
+        entry("Tickets", "Creator", "redact", "redact = { Subject = { set = \"(removed)\" } }"),
+        entry("Tickets", "Owner", "redact", "redact = { Owner = { set = 6 } }"),
+        entry("Tickets", "LastUpdatedBy", "keep", history),
+        entry("ObjectCustomFieldValues", "ObjectId", "delete", of_user),
+    ];
+    named(
+        dialect,
+        &format!(
+            "[subject]\ntable = \"Users\"\nkey = \"id\"\nclosed = \"LastUpdated\"\ngrace = \"7 days\"\nwithin = \"30 days\"\n\
+             where = \"id IN (SELECT p.id FROM Principals p WHERE p.Disabled = 1)\"\n\n{}",
+            entries.concat()
+        ),
+    )
+}
+
+/// RT's names as the database knows them: PostgreSQL has folded them, but not the values between single quotes.
+fn named(dialect: Dialect, schedule: &str) -> String {
+    if dialect != Dialect::Postgres {
+        return schedule.to_owned();
+    }
+    let parts = schedule.split('\'').enumerate();
+    let folded = parts.map(|(at, part)| if at % 2 == 0 { part.to_lowercase() } else { part.to_owned() });
+    folded.collect::<Vec<_>>().join("'")
 }
 
 fn time(at: Timestamp) -> String {

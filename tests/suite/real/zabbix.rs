@@ -5,6 +5,7 @@ use tenure::db::Dialect;
 
 use super::filled::{Filled, FilledTable, Timeline, insert};
 use super::package;
+use super::people::{Person, entry};
 use crate::harness::TestDb;
 
 /// The server's schema; on SQLite, which the server cannot use, the proxy's, which is the same tables.
@@ -99,4 +100,68 @@ pub fn fill(db: &TestDb, rows: i64, cutoff: Timestamp) -> Filled {
             table("event_recovery", None, times.count(was_recovered)),
         ],
     }
+}
+
+/// Users with an address, a session, settings, a group and a token; each has made a token for somebody else, owns a map and a
+/// dashboard, has acknowledged a problem and closed it, and stands in the audit log.
+pub fn people(db: &TestDb) {
+    let fill = |into: &str, row: &dyn Fn(Person, i64, &str) -> String| {
+        let rows: Vec<_> = Person::all().map(|person| row(person, person.key(), &person.mark())).collect();
+        insert(db, into, rows.into_iter());
+    };
+    let once = |into: &str, row: &str| insert(db, into, [row.to_owned()].into_iter());
+    once("role (roleid, name, type)", "(1, 'User', 1)");
+    once("usrgrp (usrgrpid, name)", "(1, 'Operators')");
+    once("media_type (mediatypeid, name, script, description)", "(1, 'Mail', '', '')");
+    once("users (userid, username, roleid)", "(1, 'Admin', 1)");
+    fill("users (userid, username, name, surname, passwd, attempt_ip, roleid)", &|_, key, mark| {
+        format!("({key}, '{mark}', 'Dr.', '{mark}', 'hash', '198.51.100.7', 1)")
+    });
+    fill("media (mediaid, userid, mediatypeid, sendto)", &|person, key, _| {
+        format!("({}, {key}, 1, '{}')", person.0, person.email())
+    });
+    fill("sessions (sessionid, userid)", &|_, key, mark| format!("('s{mark}', {key})"));
+    fill("profiles (profileid, userid, idx, value_str)", &|person, key, mark| {
+        format!("({}, {key}, 'web.search', '{mark}')", person.0)
+    });
+    fill("users_groups (id, usrgrpid, userid)", &|person, key, _| format!("({}, 1, {key})", person.0));
+    let bearer = Person(5).key();
+    fill("token (tokenid, name, description, userid, creator_userid)", &|person, key, mark| {
+        let (own, given) = (person.0, 100 + person.0);
+        format!("({own}, 'T{own}', 'of {mark}', {key}, NULL), ({given}, 'T{given}', '', {bearer}, {key})")
+    });
+    fill("sysmaps (sysmapid, name, userid)", &|person, key, _| format!("({}, 'Map {}', {key})", person.0, person.0));
+    fill("dashboard (dashboardid, name, userid)", &|person, key, _| {
+        format!("({}, 'Board {}', {key})", person.0, person.0)
+    });
+    fill("events (eventid, name, clock)", &|person, _, _| {
+        format!("({}, 'CPU load is too high', 1750000000)", person.0)
+    });
+    fill("problem (eventid, name, userid)", &|person, key, _| format!("({}, 'CPU load is too high', {key})", person.0));
+    fill("acknowledges (acknowledgeid, userid, eventid, message)", &|person, key, mark| {
+        format!("({}, {key}, {}, 'seen by {mark}')", person.0, person.0)
+    });
+    fill("auditlog (auditid, userid, username, ip, resourceid, recordsetid, details)", &|person, key, mark| {
+        format!("('a{}', {key}, '{mark}', '198.51.100.7', {key}, 'r', 'name: {mark}')", person.0)
+    });
+}
+
+/// What the database takes along by itself need not be written; what would keep a user, or names one without a key, must be.
+pub fn map() -> String {
+    let nobody = |column: &str| format!("redact = {{ {column} = \"null\" }}");
+    let audited = "redact = { userid = \"null\", username = { set = \"\" }, ip = { set = \"\" }, details = { set = \"\" }, \
+                   resourcename = { set = \"\" }, resourceid = \"null\" }";
+    let entries = [
+        entry("users", "userid", "delete", ""),
+        entry("opmessage_usr", "userid", "delete", ""),
+        entry("sysmaps", "userid", "redact", "redact = { userid = { set = 1 } }"),
+        entry("dashboard", "userid", "redact", &nobody("userid")),
+        entry("token", "creator_userid", "redact", &nobody("creator_userid")),
+        entry("report_user", "access_userid", "redact", &nobody("access_userid")),
+        entry("report_usrgrp", "access_userid", "redact", &nobody("access_userid")),
+        entry("problem", "userid", "redact", &nobody("userid")),
+        entry("event_recovery", "userid", "redact", &nobody("userid")),
+        entry("auditlog", "userid", "redact", audited),
+    ];
+    format!("[subject]\ntable = \"users\"\nkey = \"userid\"\nwithin = \"30 days\"\n\n{}", entries.concat())
 }
