@@ -25,7 +25,7 @@
 //! | 1 | [`db`] | connections, catalogs, statements; the only room that knows a dialect |
 //! | 1 | [`plan`] | the plan: a plain value that knows no database |
 //! | 1 | [`config`] | databases, mail, paths, secrets |
-//! | ground | [`name`], [`time`], [`signing`], [`secret`], [`pseudonym`] | checked identifiers; the clock, periods and cutoffs; keys; people as the ledger knows them |
+//! | ground | [`name`], [`time`], [`signing`], [`secret`], [`pseudonym`], [`visible`] | checked identifiers; the clock, periods and cutoffs; keys; people as the ledger knows them; what a reader could not see |
 //! | beside | [`sample`] | the sample learning platform |
 
 #![forbid(unsafe_code)]
@@ -51,3 +51,4 @@ pub mod secret;
 pub mod setup;
 pub mod signing;
 pub mod time;
+pub mod visible;

@@ -30,6 +30,7 @@ use crate::run::Refusal;
 use crate::schedule::mistake::{self, Mistake};
 use crate::setup::{Sources, Unready};
 use crate::time::parse_as_of;
+use crate::visible::visible_lines;
 
 /// Keeps published retention promises: deletes, aggregates and redacts what a schedule says is due, and proves it.
 #[derive(Debug, Parser)]
@@ -369,7 +370,7 @@ fn explain(failure: Failure, json: bool) -> u8 {
         let _ = say(&format!("{document:#}\n"));
     }
     match sentence {
-        Some(sentence) => to_stderr(format_args!("tenure: {sentence}\n")),
+        Some(sentence) => to_stderr(format_args!("tenure: {}\n", visible_lines(&sentence))),
         None => to_stderr(format_args!("{}", mistake::render(&mistakes, colour()))),
     }
     code

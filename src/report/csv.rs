@@ -11,8 +11,8 @@ use jiff::SignedDuration;
 use super::past::Age;
 use super::record::{PeopleRecord, RuleRecord, RunKind, RunRecord};
 use super::verdict::{RuleVerdict, Standing, Verdict, verdict};
-use super::visible::visible;
 use super::wording::{DRY_RUN, IMBALANCE, held_by, host, residual};
+use crate::visible::visible;
 
 /// What one row is made of. `rule` is `None` in the one row of a run that had no rule.
 struct Row<'a> {
@@ -205,7 +205,7 @@ mod tests {
         let rows = read(&render(&[samples::hostile()]));
         assert_eq!(rows.len(), 1);
         assert!(rows[0]["rule"].starts_with("'="), "{}", rows[0]["rule"]);
-        assert!(!rows[0]["table"].chars().any(super::super::visible::is_unseen));
+        assert!(!rows[0]["table"].chars().any(crate::visible::is_unseen));
     }
 
     #[test]

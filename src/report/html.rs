@@ -13,11 +13,11 @@ use super::paint::{Look, Paint, look, style_sheet};
 use super::past::{changes, runs_of};
 use super::record::{HoldRecord, RuleRecord, RunRecord};
 use super::verdict::{PromiseVerdict, RuleVerdict, Standing, Verdict, verdict};
-use super::visible::visible_lines;
 use super::wording::{
     Account, DRY_RUN, IMBALANCE, check, count, extent, first_reasons, instant, particulars, people_facts, provenance,
     residual, to_do,
 };
+use crate::visible::visible_lines;
 
 /// Even if a name broke out of its place, nothing would run and nothing would be fetched.
 const CONTENT_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";

@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::record::RunRecord;
 use super::verdict::{Verdict, verdict};
-use super::visible::is_unseen;
 use super::wording::DRY_RUN;
+use crate::visible::is_unseen;
 
 #[derive(Serialize)]
 struct Document<'a> {

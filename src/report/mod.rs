@@ -12,7 +12,6 @@ pub mod record;
 pub mod status;
 pub mod text;
 pub mod verdict;
-mod visible;
 pub(crate) mod wording;
 
 #[cfg(test)]

@@ -5,9 +5,9 @@ use unicode_width::UnicodeWidthStr;
 
 use super::record::{RunRecord, Status};
 use super::verdict::Standing;
-use super::visible::{is_unseen, visible_lines};
 use super::wording::{DRY_RUN, IMBALANCE};
 use super::{csv, html, json, samples, text, verdict};
+use crate::visible::{is_unseen, visible_lines};
 
 /// Elements that HTML never closes.
 const VOID: [&str; 3] = ["meta", "br", "col"];

@@ -6,11 +6,11 @@ use super::page::{LABELS, Page, WIDTH};
 use super::past::{Age, changes, runs_of};
 use super::record::{HoldRecord, RuleRecord, RunRecord};
 use super::verdict::{PromiseVerdict, RuleVerdict, Verdict, verdict};
-use super::visible::visible;
 use super::wording::{
     Account, DRY_RUN, IMBALANCE, check, count, extent, first_reasons, instant, particulars, people_facts, provenance,
     residual, to_do,
 };
+use crate::visible::visible;
 
 /// Characters of the bar that shows an age against its limit.
 const BAR: usize = 20;
@@ -199,8 +199,9 @@ fn write_provenance(page: &mut Page, run: &RunRecord) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{samples, visible::is_unseen};
+    use super::super::samples;
     use super::*;
+    use crate::visible::is_unseen;
 
     #[test]
     fn a_run_that_kept_every_promise() {

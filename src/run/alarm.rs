@@ -6,6 +6,7 @@ use crate::deliver::{self, Alarm};
 use crate::ledger::actor;
 use crate::report::record::RunRecord;
 use crate::schedule::mistake::Mistake;
+use crate::visible::visible_lines;
 
 /// Mails that a run could not begin, or that it could not be closed.
 pub fn of_run(job: &Job<'_>, outcome: &Result<RunRecord, Refusal>) {
@@ -47,5 +48,5 @@ pub fn sentences(mistakes: &[Mistake]) -> String {
         let remedy = mistake.remedy.as_ref().map(|remedy| format!("; {remedy}"));
         format!("{}{}{}", place.unwrap_or_default(), mistake.message, remedy.unwrap_or_default())
     };
-    mistakes.iter().map(sentence).collect::<Vec<_>>().join("\n")
+    mistakes.iter().map(|mistake| visible_lines(&sentence(mistake))).collect::<Vec<_>>().join("\n")
 }

@@ -7,6 +7,7 @@ use ariadne::{Config, IndexType, Label, Report, ReportKind};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use super::{Places, Source};
+use crate::visible::{visible, visible_in_place, visible_lines};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -131,7 +132,8 @@ impl Serialize for Mistake {
     }
 }
 
-/// All mistakes as text for a terminal or a log, in the order given, each with `file:line:column` and its line.
+/// All mistakes as text for a terminal or a log, in the order given, each with `file:line:column` and its line. Nothing in
+/// them steers the terminal: names come from schedules and catalogs.
 pub fn render(mistakes: &[Mistake], colour: bool) -> String {
     mistakes.iter().map(|mistake| render_one(mistake, colour)).collect::<Vec<_>>().join("\n")
 }
@@ -142,14 +144,14 @@ fn render_one(mistake: &Mistake, colour: bool) -> String {
         Severity::Warning => ReportKind::Warning,
     };
     let Some(place) = &mistake.place else { return without_a_place(mistake) };
-    let (file, text) = (place.source.path.display().to_string(), place.source.text.as_str());
+    let (file, text) = (visible(&place.source.path.display().to_string()), visible_in_place(&place.source.text));
     let span = place.source.first_line(&place.span);
     let config = Config::default().with_index_type(IndexType::Byte).with_color(colour);
     let mut report =
-        Report::build(kind, (file.clone(), span.clone())).with_config(config).with_message(&mistake.message);
+        Report::build(kind, (file.clone(), span.clone())).with_config(config).with_message(visible(&mistake.message));
     report.add_label(Label::new((file.clone(), span)).with_message("here"));
     if let Some(remedy) = &mistake.remedy {
-        report.add_help(remedy);
+        report.add_help(visible_lines(remedy));
     }
     let mut out = Vec::new();
     report.finish().write((file, ariadne::Source::from(text)), &mut out).expect("a Vec takes every byte");
@@ -159,8 +161,8 @@ fn render_one(mistake: &Mistake, colour: bool) -> String {
 /// Where there is no line to show, there is a remedy all the same.
 fn without_a_place(mistake: &Mistake) -> String {
     let kind = if mistake.is_error() { "Error" } else { "Warning" };
-    let remedy = mistake.remedy.as_ref().map(|remedy| format!("  Help: {remedy}\n")).unwrap_or_default();
-    format!("{kind}: {}\n{remedy}", mistake.message)
+    let remedy = mistake.remedy.as_ref().map(|remedy| format!("  Help: {}\n", visible_lines(remedy)));
+    format!("{kind}: {}\n{}", visible(&mistake.message), remedy.unwrap_or_default())
 }
 
 /// The candidate that `name` was most likely meant to be, if any is near: one slip in three letters at most.
@@ -213,6 +215,17 @@ Warning: the file is readable by everybody
         let shown = render(&[mistake, nowhere], false);
         let shown = shown.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
         assert_eq!(shown, expected.trim());
+    }
+
+    #[test]
+    fn no_name_steers_the_terminal_on_which_its_mistake_is_shown() {
+        let text = "name = \"a\u{202e}b\"\n".to_owned();
+        let source = Arc::new(Source { path: "a\u{1b}[2J.toml".into(), text });
+        let mistake = Mistake::error("rule `a\u{1b}[31m\u{202e}`").remedy("run\nDROP \u{9b}2J");
+        let shown = render(&[mistake.clone().at_span(&source, 0..4), mistake], false);
+        assert!(!shown.chars().any(|c| c != '\n' && crate::visible::is_unseen(c)), "{shown:?}");
+        assert_eq!(shown.matches("rule `a\\u{1b}[31m\\u{202e}`").count(), 2, "{shown}");
+        assert!(shown.contains("name = \"a\u{fffd}b\""), "{shown}");
     }
 
     #[test]

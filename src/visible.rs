@@ -13,6 +13,14 @@ pub fn visible_lines(text: &str) -> String {
     shown(text, |c| c != '\n' && is_unseen(c))
 }
 
+/// `text` of as many bytes and characters, in which a mark stands for whatever is unseen: for who shows it by its bytes.
+pub fn visible_in_place(text: &str) -> String {
+    // By how many bytes the character has.
+    const MARKS: [char; 4] = ['?', '¿', '\u{fffd}', '\u{1f7c4}'];
+    let marked = |c: char| if is_unseen(c) && !matches!(c, '\n' | '\r' | '\t') { MARKS[c.len_utf8() - 1] } else { c };
+    text.chars().map(marked).collect()
+}
+
 fn shown(text: &str, hide: impl Fn(char) -> bool) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -47,6 +55,14 @@ mod tests {
     #[test]
     fn letters_of_every_script_pass_as_they_are() {
         assert_eq!(visible("سجل журнал 記録 café 🎓"), "سجل журнал 記録 café 🎓");
+    }
+
+    #[test]
+    fn a_text_that_is_shown_by_its_bytes_keeps_their_number() {
+        let text = "a\u{1b}b\u{9b}\u{202e}c\u{e0001}\td\r\n";
+        let shown = visible_in_place(text);
+        assert_eq!(shown, "a?b¿\u{fffd}c\u{1f7c4}\td\r\n");
+        assert_eq!((shown.len(), shown.chars().count()), (text.len(), text.chars().count()));
     }
 
     #[test]
