@@ -243,11 +243,11 @@ fn own_value(sql: &mut Sql, alias: &Name, step: &Step) {
 pub(super) fn like(sql: &mut Sql, likeness: Likeness, value: impl FnOnce(&mut Sql)) {
     let (before, after) = match (likeness, sql.dialect) {
         (Likeness::Same, _) => ("", ""),
-        (Likeness::Letters, Dialect::Postgres) => ("CAST(", " AS text)"),
-        // A column's own collation goes through a cast.
+        // A column's own collation goes through a cast, and may take two texts for one, or contradict that of the other column.
+        (Likeness::Letters, Dialect::Postgres) => ("CAST(", " AS text) COLLATE \"C\""),
         (Likeness::Letters, Dialect::Sqlite) => ("CAST(", " AS text) COLLATE BINARY"),
         (Likeness::Letters, Dialect::Mysql) => ("CAST(CONVERT(", " USING utf8mb4) AS BINARY)"),
-        (Likeness::Folded, Dialect::Postgres) => ("lower(CAST(", " AS text))"),
+        (Likeness::Folded, Dialect::Postgres) => ("lower(CAST(", " AS text)) COLLATE \"C\""),
         (Likeness::Folded, Dialect::Sqlite) => ("tenure_lower(", ")"),
         (Likeness::Folded, Dialect::Mysql) => ("CAST(LOWER(CONVERT(", " USING utf8mb4)) AS BINARY)"),
     };

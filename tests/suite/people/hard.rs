@@ -1,7 +1,10 @@
 //! What real platforms do to a map of people.
 
+use tenure::db::Dialect;
+
 use super::{MAP, erasures, people, platform, run, run_at, tenure};
-use crate::harness::story::plan_and_run;
+use crate::harness::TestDb;
+use crate::harness::story::{ids, plan_and_run};
 
 /// A map of accounts that are deleted, with these entries before.
 fn map(entries: &str) -> String {
@@ -89,7 +92,7 @@ on_every_database! {
 
     fn unique_and_generated_columns_take_what_is_put_in_the_place_of_names(db: TestDb) {
         let lower = match db.dialect {
-            tenure::db::Dialect::Sqlite => "lower_email text AS (lower(email)) STORED UNIQUE",
+            Dialect::Sqlite => "lower_email text AS (lower(email)) STORED UNIQUE",
             _ => "lower_email varchar(255) GENERATED ALWAYS AS (lower(email)) STORED UNIQUE",
         };
         db.create(&format!(
@@ -212,4 +215,23 @@ on_every_database! {
         assert_eq!(people(&run(&tenure), "due"), 0);
         assert_eq!(db.tables_dump(), before);
     }
+}
+
+#[test]
+fn no_collation_of_a_column_takes_two_people_for_one_and_two_of_them_do_not_contradict_each_other() {
+    let db = TestDb::new(Dialect::Postgres);
+    db.script(
+        "CREATE COLLATION any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+         CREATE TABLE account (id bigint PRIMARY KEY, login text COLLATE any_case, email text COLLATE \"C\", closed_at timestamp);
+         CREATE TABLE note (id bigint PRIMARY KEY, login text COLLATE any_case);
+         CREATE TABLE letter (id bigint PRIMARY KEY, address text COLLATE \"POSIX\");
+         INSERT INTO account VALUES (1, 'ann', 'Ann@example.org', '2026-06-01 00:00:00');
+         INSERT INTO note VALUES (1, 'ann'), (2, 'ANN');
+         INSERT INTO letter VALUES (1, 'ANN@example.org'), (2, 'änn@example.org');",
+    );
+    let copies = "[[subject.data]]\ntable = \"note\"\ncolumn = \"login\"\nmatches = \"login\"\naction = \"delete\"\n\
+                  [[subject.data]]\ntable = \"letter\"\ncolumn = \"address\"\nmatches = \"email\"\nignore_case = true\n\
+                  action = \"delete\"\n";
+    plan_and_run(&db, &tenure(&db, &map(copies)));
+    assert_eq!((ids(&db, "note"), ids(&db, "letter")), (vec![2], vec![2]));
 }
