@@ -1,7 +1,7 @@
 //! What a person is called in the ledger: a keyed digest, by which nobody is found who has not the installation's key.
 //!
 //! A pseudonym is HMAC-SHA-256 under the installation's key over three lines: the word `tenure-person-1`, the table of
-//! people, and the person's key as text. So the same person has the same pseudonym in every run, certificate and register,
+//! people as the database spells it, and the person's key as text. So the same person has the same pseudonym in every run, certificate and register,
 //! and whoever reads them without the key cannot even try all keys of an account table, few as they are.
 
 use std::fmt;
@@ -47,9 +47,11 @@ impl Pseudonyms {
         pseudonym(&self.current, people, key)
     }
 
-    /// What the person may be called in records of any age: under the key of today, and under each that was used before.
-    pub fn all_of(&self, people: &TableName, key: &str) -> Vec<Pseudonym> {
-        std::iter::once(&self.current).chain(&self.former).map(|secret| pseudonym(secret, people, key)).collect()
+    /// What the person may be called in records of any age: under the key of today, and under each that was used before; by each
+    /// of these names of the table of people. The first is that of today.
+    pub fn all_of<'t>(&self, people: impl Iterator<Item = &'t TableName>, key: &str) -> Vec<Pseudonym> {
+        let secrets = || std::iter::once(&self.current).chain(&self.former);
+        people.flat_map(|people| secrets().map(move |secret| pseudonym(secret, people, key))).collect()
     }
 
     /// Can a record that was made under this key still be told to be somebody's?
@@ -94,8 +96,8 @@ mod tests {
         let now =
             Pseudonyms::new(Secret::new("a new key of some length"), vec![Secret::new("an old key of some length")]);
         let recorded = old.of(&people(), "42");
-        assert!(now.all_of(&people(), "42").contains(&recorded) && now.knows(&recorded.key_id));
+        assert!(now.all_of([&people()].into_iter(), "42").contains(&recorded) && now.knows(&recorded.key_id));
         assert_ne!(now.of(&people(), "42"), recorded);
-        assert!(!now.all_of(&people(), "43").contains(&recorded));
+        assert!(!now.all_of([&people()].into_iter(), "43").contains(&recorded));
     }
 }

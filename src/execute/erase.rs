@@ -362,7 +362,7 @@ impl Log<'_> {
     ) -> Result<Erased, DbError> {
         Ok(Erased {
             reference: new_reference()?,
-            person: desk.pseudonyms.of(&self.erasure.subject, &person.key.to_text()),
+            person: desk.pseudonyms.of(&self.erasure.called, &person.key.to_text()),
             policy: self.policy.to_owned(),
             cause: desk.cause,
             category: desk.category.map(str::to_owned),

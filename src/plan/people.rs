@@ -18,6 +18,10 @@ pub struct Erasure {
     pub database: String,
     /// The table of people, as the schedule names it.
     pub subject: TableName,
+    /// The same by the name under which the ledger calls people: the shortest that leads to it, spelled as the database does.
+    pub called: TableName,
+    /// Other names of it, under which older records may call them.
+    pub once_called: Vec<TableName>,
     /// The people whose account is closed and whose grace is over: the closing time is its anchor (none: nobody is due by
     /// closing), and the holds on that table hold the whole person.
     pub people: Arc<Target>,
@@ -57,6 +61,11 @@ impl Erasure {
         some.entries.iter_mut().flat_map(|entry| &mut entry.plan.targets).for_each(theirs);
         some.kept.iter_mut().flat_map(|kept| &mut kept.targets).for_each(theirs);
         some.after(Vec::new())
+    }
+
+    /// Every name under which the ledger may call people, that of today first.
+    pub fn names(&self) -> impl Iterator<Item = &TableName> + Clone {
+        std::iter::once(&self.called).chain(&self.once_called)
     }
 
     /// The same of one person.

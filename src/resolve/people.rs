@@ -40,6 +40,19 @@ impl<'c> PeopleTable<'c> {
         Ok(Self { table, key })
     }
 
+    /// However the schedule spells it: otherwise nobody would be known any more who was recorded under another spelling.
+    fn called(&self, catalog: &Catalog) -> TableName {
+        catalog.as_written(&self.table.name)
+    }
+
+    /// As the schedule spells it, and the whole name, which is the shortest one where the search path leads elsewhere.
+    fn once_called(&self, catalog: &Catalog, subject: &Subject) -> Vec<TableName> {
+        let mut names = vec![subject.table.clone(), self.table.name.clone()];
+        names.dedup();
+        names.retain(|name| *name != self.called(catalog));
+        names
+    }
+
     fn key_column(&self, context: &Context<'_>, subject: &Subject) -> Result<KeyColumn, Mistake> {
         let dialect = context.catalog.dialect;
         // SQLite's own bytes would do for a statement; a person is called by a text.
@@ -307,6 +320,8 @@ impl<'a, 'c> Resolver<'a, 'c> {
             promises: subject.promises.clone(),
             database: self.context.database.to_owned(),
             subject: subject.table.clone(),
+            once_called: people.once_called(self.context.catalog, subject),
+            called: people.called(self.context.catalog),
             people: target,
             who: Who::Closed,
             key,

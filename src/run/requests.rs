@@ -199,7 +199,7 @@ fn look(job: &Job<'_>, conn: &mut Connection) -> Result<Found, Refusal> {
     };
     let Some(key) = keys.first() else { return Err(anyhow!("a request names nobody").into()) };
     let person = person::look_up(conn, &map, key)?;
-    let names = job.config.pseudonyms().map(|names| names.all_of(&map.subject, &key.to_text())).unwrap_or_default();
+    let names = job.config.pseudonyms().map(|names| names.all_of(map.names(), &key.to_text())).unwrap_or_default();
     let erasures = erasure::of_person(conn, &names)?;
     let (is_due, stays) = people::still(conn, &map)?;
     Ok(Found {

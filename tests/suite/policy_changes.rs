@@ -1,11 +1,7 @@
 //! A change of policy is announced before it takes effect (A11): a schedule that lets more rows go than the one before shows
 //! them first, and waits. What the schedule was at any time is in the ledger.
 
-use std::fs;
-
-use serde_json::Value;
-
-use crate::harness::story::{AS_OF, Told, control_table, delete_rule, ids, policy};
+use crate::harness::story::{AS_OF, Told, delete_rule, ids, now_it_says, policy, schedules_seen};
 use crate::harness::{Tenure, TestDb};
 
 /// Ages of 100, 50 and 10 days.
@@ -21,12 +17,6 @@ fn with(db: &TestDb, schedule: &str) -> Tenure {
     let tenure = Tenure::at(db).schedule("");
     now_it_says(&tenure, schedule);
     tenure
-}
-
-fn now_it_says(tenure: &Tenure, schedule: &str) {
-    let files = fs::read_dir(tenure.dir()).unwrap().map(|entry| entry.unwrap().path());
-    let file = files.into_iter().find(|path| path.file_name().unwrap().to_string_lossy().starts_with("schedule-"));
-    fs::write(file.unwrap(), schedule).unwrap();
 }
 
 /// One rule with this period and more lines.
@@ -46,16 +36,6 @@ fn question(told: &Told) -> String {
     rule["guard"].as_str().unwrap().to_owned()
 }
 
-/// Bodies of the entries that tell of schedules.
-fn seen(db: &TestDb) -> Vec<Value> {
-    let sql = format!("SELECT body FROM {} WHERE kind = 'schedule' ORDER BY number", control_table(db, "entry"));
-    let body = |row: Vec<tenure::db::Value>| match &row[0] {
-        tenure::db::Value::Text(body) => serde_json::from_str(body).unwrap(),
-        other => panic!("{other:?}"),
-    };
-    db.rows(&sql).into_iter().map(body).collect()
-}
-
 on_every_database! {
     fn a_first_schedule_is_not_asked_about_and_is_in_the_ledger_once(db: TestDb) {
         log(&db);
@@ -63,7 +43,7 @@ on_every_database! {
         told(&tenure, "run", 0);
         told(&tenure, "run", 0);
         assert_eq!(ids(&db, "log"), [2, 3]);
-        let [first] = seen(&db).try_into().unwrap();
+        let [first] = schedules_seen(&db).try_into().unwrap();
         assert_eq!(first["rules"]["logs"]["retain"], "60 days");
         tenure.run(&["verify"]).expect_code(0);
     }
@@ -85,7 +65,7 @@ on_every_database! {
         let approved = tenure.run(&["approve", stopped.0["run"].as_str().unwrap(), "--json"]).expect_code(0).json();
         assert_eq!((&approved["rules"][0]["done"], db.count("log")), (&2.into(), 0));
         told(&tenure, "run", 0);
-        let changes: Vec<String> = seen(&db).iter().map(|body| body["changes"].to_string()).collect();
+        let changes: Vec<String> = schedules_seen(&db).iter().map(|body| body["changes"].to_string()).collect();
         let [_, waits, goes] = changes.as_slice() else { panic!("{changes:#?}") };
         assert!(waits.contains("retain `60 days` became `7 days`") && waits.contains("waits for consent"), "{waits}");
         assert!(goes.contains("goes by its new terms from now on"), "{goes}");
@@ -100,7 +80,7 @@ on_every_database! {
         let ran = Told(tenure.run(&["run", "--yes", "--json", "--as-of", AS_OF]).expect_code(0).json());
         assert_eq!(ids(&db, "log"), [3]);
         assert!(ran.0["notes"].to_string().contains("passed the guard of rule `logs` with --yes"));
-        let last = seen(&db).pop().unwrap();
+        let last = schedules_seen(&db).pop().unwrap();
         assert_eq!((&last["actor"], &last["in_force"]), (&ran.0["actor"], &serde_json::json!({})));
         told(&tenure, "run", 0);
     }
@@ -112,7 +92,7 @@ on_every_database! {
         told(&tenure, "run", 0);
         now_it_says(&tenure, &(keeps("90 days", "") + &delete_rule("others", "other", "")));
         told(&tenure, "run", 0);
-        let last = seen(&db).pop().unwrap()["changes"].to_string();
+        let last = schedules_seen(&db).pop().unwrap()["changes"].to_string();
         assert!(last.contains("rule `logs`: retain `60 days` became `90 days`") && last.contains("rule `others` was added"), "{last}");
         // And back again: shorter than what is in force by now.
         now_it_says(&tenure, &keeps("60 days", ""));
@@ -142,7 +122,7 @@ on_every_database! {
         assert!(question(&told(&tenure, "run", 3)).contains("its condition was taken out"));
         now_it_says(&tenure, &keeps("20 days", "where = \"id < 2\""));
         told(&tenure, "run", 0);
-        assert!(!format!("{:?}", seen(&db)).contains("id < "));
+        assert!(!format!("{:?}", schedules_seen(&db)).contains("id < "));
     }
 
     fn another_name_does_not_hide_a_shortened_period(db: TestDb) {
@@ -161,7 +141,7 @@ on_every_database! {
         told(&tenure, "run", 0);
         now_it_says(&tenure, &keeps("7 days", "").replace("\"house\"", "\"house\"\neffective = 2026-07-01"));
         tenure.run(&["run", "--yes", "--as-of", AS_OF]).expect_code(4);
-        assert_eq!(seen(&db).len(), 2, "the ledger has seen it");
+        assert_eq!(schedules_seen(&db).len(), 2, "the ledger has seen it");
         assert_eq!(tenure.run(&["run", "--as-of", "2026-07-01"]).code, 3, "nobody has consented yet");
         assert_eq!(db.count("log"), 2);
         tenure.run(&["run", "--yes", "--as-of", "2026-07-01"]).expect_code(0);

@@ -89,7 +89,7 @@ impl<'s> Counter<'s> {
         let person = person::look_up(conn, map, &key)?.filter(|person| is_same(&person.key, &key));
         // As the database writes it: a UUID may have been typed in capitals.
         let key = person.as_ref().map_or(key, |person| person.key.clone());
-        let names = self.pseudonyms.all_of(&map.subject, &key.to_text());
+        let names = self.pseudonyms.all_of(map.names(), &key.to_text());
         Ok(Known { key, person, names })
     }
 

@@ -85,7 +85,7 @@ fn receive(counter: &Counter<'_>, wanted: &Erase, asked: jiff::Timestamp) -> Res
     is_whole(&live.1, wanted.only.as_deref())?;
     let request = Request {
         policy: counter.policy().to_owned(),
-        person: counter.pseudonyms.of(&live.1.subject, &known.key.to_text()),
+        person: counter.pseudonyms.of(&live.1.called, &known.key.to_text()),
         key: known.key.to_text(),
         category: wanted.only.clone(),
         reason: wanted.reason.clone(),

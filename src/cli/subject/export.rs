@@ -46,7 +46,7 @@ pub(super) fn export(
     let digest = page.digest();
     let made = Export {
         policy: counter.policy().to_owned(),
-        person: counter.pseudonyms.of(&live.1.subject, &known.key.to_text()),
+        person: counter.pseudonyms.of(&live.1.called, &known.key.to_text()),
         rows: tables.clone(),
         digest,
         reason: reason.to_owned(),

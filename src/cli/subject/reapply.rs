@@ -132,7 +132,7 @@ impl Back {
         let categories: BTreeSet<Option<String>> = register.people.keys().map(|(_, what)| what.clone()).collect();
         let mut found: BTreeMap<Option<String>, Vec<(PersonKey, bool)>> = BTreeMap::new();
         person::each(conn, map, &mut |person| {
-            let names = counter.pseudonyms.all_of(&map.subject, &person.key.to_text());
+            let names = counter.pseudonyms.all_of(map.names(), &person.key.to_text());
             for what in &categories {
                 let known = |name: &crate::pseudonym::Pseudonym| {
                     register.people.get(&(name.digest.clone(), what.clone())).copied()

@@ -1,5 +1,7 @@
 //! What nearly every story does: plan, run, hold the two against each other and against the ledger, and run again.
 
+use std::fs;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tenure::db::Dialect;
@@ -133,6 +135,23 @@ fn assert_ledger_agrees(db: &TestDb, ran: &Told) {
         ));
         assert_eq!(rule["done"], recorded, "rule `{name}`: what the ledger's batches sum up to");
     }
+}
+
+/// Writes the schedule of a tenure anew.
+pub fn now_it_says(tenure: &Tenure, schedule: &str) {
+    let files = fs::read_dir(tenure.dir()).unwrap().map(|entry| entry.unwrap().path());
+    let file = files.into_iter().find(|path| path.file_name().unwrap().to_string_lossy().starts_with("schedule-"));
+    fs::write(file.expect("there is a schedule"), schedule).unwrap();
+}
+
+/// Bodies of the ledger's entries that tell of schedules.
+pub fn schedules_seen(db: &TestDb) -> Vec<Value> {
+    let sql = format!("SELECT body FROM {} WHERE kind = 'schedule' ORDER BY number", control_table(db, "entry"));
+    let body = |row: Vec<tenure::db::Value>| match &row[0] {
+        tenure::db::Value::Text(body) => serde_json::from_str(body).unwrap(),
+        other => panic!("{other:?}"),
+    };
+    db.rows(&sql).into_iter().map(body).collect()
 }
 
 /// A control table by the name that it has in this database.

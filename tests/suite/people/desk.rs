@@ -5,9 +5,12 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::{Value, json};
 use tenure::db::Dialect;
+use tenure::name::TableName;
+use tenure::pseudonym::Pseudonyms;
+use tenure::secret::Secret;
 
 use super::{MAP, erasures, platform, tenure};
-use crate::harness::story::{Told, assert_same_figures, control_table};
+use crate::harness::story::{Told, assert_same_figures, control_table, now_it_says, policy};
 use crate::harness::{Output, Tenure, TestDb};
 
 fn subject(tenure: &Tenure, words: &[&str], code: i32) -> Output {
@@ -309,5 +312,26 @@ on_every_database! {
         assert_eq!(db.tables_dump(), before);
         let nobody = tenure.run(&["subject", "erase", "4711081599", "--reason", "r"]).expect_code(2);
         assert!(nobody.stderr.contains("nobody in `account` has that key") && !nobody.stderr.contains("4711081599"), "{}", nobody.stderr);
+    }
+
+    fn a_person_keeps_their_pseudonym_however_the_schedule_spells_the_table(db: TestDb) {
+        platform(&db, 2, 0);
+        let tenure = tenure(&db, MAP);
+        erase(&tenure, "1", &[]);
+        let names = || ["1", "2"].map(|key| subject(&tenure, &["status", key, "--json"], 0).json()["person"].clone());
+        let before = names();
+        let spelled = match db.dialect {
+            Dialect::Sqlite => "ACCOUNT".to_owned(),
+            Dialect::Postgres => "public.account".to_owned(),
+            Dialect::Mysql => format!("{}.account", db.url().rsplit('/').next().unwrap()),
+        };
+        now_it_says(&tenure, &policy(&MAP.replace("table = \"account\"", &format!("table = \"{spelled}\""))));
+        assert_eq!(names(), before);
+        assert_eq!(certificate(&tenure, "1")["person"], before[0]);
+        // As it was written down while the schedule's own spelling counted.
+        let key = Pseudonyms::new(Secret::new("0123456789abcdef0123456789abcdef"), Vec::new());
+        let then = key.of(&TableName::parse(&spelled).unwrap(), "1").digest;
+        db.script(&format!("UPDATE {} SET person = '{then}'", control_table(&db, "erasure")));
+        assert_eq!(certificate(&tenure, "1")["person"], then.as_str());
     }
 }
