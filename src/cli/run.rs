@@ -7,13 +7,13 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::{Common, Failure, Outcome, Selection, mail, report, say};
-use crate::db::Access;
+use crate::db::{Access, Connection};
 use crate::execute::Stop;
-use crate::ledger::{self, actor};
+use crate::ledger::{self, actor, pause};
 use crate::report::record::{RuleRecord, RunKind, RunRecord, Status};
 use crate::run::requests::carry_out;
 use crate::run::{self, Consent, Job, Refusal, alarm, files};
-use crate::schedule::ERASURES;
+use crate::schedule::{ERASURES, Schedule};
 use crate::setup::{Pair, Setup};
 use crate::time;
 
@@ -72,6 +72,7 @@ pub(super) fn approve(common: &Common, prefix: &str) -> Outcome {
             planned.run
         )));
     }
+    may_go_ahead(&mut conn, pair.schedule, &planned, &rules)?;
     let name = pair.schedule.policy.name.clone();
     ledger::record_approval(&mut conn, &planned.run, &actor(), time::now())?;
     drop(conn);
@@ -88,6 +89,33 @@ pub(super) fn approve(common: &Common, prefix: &str) -> Outcome {
         }
     });
     finish(common, &setup, &records.into_iter().flatten().collect::<Vec<_>>(), refused)
+}
+
+/// An approval is good for one run, so none is used up where that run would do nothing.
+fn may_go_ahead(
+    conn: &mut Connection,
+    schedule: &Schedule,
+    planned: &RunRecord,
+    rules: &[String],
+) -> Result<(), Failure> {
+    let now = time::now();
+    let pauses = pause::standing(conn)?;
+    for rule in rules {
+        if let Some(pause) = pause::of_rule(&pauses, &schedule.policy.name, rule, now) {
+            let name = if pause.record().all { String::new() } else { format!(" {rule}") };
+            return Err(Failure::Usage(format!(
+                "rule `{rule}` is {}; let it run again with `tenure resume{name}`, and then approve: the approval is not used up",
+                pause.record()
+            )));
+        }
+    }
+    match schedule.policy.takes_effect_after(planned.as_of) {
+        None => Ok(()),
+        Some(date) => Err(Failure::Usage(format!(
+            "run `{}` was planned before {date}, when the schedule takes effect; run it again from that day on, and approve that",
+            planned.run
+        ))),
+    }
 }
 
 /// The run as the ledger has it: a file in the state directory can be written by others than us, and can have come from
@@ -108,6 +136,13 @@ fn approvable(planned: &RunRecord) -> Result<Vec<String>, Failure> {
     if planned.kind == RunKind::DryRun {
         let sentence = format!("`{}` is a dry run; only a run that a guard stopped can be approved", planned.run);
         return Err(Failure::Usage(sentence));
+    }
+    if planned.people.as_ref().is_some_and(|people| people.asked_for) {
+        return Err(Failure::Usage(format!(
+            "run `{}` was about people of whom it was asked, and an approval would reach others; ask again with --yes: `tenure \
+             subject erase KEY --reason TEXT --yes`",
+            planned.run
+        )));
     }
     let guarded = planned.rules.iter().filter(|rule| rule.status == Status::Guarded);
     let name = |rule: &RuleRecord| if rule.is_erasure() { ERASURES.to_owned() } else { rule.rule.clone() };

@@ -1,6 +1,8 @@
 //! What the ledger knows of a policy's schedule: the terms of each rule as it last saw them, and those that are in force
 //! until somebody consents to wider ones. Every change of them is an entry of the chain.
 
+pub mod people;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -10,6 +12,8 @@ use super::{chain, json};
 use crate::db::control::{self, EntryRow};
 use crate::db::{Connection, DbError};
 use crate::time::Period;
+
+use people::PeopleTerms;
 
 /// The kind of an entry that tells of a schedule.
 const SCHEDULE: &str = "schedule";
@@ -39,6 +43,9 @@ pub struct HoldTerms {
     pub lasts: String,
     pub age: Vec<String>,
     pub condition: Option<String>,
+    /// It covers all that is theirs, and not only rows of its table.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub of_people: bool,
 }
 
 /// The body of a schedule's entry: the whole state, so that the newest one of a policy says all.
@@ -55,6 +62,12 @@ pub struct Known {
     pub rules: BTreeMap<String, Terms>,
     /// Of rules whose terms wait for consent: those that they were last let to act on.
     pub in_force: BTreeMap<String, Terms>,
+    /// The map of people, where the schedule has one on this database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<PeopleTerms>,
+    /// As `in_force`, of the map.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people_in_force: Option<PeopleTerms>,
 }
 
 impl Known {
@@ -63,9 +76,18 @@ impl Known {
         self.in_force.get(rule).or_else(|| self.rules.get(rule))
     }
 
+    /// The terms on which people may be erased without anybody being asked.
+    pub fn people_in_force(&self) -> Option<&PeopleTerms> {
+        self.people_in_force.as_ref().or(self.people.as_ref())
+    }
+
     /// Does it say anything that `other` does not?
     pub fn says_the_same_as(&self, other: &Known) -> bool {
-        self.digest == other.digest && self.rules == other.rules && self.in_force == other.in_force
+        let terms = |known: &Known| {
+            let Known { rules, in_force, people, people_in_force, .. } = known.clone();
+            (rules, in_force, people, people_in_force)
+        };
+        self.digest == other.digest && terms(self) == terms(other)
     }
 
     /// The newest that the ledger knows of the policy.
@@ -109,13 +131,15 @@ impl Terms {
         for table in self.cascade.difference(&old.cascade) {
             ask(true, format!("it now cascades over {table}"));
         }
-        for (name, old) in old.holds.iter().filter(|(_, hold)| !has_ended(hold)) {
-            match holds.get(name) {
-                None => ask(true, format!("hold `{name}` was taken out")),
-                Some(new) => ask(new.may_cover_less_than(old), format!("hold `{name}` may cover less than it did")),
-            }
-        }
+        // Of what is kept for ever no hold is looked up, and none is needed.
+        let now = if self.is_kept_for_ever() { &old.holds } else { &self.holds };
+        reasons.extend(Covered { now, all: holds }.less_than(&old.holds, &has_ended));
         reasons
+    }
+
+    fn is_kept_for_ever(&self) -> bool {
+        let period = self.retain.as_deref().and_then(|retain| Period::parse(retain).ok());
+        period.is_some_and(|period| period.is_forever())
     }
 
     /// What is said otherwise than in `old`.
@@ -144,6 +168,25 @@ impl Terms {
     }
 }
 
+/// The holds that cover some rows, and all that are in the schedules, in force or not.
+struct Covered<'a> {
+    now: &'a BTreeMap<String, HoldTerms>,
+    all: &'a BTreeMap<String, HoldTerms>,
+}
+
+impl Covered<'_> {
+    /// Which of the holds that covered these rows may cover less of them; one that has ended is no change.
+    fn less_than(&self, old: &BTreeMap<String, HoldTerms>, has_ended: &dyn Fn(&HoldTerms) -> bool) -> Vec<String> {
+        let less = |(name, old): (&String, &HoldTerms)| match self.all.get(name) {
+            None => Some(format!("hold `{name}` was taken out")),
+            Some(new) if new.may_cover_less_than(old) => Some(format!("hold `{name}` may cover less than it did")),
+            Some(_) if !self.now.contains_key(name) => Some(format!("hold `{name}` covers none of it any more")),
+            Some(_) => None,
+        };
+        old.iter().filter(|(_, hold)| !has_ended(hold)).filter_map(less).collect()
+    }
+}
+
 impl HoldTerms {
     /// Whether rows may be free that `old` covered; also where that cannot be told.
     fn may_cover_less_than(&self, old: &HoldTerms) -> bool {
@@ -155,12 +198,15 @@ impl HoldTerms {
                 _ => false,
             };
         let covers_the_same = self.condition.is_none() || self.condition == old.condition;
-        !(lasts_as_long && covers_the_same && self.table == old.table && (self.age == old.age || self.age.is_empty()))
+        let covers_them_all = self.of_people || !old.of_people;
+        let from_the_same = self.age == old.age || self.age.is_empty();
+        !(lasts_as_long && covers_the_same && covers_them_all && from_the_same && self.table == old.table)
     }
 
     fn shown(&self) -> String {
         let condition = self.condition.as_ref().map(|digest| format!(" where {digest}")).unwrap_or_default();
-        format!("{} {}{condition}", self.table, self.lasts)
+        let people = if self.of_people { "people of " } else { "" };
+        format!("{people}{} {}{condition}", self.table, self.lasts)
     }
 }
 
@@ -205,10 +251,32 @@ pub fn changes(old: Option<&Known>, new: &Known) -> Vec<String> {
             _ => {}
         }
     }
+    changes.extend(changes_of_people(old, new));
     let gone = old.rules.iter().filter(|(name, _)| !new.rules.contains_key(*name));
     changes.extend(gone.map(|(name, terms)| format!("rule `{name}` was taken out: {}", terms.shown())));
     if changes.is_empty() {
         changes.push("the file changed, and no rule with it".to_owned());
+    }
+    changes
+}
+
+fn changes_of_people(old: &Known, new: &Known) -> Vec<String> {
+    let mut changes = match (&old.people, &new.people) {
+        (None, None) => Vec::new(),
+        (None, Some(terms)) => {
+            vec![format!("the ledger sees the map of the people in {} for the first time", terms.table)]
+        }
+        (Some(terms), None) => vec![format!("the map of the people in {} was taken out", terms.table)],
+        (Some(old), Some(new)) => {
+            new.differences(old).iter().map(|line| format!("the map of people: {line}")).collect()
+        }
+    };
+    match (&old.people_in_force, &new.people_in_force) {
+        (None, Some(_)) => changes.push("the map of people waits for consent to its new terms".to_owned()),
+        (Some(_), None) if new.people.is_some() => {
+            changes.push("the map of people goes by its new terms from now on".to_owned());
+        }
+        _ => {}
     }
     changes
 }
@@ -230,7 +298,7 @@ mod tests {
     }
 
     fn hold(lasts: &str) -> HoldTerms {
-        HoldTerms { table: "log".into(), lasts: lasts.into(), age: vec![], condition: None }
+        HoldTerms { table: "log".into(), lasts: lasts.into(), age: vec![], condition: None, of_people: false }
     }
 
     fn asks(old: &Terms, new: &Terms, holds: &BTreeMap<String, HoldTerms>) -> bool {
@@ -278,8 +346,18 @@ mod tests {
             ("10 years", "until released", false),
             ("10 years", "until 2030-01-01", true),
         ] {
+            let new = Terms { holds: held(after), ..new.clone() };
             assert_eq!(asks(&old(before), &new, &held(after)), is_asked, "{before} to {after}");
         }
+        assert!(
+            asks(&old("10 years"), &new, &held("10 years")),
+            "it is there, and covers nothing that the rule reaches"
+        );
+        let for_ever = terms("forever");
+        assert!(!asks(&Terms { holds: held("10 years"), ..for_ever.clone() }, &for_ever, &held("10 years")));
+        let of_people = BTreeMap::from([("tax".to_owned(), HoldTerms { of_people: true, ..hold("10 years") })]);
+        let old_of_people = Terms { holds: of_people, ..terms("30 days") };
+        assert!(asks(&old_of_people, &Terms { holds: held("10 years"), ..new.clone() }, &held("10 years")));
         let where_ = HoldTerms { condition: Some("sha256:1".into()), ..hold("10 years") };
         assert!(asks(&old("10 years"), &new, &BTreeMap::from([("tax".to_owned(), where_)])));
     }
@@ -293,6 +371,8 @@ mod tests {
             changes: vec![],
             rules: rules.iter().map(|(name, terms)| ((*name).to_owned(), terms.clone())).collect(),
             in_force: BTreeMap::new(),
+            people: None,
+            people_in_force: None,
         };
         let (a, b) = (known(&[("x", terms("30 days"))]), known(&[("x", terms("7 days")), ("y", terms("1 year"))]));
         assert_eq!(

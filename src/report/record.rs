@@ -300,6 +300,9 @@ pub struct PeopleRecord {
     /// Days used of those that there are, of whoever waits the longest.
     pub days_used: Option<u32>,
     pub days_allowed: Option<u32>,
+    /// It is about people of whom it was asked, or who are back after a restore, and not about all whose account is closed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asked_for: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

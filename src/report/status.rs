@@ -113,6 +113,11 @@ pub fn of_people(planned: &RunRecord, beside: Beside<'_>, now: Timestamp) -> Opt
         standing = Standing::AtRisk;
         reason = format!("the run of {} has not come; {reason}", minute(missed));
     }
+    if let Some(guard) = planned.rules.iter().find(|rule| rule.is_erasure() && rule.status == Status::Guarded) {
+        standing = standing.max(Standing::AtRisk);
+        let asked = guard.guard.as_deref().unwrap_or_default();
+        reason = format!("a guard stops it: {asked}; {reason}");
+    }
     Some(RuleStatus {
         policy: planned.schedule.name.clone(),
         database: entry.database.clone(),

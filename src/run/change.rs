@@ -1,17 +1,22 @@
 //! A schedule that lets more rows go than the one before it is a change of policy: it is shown first, and waits for consent
 //! like a guard. What was consented to is in the ledger.
 
+pub(super) mod people;
+
 use std::collections::BTreeMap;
 
-use super::{Job, survey};
+use super::{Job, guard, survey};
 use crate::db::{Connection, DbError, ErrorKind, Mode};
 use crate::ledger::chain;
 use crate::ledger::terms::{self, HoldTerms, Known, Terms};
-use crate::plan::RulePlan;
+use crate::plan::{Erasure, RulePlan};
 use crate::report::record::{RuleRecord, RunRecord};
 use crate::resolve::{self, Context, StandingHold};
+use crate::schedule::mistake::Mistake;
 use crate::schedule::{self, Action, Age, Cascade, Reading, Rule, Schedule, Term, Then};
 use crate::time::Period;
+
+use people::MapOfPeople;
 
 /// What the schedule says otherwise than the ledger knows it.
 pub(super) struct Changes {
@@ -19,8 +24,17 @@ pub(super) struct Changes {
     /// Terms of every rule that could be planned.
     now: BTreeMap<String, Terms>,
     wider: BTreeMap<String, Wider>,
+    people: People,
     /// Before the schedule takes effect nobody is asked, and nobody can consent.
     takes_effect: bool,
+}
+
+/// The map of people that the schedule has on this database.
+enum People {
+    None,
+    /// It does not fit the database: then it is as it was.
+    Unresolved,
+    Map(Box<MapOfPeople>),
 }
 
 /// A rule that would let rows go which stayed by the terms in force.
@@ -32,7 +46,7 @@ struct Wider {
 }
 
 impl Changes {
-    /// Compares the plans of all rules, chosen or not, with what the ledger knows. A role that may not read the ledger is
+    /// Compares the plans of all rules and the erasure of people, chosen or not, with what the ledger knows. A role that may not read the ledger is
     /// not asked: it can change nothing.
     ///
     /// Holds that were ordered by hand (in `standing`, beside those of the schedules) are no part of any schedule: they have
@@ -43,6 +57,7 @@ impl Changes {
         context: &Context<'_>,
         standing: &[StandingHold<'_>],
         plans: &[RulePlan],
+        erasure: Option<&Result<Erasure, Vec<Mistake>>>,
     ) -> Result<Self, DbError> {
         let policy = &job.schedule.policy.name;
         let known = match conn.transaction(Mode::ReadOnly, |conn| Known::read(conn, policy)) {
@@ -50,9 +65,14 @@ impl Changes {
             outcome => outcome?,
         };
         let takes_effect = job.not_yet_in_force().is_none();
-        let mut changes = Self { known, now: BTreeMap::new(), wider: BTreeMap::new(), takes_effect };
-        let holds: BTreeMap<String, HoldTerms> =
-            job.holds.iter().map(|standing| (standing.hold.name.clone(), hold_terms(standing.hold))).collect();
+        let people = match erasure {
+            None => People::None,
+            Some(Err(_)) => People::Unresolved,
+            Some(Ok(erasure)) => MapOfPeople::of(job, context, standing, known.as_ref(), erasure)
+                .map_or(People::None, |map| People::Map(Box::new(map))),
+        };
+        let mut changes = Self { known, now: BTreeMap::new(), wider: BTreeMap::new(), people, takes_effect };
+        let holds = holds_of(job);
         for plan in plans {
             let Some(rule) = job.schedule.rules.iter().find(|rule| rule.name == plan.rule) else { continue };
             let terms = terms_of(rule, plan, &holds);
@@ -74,11 +94,9 @@ impl Changes {
         holds: &BTreeMap<String, HoldTerms>,
     ) -> Option<Wider> {
         let in_force = self.terms_in_force(job, &rule.name, terms)?.clone();
-        let today = job.as_of.to_zoned(job.schedule.policy.timezone.clone()).date();
-        let has_ended = |hold: &HoldTerms| terms::until(&hold.lasts).is_some_and(|last| last < today);
-        let reasons = terms.reach_beyond(&in_force, holds, has_ended);
+        let reasons = terms.reach_beyond(&in_force, holds, has_ended(job));
         let with_old_period = Terms { retain: in_force.retain.clone(), ..terms.clone() };
-        let is_only_shorter = with_old_period.reach_beyond(&in_force, holds, has_ended).is_empty();
+        let is_only_shorter = with_old_period.reach_beyond(&in_force, holds, has_ended(job)).is_empty();
         let before = if is_only_shorter { as_it_was(job, context, standing, rule, &in_force) } else { None };
         (!reasons.is_empty()).then_some(Wider { in_force, reasons, before })
     }
@@ -121,6 +139,26 @@ impl Changes {
         Ok(Some(sentence))
     }
 
+    /// Stops the erasure of people where its map lets more go than before; `due` are people.
+    pub fn ask_of_people(
+        &self,
+        job: &Job<'_>,
+        conn: &mut Connection,
+        erasure: &Erasure,
+        entries: &mut [RuleRecord],
+        due: usize,
+    ) -> Result<(), DbError> {
+        let People::Map(map) = &self.people else { return Ok(()) };
+        if !self.takes_effect {
+            return Ok(());
+        }
+        let questions = map.questions(job, conn, erasure, entries, due)?;
+        for (entry, question) in entries.iter_mut().zip(questions) {
+            question.into_iter().for_each(|question| guard::also(entry, question));
+        }
+        Ok(())
+    }
+
     /// What the ledger is to know from now on, where that is anything new: the terms of rules that nobody had to be asked
     /// about, or that somebody has let pass in this run, are in force.
     pub fn to_be_known(&self, job: &Job<'_>, record: &RunRecord) -> Option<Known> {
@@ -131,6 +169,8 @@ impl Changes {
             changes: Vec::new(),
             rules: self.now.clone(),
             in_force: BTreeMap::new(),
+            people: None,
+            people_in_force: None,
         };
         // A rule that could not be planned this time is as it was.
         for rule in job.schedule.rules.iter().filter(|rule| !self.now.contains_key(&rule.name)) {
@@ -141,6 +181,17 @@ impl Changes {
         }
         for (name, wider) in self.wider.iter().filter(|(name, _)| !self.was_let_pass(record, name)) {
             next.in_force.insert(name.clone(), wider.in_force.clone());
+        }
+        match (&self.people, &self.known) {
+            (People::Map(map), _) => {
+                next.people = Some(map.terms());
+                next.people_in_force = map.still_in_force(record, self.takes_effect);
+            }
+            (People::Unresolved, Some(known)) => {
+                next.people = known.people.clone();
+                next.people_in_force = known.people_in_force.clone();
+            }
+            (People::Unresolved, None) | (People::None, _) => {}
         }
         if self.known.as_ref().is_some_and(|known| known.says_the_same_as(&next)) {
             return None;
@@ -192,13 +243,25 @@ fn terms_of(rule: &Rule, plan: &RulePlan, holds: &BTreeMap<String, HoldTerms>) -
     }
 }
 
+/// Those of the schedules, in force or not, by name.
+fn holds_of(job: &Job<'_>) -> BTreeMap<String, HoldTerms> {
+    job.holds.iter().map(|standing| (standing.hold.name.clone(), hold_terms(standing.hold))).collect()
+}
+
+/// Whether the last day of a hold is over.
+fn has_ended(job: &Job<'_>) -> impl Fn(&HoldTerms) -> bool + Copy {
+    let today = job.as_of.to_zoned(job.schedule.policy.timezone.clone()).date();
+    move |hold| terms::until(&hold.lasts).is_some_and(|last| last < today)
+}
+
 fn hold_terms(hold: &schedule::Hold) -> HoldTerms {
     let (lasts, age) = match &hold.term {
         Term::For { anchors, period } => (period.to_string(), anchors.iter().map(anchor).collect()),
         Term::Until(last) => (format!("until {last}"), Vec::new()),
         Term::Open => ("until released".to_owned(), Vec::new()),
     };
-    HoldTerms { table: hold.table.to_string(), lasts, age, condition: hold.condition.as_deref().map(digest) }
+    let condition = hold.condition.as_deref().map(digest);
+    HoldTerms { table: hold.table.to_string(), lasts, age, condition, of_people: hold.of_people }
 }
 
 fn digest(condition: &str) -> String {

@@ -90,6 +90,12 @@ fn rows_touched(record: &RuleRecord) -> u64 {
     record.remaining + record.cascaded.values().sum::<u64>()
 }
 
+/// Has the guard ask this too.
+pub(super) fn also(rule: &mut RuleRecord, question: String) {
+    let before = rule.guard.take().map(|guard| format!("{guard}; ")).unwrap_or_default();
+    rule.guard = Some(before + &question);
+}
+
 /// Stops the rule where its guard was tripped and nobody has passed it; else says who passed it.
 pub(super) fn decide(rule: &mut RuleRecord, consent: &Consent) -> Option<String> {
     if rule.status != Status::Ok {

@@ -97,9 +97,7 @@ impl Job<'_> {
 
     /// The day on which the policy takes effect, where that has not come.
     pub fn not_yet_in_force(&self) -> Option<jiff::civil::Date> {
-        let policy = &self.schedule.policy;
-        let today = self.as_of.to_zoned(policy.timezone.clone()).date();
-        policy.effective.filter(|effective| today < *effective)
+        self.schedule.policy.takes_effect_after(self.as_of)
     }
 
     /// All who are due, or those of whom it was asked.

@@ -35,6 +35,7 @@ use crate::schedule::{ERASURES, Rule};
 use crate::time::{self, Period};
 
 use change::Changes;
+use people::Asking;
 
 pub use backlog::Stint;
 pub use guard::Consent;
@@ -310,7 +311,7 @@ fn make_plan(
             Err(_) => {}
         }
     }
-    let changes = Changes::of(job, conn, &context, &holds, &plans)?;
+    let changes = Changes::of(job, conn, &context, &holds, &plans, resolved.erasure.as_ref())?;
     plans.retain(|plan| job.is_chosen(&plan.rule));
     let now = time::now();
     let mut stopped = Vec::new();
@@ -343,7 +344,8 @@ fn make_plan(
         Some(Ok(erasure)) => {
             let erasure = job.of_whom(&catalog, erasure)?;
             let pause = ledger::pause::of_rule(&orders.pauses, &job.schedule.policy.name, ERASURES, now);
-            let (planned, who) = people::plan(job, conn, erasure, &acting, pause, consent);
+            let (planned, who) =
+                people::plan(job, conn, erasure, &acting, pause, &Asking { changes: &changes, consent });
             notes.extend(who);
             people = Some(planned);
         }
@@ -396,10 +398,7 @@ fn ask_guard(
     if record.status == Status::Ok {
         match changes.question(conn, plan, record) {
             Ok(None) => {}
-            Ok(Some(question)) => {
-                record.guard =
-                    Some(record.guard.take().map_or(question.clone(), |guard| format!("{guard}; {question}")));
-            }
+            Ok(Some(question)) => guard::also(record, question),
             Err(error) => {
                 record.status = Status::Failed;
                 record.error = Some(error.message);
@@ -430,7 +429,7 @@ fn erase(
     let acting: Vec<RulePlan> = planned.plans().filter(acted).cloned().collect();
     // What stopped a rule may have taken the connection along; if it cannot be mended, the figures say so.
     let _ = execute::patiently(conn, &reopen, stop, control::clock);
-    record.notes.extend(people.count_again(job, conn, &acting, consent));
+    record.notes.extend(people.count_again(job, conn, &acting, &Asking { changes: &planned.changes, consent }));
     let mut worker = Worker {
         conn,
         reopen: &reopen,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::change::Changes;
 use super::{Consent, Job, Refusal, files, guard, orders, survey};
 use crate::db::catalog::{self, Catalog};
 use crate::db::count::{self, Counts};
@@ -49,6 +50,12 @@ pub(super) struct Planned {
     asked: BTreeMap<PersonKey, Timestamp>,
 }
 
+/// Whom guards ask, and what about.
+pub(super) struct Asking<'a> {
+    pub changes: &'a Changes,
+    pub consent: &'a Consent,
+}
+
 /// Counts an erasure in a read-only transaction of its own, after the rules that act before it, and asks its guards; who
 /// passed them. A database error makes its records failed ones.
 pub(super) fn plan(
@@ -57,13 +64,13 @@ pub(super) fn plan(
     erasure: Erasure,
     acting: &[RulePlan],
     pause: Option<&pause::Standing>,
-    consent: &Consent,
+    asking: &Asking<'_>,
 ) -> (Planned, Vec<String>) {
     let entries = erasure.entries.iter().map(|entry| survey::blank(&entry.plan)).collect();
     let record = blank(&erasure, job.people.is_some());
     let (due, asked) = (Vec::new(), BTreeMap::new());
     let mut planned = Planned { erasure: erasure.after(removing(acting)), entries, record, due, asked };
-    let notes = planned.count_and_ask(job, conn, pause, consent);
+    let notes = planned.count_and_ask(job, conn, pause, asking);
     (planned, notes)
 }
 
@@ -92,6 +99,7 @@ fn blank(erasure: &Erasure, is_request: bool) -> PeopleRecord {
         overdue: 0,
         days_used: None,
         days_allowed: None,
+        asked_for: is_request,
     }
 }
 
@@ -174,13 +182,17 @@ impl Planned {
         job: &Job<'_>,
         conn: &mut Connection,
         pause: Option<&pause::Standing>,
-        consent: &Consent,
+        asking: &Asking<'_>,
     ) -> Vec<String> {
         if job.config.hmac_key.is_none() {
             self.fail(NO_KEY);
             return Vec::new();
         }
-        if let Err(error) = conn.transaction(Mode::ReadOnly, |conn| self.survey(job, conn)) {
+        let surveyed = conn.transaction(Mode::ReadOnly, |conn| self.survey(job, conn));
+        let due = self.due.len();
+        let asked =
+            surveyed.and_then(|()| asking.changes.ask_of_people(job, conn, &self.erasure, &mut self.entries, due));
+        if let Err(error) = asked {
             self.fail(&error.message);
             return Vec::new();
         }
@@ -188,7 +200,7 @@ impl Planned {
             self.entries.iter_mut().for_each(|entry| survey::stop(entry, pause));
             return Vec::new();
         }
-        let notes = self.entries.iter_mut().filter_map(|entry| guard::decide(entry, consent)).collect();
+        let notes = self.entries.iter_mut().filter_map(|entry| guard::decide(entry, asking.consent)).collect();
         self.all_or_none();
         notes
     }
@@ -199,7 +211,7 @@ impl Planned {
         job: &Job<'_>,
         conn: &mut Connection,
         acting: &[RulePlan],
-        consent: &Consent,
+        asking: &Asking<'_>,
     ) -> Vec<String> {
         let earlier = removing(acting);
         let counted_upon = self.erasure.entries.first().map_or(0, |entry| entry.plan.earlier.len());
@@ -211,7 +223,7 @@ impl Planned {
             let (cutoff_local, trend) = (record.cutoff_local.take(), std::mem::take(&mut record.trend));
             *record = RuleRecord { cutoff_local, trend, ..survey::blank(&entry.plan) };
         }
-        self.count_and_ask(job, conn, None, consent)
+        self.count_and_ask(job, conn, None, asking)
     }
 
     fn survey(&mut self, job: &Job<'_>, conn: &mut Connection) -> Result<(), DbError> {

@@ -3,6 +3,7 @@
 
 use anyhow::{Context as _, anyhow};
 
+use super::change::people::Unconsented;
 use super::{Consent, Job, Progress, Refusal, SomePeople, people, prepare_ledger};
 use crate::db::catalog::Catalog;
 use crate::db::{Access, Connection, DbError, person};
@@ -23,7 +24,8 @@ pub struct CarriedOut {
 
 /// Carries out the verified requests of the job's policy that wait: the one of this number, or all of whom something would
 /// change. A request is settled when nothing of the person's is left that is to go; until then it waits, because of a hold
-/// for example, and is looked at again by the next run.
+/// for example, and is looked at again by the next run. Where the map lets more go than before, and nobody has consented to that
+/// yet, the requests that it concerns wait too, but for one that somebody names: whoever does is asked for themselves.
 pub fn carry_out(
     job: &Job<'_>,
     number: Option<i64>,
@@ -32,9 +34,17 @@ pub fn carry_out(
     progress: Progress<'_>,
 ) -> Result<CarriedOut, Refusal> {
     let mut done = CarriedOut::default();
-    for waiting in waiting(job, number)? {
+    let waiting = waiting(job, number)?;
+    let unconsented = match (waiting.is_empty(), number, consent) {
+        (false, None, Consent::Ask) => unconsented(job)?,
+        _ => Unconsented::default(),
+    };
+    for waiting in waiting {
         if stop.is_set() {
             break;
+        }
+        if waiting.request.verified && unconsented.concerns(waiting.request.category.as_deref()) {
+            continue;
         }
         let (number, verified) = (waiting.number, waiting.request.verified);
         let asked = Asked { what: format!("request {number}"), people: people_of(&waiting), verified };
@@ -47,6 +57,12 @@ pub fn carry_out(
         carry_out_written(job, consent, stop, progress, &mut done)?;
     }
     Ok(done)
+}
+
+fn unconsented(job: &Job<'_>) -> Result<Unconsented, Refusal> {
+    let mut conn = job.open(Access::ReadOnly)?;
+    let (catalog, map) = people::map(job, &mut conn)?;
+    Ok(Unconsented::of(job, &mut conn, &catalog, &map)?)
 }
 
 /// How many requests a run would carry out, as far as they can be seen: a role that may only plan may not be let near them.
@@ -73,6 +89,9 @@ fn carry_out_written(
     let mut conn = job.open(Access::ReadOnly)?;
     let (catalog, map) = people::map(job, &mut conn)?;
     let Some(requests) = &map.requests else { return Ok(()) };
+    if matches!(consent, Consent::Ask) && Unconsented::of(job, &mut conn, &catalog, &map)?.concerns_written() {
+        return Ok(());
+    }
     for (text, asked) in person::requested(&mut conn, requests)? {
         if stop.is_set() {
             break;

@@ -30,6 +30,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
@@ -110,6 +111,14 @@ pub struct Policy {
     /// A sentence of the house's own on the copies that no purge reaches, for the end of every report.
     pub residual: Option<String>,
     pub places: Places,
+}
+
+impl Policy {
+    /// The day on which it takes effect, where that has not come at `instant`.
+    pub fn takes_effect_after(&self, instant: Timestamp) -> Option<Date> {
+        let today = instant.to_zoned(self.timezone.clone()).date();
+        self.effective.filter(|effective| today < *effective)
+    }
 }
 
 #[derive(Debug, Clone)]

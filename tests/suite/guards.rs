@@ -179,6 +179,17 @@ on_every_database! {
         assert!(approve(&tenure, &done).expect_code(2).stderr.contains("no guard stopped"));
     }
 
+    fn an_approval_of_a_run_before_the_schedule_took_effect_is_refused_because_nothing_would_go(db: TestDb) {
+        log(&db, 3, 3);
+        let rules = delete_rule("logs", "log", "guard = { max_rows = 2 }");
+        let schedule = policy(&rules).replace("\"house\"", "\"house\"\neffective = 2026-07-01");
+        let tenure = Tenure::at(&db).schedule(&schedule);
+        let (_, id) = guarded_run(&tenure);
+        let refused = approve(&tenure, &id).expect_code(2);
+        assert!(refused.stderr.contains("was planned before 2026-07-01, when the schedule takes effect"), "{}", refused.stderr);
+        assert_eq!(db.count("log"), 6);
+    }
+
     fn an_approval_reaches_only_the_rules_that_were_stopped(db: TestDb) {
         log(&db, 3, 3);
         db.create("CREATE TABLE other (id {bigint}, at {ts});");

@@ -119,6 +119,22 @@ on_every_database! {
         tenure.run(&["verify"]).expect_code(0);
     }
 
+    fn an_approval_of_a_paused_rule_is_refused_and_not_used_up(db: TestDb) {
+        two_rules(&db);
+        let tenure = Tenure::at(&db).schedule(&policy(&delete_rule("logs", "log", "guard = { max_rows = 1 }")));
+        let stopped = told(&tenure, "run", 3).0["run"].as_str().unwrap().to_owned();
+        for (pause, resume) in [(&["pause", "logs"][..], &["resume", "logs"][..]), (&["pause"], &["resume"])] {
+            tenure.run(&[pause, &["--reason", "incident 9"]].concat()).expect_code(0);
+            let refused = tenure.run(&["approve", &stopped]).expect_code(2);
+            let remedy = format!("with `tenure {}`, and then approve", resume.join(" "));
+            assert!(refused.stderr.contains("rule `logs` is paused") && refused.stderr.contains(&remedy), "{}", refused.stderr);
+            tenure.run(&[resume, &["--reason", "over"]].concat()).expect_code(0);
+        }
+        assert_eq!(ids(&db, "log"), [1, 2]);
+        tenure.run(&["approve", &stopped]).expect_code(0);
+        assert_eq!((ids(&db, "log"), bodies(&db, "approval").len()), (vec![], 1));
+    }
+
     fn an_order_that_cannot_be_understood_pauses_nothing(db: TestDb) {
         let tenure = two_rules(&db);
         for (words, reason) in [

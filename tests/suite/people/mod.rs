@@ -2,6 +2,7 @@
 
 mod clocks;
 mod closed;
+mod consent;
 mod desk;
 mod hard;
 mod interrupted;
