@@ -8,7 +8,7 @@ use crate::name::TableName;
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{Action, Age, Keep, Rule, Schedule, Then, act_on_same_rows};
 
-use super::spelled;
+use super::{maps, spelled};
 
 /// Holds all schedules' parts that belong to one database against each other; `chosen` is asked with the database
 /// that a rule or keep names.
@@ -24,14 +24,15 @@ pub fn across(
         mistakes.extend(rules[..at].iter().filter_map(|earlier| clash(catalog, earlier, later)));
         mistakes.extend(keeps.iter().filter_map(|kept| purged_and_kept(catalog, later, kept)));
     }
+    mistakes.extend(maps::findings(schedules, catalog, chosen, &rules));
     mistakes
 }
 
 /// A rule with the table that it reaches.
-struct Placed<'a> {
-    schedule: &'a Schedule,
-    rule: &'a Rule,
-    table: &'a Table,
+pub(super) struct Placed<'a> {
+    pub schedule: &'a Schedule,
+    pub rule: &'a Rule,
+    pub table: &'a Table,
 }
 
 /// A table that a schedule keeps.
@@ -127,7 +128,7 @@ fn purged_and_kept(catalog: &Catalog, placed: &Placed<'_>, kept: &Kept<'_>) -> O
 }
 
 /// The rule's own table, those of its `cascade`, and what the database deletes with any of these.
-fn tables_that_go<'a>(catalog: &'a Catalog, placed: &Placed<'a>) -> Vec<&'a Table> {
+pub(super) fn tables_that_go<'a>(catalog: &'a Catalog, placed: &Placed<'a>) -> Vec<&'a Table> {
     let for_ever = matches!(&placed.rule.age, Age::Retain { period, .. } if period.is_forever());
     match placed.rule.action {
         _ if for_ever => return Vec::new(),

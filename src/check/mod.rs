@@ -7,6 +7,7 @@
 //! references.rs   what keeps rows that are due, and what goes with them unsaid
 //! cost.rs         what makes a rule read more than it must
 //! across.rs       what is wrong between rules of several files, and between rules and what is kept
+//! maps.rs         what is wrong between maps of people, and between a map and rules
 //! people.rs       does the map of people leave anything of theirs out?
 //! coverage.rs     tables with times or people in them that nothing names
 //! ```
@@ -17,6 +18,7 @@
 mod across;
 mod cost;
 mod coverage;
+mod maps;
 mod offline;
 mod people;
 mod probes;

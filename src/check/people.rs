@@ -1,20 +1,19 @@
 //! Does the map of people leave anything of theirs out? Every foreign key that leads to a person is followed, and every
 //! column whose name speaks of one is named where no entry maps it.
 
+mod ways;
+
 use std::collections::BTreeSet;
 
+use crate::db::Connection;
 use crate::db::catalog::{Catalog, Column, ColumnKind, ForeignKey, Table, TableKind};
-use crate::db::{Connection, advice};
 use crate::name::{Name, TableName};
-use crate::plan::{Entry, Erasure, Link, RulePlan, Step, Target};
+use crate::plan::{Entry, Erasure, Link, RulePlan, SelfEffect, Step, Target};
 use crate::resolve;
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{Cascade, Data, Schedule, Subject, Then};
 
-use super::{About, Asker, about_rule, coverage, list, probes, spelled, words};
-
-/// From how many rows a table is worth an index on the column that leads to its people; one whose size is not known is.
-const MANY_ROWS: u64 = 10_000;
+use super::{About, Asker, about_rule, coverage, list, probes, references, spelled, words};
 
 /// A map and what became of it.
 pub(super) struct Map<'a> {
@@ -51,7 +50,8 @@ impl<'a> Map<'a> {
             let label = resolve::label_of(entry.data);
             if let Some(acts) = entry.acts {
                 let plan = without_what_is_freed(&acts.plan, &mapped);
-                let said = what_goes_along(entry.data, &mapped);
+                let lost = self.lost_by_others(entry.data, acts, &mapped);
+                let said = what_goes_along(entry.data, &mapped, &lost);
                 let about = About {
                     catalog: self.catalog,
                     label: &label,
@@ -61,8 +61,9 @@ impl<'a> Map<'a> {
                     plan: &plan,
                 };
                 mistakes.extend(about_rule(conn, about, asker, conditions));
+                mistakes.extend(lost.iter().map(|lost| lost.told(about)));
             }
-            mistakes.extend(self.columns_without_index(&label, entry));
+            mistakes.extend(ways::findings(self, &label, entry));
         }
         mistakes.extend(self.references_left_out(&mapped));
         mistakes.extend(self.columns_left_out(&mapped));
@@ -79,26 +80,33 @@ impl<'a> Map<'a> {
         mapped.collect()
     }
 
-    /// Each batch goes from some people to their rows.
-    fn columns_without_index(&self, label: &str, entry: &Mapped<'_>) -> Vec<Mistake> {
-        let Some(root) = entry.root() else { return Vec::new() };
-        let tables = std::iter::once(root).chain(entry.steps().iter().map(|step| &step.table));
-        let without = tables.zip(entry.steps()).filter_map(|(table, step)| {
-            let table = self.table(table)?;
-            let holders = self.catalog.leaves_of(table);
-            let is_big = table.estimated_rows.is_none_or(|rows| rows >= MANY_ROWS);
-            let lacks_one = holders.iter().any(|holder| holder.index_led_by(&step.column).is_none());
-            (is_big && lacks_one).then_some((table, &step.column))
-        });
-        let warning = |(table, column): (&Table, &Name)| {
-            let name = spelled(self.catalog, &table.name);
-            let reason = format!(
-                "no index of `{name}` begins with `{column}`; without one each batch of people reads all of it"
-            );
-            let statement = advice::create_index(self.catalog.dialect, table, std::slice::from_ref(column));
-            Mistake::warning(format!("{label}: {reason}")).at(&entry.data.places, "column").remedy(statement)
+    /// References by which rows go along, or let go, that are mapped by another column, as somebody else's; what the entry
+    /// says itself is meant.
+    fn lost_by_others<'m>(&self, data: &Data, entry: &'m Entry, mapped: &'m [Mapped<'_>]) -> Vec<Lost<'m>> {
+        let Some(target) = entry.plan.targets.first() else { return Vec::new() };
+        let is_said = |table: &TableName| {
+            data.cascade.iter().any(|said| self.catalog.find(&said.table).is_some_and(|found| found.name == *table))
         };
-        without.map(warning).collect()
+        let dependents = entry.plan.dependents.iter().flat_map(|dependent| {
+            let links = dependent.links.iter();
+            links.map(|link| Lost {
+                table: &link.table,
+                columns: &link.columns,
+                to: &link.parent_columns,
+                then: dependent.then,
+            })
+        });
+        let own = target.self_links.iter().filter_map(|link| {
+            let then = match link.effect {
+                SelfEffect::Block => return None,
+                SelfEffect::Cascade => Then::Delete,
+                SelfEffect::Null => Then::Null,
+            };
+            Some(Lost { table: &target.root, columns: &link.columns, to: &link.parent_columns, then })
+        });
+        let mut lost: Vec<_> = dependents.chain(own).collect();
+        lost.retain(|lost| !is_said(lost.table) && lost.is_of_others(mapped));
+        lost
     }
 
     /// Foreign keys that lead to people, straight or over rows of theirs, and that no entry answers.
@@ -313,6 +321,44 @@ impl<'a> Map<'a> {
     }
 }
 
+/// A reference to rows that go, by which others lose rows or what these say.
+struct Lost<'m> {
+    table: &'m TableName,
+    columns: &'m [Name],
+    to: &'m [Name],
+    then: Then,
+}
+
+impl Lost<'_> {
+    /// The table is mapped, and by no entry that begins with the reference: that one would say that the rows are the same
+    /// person's.
+    fn is_of_others(&self, mapped: &[Mapped<'_>]) -> bool {
+        let mut entries = mapped.iter().filter(|entry| entry.root() == Some(self.table)).peekable();
+        let begins_here =
+            |entry: &Mapped<'_>| entry.steps().first().is_some_and(|step| self.columns.contains(&step.column));
+        entries.peek().is_some() && !entries.any(begins_here)
+    }
+
+    fn told(&self, about: About<'_>) -> Mistake {
+        let (table, column) = (about.spelled(self.table), super::joined(self.columns));
+        let key = references::on_delete(about, self.table, self.columns, self.to);
+        let (what, said) = match self.then {
+            Then::Delete => (
+                format!(
+                    "rows of `{table}` go with these by `{column}` ({key}), also those that are mapped as somebody else's"
+                ),
+                format!("\"{table}\""),
+            ),
+            Then::Null => (
+                format!("`{table}.{column}` of rows that are mapped as somebody else's becomes NULL ({key})"),
+                format!("{{ table = \"{table}\", column = \"{column}\", then = \"null\" }}"),
+            ),
+        };
+        let remedy = format!("redact these rows instead of deleting them, or say that it is meant: cascade = [{said}]");
+        about.warning("table", what).remedy(remedy)
+    }
+}
+
 /// The plan without the references that keep its rows only until another entry has taken or changed what refers to them.
 fn without_what_is_freed(plan: &RulePlan, mapped: &[Mapped<'_>]) -> RulePlan {
     let frees = |entry: &Mapped<'_>, link: &Link| {
@@ -328,16 +374,18 @@ fn without_what_is_freed(plan: &RulePlan, mapped: &[Mapped<'_>]) -> RulePlan {
     plan
 }
 
-/// What the entry says of its family, and what other entries say of it.
-fn what_goes_along(data: &Data, mapped: &[Mapped<'_>]) -> Vec<Cascade> {
-    let by_others = mapped.iter().map(|entry| Cascade {
-        table: entry.data.table.clone(),
-        column: Some(entry.data.first_column().clone()),
+/// What the entry says of its family, what other entries say of it, and what is told of it in other words.
+fn what_goes_along(data: &Data, mapped: &[Mapped<'_>], lost: &[Lost<'_>]) -> Vec<Cascade> {
+    let said = |table: &TableName, column: &Name| Cascade {
+        table: table.clone(),
+        column: Some(column.clone()),
         parent: None,
         then: Then::Delete,
         span: 0..0,
-    });
-    data.cascade.iter().cloned().chain(by_others).collect()
+    };
+    let by_others = mapped.iter().map(|entry| said(&entry.data.table, entry.data.first_column()));
+    let told = lost.iter().flat_map(|lost| lost.columns.iter().map(|column| said(lost.table, column)));
+    data.cascade.iter().cloned().chain(by_others).chain(told).collect()
 }
 
 /// An entry to paste.

@@ -179,7 +179,12 @@ fn place(about: About<'_>) -> &'static str {
     if about.cascade.is_empty() { "table" } else { "cascade" }
 }
 
-fn on_delete(about: About<'_>, child: &TableName, columns: &[Name], parent_columns: &[Name]) -> &'static str {
+pub(super) fn on_delete(
+    about: About<'_>,
+    child: &TableName,
+    columns: &[Name],
+    parent_columns: &[Name],
+) -> &'static str {
     let is_it = |key: &&ForeignKey| key.columns == columns && key.parent_columns == parent_columns;
     let key = about.table(child).and_then(|table| table.foreign_keys.iter().find(is_it));
     match key.map(|key| key.on_delete) {

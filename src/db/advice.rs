@@ -1,8 +1,11 @@
 //! Statements for an owner of the database to run, which tenure itself never does: text to be shown, nothing more.
 
 use super::Dialect;
+use super::builder::Sql;
+use super::whose::like;
 use crate::db::catalog::{Table, TableKind};
 use crate::name::{Name, TableName};
+use crate::plan::Likeness;
 
 /// The longest name of an index, in characters: PostgreSQL takes 63 bytes, MySQL 64 characters.
 const LONGEST_NAME: usize = 60;
@@ -18,6 +21,31 @@ pub fn create_index(dialect: Dialect, table: &Table, columns: &[Name]) -> String
         Dialect::Postgres => format!("CREATE INDEX CONCURRENTLY {on}"),
         Dialect::Sqlite | Dialect::Mysql => format!("CREATE INDEX {} {on}", index_name(dialect, table, columns)),
     }
+}
+
+/// An index on a column as the way to a person compares it; `None` where the database has none that would be used.
+///
+/// A condition of SQLite's may not call a function of ours in an index, because the application does not know it; MariaDB
+/// indexes no expression, and MySQL none of this kind.
+pub fn create_index_as_compared(dialect: Dialect, table: &Table, column: &Name, likeness: Likeness) -> Option<String> {
+    let compared = match (dialect, likeness) {
+        (Dialect::Mysql, _) | (Dialect::Sqlite, Likeness::Folded) => return None,
+        (Dialect::Postgres | Dialect::Sqlite, _) => {
+            let mut sql = Sql::new(dialect);
+            like(&mut sql, likeness, |sql| {
+                sql.name(column);
+            });
+            sql.finish().sql
+        }
+    };
+    let on = format!("ON {} (({compared}));", quoted(dialect, &table.name));
+    Some(match dialect {
+        Dialect::Postgres if table.kind == TableKind::Partitioned => format!("CREATE INDEX {on}"),
+        Dialect::Postgres => format!("CREATE INDEX CONCURRENTLY {on}"),
+        Dialect::Sqlite | Dialect::Mysql => {
+            format!("CREATE INDEX {} {on}", index_name(dialect, table, std::slice::from_ref(column)))
+        }
+    })
 }
 
 fn index_name(dialect: Dialect, table: &Table, columns: &[Name]) -> String {

@@ -86,6 +86,43 @@ fn what_is_kept_on_purpose_may_neither_be_purged_nor_go_with_what_is() {
 }
 
 #[test]
+fn two_maps_of_the_same_people_and_rules_that_delete_them_are_named() {
+    let lab = Lab::sqlite(
+        "CREATE TABLE account (id INTEGER PRIMARY KEY, email TEXT, at DATETIME);
+         CREATE TABLE house (id INTEGER PRIMARY KEY, at DATETIME);
+         CREATE TABLE lodger (id INTEGER PRIMARY KEY REFERENCES house ON DELETE CASCADE);",
+    );
+    let map = |table: &str, condition: &str| {
+        format!(
+            "[subject]\ntable = \"{table}\"\nkey = \"id\"\nwithin = \"30 days\"\n{condition}[[subject.data]]\n\
+             table = \"{table}\"\ncolumn = \"id\"\naction = \"delete\"\n"
+        )
+    };
+    let one = read("a.toml", &map("account", ""));
+    let found = told_across(&lab, &[&one, &read("b.toml", &map("ACCOUNT", ""))]);
+    assert_eq!(
+        found,
+        [
+            "warning 2 subject: `a.toml` maps the people of `account` as well; when one of the two has erased somebody, the other may find \
+             them no more, and what it maps of them stays (let one map say all that is theirs, or tell the people apart by `where` under \
+             [subject])"
+        ]
+    );
+    let apart = |condition: &str| read("c.toml", &map("account", &format!("where = \"{condition}\"\n")));
+    assert_eq!(told_across(&lab, &[&apart("id > 9"), &apart("id <= 9")]), [""; 0], "they are told apart");
+    let rule =
+        |table: &str, action: &str| read("r.toml", &purge("").replace("\"log\"", table).replace("\"delete\"", action));
+    let found = told_across(&lab, &[&one, &rule("\"Account\"", "\"delete\"")]);
+    let message = "warning 3 rule `r`: it deletes rows of `account`, and `a.toml` maps the people in it; whom the rule takes the map finds \
+                   no more, and what it maps of them stays";
+    assert!(found.len() == 1 && found[0].starts_with(message), "{found:#?}");
+    let along = told_across(&lab, &[&read("a.toml", &map("lodger", "")), &rule("\"house\"", "\"delete\"")]);
+    assert!(along.len() == 1 && along[0].contains("rows of `lodger` go with its own"), "{along:#?}");
+    let redacts = rule("\"account\"", "\"redact\"\nredact = { email = \"null\" }");
+    assert_eq!(told_across(&lab, &[&one, &redacts]), [""; 0], "its rows stay");
+}
+
+#[test]
 fn tables_with_times_or_people_that_nothing_names_are_listed_with_the_columns_that_say_so() {
     let lab = Lab::sqlite(
         "CREATE TABLE log (id INTEGER PRIMARY KEY, at DATETIME);
