@@ -60,12 +60,25 @@ fn must_follow(entry: &Entry, other: &Entry) -> bool {
         || entry.plan.act.removes() && frees(other, entry)
 }
 
-/// Rows go by the entry that names them before they would go along with others, and before they could be redacted.
+/// Rows go by the entry that names them before they would go along with others, and before they could be redacted; and
+/// what else is to be done to them is done before they forget whose they are.
 fn should_follow(entry: &Entry, other: &Entry) -> bool {
     let goes_along = entry.plan.act.removes() && other.plan.act.removes() && depends_on(&entry.plan, &other.plan);
     let same_table =
         entry.plan.targets.first().map(|target| &target.root) == other.plan.targets.first().map(|target| &target.root);
-    (goes_along || same_table && !entry.plan.act.removes() && other.plan.act.removes()) && !must_follow(other, entry)
+    let forgets = forgets_whose(entry, other) && !forgets_whose(other, entry);
+    (goes_along || forgets || same_table && !entry.plan.act.removes() && other.plan.act.removes())
+        && !must_follow(other, entry)
+}
+
+/// Does `entry` redact the column with which the way of `other` begins, in the very rows that `other` looks for?
+fn forgets_whose(entry: &Entry, other: &Entry) -> bool {
+    let first = |target: &Target| target.whose.as_ref().and_then(|whose| Some(whose.steps.first()?.column.clone()));
+    let begins_with = other.plan.targets.first().and_then(|target| Some((target.root.clone(), first(target)?)));
+    begins_with.is_some_and(|(root, column)| {
+        let redacts = |target: &Target| target.redactions.iter().any(|redaction| redaction.column == column);
+        entry.plan.targets.iter().any(|target| target.root == root && redacts(target))
+    })
 }
 
 impl Entry {
