@@ -400,15 +400,16 @@ impl<'a> Told<'a> {
     }
 
     /// The people whose rows an entry may act upon now: what leads to rows that stay waits for them, which could not be found
-    /// without it.
-    fn keys_for(&self, erasure: &Erasure, place: usize) -> Vec<PersonKey> {
-        let keys = self.people.iter().map(|person| person.key.clone());
+    /// without it, and is waited for by what leads to it in turn.
+    fn keys_for(&mut self, erasure: &Erasure, place: usize) -> Vec<PersonKey> {
         let entry = &erasure.entries[place];
-        let waits = |key: &PersonKey| {
-            let staying = self.staying.get(key).into_iter().flatten();
-            staying.into_iter().any(|other| entry.hides(&erasure.entries[*other]))
-        };
-        keys.filter(|key| !waits(key)).collect()
+        for staying in self.staying.values_mut() {
+            if staying.iter().any(|other| entry.hides(&erasure.entries[*other])) {
+                staying.insert(place);
+            }
+        }
+        let waits = |key: &PersonKey| self.staying.get(key).is_some_and(|staying| staying.contains(&place));
+        self.people.iter().map(|person| person.key.clone()).filter(|key| !waits(key)).collect()
     }
 
     /// What went along with the rows can be told of one person only where the batch is about nobody else.

@@ -124,7 +124,8 @@ impl Figures {
         for (place, entry) in erasure.entries.iter().enumerate() {
             let counts = people::counts_ahead(conn, &entry.plan, &erasure.key, None)?;
             let of_sharers = people::counts_of_sharers(conn, &entry.plan, &erasure.key)?;
-            figures.hear(erasure, place, &counts);
+            figures.wait(erasure, place);
+            figures.hear(place, &counts);
             figures.hear_stays(entry, place, of_sharers.as_ref().unwrap_or(&counts));
         }
         Ok(figures)
@@ -140,18 +141,26 @@ impl Figures {
         }
     }
 
+    /// What leads to rows that stay waits for them: they could not be found without it. So does what leads to that.
+    fn wait(&mut self, erasure: &Erasure, place: usize) {
+        for staying in self.staying.values_mut() {
+            if staying.iter().any(|other| erasure.entries[place].hides(&erasure.entries[*other])) {
+                staying.insert(place);
+            }
+        }
+    }
+
     /// A night may have hundreds of thousands of people: of each entry only the sum is kept.
-    fn hear(&mut self, erasure: &Erasure, place: usize, by_person: &ByPerson) {
-        let entry = &erasure.entries[place];
+    fn hear(&mut self, place: usize, by_person: &ByPerson) {
         let mut sum = Counts::default();
         for (key, counts) in by_person {
-            sum.add(counts);
+            let mut counts = counts.clone();
+            if self.staying.get(key).is_some_and(|staying| staying.contains(&place)) {
+                counts.blocked += counts.remaining();
+            }
+            sum.add(&counts);
             let due = counts.remaining();
-            // What leads to rows that stay waits for them: they could not be found without it.
-            let mut staying = self.staying.get(key).into_iter().flatten();
-            if staying.any(|other| entry.hides(&erasure.entries[*other])) {
-                sum.blocked += due;
-            } else if due > 0 {
+            if due > 0 {
                 *self.rows.entry(key.clone()).or_default() += due;
             }
         }
