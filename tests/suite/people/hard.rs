@@ -129,6 +129,64 @@ on_every_database! {
         assert_eq!((db.count("account"), db.count("note"), erasures(&db)), (0, 0, 3));
     }
 
+    fn what_leads_to_a_row_that_waits_for_another_one_stays_as_well(db: TestDb) {
+        db.create(
+            "CREATE TABLE account (id {bigint} PRIMARY KEY, email {text}, closed_at {ts});
+             CREATE TABLE list (id {bigint} PRIMARY KEY, address {text}, account_id {bigint});
+             CREATE TABLE note (id {bigint} PRIMARY KEY, list_id {bigint}, kept {bigint});
+             INSERT INTO account VALUES (1, 'ann@example.org', '2026-06-01 00:00:00'), (2, 'bob@example.org', '2026-06-01 00:00:00');
+             INSERT INTO list VALUES (1, 'ann@example.org', 1), (2, 'bob@example.org', 2);
+             INSERT INTO note VALUES (1, 1, 1), (2, 2, 0);",
+        );
+        let map = "[[hold]]\nname = \"case\"\ntable = \"note\"\nwhere = \"kept = 1\"\nreason = \"court\"\n".to_owned()
+            + &map(
+                "[[subject.data]]\ntable = \"list\"\ncolumn = \"address\"\nmatches = \"email\"\naction = \"delete\"\n\
+                 [[subject.data]]\ntable = \"note\"\ncolumn = \"list_id -> list.account_id\"\naction = \"delete\"\n",
+            );
+        let redacting = map.replace(
+            "column = \"id\"\naction = \"delete\"",
+            "column = \"id\"\naction = \"redact\"\nredact = { email = \"null\" }",
+        );
+        let tenure = tenure(&db, &redacting);
+        plan_and_run(&db, &tenure);
+        assert_eq!((db.count("note"), db.count("list"), db.count("account WHERE email IS NULL")), (1, 1, 1));
+        db.script("UPDATE note SET kept = 0");
+        plan_and_run(&db, &tenure);
+        assert_eq!((db.count("note"), db.count("list"), db.count("account WHERE email IS NULL")), (0, 0, 2));
+    }
+
+    fn a_reference_that_is_cleared_keeps_nobody_in_the_plan_either(db: TestDb) {
+        db.create(
+            "CREATE TABLE account (id {bigint} PRIMARY KEY, closed_at {ts});
+             CREATE TABLE post (id {bigint} PRIMARY KEY, account_id {bigint}, words {text},
+                 FOREIGN KEY (account_id) REFERENCES account (id));
+             INSERT INTO account VALUES (1, '2026-06-01 00:00:00'), (2, '2026-06-01 00:00:00'), (3, NULL);
+             INSERT INTO post VALUES (1, 1, 'a'), (2, 2, 'held'), (3, 3, 'c');",
+        );
+        let posts = "[[subject.data]]\ntable = \"post\"\ncolumn = \"account_id\"\naction = \"redact\"\n\
+                     redact = { account_id = \"null\" }\n[[hold]]\nname = \"case\"\ntable = \"post\"\n\
+                     where = \"words = 'held'\"\nreason = \"court\"\n";
+        let ran = plan_and_run(&db, &tenure(&db, &map(posts)));
+        assert_eq!((ran.count("erase:account.id", "done"), ran.count("erase:account.id", "blocked")), (1, 1));
+        assert_eq!((db.count("account"), db.count("post WHERE account_id IS NULL")), (2, 1));
+    }
+
+    fn a_row_forgets_whose_it_is_when_everything_else_is_done_to_it(db: TestDb) {
+        db.create(
+            "CREATE TABLE account (id {bigint} PRIMARY KEY, closed_at {ts});
+             CREATE TABLE post (id {bigint} PRIMARY KEY, account_id {bigint}, kind {text}, words {text});
+             INSERT INTO account VALUES (1, '2026-06-01 00:00:00'), (2, NULL);
+             INSERT INTO post VALUES (1, 1, 'question', 'a'), (2, 1, 'answer', 'b'), (3, 2, 'question', 'c');",
+        );
+        let posts = "[[subject.data]]\ntable = \"post\"\ncolumn = \"account_id\"\nwhere = \"kind = 'question'\"\n\
+                     action = \"redact\"\nredact = { account_id = \"null\" }\n\
+                     [[subject.data]]\ntable = \"post\"\ncolumn = \"account_id\"\naction = \"redact\"\n\
+                     redact = { words = \"null\" }\n";
+        plan_and_run(&db, &tenure(&db, &map(posts)));
+        assert_eq!(db.count("post WHERE words IS NULL"), 2);
+        assert_eq!((db.count("post WHERE account_id IS NULL"), db.count("post WHERE words = 'c'")), (1, 1));
+    }
+
     fn thousands_of_closures_in_one_night_go_set_by_set(db: TestDb) {
         const CLOSED: i64 = 6_000;
         db.create(

@@ -46,6 +46,7 @@ pub fn judge(db: &TestDb, Case { world, map }: &Case) -> Verdict {
     let ran = execute(&config, &schedule);
     assert_eq!(world.read(db), fate.after.texts(), "what is left");
     assert_ended_well(&ran);
+    // What waits for one person may go as somebody else's, and the plan counts it as that of the first.
     if !fate.is_entangled {
         assert_planned_is_done(&planned, &ran);
     }
@@ -67,7 +68,7 @@ pub fn judge(db: &TestDb, Case { world, map }: &Case) -> Verdict {
 fn assert_ended_well(ran: &RunRecord) {
     for entry in &ran.rules {
         assert_eq!((entry.status, &entry.error, entry.balances()), (Status::Ok, &None, true), "{entry:?}");
-        assert_eq!((entry.remaining, entry.skipped), (0, 0), "{entry:?}");
+        assert_eq!(entry.remaining, 0, "{entry:?}");
     }
 }
 
@@ -78,7 +79,7 @@ fn assert_planned_is_done(planned: &RunRecord, ran: &RunRecord) {
             let stayed = (entry.held, entry.blocked, entry.held_by.clone());
             (entry.rule.clone(), entry.eligible, stayed, entry.detached.clone())
         };
-        assert_eq!((said(plan), plan.remaining), (said(run), run.done), "{plan:?}\n{run:?}");
+        assert_eq!((said(plan), plan.remaining, 0), (said(run), run.done, run.skipped), "{plan:?}\n{run:?}");
     }
     let (plan, run) = (planned.people.as_ref().expect("people"), ran.people.as_ref().expect("people"));
     assert_eq!((plan.due, plan.held, plan.blocked), (run.erased, run.held, run.blocked), "{plan:?}\n{run:?}");
