@@ -126,3 +126,19 @@ on_every_database! {
         keeps_its_schedule(&db, "inarax.toml");
     }
 }
+
+#[test]
+fn the_demo_erases_closed_accounts_and_who_asked_for_it_with_their_mails_and_reviews() {
+    let shown = Tenure::alone().run(&["demo", "--dir", "demo", "--rows", "10000", "--json"]).expect_code(0).json();
+    let runs: Vec<Told> = shown["runs"].as_array().unwrap().iter().cloned().map(Told).collect();
+    assert_eq!(runs.len(), 3, "the schedule, and two requests that are verified");
+    for run in &runs {
+        assert!(run.0["people"]["due"].as_u64() > Some(0), "{:#}", run.0["people"]);
+        assert_eq!(run.0["people"]["due"], run.0["people"]["erased"]);
+    }
+    assert!(runs[0].count("erase:quiz_attempt.reviewer_id", "done") > 0);
+    for request in &runs[1..] {
+        assert!(request.count("erase:mail_log.address", "done") > 0, "in capitals or not");
+        assert!(request.0["people"]["days_used"].as_u64() <= Some(3));
+    }
+}

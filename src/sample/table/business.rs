@@ -5,7 +5,7 @@ use ColumnKind::{Integer, Text, TimestampTz};
 use super::people::email;
 use super::{ColumnKind, Table, Value, id, maybe, text, time};
 use crate::sample::instant::{DAY, HOUR, YEAR};
-use crate::sample::platform::{Event, MESSAGES, Platform, Spread};
+use crate::sample::platform::{Event, MESSAGES, Platform, REQUESTS, Spread};
 
 pub(super) const PAYMENT: Table = Table {
     name: "payment",
@@ -97,19 +97,24 @@ pub(super) const MAIL_LOG: Table = Table {
     name: "mail_log",
     columns: &[("id", Integer), ("address", Text), ("subject", Text), ("sent_at", TimestampTz)],
     rows: |counts| counts.mail_log,
-    row: |platform, row| {
-        let mut event = platform.event("mail_log", row, platform.counts.mail_log, Spread::recent(80, 0.7));
-        let address = email(event.account);
-        // As some people write it.
-        let shouted = !event.edge && event.draw.chance(10);
-        vec![
-            id(row + 1),
-            text(if shouted { address.to_uppercase() } else { address }),
-            text(event.draw.pick(&["Your weekly progress", "A new course for you", "Confirm your address"])),
-            time(event.at),
-        ]
-    },
+    row: mail,
 };
+
+/// The last of them confirm to whoever asks to be deleted that it was heard.
+fn mail(platform: &Platform, row: u64) -> Vec<Value> {
+    let rows = platform.counts.mail_log;
+    let mut event = platform.event("mail_log", row, rows, Spread::recent(25, 0.65));
+    let behind = rows - 1 - row;
+    let (account, subject, at) = if behind < REQUESTS - 1 {
+        (platform.asks_for_deletion(behind), "Your request", platform.as_of - DAY)
+    } else {
+        (event.account, event.draw.pick(&["Your weekly progress", "A new course for you"]), event.at)
+    };
+    let address = email(account);
+    // As some people write it.
+    let is_shouted = behind == 0 || !event.edge && event.draw.chance(10);
+    vec![id(row + 1), text(if is_shouted { address.to_uppercase() } else { address }), text(subject), time(at)]
+}
 
 pub(super) const DELETION_REQUEST: Table = Table {
     name: "deletion_request",
