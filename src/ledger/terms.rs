@@ -15,6 +15,9 @@ use crate::time::Period;
 
 use people::PeopleTerms;
 
+/// Redactions that leave nothing of a value.
+const WHOLLY_GONE: [&str; 2] = ["null", "set"];
+
 /// The kind of an entry that tells of a schedule.
 const SCHEDULE: &str = "schedule";
 
@@ -25,6 +28,10 @@ pub struct Terms {
     pub table: String,
     /// The action with its columns, as `redact email, name`.
     pub action: String,
+    /// What it leaves of a row: each redacted column with the word for it, or the `bucket`, `keep` and `measures` of a
+    /// roll-up. Not known of older entries.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub left: BTreeMap<String, String>,
     /// The period as written; `None` where a column holds the end itself.
     pub retain: Option<String>,
     /// The columns that tell the age, and how they are read.
@@ -124,6 +131,13 @@ impl Terms {
         let became = |what: &str, old: &str, new: &str| format!("{what} went from `{old}` to `{new}`");
         ask(self.table != old.table, became("its table", &old.table, &self.table));
         ask(self.action != old.action, became("its action", &old.action, &self.action));
+        for (what, before) in &old.left {
+            let now = self.left.get(what).filter(|now| self.action == old.action && *now != before);
+            // Of a value that was gone whole nothing more can go.
+            if let Some(now) = now.filter(|_| !WHOLLY_GONE.contains(&before.as_str())) {
+                ask(true, became(&format!("what it leaves of `{what}`"), before, now));
+            }
+        }
         ask(is_shorter(&self.retain, &old.retain), became("its period", shown(&old.retain), shown(&self.retain)));
         ask(self.age != old.age, became("what tells the age", &old.age.join(", "), &self.age.join(", ")));
         let condition = if self.condition.is_none() { "its condition was taken out" } else { "its condition changed" };
@@ -152,6 +166,7 @@ impl Terms {
         };
         line("table", &old.table, &self.table);
         line("action", &old.action, &self.action);
+        line("leaves", &pairs(&old.left), &pairs(&self.left));
         line("retain", shown(&old.retain), shown(&self.retain));
         line("anchor", &old.age.join(", "), &self.age.join(", "));
         line("where", shown(&old.condition), shown(&self.condition));
@@ -234,6 +249,11 @@ fn joined(tables: &BTreeSet<String>) -> String {
     tables.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
+/// `ip: truncate-ip, name: null`
+fn pairs(map: &BTreeMap<String, String>) -> String {
+    map.iter().map(|(what, how)| format!("{what}: {how}")).collect::<Vec<_>>().join(", ")
+}
+
 /// What `new` says that `old` did not, in sentences. `old` is `None` where the ledger sees the policy for the first time.
 pub fn changes(old: Option<&Known>, new: &Known) -> Vec<String> {
     let Some(old) = old else { return vec!["the ledger sees this policy for the first time".to_owned()] };
@@ -289,6 +309,7 @@ mod tests {
         Terms {
             table: "log".into(),
             action: "delete".into(),
+            left: BTreeMap::new(),
             retain: Some(retain.into()),
             age: vec!["at".into()],
             condition: None,
@@ -328,6 +349,27 @@ mod tests {
         let wide = Terms { cascade: BTreeSet::from(["line".to_owned()]), ..old.clone() };
         assert!(asks(&old, &wide, &none));
         assert!(!asks(&wide, &old, &none));
+    }
+
+    #[test]
+    fn a_redaction_and_a_roll_up_that_leave_less_are_asked_about() {
+        let none = BTreeMap::new();
+        let leaves = |what: &str, how: &str| Terms {
+            action: "redact ip".into(),
+            left: BTreeMap::from([(what.to_owned(), how.to_owned())]),
+            ..terms("30 days")
+        };
+        for (before, after, is_asked) in [
+            ("truncate-ip", "null", true),
+            ("null", "truncate-ip", false),
+            ("set", "null", false),
+            ("hmac", "hmac", false),
+        ] {
+            assert_eq!(asks(&leaves("ip", before), &leaves("ip", after), &none), is_asked, "{before} to {after}");
+        }
+        assert!(asks(&leaves("bucket", "day"), &leaves("bucket", "month"), &none));
+        let older = Terms { left: BTreeMap::new(), ..leaves("ip", "") };
+        assert!(!asks(&older, &leaves("ip", "null"), &none), "an older entry does not say what was left");
     }
 
     #[test]

@@ -9,11 +9,14 @@ use super::{Job, guard, survey};
 use crate::db::{Connection, DbError, ErrorKind, Mode};
 use crate::ledger::chain;
 use crate::ledger::terms::{self, HoldTerms, Known, Terms};
+use crate::name::Name;
 use crate::plan::{Erasure, RulePlan};
 use crate::report::record::{RuleRecord, RunRecord};
 use crate::resolve::{self, Context, StandingHold};
 use crate::schedule::mistake::Mistake;
-use crate::schedule::{self, Action, Age, Cascade, Reading, Rule, Schedule, Term, Then};
+use crate::schedule::{
+    self, Action, Age, Bucket, Cascade, Measure, MeasureFunction, Reading, Rule, Schedule, Term, Then,
+};
 use crate::time::Period;
 
 use people::MapOfPeople;
@@ -46,8 +49,8 @@ struct Wider {
 }
 
 impl Changes {
-    /// Compares the plans of all rules and the erasure of people, chosen or not, with what the ledger knows. A role that may not read the ledger is
-    /// not asked: it can change nothing.
+    /// Compares the plans of all rules and the erasure of people, chosen or not, with what the ledger knows. A role that may
+    /// not read the ledger is not asked: it can change nothing.
     ///
     /// Holds that were ordered by hand (in `standing`, beside those of the schedules) are no part of any schedule: they have
     /// entries of their own.
@@ -232,6 +235,7 @@ fn terms_of(rule: &Rule, plan: &RulePlan, holds: &BTreeMap<String, HoldTerms>) -
     Terms {
         table: rule.table.to_string(),
         action: action(&rule.action),
+        left: left(&rule.action),
         retain: match &rule.age {
             Age::Retain { period, .. } => Some(period.to_string()),
             Age::Expires(_) => None,
@@ -248,10 +252,12 @@ fn holds_of(job: &Job<'_>) -> BTreeMap<String, HoldTerms> {
     job.holds.iter().map(|standing| (standing.hold.name.clone(), hold_terms(standing.hold))).collect()
 }
 
-/// Whether the last day of a hold is over.
-fn has_ended(job: &Job<'_>) -> impl Fn(&HoldTerms) -> bool + Copy {
+/// Whether the last day of a hold is over: that of one that is still there ends in the zone of its own policy.
+fn has_ended(job: &Job<'_>) -> impl Fn(&HoldTerms) -> bool {
     let today = job.as_of.to_zoned(job.schedule.policy.timezone.clone()).date();
-    move |hold| terms::until(&hold.lasts).is_some_and(|last| last < today)
+    let over = job.holds.iter().filter(|standing| !standing.is_in_force(job.as_of));
+    let over: Vec<HoldTerms> = over.map(|standing| hold_terms(standing.hold)).collect();
+    move |hold| terms::until(&hold.lasts).is_some_and(|last| last < today) || over.contains(hold)
 }
 
 fn hold_terms(hold: &schedule::Hold) -> HoldTerms {
@@ -277,6 +283,40 @@ fn action(action: &Action) -> String {
         }
         Action::Aggregate(aggregate) => format!("aggregate into {}", aggregate.into),
     }
+}
+
+/// What a redaction or a roll-up leaves of the rows.
+fn left(action: &Action) -> BTreeMap<String, String> {
+    match action {
+        Action::Delete => BTreeMap::new(),
+        Action::Redact(redactions) => {
+            redactions.iter().map(|one| (one.column.to_string(), people::word(&one.how).to_owned())).collect()
+        }
+        Action::Aggregate(aggregate) => {
+            let measures: Vec<String> = aggregate.measures.iter().map(measure).collect();
+            let keep: Vec<&str> = aggregate.keep.iter().map(Name::as_str).collect();
+            let bucket = match aggregate.bucket {
+                Bucket::Hour => "hour",
+                Bucket::Day => "day",
+                Bucket::Week => "week",
+                Bucket::Month => "month",
+            };
+            let left = [("bucket", bucket.to_owned()), ("keep", keep.join(", ")), ("measures", measures.join(", "))];
+            left.map(|(what, text)| (what.to_owned(), text)).into()
+        }
+    }
+}
+
+fn measure(measure: &Measure) -> String {
+    let (function, column) = match &measure.function {
+        MeasureFunction::Count => return format!("{} = count", measure.name),
+        MeasureFunction::Sum(column) => ("sum", column),
+        MeasureFunction::Min(column) => ("min", column),
+        MeasureFunction::Max(column) => ("max", column),
+        MeasureFunction::Avg(column) => ("avg", column),
+        MeasureFunction::Distinct(column) => ("distinct", column),
+    };
+    format!("{} = {function}({column})", measure.name)
 }
 
 fn anchor(anchor: &schedule::Anchor) -> String {

@@ -1,6 +1,8 @@
 //! A change of policy is announced before it takes effect (A11): a schedule that lets more rows go than the one before shows
 //! them first, and waits. What the schedule was at any time is in the ledger.
 
+use tenure::db::Dialect;
+
 use crate::harness::story::{AS_OF, Told, delete_rule, ids, now_it_says, policy, schedules_seen};
 use crate::harness::{Tenure, TestDb};
 
@@ -159,4 +161,21 @@ on_every_database! {
         let ran = told(&tenure, "run", 3);
         assert_eq!((ran.count("others", "done"), ran.count("logs", "done"), db.count("log")), (1, 0, 2));
     }
+}
+
+#[test]
+fn a_redaction_that_leaves_less_of_a_column_waits_and_one_that_leaves_more_does_not() {
+    let db = TestDb::new(Dialect::Sqlite);
+    db.create("CREATE TABLE log (id {bigint} PRIMARY KEY, at {ts}, ip {text}); INSERT INTO log VALUES (1, '2026-03-22 00:00:00', '192.0.2.7');");
+    let leaves =
+        |how: &str| keeps("30 days", &format!("redact = {{ ip = \"{how}\" }}")).replace("\"delete\"", "\"redact\"");
+    let tenure = with(&db, &leaves("truncate-ip"));
+    told(&tenure, "run", 0);
+    now_it_says(&tenure, &leaves("null"));
+    let asked = question(&told(&tenure, "run", 3));
+    assert!(asked.contains("what it leaves of `ip` went from `truncate-ip` to `null`; 1 rows are due now"), "{asked}");
+    assert_eq!(db.count("log WHERE ip = '192.0.2.0'"), 1);
+    tenure.run(&["run", "--yes", "--as-of", AS_OF]).expect_code(0);
+    now_it_says(&tenure, &leaves("truncate-ip"));
+    told(&tenure, "run", 0);
 }

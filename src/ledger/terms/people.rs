@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Covered, HoldTerms, is_shorter, joined, shown};
+use super::{Covered, HoldTerms, WHOLLY_GONE, is_shorter, joined, pairs, shown};
 
 /// What a schedule says of its people, as far as it decides who goes and what of theirs. Tables and the columns of ways are
 /// called as the database knows them, so that another spelling is no other map.
@@ -258,7 +258,7 @@ impl EntryTerms {
     fn differences(&self, old: &EntryTerms) -> Vec<String> {
         different(&[
             ("action", &old.action, &self.action),
-            ("redact", &redactions_shown(&old.redact), &redactions_shown(&self.redact)),
+            ("redact", &pairs(&old.redact), &pairs(&self.redact)),
             ("where", shown(&old.condition), shown(&self.condition)),
             ("category", shown(&old.category), shown(&self.category)),
             ("cascade", &joined(&old.along), &joined(&self.along)),
@@ -272,7 +272,7 @@ impl EntryTerms {
 fn redacts_more(column: &str, how: &str, old: &EntryTerms) -> Option<String> {
     match old.redact.get(column).map(String::as_str) {
         None => Some(format!("it redacts `{column}` too")),
-        Some("null" | "set") => None,
+        Some(before) if WHOLLY_GONE.contains(&before) => None,
         Some(before) if before == how => None,
         Some(before) => Some(became(&format!("what becomes of `{column}`"), before, how)),
     }
@@ -292,10 +292,6 @@ fn requests_shown(requests: &Option<RequestTerms>) -> String {
         format!("{table}.{key} ({requested}), verified {verified}, done {done}")
     };
     requests.as_ref().map_or_else(|| "none".to_owned(), shown)
-}
-
-fn redactions_shown(redactions: &BTreeMap<String, String>) -> String {
-    redactions.iter().map(|(column, how)| format!("{column}: {how}")).collect::<Vec<_>>().join(", ")
 }
 
 fn holds_shown(holds: &BTreeMap<String, HoldTerms>) -> String {

@@ -279,7 +279,7 @@ fn action(act: &DataAct) -> &'static str {
 }
 
 /// The word of the schedule, without what is written into the column.
-fn word(how: &Redact) -> &'static str {
+pub(super) fn word(how: &Redact) -> &'static str {
     match how {
         Redact::Null => "null",
         Redact::Set(_) => "set",
