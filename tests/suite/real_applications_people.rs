@@ -79,6 +79,8 @@ on_every_database! {
         zabbix::people(&db);
         let tenure = house(&db, &zabbix::map());
         checked(&tenure);
+        let said = refused(&house(&db, &without(&zabbix::map(), "sysmaps", "userid")));
+        assert!(said.contains("rows of `sysmaps` belong to people, because `userid` refers to `users`"), "{said}");
         erases_who_asks(&db, &tenure, || erase_by_request(&tenure));
         assert_eq!((db.count("sysmaps"), db.count("sysmaps WHERE userid = 1")), (6, GONE.count() as i64));
         assert_eq!(db.count("auditlog"), ALL.count() as i64, "what happened is still told");
