@@ -226,6 +226,20 @@ fn whatever_lets_more_of_people_go_is_asked_about_and_what_lets_less_go_is_not()
 }
 
 #[test]
+fn who_lets_one_person_go_by_a_changed_map_decides_of_nobody_else() {
+    let db = TestDb::new(Dialect::Sqlite);
+    platform(&db, 3, 1);
+    let tenure = tenure(&db, MAP);
+    run(&tenure);
+    now_it_says(&tenure, &policy(&without_ground()));
+    erase(&tenure, "3", &["--yes"], 0);
+    assert_eq!(db.count("payment"), 2);
+    let (_, rule, question) = asked(&db, &tenure, "run");
+    assert_eq!(rule, "erase:payment.account_id");
+    assert!(question.contains("from `keep` to `delete`; 1 rows are due now"), "{question}");
+}
+
+#[test]
 fn a_first_map_is_not_asked_about_and_is_in_the_ledger() {
     let db = TestDb::new(Dialect::Sqlite);
     platform(&db, 2, 1);
