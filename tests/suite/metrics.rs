@@ -6,16 +6,12 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tenure::db::Dialect;
 
 use crate::harness::story::{delete_rule, policy};
-use crate::harness::{Running, Tenure, TestDb};
-
-/// What no story waits longer for.
-const PATIENCE: Duration = Duration::from_secs(120);
+use crate::harness::{Running, Tenure, TestDb, wait_until};
 
 /// A daemon whose clock is moved by a file, with three rows that are due at every full hour.
 struct Stage {
@@ -45,8 +41,14 @@ impl Stage {
         self.tenure.dir().join("metrics.sock")
     }
 
-    /// Since the beginning of the story.
+    fn state(&self) -> Option<tenure::daemon::State> {
+        tenure::daemon::record::read(&self.tenure.dir().join("tenure-state")).ok()
+    }
+
+    /// Since the beginning of the story. Not while the daemon compares the clocks, which then would seem not to agree.
     fn hours_pass(&self, hours: i64) {
+        let is_idle = |state: tenure::daemon::State| !state.databases.values().any(|one| one.visiting);
+        wait_until("the daemon to be idle", || self.state().is_some_and(is_idle));
         let new = self.tenure.dir().join("clock.new");
         let shift = hours * 3_600_000_000;
         fs::write(&new, format!("{shift} {shift} {shift}")).unwrap();
@@ -62,15 +64,12 @@ impl Stage {
 
 #[track_caller]
 fn wait_for<S: Read + Write>(path: &str, connect: impl Fn() -> Option<S>, is_wanted: impl Fn(&str) -> bool) -> String {
-    let started = Instant::now();
-    loop {
-        let answer = connect().map(|stream| ask(stream, "GET", path)).unwrap_or_default();
-        if answer.starts_with("HTTP/1.1 200") && is_wanted(&answer) {
-            return answer;
-        }
-        assert!(started.elapsed() < PATIENCE, "waited in vain for {path}: {answer}");
-        thread::yield_now();
-    }
+    let mut answer = String::new();
+    wait_until(path, || {
+        answer = connect().map(|stream| ask(stream, "GET", path)).unwrap_or_default();
+        answer.starts_with("HTTP/1.1 200") && is_wanted(&answer)
+    });
+    answer
 }
 
 fn ask(mut stream: impl Read + Write, method: &str, path: &str) -> String {
@@ -143,18 +142,9 @@ fn a_database_that_is_out_of_reach_is_not_healthy() {
     let config = fs::read_to_string(stage.tenure.dir().join("tenure.toml")).unwrap();
     fs::write(stage.tenure.dir().join("tenure.toml"), config.replace(db.url(), "sqlite:///nowhere/at.all")).unwrap();
     let daemon = stage.tenure.spawn(&["daemon"]);
-    let started = Instant::now();
-    loop {
-        let answer = UnixStream::connect(stage.socket()).map(|stream| ask(stream, "GET", "/healthz"));
-        match answer {
-            Ok(answer) if answer.starts_with("HTTP/1.1 503") => {
-                assert!(answer.contains("database main: "), "{answer}");
-                break;
-            }
-            answer => assert!(started.elapsed() < PATIENCE, "{answer:?}"),
-        }
-        thread::yield_now();
-    }
+    let ask_health = || UnixStream::connect(stage.socket()).map(|stream| ask(stream, "GET", "/healthz"));
+    let is_unwell = |answer: String| answer.starts_with("HTTP/1.1 503") && answer.contains("database main: ");
+    wait_until("a bad answer", || ask_health().is_ok_and(is_unwell));
     assert!(stage.wait_for("/metrics", |_| true).contains("\ntenure_database_trouble{database=\"main\"} 1.0\n"));
     end(daemon);
 }
@@ -168,12 +158,7 @@ fn the_socket_of_a_daemon_that_died_is_taken_over_and_that_of_one_that_lives_is_
     let second = stage.tenure.spawn(&["daemon"]);
     // It works all the same; that it ends well shows that it has begun.
     let pid: u32 = second.status("Pid").unwrap().parse().unwrap();
-    let state_dir = stage.tenure.dir().join("tenure-state");
-    let started = Instant::now();
-    while !tenure::daemon::record::read(&state_dir).is_ok_and(|state| state.pid == pid) {
-        assert!(started.elapsed() < PATIENCE);
-        thread::yield_now();
-    }
+    wait_until("the second daemon", || stage.state().is_some_and(|state| state.pid == pid));
     assert!(end(second).contains("metrics-not-served"));
     first.kill_after(Duration::ZERO);
     let third = stage.tenure.spawn(&["daemon"]);

@@ -8,8 +8,9 @@ use std::time::Duration;
 use tenure::db::Dialect;
 
 use super::stage::{Daemon, Stage, logs, minutes, policy};
-use crate::faults::acts::Act;
-use crate::harness::TestDb;
+use crate::faults::acts::Act as Deed;
+use crate::harness::{TestDb, wait_until};
+use crate::mail::server::{Act, Door, Server, Step};
 
 /// The socket of a service manager.
 struct Manager(UnixDatagram);
@@ -47,7 +48,7 @@ impl Manager {
 }
 
 fn aggregate() -> String {
-    Act::Aggregate.rule().replace("[rule.aggregate]", "guard = { max_share = 1.0 }\n[rule.aggregate]")
+    Deed::Aggregate.rule().replace("[rule.aggregate]", "guard = { max_share = 1.0 }\n[rule.aggregate]")
 }
 
 #[test]
@@ -89,7 +90,7 @@ fn a_reload_is_told_with_its_beginning_and_its_end() {
 #[test]
 fn the_watchdog_goes_hungry_while_nothing_is_heard_of_a_run_for_an_hour() {
     let db = TestDb::new(Dialect::Postgres);
-    Act::Aggregate.prepare(&db);
+    Deed::Aggregate.prepare(&db);
     let stage = Stage::on("2026-01-10T12:10:00Z", &db, &policy("0 * * * *", &aggregate()), "");
     let (manager, mut stage) = Manager::of(stage);
     let daemon = stage.start();
@@ -99,9 +100,9 @@ fn the_watchdog_goes_hungry_while_nothing_is_heard_of_a_run_for_an_hour() {
     manager.hear("WATCHDOG=1");
     stage.clock.pass(minutes(2));
     let log = || daemon.0.stderr();
-    while !log().contains("run-silent") {}
+    wait_until("the first warning", || log().contains("run-silent"));
     let told = log().matches("run-silent").count();
-    while log().matches("run-silent").count() < told + 3 {}
+    wait_until("more warnings", || log().matches("run-silent").count() >= told + 3);
     held.go_on();
     while manager.0.set_nonblocking(true).is_ok() && manager.0.recv(&mut [0; 4096]).is_ok() {}
     manager.0.set_nonblocking(false).expect("it can wait again");
@@ -111,7 +112,7 @@ fn the_watchdog_goes_hungry_while_nothing_is_heard_of_a_run_for_an_hour() {
 
 /// Signals it in the middle of a run, which then has done its batch and no other; the next daemon does the rest.
 fn is_ended_in_mid_run(db: &TestDb, end: impl Fn(Daemon, &mut dyn FnMut())) {
-    Act::Aggregate.prepare(db);
+    Deed::Aggregate.prepare(db);
     let mut stage = Stage::on("2026-01-10T12:10:00Z", db, &policy("0 * * * *", &aggregate()), "");
     let daemon = stage.start();
     let mut held = Some(stage.go_to_and_hold("2026-01-10T13:10:00Z"));
@@ -121,7 +122,7 @@ fn is_ended_in_mid_run(db: &TestDb, end: impl Fn(Daemon, &mut dyn FnMut())) {
     assert!(stage.batches() <= before + 1, "the batch under way and no other");
     let daemon = stage.start();
     stage.pass(minutes(1));
-    assert_eq!(Act::Aggregate.deeds(db).done, 0, "{:#?}", stage.runs());
+    assert_eq!(Deed::Aggregate.deeds(db).done, 0, "{:#?}", stage.runs());
     assert_eq!(stage.times().len(), 2, "one that was stopped, and one that did the rest");
     daemon.end();
 }
@@ -131,7 +132,7 @@ on_every_database! {
         is_ended_in_mid_run(&db, |daemon, go_on| {
             daemon.0.signal("TERM");
             // The signal is seen before the batch may go on.
-            while !daemon.0.stderr().contains("daemon-ends") {}
+            wait_until("the signal to be seen", || daemon.0.stderr().contains("daemon-ends"));
             go_on();
             daemon.0.wait().expect_code(0);
         });
@@ -145,7 +146,7 @@ on_every_database! {
 #[test]
 fn sigterm_ends_it_while_it_waits_for_a_lock_that_is_never_let_go() {
     let db = TestDb::new(Dialect::Postgres);
-    Act::Aggregate.prepare(&db);
+    Deed::Aggregate.prepare(&db);
     let mut stage = Stage::on("2026-01-10T12:10:00Z", &db, &policy("0 * * * *", &aggregate()), "");
     let daemon = stage.start();
     let _held = stage.go_to_and_hold("2026-01-10T13:10:00Z");
@@ -153,15 +154,49 @@ fn sigterm_ends_it_while_it_waits_for_a_lock_that_is_never_let_go() {
 }
 
 #[test]
+fn sigterm_ends_it_while_it_counts_and_nothing_was_begun() {
+    let db = TestDb::new(Dialect::Postgres);
+    let mut stage = Stage::at("2026-01-10T12:10:00Z", &db, "0 * * * *");
+    stage.add_old_rows(1);
+    let daemon = stage.start();
+    let mut holder = db.open();
+    holder.script("BEGIN; LOCK TABLE log IN ACCESS EXCLUSIVE MODE").expect("nobody else is at it");
+    stage.clock.go_to("2026-01-10T13:10:00Z");
+    stage.wait_for("the count", |state| state.line().contains("rule 1 of 1, logs: counting"));
+    daemon.end();
+    holder.script("COMMIT").expect("the holder is connected");
+    assert_eq!(db.count("log"), 1);
+    let daemon = stage.start();
+    stage.pass(minutes(2));
+    assert_eq!(db.count("log"), 0, "{:#?}", stage.runs());
+    daemon.end();
+}
+
+#[test]
+fn sigterm_ends_it_while_it_mails_and_the_report_waits() {
+    let db = TestDb::new(Dialect::Sqlite);
+    let server = Server::scripted(Door::Plain, |step, _| if *step == Step::Data { Act::Stall } else { Act::GoOn });
+    let mail = server.config().replace("timeout = 1", "timeout = 300\nto = [\"privacy@example.org\"]");
+    let mut stage = Stage::with("2026-01-10T12:10:00Z", &db, &policy("0 * * * *", &logs()), &mail);
+    stage.add_old_rows(1);
+    let daemon = stage.start();
+    stage.clock.go_to("2026-01-10T13:10:00Z");
+    wait_until("the mail", || server.count(&Step::Data) == 1);
+    daemon.end();
+    assert_eq!((db.count("log"), server.taken().len()), (0, 0));
+    assert_eq!(db.count("tenure_outbox WHERE settled IS NULL"), 1, "it is not lost");
+}
+
+#[test]
 fn a_second_sigterm_ends_it_at_once() {
     let db = TestDb::new(Dialect::Postgres);
-    Act::Aggregate.prepare(&db);
+    Deed::Aggregate.prepare(&db);
     let mut stage = Stage::on("2026-01-10T12:10:00Z", &db, &policy("0 * * * *", &aggregate()), "");
     let daemon = stage.start();
     let held = stage.go_to_and_hold("2026-01-10T13:10:00Z");
     let before = stage.batches();
     daemon.0.signal("TERM");
-    while !daemon.0.stderr().contains("daemon-ends") {}
+    wait_until("the signal to be seen", || daemon.0.stderr().contains("daemon-ends"));
     daemon.0.signal("TERM");
     daemon.0.wait().expect_code(0);
     assert_eq!(stage.batches(), before);

@@ -2,8 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -12,13 +11,7 @@ use tenure::db::Connection;
 
 use crate::faults::pause;
 use crate::harness::story::{control_table, delete_rule};
-use crate::harness::{Output, Running, Tenure, TestDb};
-
-/// What the story does not wait longer for.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-/// How often the state is looked at: a story that spins takes the time of those that it waits for.
-pub const LOOK_EVERY: Duration = Duration::from_millis(3);
+use crate::harness::{Output, Running, Tenure, TestDb, catch_when, wait_until};
 
 /// The clocks of one program, by how far they are ahead of the real ones.
 pub struct Clock {
@@ -186,15 +179,12 @@ impl<'d> Stage<'d> {
     /// Until the daemon says so of itself.
     #[track_caller]
     pub fn wait_for(&self, what: &str, is_so: impl Fn(&State) -> bool) -> State {
-        let started = Instant::now();
-        loop {
-            let state = self.state();
-            match state {
-                Some(state) if is_so(&state) => return state,
-                state => assert!(started.elapsed() < PATIENCE, "waited in vain for {what}: {state:#?}"),
-            }
-            thread::sleep(LOOK_EVERY);
-        }
+        let mut seen = None;
+        wait_until(what, || {
+            seen = self.state();
+            seen.as_ref().is_some_and(&is_so)
+        });
+        seen.expect("it was seen")
     }
 
     pub fn state(&self) -> Option<State> {
@@ -259,10 +249,7 @@ impl<'d> Stage<'d> {
         let before = self.batches();
         let mut holder = self.db.open();
         self.clock.go_to(instant);
-        let started = Instant::now();
-        while self.batches() == before {
-            assert!(started.elapsed() < PATIENCE, "waited in vain for a batch: {:#?}", self.state());
-        }
+        catch_when("a batch", || self.batches() > before);
         pause::hold(self.db, &mut holder);
         Held { holder }
     }

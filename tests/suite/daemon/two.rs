@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use tenure::db::Dialect;
 
-use super::stage::{Daemon, LOOK_EVERY, Stage, logs, minutes, policy, state_of};
+use super::stage::{Daemon, Stage, logs, minutes, policy, state_of};
 use crate::faults::acts::{Act, Deeds};
 use crate::faults::dice::{Dice, rounds};
 use crate::faults::ledger;
-use crate::harness::{Tenure, TestDb};
+use crate::harness::{Tenure, TestDb, wait_until};
 
 /// Until the daemon of the other host has looked for work since now, too.
 fn both_have_looked(stage: &Stage<'_>, twin: &Tenure) {
@@ -19,9 +19,7 @@ fn both_have_looked(stage: &Stage<'_>, twin: &Tenure) {
             state.last_tick.is_some_and(|tick| tick >= now) && !state.databases.values().any(|one| one.visiting)
         })
     };
-    while !has_looked() {
-        std::thread::sleep(LOOK_EVERY);
-    }
+    wait_until("the other host to look for work", has_looked);
 }
 
 on_every_database! {
@@ -58,9 +56,7 @@ fn a_daemon_that_slept_for_an_hour_in_mid_run_changes_nothing_when_it_wakes() {
     stage.clock.pass(minutes(60));
     let twin = stage.twin(&schedule);
     let other = Daemon(twin.spawn(&["daemon"]));
-    while Act::Aggregate.deeds(&db).done > 0 || stage.runs().len() < 2 {
-        std::thread::sleep(LOOK_EVERY);
-    }
+    wait_until("the other host", || Act::Aggregate.deeds(&db).done == 0 && stage.runs().len() >= 2);
     let after = db.tables_dump();
     sleeper.0.signal("CONT");
     stage.wait_until_looked();
@@ -97,9 +93,7 @@ fn an_hour(stage: &mut Stage<'_>, daemons: &mut [(Tenure, Option<Daemon>)], dice
         None => {
             let before = state_of(tenure).map(|state| state.pid);
             *daemon = Some(Daemon(tenure.spawn(&["daemon"])));
-            while state_of(tenure).is_none_or(|state| Some(state.pid) == before) {
-                std::thread::sleep(LOOK_EVERY);
-            }
+            wait_until("the daemon to begin", || state_of(tenure).is_some_and(|state| Some(state.pid) != before));
         }
     }
 }
@@ -115,9 +109,8 @@ on_every_database! {
                 (host, Some(daemon))
             })
             .collect();
-        while daemons.iter().any(|(host, _)| state_of(host).is_none_or(|state| state.clocks_agreed.is_none())) {
-            std::thread::sleep(LOOK_EVERY);
-        }
+        let agree = |host| state_of(host).is_some_and(|state| state.clocks_agreed.is_some());
+        wait_until("both to begin", || daemons.iter().all(|(host, _)| agree(host)));
         let mut dice = Dice::new();
         let mut rows = 0;
         for round in 0..rounds() {

@@ -4,7 +4,7 @@ use tenure::db::{Connection, Dialect, Statement};
 
 use super::acts::{Act, RUN};
 use super::ledger::table;
-use crate::harness::{Running, Tenure, TestDb};
+use crate::harness::{Running, Tenure, TestDb, catch_when};
 
 /// A run of many batches, of which some were done and some are to come. While it is held, it waits for a lock at the
 /// beginning of its next batch and has changed nothing in it.
@@ -20,7 +20,7 @@ pub fn paused<'a>(db: &'a TestDb, tenure: &Tenure) -> Paused<'a> {
     tenure.run(&["migrate"]).expect_code(0);
     let mut holder = db.open();
     let running = tenure.spawn(&RUN);
-    while db.count(&table(db, "batch")) == 0 {}
+    catch_when("the first batch", || db.count(&table(db, "batch")) > 0);
     hold(db, &mut holder);
     assert!(Act::Aggregate.deeds(db).done > 0, "the run was over before it could be held");
     Paused { running, db, holder }

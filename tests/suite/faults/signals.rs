@@ -3,7 +3,7 @@
 use super::acts::{Act, RUN};
 use super::ledger;
 use super::pause::paused;
-use crate::harness::TestDb;
+use crate::harness::{TestDb, wait_until};
 
 fn ends_at_the_next_batch_boundary(db: &TestDb, signal: &str) {
     Act::Aggregate.prepare(db);
@@ -39,9 +39,10 @@ on_every_database! {
         let before = paused.batches();
         paused.running.signal("TERM");
         // The first is to be handled before the second is sent; a signal that is handled is not pending any more.
-        while paused.running.status("ShdPnd").is_some_and(|pending| pending.contains(|bit| bit != '0')) {}
+        let is_pending = || paused.running.status("ShdPnd").is_some_and(|signals| signals.contains(|bit| bit != '0'));
+        wait_until("the first signal to be handled", || !is_pending());
         paused.running.signal("INT");
-        while !paused.running.has_ended() {}
+        wait_until("the end", || paused.running.has_ended());
         assert_eq!(paused.batches(), before);
         paused.go_on().wait().expect_code(4);
         tenure.run(&RUN).expect_code(0);

@@ -5,7 +5,7 @@ mod outbox;
 mod postfix;
 mod real_server;
 mod refused;
-mod server;
+pub mod server;
 mod test_command;
 
 use std::fs;
