@@ -174,14 +174,15 @@ pub fn mark(
     });
     sql.push(" WHERE ");
     let step = &requests.whose;
-    whose::like(&mut sql, step.likeness, |sql| {
+    let form = whose::form(step.likeness, dialect);
+    form.write(&mut sql, |sql| {
         sql.column(&requests.alias, &step.column);
     });
     sql.push(" = ");
     // By the key itself: the person's own row may be gone.
     match step.likeness {
         Likeness::Same => few::typed(&mut sql, &erasure.key, key),
-        Likeness::Letters | Likeness::Folded => whose::like(&mut sql, step.likeness, |sql| {
+        Likeness::Exact | Likeness::Letters | Likeness::Folded => form.write(&mut sql, |sql| {
             sql.bind_as(Value::Text(key.to_text()), "text");
         }),
     }

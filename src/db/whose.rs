@@ -22,9 +22,8 @@ pub(super) fn theirs(sql: &mut Sql, scope: Scope<'_>, whose: &Whose, look: Look)
     let Some(step) = whose.steps.first() else { return are_due(sql, &whose.people, scope.few) };
     let such = |sql: &mut Sql| are_due(sql, &whose.people, scope.few);
     let lead = Lead { such: &such, ..Lead::to(&whose.people.target, scope, look) };
-    sql.push("(");
-    own_value(sql, scope.alias(), step);
-    sql.push(") IN (");
+    own_row(sql, scope.alias(), step);
+    sql.push(" IN (");
     lead.write(sql, &whose.steps);
     sql.push(")");
 }
@@ -47,7 +46,7 @@ pub(super) fn someone_elses_too(sql: &mut Sql, scope: Scope<'_>, whose: &Whose) 
         sql.push(") IS NOT TRUE");
     };
     let lead = Lead { such: &such, ..Lead::to(&whose.people.target, scope, Look::Now) };
-    own_value(sql, scope.alias(), step);
+    own_row(sql, scope.alias(), step);
     sql.push(" IN (");
     lead.write(sql, &whose.steps);
     sql.push(")");
@@ -105,7 +104,7 @@ pub(super) fn are_held(sql: &mut Sql, alias: &Name, hold: &Hold, held: &HeldPeop
         match way.steps.first() {
             None => such(sql),
             Some(step) => {
-                own_value(sql, alias, step);
+                own_row(sql, alias, step);
                 sql.push(" IN (");
                 put_aside(sql, |sql| lead.write(sql, &way.steps));
                 sql.push(")");
@@ -161,19 +160,19 @@ impl<'a> Lead<'a> {
     fn write(&self, sql: &mut Sql, steps: &[Step]) {
         let Some((step, rest)) = steps.split_first() else { return };
         sql.push("SELECT ");
-        self.value_of(sql, step, rest);
+        self.values(sql, step, rest, |_, _| {});
         self.source(sql, step, rest, &|sql, _| self.write(sql, rest));
     }
 
-    /// The same with the person's key beside each value, as `tenure_value` and `tenure_person`: one person a value, of those
-    /// who share it the first.
+    /// The same with the person's key beside each value, as `tenure_value1` … and `tenure_person`: one person a value, of
+    /// those who share it the first.
     fn with_person(&self, sql: &mut Sql, steps: &[Step], key: &KeyColumn) {
         let Some((step, rest)) = steps.split_first() else { return };
         let next = sql.fresh_alias();
         sql.push("SELECT ");
-        self.value_of(sql, step, rest);
+        self.values(sql, step, rest, named);
         let is_one = step.shared && self.sharers == Sharers::One;
-        sql.push(" AS ").name(&value_name()).push(if is_one { ", MIN(" } else { ", " });
+        sql.push(if is_one { ", MIN(" } else { ", " });
         if rest.is_empty() {
             outward(sql, self.alias, &key.name, &key.transport);
         } else {
@@ -183,21 +182,26 @@ impl<'a> Lead<'a> {
         self.source_joined(sql, step, rest, &next, key);
         if is_one {
             sql.push(" GROUP BY ");
-            self.value_of(sql, step, rest);
+            self.values(sql, step, rest, |_, _| {});
         }
     }
 
-    fn value_of(&self, sql: &mut Sql, step: &Step, rest: &[Step]) {
+    /// The forms of the key that a step leads to; `name` may give each, counted from 1, a name.
+    fn values(&self, sql: &mut Sql, step: &Step, rest: &[Step], name: impl Fn(&mut Sql, usize)) {
         let alias = if rest.is_empty() { self.alias } else { &step.table.table };
-        like(sql, step.likeness, |sql| {
-            sql.column(alias, &step.key);
-        });
+        for (at, form) in forms(step.likeness, sql.dialect).iter().enumerate() {
+            sql.push(if at > 0 { ", " } else { "" });
+            form.write(sql, |sql| {
+                sql.column(alias, &step.key);
+            });
+            name(sql, at + 1);
+        }
     }
 
     fn source(&self, sql: &mut Sql, step: &Step, rest: &[Step], further: &dyn Fn(&mut Sql, &Step)) {
         let Some(next) = rest.first() else { return self.people(sql) };
         sql.push(" FROM ").table(&step.table).push(" AS ").name(&step.table.table).push(" WHERE ");
-        own_value(sql, &step.table.table, next);
+        own_row(sql, &step.table.table, next);
         sql.push(" IN (");
         further(sql, next);
         sql.push(")");
@@ -209,8 +213,8 @@ impl<'a> Lead<'a> {
         sql.push(" FROM ").table(&step.table).push(" AS ").name(&step.table.table).push(" JOIN (");
         self.with_person(sql, rest, key);
         sql.push(") AS ").name(next_alias).push(" ON ");
-        own_value(sql, &step.table.table, next);
-        sql.push(" = ").column(next_alias, &value_name()).push(" WHERE 1 = 1");
+        own_values(sql, &step.table.table, next, Some(next_alias));
+        sql.push(" WHERE 1 = 1");
         predicate::not_taken(sql, self.earlier, &step.table, &step.table.table);
     }
 
@@ -224,37 +228,80 @@ impl<'a> Lead<'a> {
     }
 }
 
-fn value_name() -> Name {
-    Name::new("tenure_value").expect("letters are a name")
+fn value_name(number: usize) -> Name {
+    Name::new(format!("tenure_value{number}")).expect("letters and digits are a name")
+}
+
+fn named(sql: &mut Sql, number: usize) {
+    sql.push(" AS ").name(&value_name(number));
 }
 
 fn person_name() -> Name {
     Name::new("tenure_person").expect("letters are a name")
 }
 
-/// What a step compares of the row that `alias` names.
-fn own_value(sql: &mut Sql, alias: &Name, step: &Step) {
-    like(sql, step.likeness, |sql| {
-        sql.column(alias, &step.column);
-    });
+/// What a step compares of the row that `alias` names, before an ` IN`.
+fn own_row(sql: &mut Sql, alias: &Name, step: &Step) {
+    sql.push("(");
+    own_values(sql, alias, step, None);
+    sql.push(")");
 }
 
-/// A value as it is compared.
-pub(super) fn like(sql: &mut Sql, likeness: Likeness, value: impl FnOnce(&mut Sql)) {
-    let (before, after) = match (likeness, sql.dialect) {
-        (Likeness::Same, _) => ("", ""),
-        // A column's own collation goes through a cast, and may take two texts for one, or contradict that of the other column.
-        (Likeness::Letters, Dialect::Postgres) => ("CAST(", " AS text) COLLATE \"C\""),
-        (Likeness::Letters, Dialect::Sqlite) => ("CAST(", " AS text) COLLATE BINARY"),
-        (Likeness::Letters, Dialect::Mysql) => ("CAST(CONVERT(", " USING utf8mb4) AS BINARY)"),
-        (Likeness::Folded, Dialect::Postgres) => ("lower(CAST(", " AS text)) COLLATE \"C\""),
-        (Likeness::Folded, Dialect::Sqlite) => ("tenure_lower(", ")"),
-        (Likeness::Folded, Dialect::Mysql) => ("CAST(LOWER(CONVERT(", " USING utf8mb4)) AS BINARY)"),
-    };
-    sql.push(before);
-    value(sql);
-    sql.push(after);
+/// The forms of what a step compares, one by one, or as they equal the values that were joined.
+fn own_values(sql: &mut Sql, alias: &Name, step: &Step, joined: Option<&Name>) {
+    let between = if joined.is_some() { " AND " } else { ", " };
+    for (at, form) in forms(step.likeness, sql.dialect).iter().enumerate() {
+        sql.push(if at > 0 { between } else { "" });
+        form.write(sql, |sql| {
+            sql.column(alias, &step.column);
+        });
+        if let Some(values) = joined {
+            sql.push(" = ").column(values, &value_name(at + 1));
+        }
+    }
 }
+
+/// One way to write a value before it is compared: what stands before it, and what after it.
+#[derive(Clone, Copy)]
+pub(super) struct Form(&'static str, &'static str);
+
+impl Form {
+    pub fn write(self, sql: &mut Sql, value: impl FnOnce(&mut Sql)) {
+        sql.push(self.0);
+        value(sql);
+        sql.push(self.1);
+    }
+}
+
+const AS_IT_IS: Form = Form("", "");
+
+// A column's own collation goes through a cast, and may take two texts for one, or contradict that of the other column.
+const POSTGRES_LETTERS: Form = Form("CAST(", " AS text) COLLATE \"C\"");
+const SQLITE_LETTERS: Form = Form("CAST(", " AS text) COLLATE BINARY");
+const MYSQL_LETTERS: Form = Form("CAST(CONVERT(", " USING utf8mb4) AS BINARY)");
+
+/// In what forms two values are compared; all of them must agree.
+fn forms(likeness: Likeness, dialect: Dialect) -> &'static [Form] {
+    match (likeness, dialect) {
+        (Likeness::Same, _) => &[AS_IT_IS],
+        // An index serves the first, and the second tells apart what a collation does not.
+        (Likeness::Exact, Dialect::Postgres) => &[AS_IT_IS, POSTGRES_LETTERS],
+        (Likeness::Exact, Dialect::Sqlite) => &[AS_IT_IS, SQLITE_LETTERS],
+        (Likeness::Exact, Dialect::Mysql) => &[AS_IT_IS, MYSQL_LETTERS],
+        (Likeness::Letters, Dialect::Postgres) => &[POSTGRES_LETTERS],
+        (Likeness::Letters, Dialect::Sqlite) => &[SQLITE_LETTERS],
+        (Likeness::Letters, Dialect::Mysql) => &[MYSQL_LETTERS],
+        (Likeness::Folded, Dialect::Postgres) => &[Form("lower(CAST(", " AS text)) COLLATE \"C\"")],
+        (Likeness::Folded, Dialect::Sqlite) => &[Form("tenure_lower(", ")")],
+        (Likeness::Folded, Dialect::Mysql) => &[Form("CAST(LOWER(CONVERT(", " USING utf8mb4)) AS BINARY)")],
+    }
+}
+
+/// The strictest form in which two values are compared.
+pub(super) fn form(likeness: Likeness, dialect: Dialect) -> Form {
+    forms(likeness, dialect).last().copied().unwrap_or(AS_IT_IS)
+}
+
 /// MariaDB, and MySQL 8.0.20 and older, ask every row of the table of a DELETE or UPDATE whether it is IN (SELECT …); the
 /// join form goes from the people to their rows. It lets no subquery read the table itself, as is asked of a row that others
 /// of its kind keep or take along.
@@ -274,8 +321,7 @@ pub(super) fn join(sql: &mut Sql, scope: Scope<'_>) {
     let such = |sql: &mut Sql| are_due(sql, &whose.people, scope.few);
     let lead = Lead { such: &such, ..Lead::to(&whose.people.target, scope, Look::Now) };
     sql.push(" JOIN (SELECT DISTINCT * FROM (SELECT ");
-    lead.value_of(sql, step, &whose.steps[1..]);
-    sql.push(" AS ").name(&value_name());
+    lead.values(sql, step, &whose.steps[1..], named);
     lead.source(sql, step, &whose.steps[1..], &|sql, _| lead.write(sql, &whose.steps[1..]));
     sql.push(") AS ").name(&inner).push(") AS ").name(&found).push(" ON ");
     leads_to(sql, scope, step, &found);
@@ -309,6 +355,5 @@ pub(super) fn person(sql: &mut Sql, scope: Scope<'_>, key: &KeyColumn, joined: O
 
 /// The row is one of those that the joined people lead to.
 pub(super) fn leads_to(sql: &mut Sql, scope: Scope<'_>, step: &Step, joined: &Name) {
-    own_value(sql, scope.alias(), step);
-    sql.push(" = ").column(joined, &value_name());
+    own_values(sql, scope.alias(), step, Some(joined));
 }

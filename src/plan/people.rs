@@ -167,7 +167,9 @@ pub struct Step {
 pub enum Likeness {
     /// As they are: the types are one, or a foreign key says that the database compares them so.
     Same,
-    /// As text, byte by byte: their types differ, or a collation would take two texts for one.
+    /// As they are, which an index serves, and byte by byte besides: their collation takes some texts for one.
+    Exact,
+    /// As text, byte by byte: their types or collations differ.
     Letters,
     /// As text in lower case, byte by byte after that.
     Folded,

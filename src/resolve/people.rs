@@ -146,9 +146,8 @@ fn unlike(blame: &Blame<'_>, table: &Table, from: &Column, parent: &Table, to: &
 fn likeness(dialect: Dialect, from: &Column, to: &Column, declared: bool) -> Option<Likeness> {
     let is_exact_number =
         |kind| matches!(kind, ColumnKind::Integer | ColumnKind::UnsignedInteger | ColumnKind::Decimal);
-    let plain_text = |column: &Column| {
-        column.collation.is_none() && !column.sql_type.contains("citext") && dialect != Dialect::Mysql
-    };
+    let is_citext = |column: &Column| column.sql_type.contains("citext");
+    let plain_text = |column: &Column| column.collation.is_none() && !is_citext(column) && dialect != Dialect::Mysql;
     let both = |kind| from.kind == kind && to.kind == kind;
     let is_bytes = |column: &Column| column.kind == ColumnKind::Binary && !holds_letters(dialect, column);
     if dialect != Dialect::Sqlite && is_bytes(from) != is_bytes(to) {
@@ -165,7 +164,12 @@ fn likeness(dialect: Dialect, from: &Column, to: &Column, declared: bool) -> Opt
                 || both(ColumnKind::Text) && plain_text(from) && plain_text(to)
         }
     };
-    Some(if same { Likeness::Same } else { Likeness::Letters })
+    let one_collation = from.collation == to.collation && is_citext(from) == is_citext(to);
+    Some(match same {
+        true => Likeness::Same,
+        false if both(ColumnKind::Text) && one_collation => Likeness::Exact,
+        false => Likeness::Letters,
+    })
 }
 
 /// Of MySQL's VARBINARY, where applications keep texts whose letters are to be themselves; a short one may be a packed number.

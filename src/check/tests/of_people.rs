@@ -34,6 +34,7 @@ fn way(whose: &Whose) -> String {
     let step = |step: &crate::plan::Step| {
         let likeness = match step.likeness {
             Likeness::Same => "=",
+            Likeness::Exact => "==",
             Likeness::Letters => "~",
             Likeness::Folded => "~~",
         };
