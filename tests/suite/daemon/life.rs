@@ -162,7 +162,8 @@ fn sigterm_ends_it_while_it_counts_and_nothing_was_begun() {
     let mut holder = db.open();
     holder.script("BEGIN; LOCK TABLE log IN ACCESS EXCLUSIVE MODE").expect("nobody else is at it");
     stage.clock.go_to("2026-01-10T13:10:00Z");
-    stage.wait_for("the count", |state| state.line().contains("rule 1 of 1, logs: counting"));
+    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'log'::regclass";
+    wait_until("the count to wait", || db.scalar(waiting) > 0);
     daemon.end();
     holder.script("COMMIT").expect("the holder is connected");
     assert_eq!(db.count("log"), 1);

@@ -11,7 +11,7 @@ use tenure::db::Connection;
 
 use crate::faults::pause;
 use crate::harness::story::{control_table, delete_rule};
-use crate::harness::{Output, Running, Tenure, TestDb, catch_when, wait_until};
+use crate::harness::{Output, Running, Tenure, TestDb, catch_when, comes_true};
 
 /// The clocks of one program, by how far they are ahead of the real ones.
 pub struct Clock {
@@ -180,11 +180,11 @@ impl<'d> Stage<'d> {
     #[track_caller]
     pub fn wait_for(&self, what: &str, is_so: impl Fn(&State) -> bool) -> State {
         let mut seen = None;
-        wait_until(what, || {
+        let came = comes_true(|| {
             seen = self.state();
             seen.as_ref().is_some_and(&is_so)
         });
-        seen.expect("it was seen")
+        seen.filter(|_| came).unwrap_or_else(|| panic!("waited in vain for {what}: {:#?}", self.state()))
     }
 
     pub fn state(&self) -> Option<State> {

@@ -11,7 +11,7 @@ mod wait;
 pub use db::TestDb;
 pub use ddl::ddl;
 pub use program::{Output, Running, Tenure};
-pub use wait::{catch_when, wait_until};
+pub use wait::{catch_when, comes_true, wait_until};
 
 /// Tells each story on SQLite, PostgreSQL and MySQL: `fn a_story(db: TestDb) { … }` becomes the tests `a_story::sqlite`,
 /// `a_story::postgres` and `a_story::mysql`, each with a fresh, empty database.
