@@ -2,7 +2,7 @@
 
 use super::Dialect;
 use super::builder::Sql;
-use super::whose::like;
+use super::whose::form;
 use crate::db::catalog::{Table, TableKind};
 use crate::name::{Name, TableName};
 use crate::plan::Likeness;
@@ -32,7 +32,7 @@ pub fn create_index_as_compared(dialect: Dialect, table: &Table, column: &Name, 
         (Dialect::Mysql, _) | (Dialect::Sqlite, Likeness::Folded) => return None,
         (Dialect::Postgres | Dialect::Sqlite, _) => {
             let mut sql = Sql::new(dialect);
-            like(&mut sql, likeness, |sql| {
+            form(likeness, dialect).write(&mut sql, |sql| {
                 sql.name(column);
             });
             sql.finish().sql
