@@ -151,6 +151,22 @@ on_every_database! {
         }
     }
 
+    fn somebody_called_by_a_text_all_of_whose_rows_wait_fails_no_run(db: TestDb) {
+        db.create(
+            "CREATE TABLE account (id {text} PRIMARY KEY, closed_at {ts});
+             CREATE TABLE attempt (id {bigint} PRIMARY KEY, account_id {text});
+             CREATE TABLE answer (id {bigint} PRIMARY KEY, attempt_id {bigint}, kept {bigint});
+             INSERT INTO account VALUES ('ann', '2026-06-01 00:00:00');
+             INSERT INTO attempt VALUES (1, 'ann');
+             INSERT INTO answer VALUES (1, 1, 1), (2, 1, 0);",
+        );
+        let hold = "[[hold]]\nname = \"case\"\ntable = \"answer\"\nwhere = \"kept = 1\"\nreason = \"court\"\n";
+        let map = BY_UUID.split("[[subject.data]]\ntable = \"payment\"").next().expect("a map");
+        let ran = plan_and_run(&db, &tenure(&db, &format!("{hold}{map}")));
+        assert_eq!((ran.count("erase:answer.attempt_id", "done"), ran.count("erase:attempt.account_id", "blocked")), (1, 1));
+        assert_eq!((db.count("answer WHERE kept = 1"), db.count("attempt"), db.count("account")), (1, 1, 1));
+    }
+
     fn tables_whose_keys_are_of_several_columns_are_erased_in_the_order_of_their_references(db: TestDb) {
         db.create(
             "CREATE TABLE account (id {bigint} PRIMARY KEY, closed_at {ts});
