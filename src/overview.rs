@@ -151,8 +151,7 @@ fn of_pair(setup: &Setup, pair: &Pair<'_>) -> Result<(Vec<RuleStatus>, Option<Pe
         let beside = Beside { last_success, ..beside(setup, pair, &rule.rule, past.iter().find(had)) };
         status::of_rule(&planned, rule, beside, setup.as_of)
     };
-    // A run of one request says nothing of how the closed accounts stand.
-    let last = past.iter().find(|run| run.people.as_ref().is_some_and(|people| !people.asked_for));
+    let last = past.iter().find(|run| run.people.is_some());
     let erasures = status::of_people(&planned, beside(setup, pair, ERASURES, last), setup.as_of);
     let people = planned.people.as_ref().map(|people| People {
         database: pair.database.name.clone(),

@@ -137,7 +137,7 @@ fn approvable(planned: &RunRecord) -> Result<Vec<String>, Failure> {
         let sentence = format!("`{}` is a dry run; only a run that a guard stopped can be approved", planned.run);
         return Err(Failure::Usage(sentence));
     }
-    if planned.people.as_ref().is_some_and(|people| people.asked_for) {
+    if planned.is_asked_for() {
         return Err(Failure::Usage(format!(
             "run `{}` was about people of whom it was asked, and an approval would reach others; ask again with --yes: `tenure \
              subject erase KEY --reason TEXT --yes`",

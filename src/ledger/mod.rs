@@ -348,7 +348,8 @@ pub fn history(conn: &mut Connection, limit: u64) -> Result<Vec<RunRecord>, DbEr
 
 /// The newest closed runs of `policy` on `database`, newest first, `limit` at most.
 ///
-/// Policies of one database share its ledger; those of the newest 480 runs are found.
+/// Policies of one database share its ledger; those of the newest 480 runs are found. Runs of single requests are not among
+/// them: they say nothing of the policy's rules, and little of how the closed accounts stand.
 pub fn closed_runs(
     conn: &mut Connection,
     policy: &str,
@@ -364,7 +365,9 @@ pub fn closed_runs(
         oldest = Some(last.run.clone());
         seen += page.len();
         found.extend(page.into_iter().filter(|record| {
-            record.schedule.name == policy && record.rules.iter().any(|rule| rule.database == database)
+            record.schedule.name == policy
+                && !record.is_asked_for()
+                && record.rules.iter().any(|rule| rule.database == database)
         }));
     }
     // Ids of one second are in no order.

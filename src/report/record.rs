@@ -57,6 +57,11 @@ impl RunRecord {
         self.rules.iter().map(RuleRecord::settled_status).fold(self.status, Ord::max)
     }
 
+    /// Is it about people of whom it was asked, and about nothing else that the policy says?
+    pub fn is_asked_for(&self) -> bool {
+        self.people.as_ref().is_some_and(|people| people.asked_for)
+    }
+
     /// How a rule ended, or the erasure of people: the worst of its entries.
     pub fn status_of(&self, rule: &str) -> Option<Status> {
         let is_entry = |name: &str| rule == ERASURES && is_erasure(name);

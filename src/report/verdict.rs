@@ -114,7 +114,7 @@ fn trouble(run: &RunRecord, rule: &RuleRecord) -> Vec<Finding> {
         found.push(finding(Standing::Broken, "failed"));
     }
     if rule.status == Status::Guarded {
-        let reason = match run.people.as_ref().is_some_and(|people| people.asked_for) {
+        let reason = match run.is_asked_for() {
             true => "a guard stopped it: `tenure subject erase` with --yes lets it go ahead".to_owned(),
             false => format!("a guard stopped it: `tenure approve {}` lets it go ahead", run.run),
         };

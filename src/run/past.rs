@@ -11,8 +11,12 @@ use crate::report::verdict;
 /// So many earlier runs are told of.
 const RUNS: usize = 12;
 
-/// Puts the past into the record. A report that cannot be compared is a report all the same, and says so.
+/// Puts the past into the record; a run of a single request has none. A report that cannot be compared is a report all the
+/// same, and says so.
 pub(super) fn compare(job: &Job<'_>, conn: &mut Connection, record: &mut RunRecord) {
+    if record.is_asked_for() {
+        return;
+    }
     let (policy, database) = (&job.schedule.policy.name, &job.database.name);
     let earlier = conn.transaction(Mode::ReadOnly, |conn| ledger::closed_runs(conn, policy, database, RUNS));
     match earlier {

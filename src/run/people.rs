@@ -154,13 +154,11 @@ impl Figures {
     fn hear(&mut self, place: usize, by_person: &ByPerson) {
         let mut sum = Counts::default();
         for (key, counts) in by_person {
-            let mut counts = counts.clone();
-            if self.staying.get(key).is_some_and(|staying| staying.contains(&place)) {
-                counts.blocked += counts.remaining();
-            }
-            sum.add(&counts);
+            sum.add(counts);
             let due = counts.remaining();
-            if due > 0 {
+            if self.staying.get(key).is_some_and(|staying| staying.contains(&place)) {
+                sum.blocked += due;
+            } else if due > 0 {
                 *self.rows.entry(key.clone()).or_default() += due;
             }
         }

@@ -66,7 +66,7 @@ impl MapOfPeople {
     pub fn still_in_force(&self, record: &RunRecord, takes_effect: bool) -> Option<PeopleTerms> {
         let has_passed =
             |name: &String| record.rules.iter().any(|entry| entry.rule == *name && entry.guard_passed.is_some());
-        let can_consent = takes_effect && record.people.as_ref().is_some_and(|people| !people.asked_for);
+        let can_consent = takes_effect && record.people.is_some() && !record.is_asked_for();
         let wider = self.wider.as_ref().filter(|wider| !can_consent || !wider.asked.iter().all(has_passed))?;
         Some(wider.in_force.clone())
     }

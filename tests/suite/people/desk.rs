@@ -77,6 +77,16 @@ on_every_database! {
         tenure.run(&["verify"]).expect_code(0);
     }
 
+    fn a_run_is_compared_with_the_policys_last_one_and_not_with_that_of_a_request(db: TestDb) {
+        platform(&db, 4, 0);
+        let tenure = tenure(&db, MAP);
+        let first = tenure.run(&["run", "--json"]).expect_code(0).json();
+        let of_request = erase(&tenure, "4", &["--json"]).json();
+        assert_eq!(of_request["since"], Value::Null, "{of_request:#}");
+        let second = tenure.run(&["run", "--json"]).expect_code(0).json();
+        assert_eq!(second["since"]["run"], first["run"], "{second:#}");
+    }
+
     fn a_request_that_is_refused_erases_nobody_and_forgets_whom_it_named(db: TestDb) {
         platform(&db, 3, 0);
         let tenure = tenure(&db, MAP);
