@@ -55,6 +55,10 @@ pub fn is_person(dialect: Dialect, column: &KeyColumn, key: &PersonKey) -> Strin
         (PersonKey::Text(value), Transport::Cast(sql_type)) if dialect == Dialect::Postgres => {
             format!("{name} = CAST({} AS {sql_type})", text(dialect, value))
         }
+        // A text that is made from bytes has a collation of its own, which may contradict that of the column.
+        (PersonKey::Text(value), _) if dialect == Dialect::Mysql && !is_ordinary(value) => {
+            format!("CAST(CONVERT({name} USING utf8mb4) AS BINARY) = unhex('{}')", HEXLOWER.encode(value.as_bytes()))
+        }
         (PersonKey::Text(value), _) => format!("{name} = {}", text(dialect, value)),
     }
 }
@@ -66,11 +70,14 @@ fn bytes(dialect: Dialect, hex: &str) -> String {
     }
 }
 
+fn is_ordinary(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_alphanumeric() || "@._+-: ".contains(c))
+}
+
 /// A text as a literal. Whether a backslash is a letter is a matter of the server's settings, so a text that holds anything
 /// out of the ordinary is written by its bytes.
 fn text(dialect: Dialect, value: &str) -> String {
-    let is_ordinary = |c: char| c.is_ascii_alphanumeric() || "@._+-: ".contains(c);
-    if value.chars().all(is_ordinary) {
+    if is_ordinary(value) {
         return format!("'{value}'");
     }
     let hex = HEXLOWER.encode(value.as_bytes());

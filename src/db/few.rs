@@ -3,9 +3,9 @@
 use super::builder::Sql;
 use super::insert::push_element;
 use super::window::inward;
-use super::{DbError, Dialect, ErrorKind, Row, Value};
+use super::{DbError, Dialect, ErrorKind, Row, Value, whose};
 use crate::name::Name;
-use crate::plan::{KeyColumn, PersonKey, Transport};
+use crate::plan::{KeyColumn, Likeness, PersonKey, Transport};
 
 /// Some people by their keys: those of one batch.
 #[derive(Debug, Clone, Copy)]
@@ -14,8 +14,35 @@ pub struct Few<'a> {
     pub keys: &'a [PersonKey],
 }
 
-/// The key is one of these.
+/// The key is one of these, letter for letter: a collation may take the key of somebody else for one of them.
 pub(super) fn among(sql: &mut Sql, alias: &Name, few: Few<'_>) {
+    alike(sql, alias, few);
+    // Of a type of its own the database knows what is one value.
+    if few.column.transport == Transport::Plain && few.keys.iter().any(|key| matches!(key, PersonKey::Text(_))) {
+        sql.push(" AND ");
+        to_the_letter(sql, alias, few);
+    }
+}
+
+fn to_the_letter(sql: &mut Sql, alias: &Name, few: Few<'_>) {
+    let form = whose::form(Likeness::Letters, sql.dialect);
+    form.write(sql, |sql| {
+        sql.column(alias, &few.column.name);
+    });
+    if sql.dialect == Dialect::Postgres {
+        return in_array(sql, few);
+    }
+    sql.push(" IN (");
+    sql.list(few.keys, ", ", |sql, key| {
+        form.write(sql, |sql| {
+            sql.bind(Value::Text(key.to_text()));
+        });
+    });
+    sql.push(")");
+}
+
+/// The key is what the database takes for one of these.
+pub(super) fn alike(sql: &mut Sql, alias: &Name, few: Few<'_>) {
     sql.column(alias, &few.column.name);
     if let [only] = few.keys {
         sql.push(" = ");

@@ -33,7 +33,8 @@ pub struct Standing {
     pub held_by: Vec<String>,
 }
 
-/// Looks a person up; `None` where there is none by that key.
+/// Looks a person up; `None` where there is none by that key, whose letters count: a collation may take `José ` for `jose`,
+/// who is somebody else. Only a UUID is the same in capitals.
 pub fn look_up(conn: &mut Connection, erasure: &Erasure, key: &PersonKey) -> Result<Option<Standing>, DbError> {
     let target = &erasure.people;
     let dialect = conn.dialect();
@@ -52,16 +53,28 @@ pub fn look_up(conn: &mut Connection, erasure: &Erasure, key: &PersonKey) -> Res
     sql.push(" FROM ");
     predicate::from(&mut sql, target);
     sql.push(" WHERE ");
-    few::among(&mut sql, &target.alias, Few { column: &erasure.key, keys: std::slice::from_ref(key) });
+    few::alike(&mut sql, &target.alias, Few { column: &erasure.key, keys: std::slice::from_ref(key) });
     predicate::meant(&mut sql, target);
     let Some(row) = conn.query(&sql.finish())?.into_iter().next() else { return Ok(None) };
+    let found = few::key_of(&row, 0)?;
+    if !is_same(&found, key) {
+        return Ok(None);
+    }
     let holds = target.holds.iter().enumerate().filter(|(at, _)| row.int(3 + at) == Some(1));
     Ok(Some(Standing {
-        key: few::key_of(&row, 0)?,
+        key: found,
         closed: latest_at(&row, 1, &target.anchors, dialect),
         created: latest_at(&row, 2, erasure.created.as_slice(), dialect),
         held_by: holds.map(|(_, hold)| hold.name.clone()).collect(),
     }))
+}
+
+fn is_same(found: &PersonKey, asked: &PersonKey) -> bool {
+    let is_uuid = |text: &str| text.len() == 36 && text.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
+    match (found, asked) {
+        (PersonKey::Text(found), PersonKey::Text(asked)) if is_uuid(asked) => found.eq_ignore_ascii_case(asked),
+        (found, asked) => found == asked,
+    }
 }
 
 fn latest_at(row: &Row, column: usize, anchors: &[Anchor], dialect: Dialect) -> Option<Timestamp> {

@@ -199,7 +199,7 @@ impl<'a> Lead<'a> {
     }
 
     fn source(&self, sql: &mut Sql, step: &Step, rest: &[Step], further: &dyn Fn(&mut Sql, &Step)) {
-        let Some(next) = rest.first() else { return self.people(sql) };
+        let Some(next) = rest.first() else { return self.people(sql, step) };
         sql.push(" FROM ").table(&step.table).push(" AS ").name(&step.table.table).push(" WHERE ");
         own_row(sql, &step.table.table, next);
         sql.push(" IN (");
@@ -209,7 +209,7 @@ impl<'a> Lead<'a> {
     }
 
     fn source_joined(&self, sql: &mut Sql, step: &Step, rest: &[Step], next_alias: &Name, key: &KeyColumn) {
-        let Some(next) = rest.first() else { return self.people(sql) };
+        let Some(next) = rest.first() else { return self.people(sql, step) };
         sql.push(" FROM ").table(&step.table).push(" AS ").name(&step.table.table).push(" JOIN (");
         self.with_person(sql, rest, key);
         sql.push(") AS ").name(next_alias).push(" ON ");
@@ -218,13 +218,20 @@ impl<'a> Lead<'a> {
         predicate::not_taken(sql, self.earlier, &step.table, &step.table.table);
     }
 
-    fn people(&self, sql: &mut Sql) {
+    fn people(&self, sql: &mut Sql, step: &Step) {
         sql.push(" FROM ").table(self.table);
         if self.table.table != *self.alias {
             sql.push(" AS ").name(self.alias);
         }
         sql.push(" WHERE ");
         (self.such)(sql);
+        if step.but_empty {
+            sql.push(" AND ");
+            form(step.likeness, sql.dialect).write(sql, |sql| {
+                sql.column(self.alias, &step.key);
+            });
+            sql.push(" <> ''");
+        }
     }
 }
 

@@ -76,9 +76,9 @@ impl Erasure {
 
     /// The same of one person to look at only: also where a hold covers the person, whom nothing could be done to then.
     #[must_use]
-    pub fn seen(&self, key: PersonKey) -> Self {
+    pub fn seen(&self, key: PersonKey, category: Option<&str>) -> Self {
         let unheld = Target { holds: Vec::new(), ..Target::clone(&self.people) };
-        Self { people: Arc::new(unheld), ..self.clone() }.of_one(key)
+        Self { people: Arc::new(unheld), ..self.clone() }.of_some(vec![key], category)
     }
 
     /// Two entries of which the first, where this category alone is erased, would leave rows of the second that nobody could
@@ -160,6 +160,8 @@ pub struct Step {
     pub likeness: Likeness,
     /// Several rows of `table` may hold one value: the row belongs to all of them, and goes only where all of them go.
     pub shared: bool,
+    /// An empty text leads to nobody: it says that nothing is known, and of many.
+    pub but_empty: bool,
 }
 
 /// How the values of two columns are held against each other.

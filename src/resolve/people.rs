@@ -93,6 +93,7 @@ pub(super) fn steps(
             key: way.hop.key,
             likeness,
             shared: !way.unique,
+            but_empty: false,
         });
         table = way.parent;
     }
@@ -111,7 +112,8 @@ pub(super) fn steps(
     let (to, ignore_case) = copied.unwrap_or((people.key, false));
     let step = last_step(context, &blame, table, last, people, to)?;
     let (likeness, shared) = if ignore_case { (Likeness::Folded, true) } else { (step.likeness, step.shared) };
-    steps.push(Step { likeness, shared, ..step });
+    let but_empty = copied.is_some() && [last, to].iter().all(|column| column.kind == ColumnKind::Text);
+    steps.push(Step { likeness, shared, but_empty, ..step });
     Ok(steps)
 }
 
@@ -130,7 +132,8 @@ fn last_step(
     let likeness = likeness(context.catalog.dialect, from, to, declared)
         .ok_or_else(|| unlike(blame, table, from, people.table, to))?;
     let shared = !tells_rows_apart(people.table, &to.name);
-    Ok(Step { column: from.name.clone(), table: people.table.name.clone(), key: to.name.clone(), likeness, shared })
+    let (table, key) = (people.table.name.clone(), to.name.clone());
+    Ok(Step { column: from.name.clone(), table, key, likeness, shared, but_empty: false })
 }
 
 fn unlike(blame: &Blame<'_>, table: &Table, from: &Column, parent: &Table, to: &Column) -> Mistake {
@@ -200,7 +203,8 @@ fn typed_key(
 ) -> Result<PersonKey, Mistake> {
     let (key, what) = match kind {
         Some(ColumnKind::Integer | ColumnKind::UnsignedInteger) => (whole_key(text), "whole numbers"),
-        Some(ColumnKind::Uuid) => (Some(PersonKey::Text(text.to_lowercase())), "UUIDs"),
+        Some(ColumnKind::Uuid) => (uuid_key(text), "UUIDs"),
+        Some(ColumnKind::Decimal) => (decimal_key(text), "numbers"),
         Some(ColumnKind::Binary) => (hex_key(dialect, text), "bytes in hexadecimal digits"),
         _ => (Some(PersonKey::Text(text.to_owned())), "texts"),
     };
@@ -213,6 +217,18 @@ fn typed_key(
 fn whole_key(text: &str) -> Option<PersonKey> {
     let whole = text.parse().map(PersonKey::Whole);
     whole.or_else(|_| text.parse().map(PersonKey::Unsigned)).ok()
+}
+
+fn uuid_key(text: &str) -> Option<PersonKey> {
+    let is_digit =
+        |(at, c): (usize, char)| if matches!(at, 8 | 13 | 18 | 23) { c == '-' } else { c.is_ascii_hexdigit() };
+    (text.len() == 36 && text.chars().enumerate().all(is_digit)).then(|| PersonKey::Text(text.to_lowercase()))
+}
+
+fn decimal_key(text: &str) -> Option<PersonKey> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let is_number = digits.chars().all(|c| c.is_ascii_digit() || c == '.') && digits.parse::<f64>().is_ok();
+    is_number.then(|| PersonKey::Text(text.to_owned()))
 }
 
 /// Bytes as the database writes them, of which some are UUIDs and were typed with dashes.

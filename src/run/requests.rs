@@ -162,9 +162,9 @@ fn carry_out_one(
     progress: Progress<'_>,
     settle: impl FnOnce(&mut Connection) -> Result<(), DbError>,
 ) -> Result<Option<RunRecord>, Refusal> {
-    let job = job.about(asked.people.clone());
     let mut conn = job.open(Access::ReadWrite)?;
     prepare_ledger(&mut conn)?;
+    let job = job.about(as_the_database_writes(job, &mut conn, &asked.people)?);
     let mut found = look(&job, &mut conn)?;
     let mut record = None;
     if found.is_newcomer && !found.was_erased {
@@ -184,6 +184,19 @@ fn carry_out_one(
         settle(&mut conn).with_context(|| format!("{} was carried out, and could not be settled", asked.what))?;
     }
     Ok(record)
+}
+
+/// A UUID may have been asked for in capitals; from here on a key counts letter for letter.
+fn as_the_database_writes(job: &Job<'_>, conn: &mut Connection, asked: &SomePeople) -> Result<SomePeople, Refusal> {
+    let (catalog, map) = people::map(job, conn)?;
+    let mut spelled = asked.clone();
+    for text in &mut spelled.keys {
+        let key = resolve::person_key(&catalog, &map, text).map_err(|mistake| Refusal::Schedule(vec![mistake]))?;
+        if let Some(person) = person::look_up(conn, &map, &key)? {
+            *text = person.key.to_text();
+        }
+    }
+    Ok(spelled)
 }
 
 /// How things stand with the person of a request.

@@ -14,7 +14,7 @@ DELETE FROM "post" WHERE ("post"."account_id") IN (SELECT "account"."id" FROM "a
 -- 2: 1782216000000000
 
 -- erase:letter.address
-DELETE FROM "letter" WHERE (tenure_lower("letter"."address")) IN (SELECT tenure_lower("account"."email") FROM "account" WHERE ("account"."closed_at" < ? AND tenure_micros("account"."closed_at") < ?) AND (((TRUE AND ((restricted = 1) IS TRUE)))) IS NOT TRUE) AND ((((((tenure_lower("letter"."address")) IN (SELECT tenure_lower("account"."email") FROM "account" WHERE TRUE AND ((restricted = 1) IS TRUE))))))) IS NOT TRUE AND ((FALSE OR (tenure_lower("letter"."address")) IN (SELECT tenure_lower("account"."email") FROM "account" WHERE (("account"."closed_at" < ? AND tenure_micros("account"."closed_at") < ?) AND (((TRUE AND ((restricted = 1) IS TRUE)))) IS NOT TRUE) IS NOT TRUE))) IS NOT TRUE
+DELETE FROM "letter" WHERE (tenure_lower("letter"."address")) IN (SELECT tenure_lower("account"."email") FROM "account" WHERE ("account"."closed_at" < ? AND tenure_micros("account"."closed_at") < ?) AND (((TRUE AND ((restricted = 1) IS TRUE)))) IS NOT TRUE AND tenure_lower("account"."email") <> '') AND ((((((tenure_lower("letter"."address")) IN (SELECT tenure_lower("account"."email") FROM "account" WHERE TRUE AND ((restricted = 1) IS TRUE) AND tenure_lower("account"."email") <> '')))))) IS NOT TRUE AND ((FALSE OR (tenure_lower("letter"."address")) IN (SELECT tenure_lower("account"."email") FROM "account" WHERE (("account"."closed_at" < ? AND tenure_micros("account"."closed_at") < ?) AND (((TRUE AND ((restricted = 1) IS TRUE)))) IS NOT TRUE) IS NOT TRUE AND tenure_lower("account"."email") <> ''))) IS NOT TRUE
 -- 1: '2026-06-25'
 -- 2: 1782216000000000
 -- 3: '2026-06-25'

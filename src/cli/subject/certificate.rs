@@ -10,11 +10,12 @@ use jiff::tz::TimeZone;
 use super::counter::{Counter, Known};
 use super::{Format, Place};
 use crate::cli::{Common, Failure, Outcome, hand_out};
-use crate::db::person::{self, Standing};
+use crate::db::count::Counts;
+use crate::db::person;
 use crate::db::{Connection, people};
 use crate::ledger::erasure::{self, Cause, Erased, Rows};
 use crate::ledger::{self, add_all};
-use crate::plan::{Entry, Erasure, Ground, Target};
+use crate::plan::{Entry, Erasure, Ground, PersonKey, Target};
 use crate::report::certificate::{self, Certificate, Evidence, Gone, Kept};
 use crate::report::html;
 use crate::setup::Setup;
@@ -108,6 +109,7 @@ fn sum(parts: &[Erased]) -> BTreeMap<String, Rows> {
         add_all(&mut sum.detached, &rows.detached);
         // What stayed is what stayed in the end.
         sum.kept = rows.kept;
+        sum.blocked = rows.blocked;
     }
     all
 }
@@ -146,7 +148,7 @@ struct Now {
     /// Rows that stay for their ground, by the names of the map's parts; `None` where the person's own row is gone, by which
     /// they would be found.
     rows: Option<BTreeMap<String, (u64, Option<Timestamp>)>>,
-    /// Rows that are to go and stay because of a hold or a reference, with the reason.
+    /// Rows that are to go and are there still, with the reason.
     stuck: Vec<Kept>,
     is_anything_to_go: bool,
 }
@@ -178,14 +180,14 @@ fn staying(map: &Erasure) -> Vec<Staying<'_>> {
 
 impl Now {
     fn look(conn: &mut Connection, map: &Erasure, known: &Known, category: Option<&str>) -> Result<Self, Failure> {
-        let Some(person) = &known.person else {
+        if known.person.is_none() {
             return Ok(Self { rows: None, stuck: Vec::new(), is_anything_to_go: false });
-        };
+        }
         let mut rows = BTreeMap::new();
-        for part in staying(&map.seen(known.key.clone())) {
+        for part in staying(&map.seen(known.key.clone(), None)) {
             rows.insert(part.name.to_owned(), count(conn, &part)?);
         }
-        let (stuck, is_anything_to_go) = stuck(conn, map, person, category)?;
+        let (stuck, is_anything_to_go) = stuck(conn, map, &known.key, category)?;
         Ok(Self { rows: Some(rows), stuck, is_anything_to_go })
     }
 
@@ -208,6 +210,9 @@ impl Now {
             Kept { table: part.table.clone(), rows, reason: part.ground.reason.clone(), until }
         };
         let mut all: Vec<Kept> = staying(map).iter().map(kept).filter(|kept| kept.rows > 0).collect();
+        if !self.is_anything_to_go {
+            all.extend(map.entries.iter().filter_map(|entry| let_be(entry, recorded.get(&entry.plan.rule)?)));
+        }
         all.extend(self.stuck);
         all
     }
@@ -224,31 +229,48 @@ fn count(conn: &mut Connection, part: &Staying<'_>) -> Result<(u64, Option<Times
     Ok((rows, latest))
 }
 
-/// Rows that are to go and are there still, and whether there are any.
+/// Rows that stayed when the person went, and by which nobody could tell any more that they were the person's.
+fn let_be(entry: &Entry, recorded: &Rows) -> Option<Kept> {
+    let reason = "they are somebody else's as well".to_owned();
+    (recorded.blocked > 0).then(|| Kept {
+        table: entry.plan.table.to_string(),
+        rows: recorded.blocked,
+        reason,
+        until: None,
+    })
+}
+
+/// Rows that are to go and are there still, and whether there are any; also those that a hold on the person keeps.
 fn stuck(
     conn: &mut Connection,
     map: &Erasure,
-    person: &Standing,
+    key: &PersonKey,
     category: Option<&str>,
 ) -> Result<(Vec<Kept>, bool), Failure> {
-    let because = |table: &dyn std::fmt::Display, rows: u64, reason: String| Kept {
-        table: table.to_string(),
-        rows,
-        reason,
-        until: None,
-    };
-    let whole = |hold: &String| because(&map.subject, 1, format!("hold `{hold}` on all that is the person's"));
-    let mut all: Vec<Kept> = person.held_by.iter().map(whole).collect();
-    let mut is_anything = !all.is_empty();
-    for entry in &map.of_some(vec![person.key.clone()], category).entries {
+    let (mut all, mut is_anything) = (Vec::new(), false);
+    for entry in &map.seen(key.clone(), category).entries {
         for counts in people::counts_ahead(conn, &entry.plan, &map.key, None)?.into_values() {
             is_anything |= counts.eligible > 0;
-            let table = &entry.plan.table;
-            all.extend(counts.held_by.iter().map(|(hold, rows)| because(table, *rows, format!("hold `{hold}`"))));
-            if counts.blocked > 0 {
-                all.push(because(table, counts.blocked, "something that stays refers to them".to_owned()));
-            }
+            all.extend(reasons(&counts).into_iter().map(|(rows, reason)| Kept {
+                table: entry.plan.table.to_string(),
+                rows,
+                reason,
+                until: None,
+            }));
         }
     }
     Ok((all, is_anything))
+}
+
+/// Why rows of an entry are there, each with how many of them.
+fn reasons(counts: &Counts) -> Vec<(u64, String)> {
+    let by_name = counts.held_by.iter().map(|(hold, rows)| (*rows, format!("hold `{hold}`")));
+    let named: u64 = counts.held_by.values().sum();
+    let along = counts.held.saturating_sub(named);
+    let others = [
+        (along, "a hold on what would go along with them"),
+        (counts.blocked, "something that stays refers to them, or they are somebody else's as well"),
+        (counts.remaining(), "not done yet"),
+    ];
+    by_name.chain(others.map(|(rows, reason)| (rows, reason.to_owned()))).filter(|(rows, _)| *rows > 0).collect()
 }

@@ -86,7 +86,7 @@ impl<'s> Counter<'s> {
         text: &str,
     ) -> Result<Known, Failure> {
         let key = resolve::person_key(catalog, map, text).map_err(|mistake| Failure::Mistakes(vec![mistake]))?;
-        let person = person::look_up(conn, map, &key)?.filter(|person| is_same(&person.key, &key));
+        let person = person::look_up(conn, map, &key)?;
         // As the database writes it: a UUID may have been typed in capitals.
         let key = person.as_ref().map_or(key, |person| person.key.clone());
         let names = self.pseudonyms.all_of(map.names(), &key.to_text());
@@ -110,14 +110,5 @@ impl<'s> Counter<'s> {
     /// The requests that wait at this policy.
     pub fn waiting(&self, conn: &mut Connection) -> Result<Vec<Waiting>, Failure> {
         Ok(request::open(conn, self.policy())?)
-    }
-}
-
-/// A collation may take `José ` for `jose`, who is somebody else; only a UUID is the same in capitals.
-fn is_same(found: &PersonKey, typed: &PersonKey) -> bool {
-    let is_uuid = |text: &str| text.len() == 36 && text.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
-    match (found, typed) {
-        (PersonKey::Text(found), PersonKey::Text(typed)) if is_uuid(typed) => found.eq_ignore_ascii_case(typed),
-        (found, typed) => found == typed,
     }
 }

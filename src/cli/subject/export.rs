@@ -38,7 +38,7 @@ pub(super) fn export(
     let mut conn = counter.open()?;
     let live = counter.map(&mut conn)?;
     let (known, _) = counter.know_present(&mut conn, &live, key)?;
-    let theirs = live.1.seen(known.key.clone());
+    let theirs = live.1.seen(known.key.clone(), None);
     let mut page = Page::begin(output)?;
     let tables = conn
         .transaction(Mode::ReadOnly, |conn| write_all(conn, &live.0, &theirs, counter.policy(), &mut page))

@@ -77,6 +77,25 @@ on_every_database! {
         tenure.run(&["verify"]).expect_code(0);
     }
 
+    fn a_certificate_names_what_is_there_still_until_all_is_done(db: TestDb) {
+        platform(&db, 4, 0);
+        let tenure = tenure(&db, MAP);
+        let stays = || {
+            let told = certificate(&tenure, "4");
+            let of_answers = told["kept"].as_array().unwrap().iter().filter(|kept| kept["table"] == "answer");
+            (told["finished"].is_string(), of_answers.map(|kept| (kept["rows"].clone(), kept["reason"].clone())).collect::<Vec<_>>())
+        };
+        erase(&tenure, "4", &[]);
+        assert_eq!(stays(), (true, vec![]));
+        // Late rows, as of a job that was still at it.
+        db.script("INSERT INTO attempt VALUES (70, 4); INSERT INTO answer VALUES (70, 70, 'late')");
+        assert_eq!(stays(), (false, vec![(json!(1), json!("not done yet"))]));
+        subject(&tenure, &["erase", "4", "--reason", "letter 26-9", "--by", "desk"], 0);
+        tenure.run(&["hold", "add", "court", "--reason", "a suit", "--by", "legal", "--subject", "4"]).expect_code(0);
+        assert_eq!(stays(), (true, vec![]), "a hold that comes afterwards keeps nothing");
+        tenure.run(&["hold", "release", "court", "--reason", "over", "--by", "legal"]).expect_code(0);
+    }
+
     fn a_run_is_compared_with_the_policys_last_one_and_not_with_that_of_a_request(db: TestDb) {
         platform(&db, 4, 0);
         let tenure = tenure(&db, MAP);

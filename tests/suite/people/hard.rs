@@ -15,6 +15,14 @@ fn map(entries: &str) -> String {
 }
 
 on_every_database! {
+    fn an_address_that_is_empty_is_nobodys(db: TestDb) {
+        platform(&db, 3, 2);
+        db.script("UPDATE account SET email = '' WHERE id = 1; INSERT INTO letter VALUES (70, ''), (71, ' ')");
+        let ran = run(&tenure(&db, MAP));
+        assert_eq!(ran.count("erase:letter.address", "done"), 1, "that of the other one");
+        assert_eq!(db.count("letter WHERE id >= 70"), 2);
+    }
+
     fn of_two_accounts_with_one_address_the_letters_go_with_the_last(db: TestDb) {
         db.create(
             "CREATE TABLE account (id {bigint} PRIMARY KEY, email {text}, closed_at {ts});

@@ -2,7 +2,7 @@
 
 use tenure::db::Dialect;
 
-use super::{erasures, people, tenure};
+use super::{erasures, people, run, tenure};
 use crate::harness::TestDb;
 use crate::harness::story::plan_and_run;
 
@@ -192,4 +192,94 @@ on_every_database! {
         assert_eq!((db.count("account"), db.count("enrolment"), db.count("submission")), (1, 2, 4));
         assert_eq!((db.count("mark WHERE remark IS NULL"), db.count("mark WHERE account_id = 3 AND remark = 'good'")), (4, 2));
     }
+}
+
+const BY_REQUEST: &str = r#"
+[subject]
+table = "account"
+key = "id"
+closed = "closed_at"
+grace = "7 days"
+within = "30 days"
+[subject.requests]
+table = "request"
+key = "account_id"
+requested = "made_at"
+verified = "made_at IS NOT NULL"
+done = "done_at IS NOT NULL"
+mark = { done_at = "now" }
+[[subject.data]]
+table = "account"
+column = "id"
+action = "redact"
+redact = { name = "null" }
+[[subject.data]]
+table = "note"
+column = "account_id"
+action = "delete"
+[[subject.data]]
+table = "request"
+column = "account_id"
+action = "keep"
+reason = "proof of the request"
+"#;
+
+on_every_database! {
+    fn whoever_only_a_collation_takes_for_the_one_who_asked_is_left_alone(db: TestDb) {
+        let (before, text) = match db.dialect {
+            Dialect::Sqlite => ("", "text COLLATE NOCASE"),
+            Dialect::Postgres => ("CREATE EXTENSION citext;", "citext"),
+            Dialect::Mysql => ("", "varchar(40) COLLATE utf8mb4_general_ci"),
+        };
+        db.create(&format!(
+            "{before}
+             CREATE TABLE account (id {text} PRIMARY KEY NOT NULL, name {{text}}, closed_at {{ts}});
+             CREATE TABLE note (id {{bigint}} PRIMARY KEY, account_id {text});
+             CREATE TABLE request (id {{bigint}} PRIMARY KEY, account_id {text}, made_at {{ts}}, done_at {{ts}});
+             INSERT INTO account VALUES ('bob', 'Bob', NULL), ('carl', 'Carl', NULL);
+             INSERT INTO note VALUES (1, 'bob'), (2, 'carl');
+             INSERT INTO request VALUES (1, 'BOB', '2026-06-20 00:00:00', NULL), (2, 'carl', '2026-06-20 00:00:00', NULL);"
+        ));
+        let tenure = tenure(&db, BY_REQUEST);
+        tenure.run(&["run"]).expect_code(0);
+        assert_eq!((db.count("account WHERE name = 'Bob'"), db.count("note WHERE id = 1")), (1, 1), "nobody asked for it");
+        assert_eq!((db.count("account WHERE name = 'Carl'"), db.count("note")), (0, 1));
+        assert_eq!(db.scalar("SELECT id FROM request WHERE done_at IS NULL"), 1, "it waits");
+        assert_eq!(erasures(&db), 1);
+        let refused = tenure.run(&["subject", "erase", "CARL", "--reason", "r"]).expect_code(2);
+        assert!(refused.stderr.contains("nobody in `account` has that key"), "{}", refused.stderr);
+    }
+
+    fn somebody_whose_key_has_an_accent_can_be_put_on_hold(db: TestDb) {
+        let text = if db.dialect == Dialect::Mysql { "varchar(40) COLLATE utf8mb4_unicode_ci" } else { "varchar(40)" };
+        db.create(&format!(
+            "CREATE TABLE account (id {text} PRIMARY KEY NOT NULL, name {{text}}, closed_at {{ts}});
+             CREATE TABLE note (id {{bigint}} PRIMARY KEY, account_id {text});
+             CREATE TABLE request (id {{bigint}} PRIMARY KEY, account_id {text}, made_at {{ts}}, done_at {{ts}});
+             INSERT INTO account VALUES ('josé', 'J', '2026-06-01 00:00:00'), ('ann', 'A', '2026-06-01 00:00:00');
+             INSERT INTO note VALUES (1, 'josé'), (2, 'ann');"
+        ));
+        let tenure = tenure(&db, BY_REQUEST);
+        tenure.run(&["migrate"]).expect_code(0);
+        tenure.run(&["hold", "add", "court", "--reason", "a suit", "--by", "legal", "--subject", "josé"]).expect_code(0);
+        run(&tenure);
+        assert_eq!(db.scalar("SELECT id FROM note"), 1);
+    }
+}
+
+/// A request that names nothing that could be a key waits, and lets the others go.
+#[test]
+fn a_request_for_what_is_no_uuid_is_nobodys() {
+    let db = TestDb::new(Dialect::Postgres);
+    db.create(
+        "CREATE TABLE account (id uuid PRIMARY KEY, name text, closed_at timestamptz);
+         CREATE TABLE note (id bigint PRIMARY KEY, account_id uuid);
+         CREATE TABLE request (id bigint PRIMARY KEY, account_id text, made_at timestamptz, done_at timestamptz);
+         INSERT INTO account VALUES ('0a000001-bcde-4f00-8000-0000000000ff', 'A', NULL);
+         INSERT INTO note VALUES (1, '0a000001-bcde-4f00-8000-0000000000ff');
+         INSERT INTO request VALUES (1, 'nosuchperson', '2026-06-20', NULL), (2, '', '2026-06-20', NULL),
+             (3, '0A000001-BCDE-4F00-8000-0000000000FF', '2026-06-20', NULL);",
+    );
+    tenure(&db, BY_REQUEST).run(&["run"]).expect_code(0);
+    assert_eq!((db.count("note"), db.count("request WHERE done_at IS NULL")), (0, 2));
 }
