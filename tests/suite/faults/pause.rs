@@ -21,9 +21,23 @@ pub fn paused<'a>(db: &'a TestDb, tenure: &Tenure) -> Paused<'a> {
     let mut holder = db.open();
     let running = tenure.spawn(&RUN);
     catch_when("the first batch", || db.count(&table(db, "batch")) > 0);
-    hold(db, &mut holder);
+    hold_run(db, &mut holder, &running);
     assert!(Act::Aggregate.deeds(db).done > 0, "the run was over before it could be held");
     Paused { running, db, holder }
+}
+
+/// As [`hold`]. A run hardly ever lets go of SQLite's file, so it stands still while somebody else takes it.
+pub fn hold_run(db: &TestDb, holder: &mut Connection, running: &Running) {
+    if db.dialect != Dialect::Sqlite {
+        return hold(db, holder);
+    }
+    holder.script("PRAGMA busy_timeout = 0").expect("the holder is connected");
+    catch_when("a moment between two batches", || {
+        running.signal("STOP");
+        let is_held = holder.script("BEGIN IMMEDIATE").is_ok();
+        running.signal("CONT");
+        is_held
+    });
 }
 
 /// On SQLite the file, elsewhere the gate that every batch looks at first.

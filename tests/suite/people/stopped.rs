@@ -10,7 +10,7 @@ use crate::faults::locks::await_a_waiting_session;
 use crate::faults::pause;
 use crate::faults::proxy::{Fate, Proxy, holds, is_commit};
 use crate::harness::story::{AS_OF, Told, control_table};
-use crate::harness::{Running, Tenure, TestDb};
+use crate::harness::{Running, Tenure, TestDb, catch_when};
 use crate::outsider::Ledger;
 
 const RUN: [&str; 4] = ["run", "--json", "--as-of", AS_OF];
@@ -46,8 +46,8 @@ fn held_still(db: &TestDb, tenure: &Tenure) -> (Running, tenure::db::Connection)
     tenure.run(&["migrate"]).expect_code(0);
     let mut holder = db.open();
     let running = tenure.spawn(&RUN);
-    while erasures(db) == 0 {}
-    pause::hold(db, &mut holder);
+    catch_when("the first person", || erasures(db) > 0);
+    pause::hold_run(db, &mut holder, &running);
     assert!(db.count("account WHERE name IS NULL") < CLOSED, "the run was over before it could be held");
     (running, holder)
 }
