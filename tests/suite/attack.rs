@@ -335,7 +335,8 @@ on_every_database! {
                 bucket = "{bucket}"
                 measures = {{ n = "count" }}
             "#)).replace("UTC", zone));
-            tenure.run(&command("run", &[])).expect_code(0);
+            // Another bucket is asked about.
+            tenure.run(&command("run", &["--yes"])).expect_code(0);
             assert_eq!(db.count("view_log"), 0, "{zone} {bucket}");
             db.script("INSERT INTO view_log VALUES (1, '2020-11-01'), (2, '2020-11-01'), (3, '2020-11-02'), (4, '2020-12-02')");
         }

@@ -16,7 +16,7 @@ fn a_server_that_restarts_in_mid_run(dialect: Dialect) {
     let rule = Act::Aggregate.rule().replace("[rule.aggregate]", "guard = { max_share = 1.0 }\n[rule.aggregate]");
     let mut stage = Stage::on("2026-01-10T12:10:00Z", &db, &policy("0 3 * * *", &rule), "");
     let daemon = stage.start();
-    let _held = stage.go_to_and_hold("2026-01-11T02:10:00Z");
+    let _held = stage.go_to_and_hold(&daemon, "2026-01-11T02:10:00Z");
     db.restart_server();
     stage.wait_until_looked();
     stage.walk_to("2026-01-11T02:40:00Z", minutes(1));

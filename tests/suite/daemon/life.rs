@@ -94,7 +94,7 @@ fn the_watchdog_goes_hungry_while_nothing_is_heard_of_a_run_for_an_hour() {
     let stage = Stage::on("2026-01-10T12:10:00Z", &db, &policy("0 * * * *", &aggregate()), "");
     let (manager, mut stage) = Manager::of(stage);
     let daemon = stage.start();
-    let held = stage.go_to_and_hold("2026-01-10T13:10:00Z");
+    let held = stage.go_to_and_hold(&daemon, "2026-01-10T13:10:00Z");
     manager.hear("STATUS=house on main: rule 1 of 1, analytics: ");
     stage.clock.pass(minutes(59));
     manager.hear("WATCHDOG=1");
@@ -115,7 +115,7 @@ fn is_ended_in_mid_run(db: &TestDb, end: impl Fn(Daemon, &mut dyn FnMut())) {
     Deed::Aggregate.prepare(db);
     let mut stage = Stage::on("2026-01-10T12:10:00Z", db, &policy("0 * * * *", &aggregate()), "");
     let daemon = stage.start();
-    let mut held = Some(stage.go_to_and_hold("2026-01-10T13:10:00Z"));
+    let mut held = Some(stage.go_to_and_hold(&daemon, "2026-01-10T13:10:00Z"));
     let before = stage.batches();
     end(daemon, &mut || held.take().into_iter().for_each(|held| held.go_on()));
     drop(held);
@@ -149,7 +149,7 @@ fn sigterm_ends_it_while_it_waits_for_a_lock_that_is_never_let_go() {
     Deed::Aggregate.prepare(&db);
     let mut stage = Stage::on("2026-01-10T12:10:00Z", &db, &policy("0 * * * *", &aggregate()), "");
     let daemon = stage.start();
-    let _held = stage.go_to_and_hold("2026-01-10T13:10:00Z");
+    let _held = stage.go_to_and_hold(&daemon, "2026-01-10T13:10:00Z");
     daemon.end();
 }
 
@@ -194,7 +194,7 @@ fn a_second_sigterm_ends_it_at_once() {
     Deed::Aggregate.prepare(&db);
     let mut stage = Stage::on("2026-01-10T12:10:00Z", &db, &policy("0 * * * *", &aggregate()), "");
     let daemon = stage.start();
-    let held = stage.go_to_and_hold("2026-01-10T13:10:00Z");
+    let held = stage.go_to_and_hold(&daemon, "2026-01-10T13:10:00Z");
     let before = stage.batches();
     daemon.0.signal("TERM");
     wait_until("the signal to be seen", || daemon.0.stderr().contains("daemon-ends"));

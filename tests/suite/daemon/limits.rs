@@ -69,7 +69,7 @@ fn a_window_that_ends_while_a_run_goes_on_stops_it_at_the_next_batch_and_the_nex
     let rule = Act::Aggregate.rule().replace("[rule.aggregate]", "guard = { max_share = 1.0 }\n[rule.aggregate]");
     let mut stage = Stage::on("2026-01-10T12:00:00Z", &db, &policy("0 3 * * *", &rule), NIGHTS);
     let daemon = stage.start();
-    let held = stage.go_to_and_hold("2026-01-11T02:30:00Z");
+    let held = stage.go_to_and_hold(&daemon, "2026-01-11T02:30:00Z");
     stage.clock.go_to("2026-01-11T04:00:10Z");
     held.go_on();
     stage.wait_until_looked();
@@ -90,7 +90,7 @@ fn a_run_that_takes_longer_than_its_period_is_followed_by_one_other() {
     let rule = Act::Aggregate.rule().replace("[rule.aggregate]", "guard = { max_share = 1.0 }\n[rule.aggregate]");
     let mut stage = Stage::on("2026-01-10T12:10:00Z", &db, &policy("0 * * * *", &rule), "");
     let daemon = stage.start();
-    let held = stage.go_to_and_hold("2026-01-10T13:10:00Z");
+    let held = stage.go_to_and_hold(&daemon, "2026-01-10T13:10:00Z");
     // Four due times come and go. The lock is let go, and the daemon renews its lease, before it could count as gone.
     for _ in 0..4 {
         stage.clock.pass(hours(1));

@@ -65,7 +65,7 @@ on_every_database! {
         let rule = Act::Aggregate.rule().replace("[rule.aggregate]", "guard = { max_share = 1.0 }\n[rule.aggregate]");
         let mut stage = Stage::on("2026-01-10T12:10:00Z", &db, &policy("0 * * * *", &(logs() + &rule)), "");
         let daemon = stage.start();
-        let held = stage.go_to_and_hold("2026-01-10T13:10:00Z");
+        let held = stage.go_to_and_hold(&daemon, "2026-01-10T13:10:00Z");
         let before = stage.batches();
         rewrite(&stage, &policy("0 * * * *", &logs()));
         reload(&stage, &daemon);

@@ -244,13 +244,13 @@ pub struct Held {
 }
 
 impl<'d> Stage<'d> {
-    /// Time passes until then, and the run that this makes due is held between two batches.
-    pub fn go_to_and_hold(&mut self, instant: &str) -> Held {
+    /// Time passes until then, and the run of this daemon that this makes due is held between two batches.
+    pub fn go_to_and_hold(&mut self, daemon: &Daemon, instant: &str) -> Held {
         let before = self.batches();
         let mut holder = self.db.open();
         self.clock.go_to(instant);
         catch_when("a batch", || self.batches() > before);
-        pause::hold(self.db, &mut holder);
+        pause::hold_run(self.db, &mut holder, &daemon.0);
         Held { holder }
     }
 

@@ -50,7 +50,7 @@ fn a_daemon_that_slept_for_an_hour_in_mid_run_changes_nothing_when_it_wakes() {
     let schedule = policy("0 3 * * *", &rule);
     let mut stage = Stage::on("2026-01-10T12:10:00Z", &db, &schedule, "");
     let sleeper = stage.start();
-    let held = stage.go_to_and_hold("2026-01-11T02:10:00Z");
+    let held = stage.go_to_and_hold(&sleeper, "2026-01-11T02:10:00Z");
     sleeper.0.signal("STOP");
     held.go_on();
     stage.clock.pass(minutes(60));

@@ -38,6 +38,7 @@ pub fn hold_run(db: &TestDb, holder: &mut Connection, running: &Running) {
         running.signal("CONT");
         is_held
     });
+    holder.script("PRAGMA busy_timeout = 10000").expect("the holder is connected");
 }
 
 /// On SQLite the file, elsewhere the gate that every batch looks at first.
