@@ -182,6 +182,8 @@ pub struct Keeper {
     counts: Counts,
     /// When all databases are to be looked at for the metrics, since the boot; `None` while somebody does.
     look_at: Option<Duration>,
+    /// A run ended while somebody looked.
+    is_seen_too_early: bool,
     watcher: Watcher,
     /// The jump of the host's clock that somebody was mailed about, or is just being mailed.
     told_jump: bool,
@@ -207,6 +209,7 @@ impl Keeper {
             board: Board::new(state),
             counts: Counts::default(),
             look_at: Some(Duration::ZERO),
+            is_seen_too_early: false,
             watcher: Watcher::default(),
             told_jump: false,
             signal: Arc::default(),
@@ -410,7 +413,12 @@ impl Keeper {
             }
             Ended::Looked(found) => {
                 let is_blind = found.as_ref().is_none_or(|overview| !overview.troubles.is_empty());
-                self.look_at = Some(time::since_boot() + if is_blind { LOOK_AGAIN } else { LOOK_EVERY });
+                let pause = match (std::mem::take(&mut self.is_seen_too_early), is_blind) {
+                    (true, _) => Duration::ZERO,
+                    (false, true) => LOOK_AGAIN,
+                    (false, false) => LOOK_EVERY,
+                };
+                self.look_at = Some(time::since_boot() + pause);
                 self.board.lock().overview = found.map(|overview| Arc::from(*overview));
             }
             // Where nobody could be told, the next tick tries again.
@@ -456,7 +464,8 @@ impl Keeper {
             }
         }
         if visited.looked.iter().any(|looked| looked.run.is_some()) {
-            // What a run did is to be seen at once. A look that goes on just now is followed by the next one in its time.
+            // What a run did is to be seen at once, also where a look goes on that may have come too early.
+            self.is_seen_too_early = self.look_at.is_none();
             self.look_at = self.look_at.map(|_| Duration::ZERO);
         }
         if generation == self.generation {

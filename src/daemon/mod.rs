@@ -171,9 +171,10 @@ impl Daemon {
         self.keeper.stop();
         life::stopping(&self.keeper.line());
         let until = Instant::now() + FAREWELL;
-        while !errands.work.is_empty() {
+        while !(errands.work.is_empty() && errands.looks.is_empty()) {
             tokio::select! {
                 Some(Ok(ended)) = errands.work.join_next() => self.keeper.take_in(ended),
+                Some(_) = errands.looks.join_next() => {}
                 () = sleep_until(until) => break,
                 event = signals.next() => {
                     // Whoever asks twice is in a hurry: what is in flight is rolled back.
@@ -193,7 +194,8 @@ impl Daemon {
 #[derive(Default)]
 struct Errands {
     work: JoinSet<Ended>,
-    /// Looks for the metrics, for which nobody waits at the end.
+    /// Looks for the metrics. Not left behind at the end either, if it can be helped: a database's client library that is
+    /// taken down under a thread that uses it may crash.
     looks: JoinSet<Ended>,
 }
 

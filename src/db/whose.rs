@@ -48,7 +48,7 @@ pub(super) fn someone_elses_too(sql: &mut Sql, scope: Scope<'_>, whose: &Whose) 
     let lead = Lead { such: &such, ..Lead::to(&whose.people.target, scope, Look::Now) };
     own_row(sql, scope.alias(), step);
     sql.push(" IN (");
-    lead.write(sql, &whose.steps);
+    put_aside(sql, |sql| lead.write(sql, &whose.steps));
     sql.push(")");
 }
 

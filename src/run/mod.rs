@@ -141,7 +141,8 @@ pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>
     // A clock that jumps meanwhile writes no wrong time into the ledger.
     record.finished = Some(started + time::since_boot().saturating_sub(begun));
     // Before the run is closed: who dies between the two is registered again by whoever closes it.
-    unregistered.extend(closed.iter().chain([&record.run]).filter_map(|run| register(job, &mut conn, run)));
+    let runs = closed.iter().chain([&record.run]);
+    unregistered.extend(runs.filter_map(|run| register_patiently(job, &mut conn, run, stop)));
     if !unregistered.is_empty() {
         record.notes.append(&mut unregistered);
         record.status = Status::Failed;
@@ -216,9 +217,28 @@ fn close(job: &Job<'_>, conn: &mut Connection, record: &mut RunRecord, stop: &St
 /// is restored from a backup would not: without the register nobody would be erased again.
 fn register(job: &Job<'_>, conn: &mut Connection, run: &str) -> Option<String> {
     let error = people::register(&job.config.state_dir, conn, run).err()?;
-    Some(format!(
-        "what run `{run}` erased is not in the register of erasures, by which it would be erased again after a restore: {error:#}"
-    ))
+    Some(not_registered(run, &format!("{error:#}")))
+}
+
+/// The same, again where the connection is lost meanwhile: who is in the register twice is there all the same.
+fn register_patiently(job: &Job<'_>, conn: &mut Connection, run: &str, stop: &Stop) -> Option<String> {
+    let reopen = || job.connect(Access::ReadWrite);
+    let done = execute::patiently(conn, &reopen, stop, |conn| {
+        let written = people::register(&job.config.state_dir, conn, run);
+        written
+            .map_or_else(|error| error.downcast::<DbError>().map_or_else(|error| Ok(Err(error)), Err), |()| Ok(Ok(())))
+    });
+    match done {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(not_registered(run, &format!("{error:#}"))),
+        Err(halt) => Some(not_registered(run, &halt.sentence())),
+    }
+}
+
+fn not_registered(run: &str, reason: &str) -> String {
+    format!(
+        "what run `{run}` erased is not in the register of erasures, by which it would be erased again after a restore: {reason}"
+    )
 }
 
 /// Sends the report, and whatever else is due.

@@ -47,7 +47,8 @@ impl Stage {
 
     /// Since the beginning of the story. Not while the daemon compares the clocks, which then would seem not to agree.
     fn hours_pass(&self, hours: i64) {
-        let is_idle = |state: tenure::daemon::State| !state.databases.values().any(|one| one.visiting);
+        let is_idle =
+            |state: tenure::daemon::State| state.stopping || !state.databases.values().any(|one| one.visiting);
         wait_until("the daemon to be idle", || self.state().is_some_and(is_idle));
         let new = self.tenure.dir().join("clock.new");
         let shift = hours * 3_600_000_000;
