@@ -53,6 +53,9 @@ pub use state::{Board, State};
 /// nothing: it counts, waits or mails. A claim that is left behind is taken up by whoever comes next.
 const FAREWELL: Duration = Duration::from_secs(10);
 
+/// How long idle threads have to end.
+const LEAVE_TAKING: Duration = Duration::from_secs(1);
+
 /// The daemon, ready to live.
 pub struct Daemon {
     keeper: Keeper,
@@ -94,8 +97,9 @@ impl Daemon {
             .build()
             .context("the daemon cannot be started")?;
         let outcome = runtime.block_on(self.days());
-        // Threads that still wait for a server must not keep the process.
-        runtime.shutdown_background();
+        // Threads that still wait for a server must not keep the process; those that do not are to be gone before it ends, or the
+        // client libraries of the databases are taken down under them.
+        runtime.shutdown_timeout(LEAVE_TAKING);
         outcome
     }
 
