@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel::connection::SimpleConnection;
+use diesel::connection::{DefaultLoadingMode, SimpleConnection};
 use diesel::deserialize::{self, FromSql, QueryableByName};
 use diesel::mysql::{Mysql, MysqlConnection, MysqlType};
-use diesel::pg::{Pg, PgConnection};
+use diesel::pg::{Pg, PgConnection, PgRowByRowLoadingMode};
 use diesel::row::{Field, NamedRow};
 use diesel::sql_types as st;
 use diesel::sqlite::{Sqlite, SqliteConnection, SqliteType};
@@ -200,6 +200,33 @@ impl Connection {
     pub fn query(&mut self, statement: &Statement) -> Result<Vec<Row>, DbError> {
         let dialect = self.dialect();
         self.load(statement).map_err(|error| DbError::of(dialect, &error))
+    }
+
+    /// Runs one query and hands its rows over one after the other, so that a long answer needs no memory. Nothing else can be
+    /// asked on the connection meanwhile.
+    ///
+    /// # Errors
+    /// Those of the database, and those of `tell`.
+    pub fn each(
+        &mut self,
+        statement: &Statement,
+        tell: &mut dyn FnMut(Row) -> Result<(), DbError>,
+    ) -> Result<(), DbError> {
+        let dialect = self.dialect();
+        let told = |row: diesel::QueryResult<Row>| tell(row.map_err(|error| DbError::of(dialect, &error))?);
+        let failed = |error| DbError::of(dialect, &error);
+        match &mut self.link {
+            Link::Sqlite(conn) => {
+                bound_sqlite(statement).load_iter::<Row, DefaultLoadingMode>(conn).map_err(failed)?.try_for_each(told)
+            }
+            Link::Postgres(conn) => bound_postgres(statement)
+                .load_iter::<Row, PgRowByRowLoadingMode>(conn)
+                .map_err(failed)?
+                .try_for_each(told),
+            Link::Mysql(conn) => {
+                bound_mysql(statement).load_iter::<Row, DefaultLoadingMode>(conn).map_err(failed)?.try_for_each(told)
+            }
+        }
     }
 
     /// As [`query`](Self::query), for statements that read no row: the error then repeats the server's own sentence.

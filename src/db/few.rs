@@ -49,6 +49,7 @@ pub(super) fn alike(sql: &mut Sql, alias: &Name, few: Few<'_>) {
         return inward(sql, few.column, &value(only));
     }
     if sql.dialect == Dialect::Postgres {
+        between(sql, alias, few);
         return in_array(sql, few);
     }
     sql.push(" IN (");
@@ -60,6 +61,17 @@ pub(super) fn alike(sql: &mut Sql, alias: &Name, few: Few<'_>) {
         PersonKey::Unsigned(_) | PersonKey::Text(_) => inward(sql, few.column, &value(key)),
     });
     sql.push(if few.keys.is_empty() { "NULL)" } else { ")" });
+}
+
+/// `>= the least AND … <= the greatest AND` the column once more, of whole numbers. PostgreSQL reads all people for the sake of a
+/// long array, and of a range, as the people of a batch are, it knows how few they are.
+fn between(sql: &mut Sql, alias: &Name, few: Few<'_>) {
+    let whole = |key: &PersonKey| if let PersonKey::Whole(whole) = key { Some(*whole) } else { None };
+    let Some(keys) = few.keys.iter().map(whole).collect::<Option<Vec<i64>>>() else { return };
+    let (Some(least), Some(greatest)) = (keys.iter().min(), keys.iter().max()) else { return };
+    for (comparison, edge) in [(" >= ", least), (" <= ", greatest)] {
+        sql.push(comparison).bind(Value::Int(*edge)).push(" AND ").column(alias, &few.column.name);
+    }
 }
 
 /// PostgreSQL plans one array in no time, and a list of thousands of values in long.

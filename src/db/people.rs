@@ -28,15 +28,19 @@ pub struct Person {
     /// When the account was made, where the schedule names the column.
     pub created: Option<Timestamp>,
 }
-/// Counts the rows of one table by their people: of the few, or of everybody who is due. People without any are not in it.
+
+/// Called with each person and what their rows in one table count to.
+pub(super) type Tell<'a> = &'a mut dyn FnMut(PersonKey, Counts);
+
+/// Counts the rows of one table by their people: of the few, or of everybody who is due. Nothing is told of people without any.
 fn counts_in(
     conn: &mut Connection,
     scope: Scope<'_>,
     whose: &Whose,
     key: &KeyColumn,
-    look: Look,
-    sharers: Sharers,
-) -> Result<ByPerson, DbError> {
+    (look, sharers): (Look, Sharers),
+    tell: Tell<'_>,
+) -> Result<(), DbError> {
     let mut sql = Sql::new(conn.dialect());
     let found = whose.steps.first().map(|step| (step, sql.fresh_alias()));
     let person = |sql: &mut Sql| whose::person(sql, scope, key, found.as_ref().map(|(_, alias)| alias));
@@ -60,30 +64,31 @@ fn counts_in(
         // The statements that follow in the transaction are to meet the same rows.
         sql.push(" FOR UPDATE");
     }
-    let mut counted = ByPerson::new();
-    for row in conn.query(&sql.finish())? {
-        counted.insert(key_of(&row, 0)?, counts_of(&row, 1, scope.target));
-    }
-    Ok(counted)
+    conn.each(&sql.finish(), &mut |row| {
+        tell(key_of(&row, 0)?, counts_of(&row, 1, scope.target));
+        Ok(())
+    })
 }
 
-/// Counts the rows of an entry by their people, as a plan does: what earlier rules take is gone.
-pub fn counts_ahead(
+/// Counts the rows of an entry by their people, as a plan does: what earlier rules take is gone. Whoever has rows in several
+/// tables (partitions) is told of for each of them.
+pub fn counts_ahead(conn: &mut Connection, plan: &RulePlan, key: &KeyColumn, tell: Tell<'_>) -> Result<(), DbError> {
+    counts_by_person(conn, plan, key, None, (Look::Ahead, Sharers::One), tell)
+}
+
+/// Can a row of the entry be several people's?
+pub fn has_sharers(plan: &RulePlan) -> bool {
+    plan.targets.iter().any(may_be_shared)
+}
+
+/// As [`counts_ahead`], with each row counted for everybody whose it is.
+pub fn counts_of_sharers(
     conn: &mut Connection,
     plan: &RulePlan,
     key: &KeyColumn,
-    few: Option<Few<'_>>,
-) -> Result<ByPerson, DbError> {
-    counts_by_person(conn, plan, key, few, Look::Ahead, Sharers::One)
-}
-
-/// The same, with each row counted for everybody whose it is; `None` where no row can be several people's, and the counts
-/// would be the same.
-pub fn counts_of_sharers(conn: &mut Connection, plan: &RulePlan, key: &KeyColumn) -> Result<Option<ByPerson>, DbError> {
-    if !plan.targets.iter().any(may_be_shared) {
-        return Ok(None);
-    }
-    counts_by_person(conn, plan, key, None, Look::Ahead, Sharers::All).map(Some)
+    tell: Tell<'_>,
+) -> Result<(), DbError> {
+    counts_by_person(conn, plan, key, None, (Look::Ahead, Sharers::All), tell)
 }
 
 fn counts_by_person(
@@ -91,16 +96,21 @@ fn counts_by_person(
     plan: &RulePlan,
     key: &KeyColumn,
     few: Option<Few<'_>>,
-    look: Look,
-    sharers: Sharers,
-) -> Result<ByPerson, DbError> {
+    how: (Look, Sharers),
+    tell: Tell<'_>,
+) -> Result<(), DbError> {
+    plan.targets
+        .iter()
+        .filter_map(|target| Some((target, target.whose.as_ref()?)))
+        .try_for_each(|(target, whose)| counts_in(conn, Scope { few, ..scope(plan, target) }, whose, key, how, tell))
+}
+
+/// Counts the rows of a few people's as they are now, in the batch's transaction.
+fn counts_now(conn: &mut Connection, plan: &RulePlan, few: Few<'_>, sharers: Sharers) -> Result<ByPerson, DbError> {
     let mut all = ByPerson::new();
-    for target in &plan.targets {
-        let Some(whose) = &target.whose else { continue };
-        for (person, counts) in counts_in(conn, Scope { few, ..scope(plan, target) }, whose, key, look, sharers)? {
-            all.entry(person).or_default().add(&counts);
-        }
-    }
+    counts_by_person(conn, plan, few.column, Some(few), (Look::Now, sharers), &mut |person, counts| {
+        all.entry(person).or_default().add(&counts);
+    })?;
     Ok(all)
 }
 
@@ -128,7 +138,7 @@ pub fn erase(conn: &mut Connection, entry: &Entry, few: Few<'_>) -> Result<Erase
         return erase_and_be_told(conn, entry, few);
     }
     let plan = &entry.plan;
-    let before = counts_by_person(conn, plan, few.column, Some(few), Look::Now, Sharers::One)?;
+    let before = counts_now(conn, plan, few, Sharers::One)?;
     let eligible: u64 = before.values().map(|counts| counts.eligible).sum();
     if eligible == 0 {
         return Ok(Erased::default());
@@ -138,7 +148,7 @@ pub fn erase(conn: &mut Connection, entry: &Entry, few: Few<'_>) -> Result<Erase
         let by_person = before.into_iter().map(|(person, counts)| (person, counts.eligible)).collect();
         return Ok(Erased { done, by_person, stayed: ByPerson::new() });
     }
-    let stayed = counts_by_person(conn, plan, few.column, Some(few), Look::Now, Sharers::One)?;
+    let stayed = counts_now(conn, plan, few, Sharers::One)?;
     let left = |person: &PersonKey| stayed.get(person).map_or(0, |counts| counts.eligible);
     let by_person: BTreeMap<_, _> = before
         .iter()
@@ -147,8 +157,8 @@ pub fn erase(conn: &mut Connection, entry: &Entry, few: Few<'_>) -> Result<Erase
         .collect();
     batch::require_same(by_person.values().sum(), done.rows)?;
     // What stays, stays of everybody whose it is.
-    let stayed = match plan.targets.iter().any(may_be_shared) {
-        true => counts_by_person(conn, plan, few.column, Some(few), Look::Now, Sharers::All)?,
+    let stayed = match has_sharers(plan) {
+        true => counts_now(conn, plan, few, Sharers::All)?,
         false => stayed,
     };
     Ok(Erased { done, by_person, stayed })
@@ -164,18 +174,30 @@ fn tells_by_itself(dialect: Dialect, entry: &Entry) -> bool {
         && !batch::frees_its_own(plan)
 }
 
-/// What stayed is counted afterwards in any case: a trigger or a policy on rows may have turned some away.
+/// Can some of the rows stay that the statement is about? In the batch's snapshot nobody adds to them, so where no hold, no
+/// reference, nobody else and no trigger keeps any there is nothing left to count, and the pages need not be read again.
+fn may_stay(plan: &RulePlan) -> bool {
+    plan.targets.iter().any(|target| {
+        let scope = scope(plan, target);
+        target.has_triggers || predicate::has_holds(scope) || predicate::has_blockers(scope)
+    })
+}
+
 fn erase_and_be_told(conn: &mut Connection, entry: &Entry, few: Few<'_>) -> Result<Erased, DbError> {
     let plan = &entry.plan;
     let mut by_person = BTreeMap::new();
     for target in &plan.targets {
         let Some(whose) = &target.whose else { continue };
         let acting = act_on_theirs(Scope { few: Some(few), ..scope(plan, target) }, whose, few.column);
-        for row in conn.query(&acting)? {
+        conn.each(&acting, &mut |row| {
             *by_person.entry(key_of(&row, 0)?).or_default() += number(&row, 1);
-        }
+            Ok(())
+        })?;
     }
-    let stayed = counts_by_person(conn, plan, few.column, Some(few), Look::Now, Sharers::All)?;
+    let stayed = match may_stay(plan) {
+        true => counts_now(conn, plan, few, Sharers::All)?,
+        false => ByPerson::new(),
+    };
     let done = Done { rows: by_person.values().sum(), ..Done::default() };
     Ok(Erased { done, by_person, stayed })
 }
@@ -212,7 +234,7 @@ pub fn keep_the_person(entry: &Entry, stayed: &Counts) -> bool {
     let is_referred_to =
         !entry.plan.targets.iter().all(|target| target.blockers.is_empty() && target.self_links.is_empty())
             || !entry.plan.dependents.is_empty();
-    let is_shared = entry.plan.targets.iter().any(may_be_shared) && !is_referred_to;
+    let is_shared = has_sharers(&entry.plan) && !is_referred_to;
     stayed.held > 0 || stayed.remaining() > 0 || (stayed.blocked > 0 && !is_shared)
 }
 
@@ -257,25 +279,29 @@ pub fn erase_window(
 
 /// Those of the people who are due, locked until the transaction ends: nobody opens an account again meanwhile.
 pub fn lock(conn: &mut Connection, erasure: &Erasure, keys: &[PersonKey]) -> Result<Vec<Person>, DbError> {
-    read(conn, erasure, keys, true)
-}
-
-/// Those of the people who are due.
-pub fn who_is_due(conn: &mut Connection, erasure: &Erasure, keys: &[PersonKey]) -> Result<Vec<Person>, DbError> {
-    read(conn, erasure, keys, false)
-}
-
-fn read(conn: &mut Connection, erasure: &Erasure, keys: &[PersonKey], lock: bool) -> Result<Vec<Person>, DbError> {
-    let people = People { target: Arc::clone(&erasure.people), who: erasure.who.clone() };
-    let mut sql = Sql::new(conn.dialect());
-    select_people(&mut sql, erasure);
-    sql.push(" WHERE ");
-    are_due(&mut sql, &people, Some(Few { column: &erasure.key, keys }));
-    predicate::meant(&mut sql, &erasure.people);
-    if lock && conn.dialect() != Dialect::Sqlite {
+    let mut sql = due_people(conn.dialect(), erasure, Some(Few { column: &erasure.key, keys }));
+    if conn.dialect() != Dialect::Sqlite {
         sql.push(" FOR UPDATE");
     }
     people_of(conn, erasure, &sql.finish())
+}
+
+/// Calls `tell` with everybody who is due.
+pub fn who_is_due(conn: &mut Connection, erasure: &Erasure, tell: &mut dyn FnMut(Person)) -> Result<(), DbError> {
+    let statement = due_people(conn.dialect(), erasure, None).finish();
+    each_of(conn, erasure, &statement, tell)
+}
+
+fn due_people(dialect: Dialect, erasure: &Erasure, few: Option<Few<'_>>) -> Sql {
+    let people = People { target: Arc::clone(&erasure.people), who: erasure.who.clone() };
+    let mut sql = Sql::new(dialect);
+    select_people(&mut sql, erasure);
+    sql.push(" WHERE ");
+    are_due(&mut sql, &people, few);
+    if few.is_some() {
+        predicate::meant(&mut sql, &erasure.people);
+    }
+    sql
 }
 
 /// `SELECT` key, closing time and time of signing up `FROM` the table of people.
@@ -292,18 +318,29 @@ fn select_people(sql: &mut Sql, erasure: &Erasure) {
 }
 
 fn people_of(conn: &mut Connection, erasure: &Erasure, statement: &Statement) -> Result<Vec<Person>, DbError> {
+    let mut people = Vec::new();
+    each_of(conn, erasure, statement, &mut |person| people.push(person))?;
+    Ok(people)
+}
+
+fn each_of(
+    conn: &mut Connection,
+    erasure: &Erasure,
+    statement: &Statement,
+    tell: &mut dyn FnMut(Person),
+) -> Result<(), DbError> {
     let dialect = conn.dialect();
     let instant = |row: &Row, column, anchors: &[crate::plan::Anchor]| {
         anchor::instant_of(row.int(column)?, &anchors.last()?.reading, dialect)
     };
-    let person = |row: &Row| {
-        Ok(Person {
-            key: key_of(row, 0)?,
-            closed: instant(row, 1, &erasure.people.anchors),
-            created: instant(row, 2, erasure.created.as_slice()),
-        })
-    };
-    conn.query(statement)?.iter().map(person).collect()
+    conn.each(statement, &mut |row| {
+        tell(Person {
+            key: key_of(&row, 0)?,
+            closed: instant(&row, 1, &erasure.people.anchors),
+            created: instant(&row, 2, erasure.created.as_slice()),
+        });
+        Ok(())
+    })
 }
 
 /// How many people whose account is closed and whose grace is over are under a hold on people.
@@ -330,10 +367,11 @@ pub(super) fn counts_of_target(
     target: &Target,
     key: &KeyColumn,
     few: Few<'_>,
-) -> Result<ByPerson, DbError> {
-    let Some(whose) = &target.whose else { return Ok(ByPerson::new()) };
+    tell: Tell<'_>,
+) -> Result<(), DbError> {
+    let Some(whose) = &target.whose else { return Ok(()) };
     let scope = Scope { few: Some(few), ..of_people(target) };
-    counts_in(conn, scope, whose, key, Look::Ahead, Sharers::One)
+    counts_in(conn, scope, whose, key, (Look::Ahead, Sharers::One), tell)
 }
 
 /// The people who come after this one in the order of their keys, whether due or not.

@@ -120,9 +120,9 @@ pub fn kept(
 ) -> Result<BTreeMap<PersonKey, u64>, DbError> {
     let mut all = BTreeMap::new();
     for target in &kept.targets {
-        for (person, counts) in people::counts_of_target(conn, target, key, few)? {
+        people::counts_of_target(conn, target, key, few, &mut |person, counts| {
             *all.entry(person).or_default() += counts.eligible;
-        }
+        })?;
     }
     Ok(all)
 }

@@ -32,12 +32,17 @@ use crate::time;
 /// A person with more rows than this in all tables is drained first.
 const MANY_ROWS: u64 = 20_000;
 
+/// So many people are written into the ledger at a time.
+const PEOPLE_AT_A_TIME: usize = 1_000;
+
 /// Somebody of whom a run would change something.
 #[derive(Debug, Clone)]
 pub struct Due {
     pub key: PersonKey,
     /// Rows that would be changed, as the plan counted them: a batch is as many people as have so many rows.
     pub rows: u64,
+    /// When the account was closed, or the request made, as far as that is known.
+    pub asked: Option<Timestamp>,
 }
 
 /// Who asked for it, and how people are called in the ledger.
@@ -196,7 +201,7 @@ impl Round<'_, '_> {
                 outcome.done.insert(place, erased.done);
             }
             outcome.erased = told.keys_of_the_done();
-            ledger::erasure::record(conn, &told.rows(log, desk, begun)?)?;
+            told.record(conn, log, desk, begun)?;
             Ok(outcome)
         })
     }
@@ -378,14 +383,17 @@ impl Log<'_> {
 /// What a batch did, person by person.
 struct Told<'a> {
     people: &'a [Person],
-    counts: BTreeMap<PersonKey, BTreeMap<String, Rows>>,
+    /// Rows done, by the places of the entries: thousands of people have little beside these.
+    done: BTreeMap<PersonKey, Vec<u64>>,
+    /// What else there is to tell, by the names of the entries.
+    beside: BTreeMap<PersonKey, BTreeMap<String, Rows>>,
     /// Of whom something stays that is to go one day, by the places of the entries.
     staying: BTreeMap<PersonKey, BTreeSet<usize>>,
 }
 
 impl<'a> Told<'a> {
     fn of(people: &'a [Person]) -> Self {
-        Self { people, counts: BTreeMap::new(), staying: BTreeMap::new() }
+        Self { people, done: BTreeMap::new(), beside: BTreeMap::new(), staying: BTreeMap::new() }
     }
 
     /// What stays for its ground, before the person's own row may go, by which it is found.
@@ -393,7 +401,7 @@ impl<'a> Told<'a> {
         for kept in &erasure.kept {
             let few = Few { column: &erasure.key, keys };
             for (key, rows) in person::kept(conn, kept, &erasure.key, few)? {
-                self.counts.entry(key).or_default().insert(kept.name.clone(), Rows { kept: rows, ..Rows::default() });
+                self.beside(&key, &kept.name).kept = rows;
             }
         }
         Ok(())
@@ -412,19 +420,22 @@ impl<'a> Told<'a> {
         self.people.iter().map(|person| person.key.clone()).filter(|key| !waits(key)).collect()
     }
 
+    fn beside(&mut self, key: &PersonKey, entry: &str) -> &mut Rows {
+        self.beside.entry(key.clone()).or_default().entry(entry.to_owned()).or_default()
+    }
+
     /// What went along with the rows can be told of one person only where the batch is about nobody else.
     fn hear(&mut self, erasure: &Erasure, place: usize, erased: &people::Erased) {
         let entry = &erasure.entries[place];
         let is_alone = self.people.len() == 1;
-        for (key, done) in &erased.by_person {
-            let mut rows = Rows { done: *done, ..Rows::default() };
+        for (key, rows) in &erased.by_person {
+            self.done.entry(key.clone()).or_insert_with(|| vec![0; erasure.entries.len()])[place] = *rows;
             if is_alone {
-                rows = rows_of(&erased.done, *done);
+                *self.beside(key, &entry.plan.rule) = rows_of(&erased.done, 0);
             }
-            self.counts.entry(key.clone()).or_default().insert(entry.plan.rule.clone(), rows);
         }
         for (key, stayed) in &erased.stayed {
-            let rows = self.counts.entry(key.clone()).or_default().entry(entry.plan.rule.clone()).or_default();
+            let rows = self.beside(key, &entry.plan.rule);
             rows.held_by.clone_from(&stayed.held_by);
             rows.blocked = stayed.blocked;
             if people::keep_the_person(entry, stayed) {
@@ -434,17 +445,36 @@ impl<'a> Told<'a> {
     }
 
     fn keys_of_the_done(&self) -> Vec<PersonKey> {
-        let is_done = |entries: &BTreeMap<String, Rows>| entries.values().any(|rows| rows.done > 0);
-        self.counts.iter().filter(|(_, entries)| is_done(entries)).map(|(key, _)| key.clone()).collect()
+        self.done.iter().filter(|(_, rows)| rows.iter().any(|rows| *rows > 0)).map(|(key, _)| key.clone()).collect()
     }
 
-    /// One row for everybody of whom something was done.
-    fn rows(self, log: &Log<'_>, desk: &Desk<'_>, begun: Timestamp) -> Result<Vec<Erased>, DbError> {
-        let mut counts = self.counts;
-        counts.retain(|_, entries| entries.values().any(|rows| rows.done > 0));
-        let found = self.people.iter().filter_map(|person| Some((person, counts.remove(&person.key)?)));
-        let finished = time::now();
-        found.map(|(person, counts)| log.erased(person, desk, begun, Some(finished), counts)).collect()
+    /// Writes one row for everybody of whom something was done.
+    fn record(
+        mut self,
+        conn: &mut Connection,
+        log: &Log<'_>,
+        desk: &Desk<'_>,
+        begun: Timestamp,
+    ) -> Result<(), DbError> {
+        let people: BTreeMap<&PersonKey, &Person> = self.people.iter().map(|person| (&person.key, person)).collect();
+        let finished = Some(time::now());
+        let keys = self.keys_of_the_done();
+        for some in keys.chunks(PEOPLE_AT_A_TIME) {
+            let found = some.iter().filter_map(|key| Some((*people.get(key)?, self.counts_of(log.erasure, key))));
+            let rows = found.map(|(person, counts)| log.erased(person, desk, begun, finished, counts));
+            ledger::erasure::record(conn, &rows.collect::<Result<Vec<_>, _>>()?)?;
+        }
+        Ok(())
+    }
+
+    /// By the names of the entries.
+    fn counts_of(&mut self, erasure: &Erasure, key: &PersonKey) -> BTreeMap<String, Rows> {
+        let mut counts = self.beside.remove(key).unwrap_or_default();
+        let done = self.done.get(key).into_iter().flatten().zip(&erasure.entries);
+        for (rows, entry) in done.filter(|(rows, _)| **rows > 0) {
+            counts.entry(entry.plan.rule.clone()).or_default().done = *rows;
+        }
+        counts
     }
 }
 

@@ -88,6 +88,8 @@ pub struct Target {
     pub blockers: Vec<Link>,
     /// References from the table to itself.
     pub self_links: Vec<SelfLink>,
+    /// A trigger or rewrite rule looks at changes of the rows: some may stay that a statement was to change.
+    pub has_triggers: bool,
     pub axes: Vec<Axis>,
     /// The schema's row key; empty where there is none.
     pub key: Vec<Name>,

@@ -258,6 +258,7 @@ impl<'c> Resolver<'_, 'c> {
             holds: Vec::new(),
             blockers: family.blockers,
             self_links: family.self_links,
+            has_triggers: false,
             axes: Vec::new(),
             key: root.row_key().map(<[_]>::to_vec).unwrap_or_default(),
         };
@@ -329,6 +330,7 @@ impl<'c> Resolver<'_, 'c> {
                 table: leaf.name.clone(),
                 only: !root.leaves.is_empty(),
                 holds: self.holds_on(&[leaf], &leaves),
+                has_triggers: !leaf.triggers.is_empty(),
                 axes: axes::axes(self.context.catalog, leaf, &template.anchors),
                 key: leaf.row_key().map(<[_]>::to_vec).unwrap_or_default(),
                 ..template.clone()

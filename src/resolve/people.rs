@@ -413,6 +413,7 @@ impl<'a, 'c> Resolver<'a, 'c> {
             holds: Vec::new(),
             blockers: Vec::new(),
             self_links: Vec::new(),
+            has_triggers: false,
             axes: Vec::new(),
             key: table.row_key().map(<[Name]>::to_vec).unwrap_or_default(),
         }

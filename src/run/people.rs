@@ -12,20 +12,17 @@ use super::change::Changes;
 use super::{Consent, Job, Refusal, files, guard, orders, survey};
 use crate::db::catalog::{self, Catalog};
 use crate::db::count::{self, Counts};
-use crate::db::people::{self, ByPerson};
+use crate::db::people;
 use crate::db::{Connection, DbError, Mode};
 use crate::execute::erase::{self, Desk, Due, PeopleTally};
 use crate::execute::{self, Ending, Worker};
 use crate::ledger::erasure::Cause;
 use crate::ledger::{self, pause};
-use crate::plan::{Entry, Erasure, PersonKey, RulePlan};
+use crate::plan::{Erasure, PersonKey, RulePlan};
 use crate::report::record::{PeopleRecord, RuleRecord, Status};
 use crate::resolve;
 use crate::schedule::mistake::Mistake;
 use crate::time::{Deadline, Light};
-
-/// People are asked for by so many keys at a time.
-const KEYS_A_QUESTION: usize = 900;
 
 /// Whom an erasure is about, instead of all who are due by closing: somebody of whom it was asked, or some who are back.
 #[derive(Debug, Clone)]
@@ -45,9 +42,8 @@ pub(super) struct Planned {
     /// Of the entries, in the order in which they act.
     pub entries: Vec<RuleRecord>,
     pub record: PeopleRecord,
+    /// In the order of their keys.
     due: Vec<Due>,
-    /// When what is due was asked for, as far as that is known.
-    asked: BTreeMap<PersonKey, Timestamp>,
 }
 
 /// Whom guards ask, and what about.
@@ -68,8 +64,7 @@ pub(super) fn plan(
 ) -> (Planned, Vec<String>) {
     let entries = erasure.entries.iter().map(|entry| survey::blank(&entry.plan)).collect();
     let record = blank(&erasure, job.people.is_some());
-    let (due, asked) = (Vec::new(), BTreeMap::new());
-    let mut planned = Planned { erasure: erasure.after(removing(acting)), entries, record, due, asked };
+    let mut planned = Planned { erasure: erasure.after(removing(acting)), entries, record, due: Vec::new() };
     let notes = planned.count_and_ask(job, conn, pause, asking);
     (planned, notes)
 }
@@ -122,23 +117,37 @@ impl Figures {
         let (held, blocked, staying) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
         let mut figures = Self { by_entry: Vec::new(), rows: BTreeMap::new(), held, blocked, staying };
         for (place, entry) in erasure.entries.iter().enumerate() {
-            let counts = people::counts_ahead(conn, &entry.plan, &erasure.key, None)?;
-            let of_sharers = people::counts_of_sharers(conn, &entry.plan, &erasure.key)?;
             figures.wait(erasure, place);
-            figures.hear(place, &counts);
-            figures.hear_stays(entry, place, of_sharers.as_ref().unwrap_or(&counts));
+            figures.by_entry.push(Counts::default());
+            let mut stay = Vec::new();
+            let mut hear_stay = |key: &PersonKey, counts: &Counts| {
+                let stays = Counts { eligible: counts.held + counts.blocked, ..counts.clone() };
+                if people::keep_the_person(entry, &stays) {
+                    stay.push((key.clone(), counts.held > 0));
+                }
+            };
+            let are_shared = people::has_sharers(&entry.plan);
+            people::counts_ahead(conn, &entry.plan, &erasure.key, &mut |key, counts| {
+                if !are_shared {
+                    hear_stay(&key, &counts);
+                }
+                figures.hear(place, key, &counts);
+            })?;
+            if are_shared {
+                people::counts_of_sharers(conn, &entry.plan, &erasure.key, &mut |key, counts| {
+                    hear_stay(&key, &counts)
+                })?;
+            }
+            // Only now: what stays of an entry lets the entry's own rows go.
+            stay.into_iter().for_each(|(key, is_held)| figures.keep(place, key, is_held));
         }
         Ok(figures)
     }
 
-    fn hear_stays(&mut self, entry: &Entry, place: usize, by_person: &ByPerson) {
-        for (key, counts) in by_person {
-            if people::keep_the_person(entry, &Counts { eligible: counts.held + counts.blocked, ..counts.clone() }) {
-                let stays = if counts.held > 0 { &mut self.held } else { &mut self.blocked };
-                stays.insert(key.clone());
-                self.staying.entry(key.clone()).or_default().insert(place);
-            }
-        }
+    fn keep(&mut self, place: usize, key: PersonKey, is_held: bool) {
+        let stays = if is_held { &mut self.held } else { &mut self.blocked };
+        stays.insert(key.clone());
+        self.staying.entry(key).or_default().insert(place);
     }
 
     /// What leads to rows that stay waits for them: they could not be found without it. So does what leads to that.
@@ -151,23 +160,20 @@ impl Figures {
     }
 
     /// A night may have hundreds of thousands of people: of each entry only the sum is kept.
-    fn hear(&mut self, place: usize, by_person: &ByPerson) {
-        let mut sum = Counts::default();
-        for (key, counts) in by_person {
-            sum.add(counts);
-            let due = counts.remaining();
-            if self.staying.get(key).is_some_and(|staying| staying.contains(&place)) {
-                sum.blocked += due;
-            } else if due > 0 {
-                *self.rows.entry(key.clone()).or_default() += due;
-            }
+    fn hear(&mut self, place: usize, key: PersonKey, counts: &Counts) {
+        let due = counts.remaining();
+        let sum = &mut self.by_entry[place];
+        sum.add(counts);
+        if self.staying.get(&key).is_some_and(|staying| staying.contains(&place)) {
+            sum.blocked += due;
+        } else if due > 0 {
+            *self.rows.entry(key).or_default() += due;
         }
-        self.by_entry.push(sum);
     }
 
     /// People of whom a run would change something, with the rows that it would change.
     fn due(&mut self) -> Vec<Due> {
-        std::mem::take(&mut self.rows).into_iter().map(|(key, rows)| Due { key, rows }).collect()
+        std::mem::take(&mut self.rows).into_iter().map(|(key, rows)| Due { key, rows, asked: None }).collect()
     }
 }
 
@@ -263,17 +269,17 @@ impl Planned {
     }
 
     fn when_asked(&mut self, conn: &mut Connection, some: Option<&SomePeople>) -> Result<(), DbError> {
-        self.asked.clear();
+        let due = &mut self.due;
         if let Some(some) = some {
-            self.asked.extend(self.due.iter().map(|due| (due.key.clone(), some.asked)));
+            due.iter_mut().for_each(|due| due.asked = Some(some.asked));
             return Ok(());
         }
-        for some in self.due.chunks(KEYS_A_QUESTION) {
-            let keys: Vec<PersonKey> = some.iter().map(|due| due.key.clone()).collect();
-            let found = people::who_is_due(conn, &self.erasure, &keys)?;
-            self.asked.extend(found.into_iter().filter_map(|person| Some((person.key, person.closed?))));
-        }
-        Ok(())
+        people::who_is_due(conn, &self.erasure, &mut |person| {
+            // They are in the order of their keys, as they came out of a map.
+            if let Ok(place) = due.binary_search_by(|due| due.key.cmp(&person.key)) {
+                due[place].asked = person.closed;
+            }
+        })
     }
 
     fn tell(&mut self, conn: &mut Connection, figures: &Figures) -> Result<(), DbError> {
@@ -288,8 +294,8 @@ impl Planned {
         let deadline = deadline(&self.erasure, job.people.is_some());
         let record = &mut self.record;
         (record.near_deadline, record.overdue) = (0, 0);
-        for (key, asked) in &self.asked {
-            let used = deadline.used(*asked, job.as_of);
+        for (key, asked) in self.due.iter().filter_map(|due| Some((&due.key, due.asked?))) {
+            let used = deadline.used(asked, job.as_of);
             match used.light() {
                 Light::Red => record.overdue += 1,
                 Light::Amber if !erased.contains(key) => record.near_deadline += 1,

@@ -249,15 +249,15 @@ fn stuck(
 ) -> Result<(Vec<Kept>, bool), Failure> {
     let (mut all, mut is_anything) = (Vec::new(), false);
     for entry in &map.seen(key.clone(), category).entries {
-        for counts in people::counts_ahead(conn, &entry.plan, &map.key, None)?.into_values() {
-            is_anything |= counts.eligible > 0;
-            all.extend(reasons(&counts).into_iter().map(|(rows, reason)| Kept {
-                table: entry.plan.table.to_string(),
-                rows,
-                reason,
-                until: None,
-            }));
-        }
+        let mut counts = Counts::default();
+        people::counts_ahead(conn, &entry.plan, &map.key, &mut |_, more| counts.add(&more))?;
+        is_anything |= counts.eligible > 0;
+        all.extend(reasons(&counts).into_iter().map(|(rows, reason)| Kept {
+            table: entry.plan.table.to_string(),
+            rows,
+            reason,
+            until: None,
+        }));
     }
     Ok((all, is_anything))
 }
