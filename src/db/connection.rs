@@ -6,7 +6,7 @@ use std::time::Duration;
 use diesel::connection::{DefaultLoadingMode, SimpleConnection};
 use diesel::deserialize::{self, FromSql, QueryableByName};
 use diesel::mysql::{Mysql, MysqlConnection, MysqlType};
-use diesel::pg::{Pg, PgConnection, PgRowByRowLoadingMode};
+use diesel::pg::{Pg, PgConnection};
 use diesel::row::{Field, NamedRow};
 use diesel::sql_types as st;
 use diesel::sqlite::{Sqlite, SqliteConnection, SqliteType};
@@ -202,8 +202,8 @@ impl Connection {
         self.load(statement).map_err(|error| DbError::of(dialect, &error))
     }
 
-    /// Runs one query and hands its rows over one after the other, so that a long answer needs no memory. Nothing else can be
-    /// asked on the connection meanwhile.
+    /// Runs one query and hands its rows over one after the other, so that a long answer needs no more memory than the client
+    /// library takes for it. Nothing else can be asked on the connection meanwhile.
     ///
     /// # Errors
     /// Those of the database, and those of `tell`.
@@ -213,19 +213,21 @@ impl Connection {
         tell: &mut dyn FnMut(Row) -> Result<(), DbError>,
     ) -> Result<(), DbError> {
         let dialect = self.dialect();
-        let told = |row: diesel::QueryResult<Row>| tell(row.map_err(|error| DbError::of(dialect, &error))?);
         let failed = |error| DbError::of(dialect, &error);
+        let mut told = |row: diesel::QueryResult<Row>| tell(row.map_err(failed)?);
         match &mut self.link {
-            Link::Sqlite(conn) => {
-                bound_sqlite(statement).load_iter::<Row, DefaultLoadingMode>(conn).map_err(failed)?.try_for_each(told)
-            }
-            Link::Postgres(conn) => bound_postgres(statement)
-                .load_iter::<Row, PgRowByRowLoadingMode>(conn)
+            Link::Sqlite(conn) => bound_sqlite(statement)
+                .load_iter::<Row, DefaultLoadingMode>(conn)
                 .map_err(failed)?
-                .try_for_each(told),
-            Link::Mysql(conn) => {
-                bound_mysql(statement).load_iter::<Row, DefaultLoadingMode>(conn).map_err(failed)?.try_for_each(told)
-            }
+                .try_for_each(&mut told),
+            Link::Postgres(conn) => bound_postgres(statement)
+                .load_iter::<Row, DefaultLoadingMode>(conn)
+                .map_err(failed)?
+                .try_for_each(&mut told),
+            Link::Mysql(conn) => bound_mysql(statement)
+                .load_iter::<Row, DefaultLoadingMode>(conn)
+                .map_err(failed)?
+                .try_for_each(&mut told),
         }
     }
 

@@ -118,8 +118,8 @@ fn counts_now(conn: &mut Connection, plan: &RulePlan, few: Few<'_>, sharers: Sha
 #[derive(Debug, Default)]
 pub struct Erased {
     pub done: Done,
-    /// Rows done, by person.
-    pub by_person: BTreeMap<PersonKey, u64>,
+    /// Rows done, by person; whoever has some in several tables (partitions) may be there for each.
+    pub by_person: Vec<(PersonKey, u64)>,
     /// What stayed, by person: held or blocked.
     pub stayed: ByPerson,
 }
@@ -150,12 +150,12 @@ pub fn erase(conn: &mut Connection, entry: &Entry, few: Few<'_>) -> Result<Erase
     }
     let stayed = counts_now(conn, plan, few, Sharers::One)?;
     let left = |person: &PersonKey| stayed.get(person).map_or(0, |counts| counts.eligible);
-    let by_person: BTreeMap<_, _> = before
+    let by_person: Vec<_> = before
         .iter()
         .map(|(person, counts)| (person.clone(), counts.eligible.saturating_sub(left(person))))
         .filter(|(_, rows)| *rows > 0)
         .collect();
-    batch::require_same(by_person.values().sum(), done.rows)?;
+    batch::require_same(sum_of(&by_person), done.rows)?;
     // What stays, stays of everybody whose it is.
     let stayed = match has_sharers(plan) {
         true => counts_now(conn, plan, few, Sharers::All)?,
@@ -185,12 +185,12 @@ fn may_stay(plan: &RulePlan) -> bool {
 
 fn erase_and_be_told(conn: &mut Connection, entry: &Entry, few: Few<'_>) -> Result<Erased, DbError> {
     let plan = &entry.plan;
-    let mut by_person = BTreeMap::new();
+    let mut by_person = Vec::new();
     for target in &plan.targets {
         let Some(whose) = &target.whose else { continue };
         let acting = act_on_theirs(Scope { few: Some(few), ..scope(plan, target) }, whose, few.column);
         conn.each(&acting, &mut |row| {
-            *by_person.entry(key_of(&row, 0)?).or_default() += number(&row, 1);
+            by_person.push((key_of(&row, 0)?, number(&row, 1)));
             Ok(())
         })?;
     }
@@ -198,8 +198,12 @@ fn erase_and_be_told(conn: &mut Connection, entry: &Entry, few: Few<'_>) -> Resu
         true => counts_now(conn, plan, few, Sharers::All)?,
         false => ByPerson::new(),
     };
-    let done = Done { rows: by_person.values().sum(), ..Done::default() };
+    let done = Done { rows: sum_of(&by_person), ..Done::default() };
     Ok(Erased { done, by_person, stayed })
+}
+
+fn sum_of(by_person: &[(PersonKey, u64)]) -> u64 {
+    by_person.iter().map(|(_, rows)| rows).sum()
 }
 
 /// The act on the rows of a target, in PostgreSQL's words; its rows are the people with what was done of theirs.

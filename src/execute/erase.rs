@@ -4,7 +4,7 @@
 //! very many rows is drained first, part by part; each part says in the ledger that more is to follow.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Range;
 use std::time::Instant;
 
@@ -200,7 +200,7 @@ impl Round<'_, '_> {
                 told.hear(erasure, place, &erased);
                 outcome.done.insert(place, erased.done);
             }
-            outcome.erased = told.keys_of_the_done();
+            outcome.erased = told.the_done().map(|person| person.key.clone()).collect();
             told.record(conn, log, desk, begun)?;
             Ok(outcome)
         })
@@ -384,7 +384,7 @@ impl Log<'_> {
 struct Told<'a> {
     people: &'a [Person],
     /// Rows done, by the places of the entries: thousands of people have little beside these.
-    done: BTreeMap<PersonKey, Vec<u64>>,
+    done: HashMap<PersonKey, Vec<u64>>,
     /// What else there is to tell, by the names of the entries.
     beside: BTreeMap<PersonKey, BTreeMap<String, Rows>>,
     /// Of whom something stays that is to go one day, by the places of the entries.
@@ -393,7 +393,7 @@ struct Told<'a> {
 
 impl<'a> Told<'a> {
     fn of(people: &'a [Person]) -> Self {
-        Self { people, done: BTreeMap::new(), beside: BTreeMap::new(), staying: BTreeMap::new() }
+        Self { people, done: HashMap::new(), beside: BTreeMap::new(), staying: BTreeMap::new() }
     }
 
     /// What stays for its ground, before the person's own row may go, by which it is found.
@@ -429,7 +429,7 @@ impl<'a> Told<'a> {
         let entry = &erasure.entries[place];
         let is_alone = self.people.len() == 1;
         for (key, rows) in &erased.by_person {
-            self.done.entry(key.clone()).or_insert_with(|| vec![0; erasure.entries.len()])[place] = *rows;
+            self.done.entry(key.clone()).or_insert_with(|| vec![0; erasure.entries.len()])[place] += *rows;
             if is_alone {
                 *self.beside(key, &entry.plan.rule) = rows_of(&erased.done, 0);
             }
@@ -444,11 +444,14 @@ impl<'a> Told<'a> {
         }
     }
 
-    fn keys_of_the_done(&self) -> Vec<PersonKey> {
-        self.done.iter().filter(|(_, rows)| rows.iter().any(|rows| *rows > 0)).map(|(key, _)| key.clone()).collect()
+    /// The people of whom something was done.
+    fn the_done(&self) -> impl Iterator<Item = &'a Person> {
+        let is_done =
+            |person: &&Person| self.done.get(&person.key).is_some_and(|rows| rows.iter().any(|rows| *rows > 0));
+        self.people.iter().filter(is_done)
     }
 
-    /// Writes one row for everybody of whom something was done.
+    /// Writes one row for each of them.
     fn record(
         mut self,
         conn: &mut Connection,
@@ -456,12 +459,13 @@ impl<'a> Told<'a> {
         desk: &Desk<'_>,
         begun: Timestamp,
     ) -> Result<(), DbError> {
-        let people: BTreeMap<&PersonKey, &Person> = self.people.iter().map(|person| (&person.key, person)).collect();
         let finished = Some(time::now());
-        let keys = self.keys_of_the_done();
-        for some in keys.chunks(PEOPLE_AT_A_TIME) {
-            let found = some.iter().filter_map(|key| Some((*people.get(key)?, self.counts_of(log.erasure, key))));
-            let rows = found.map(|(person, counts)| log.erased(person, desk, begun, finished, counts));
+        let people: Vec<&Person> = self.the_done().collect();
+        for some in people.chunks(PEOPLE_AT_A_TIME) {
+            let rows = some.iter().map(|person| {
+                let counts = self.counts_of(log.erasure, &person.key);
+                log.erased(person, desk, begun, finished, counts)
+            });
             ledger::erasure::record(conn, &rows.collect::<Result<Vec<_>, _>>()?)?;
         }
         Ok(())
@@ -510,7 +514,7 @@ fn end_of_chunk(due: &[Due], first: usize, rows: u64, most: usize) -> usize {
 fn most_people(dialect: Dialect) -> usize {
     match dialect {
         Dialect::Sqlite => 4_000,
-        Dialect::Postgres => 20_000,
+        Dialect::Postgres => 40_000,
         Dialect::Mysql => 900,
     }
 }

@@ -194,7 +194,7 @@ pub enum Who {
 }
 
 /// The value of a person's key, as [`KeyColumn::transport`] carries it. Never shown, never written down.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PersonKey {
     Whole(i64),
     /// Of MySQL's unsigned 64-bit integers, what does not fit an `i64`.

@@ -2,7 +2,7 @@
 //!
 //! Erasures act after the rules. All entries are one act: where one of them cannot go ahead, none does.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -105,7 +105,7 @@ fn deadline(erasure: &Erasure, is_request: bool) -> &Deadline {
 /// What every entry of the map counts, whose rows a run would change, and of whom something stays that is to go.
 struct Figures {
     by_entry: Vec<Counts>,
-    rows: BTreeMap<PersonKey, u64>,
+    rows: HashMap<PersonKey, u64>,
     held: BTreeSet<PersonKey>,
     blocked: BTreeSet<PersonKey>,
     /// By the places of the entries.
@@ -115,7 +115,7 @@ struct Figures {
 impl Figures {
     fn read(conn: &mut Connection, erasure: &Erasure) -> Result<Self, DbError> {
         let (held, blocked, staying) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
-        let mut figures = Self { by_entry: Vec::new(), rows: BTreeMap::new(), held, blocked, staying };
+        let mut figures = Self { by_entry: Vec::new(), rows: HashMap::new(), held, blocked, staying };
         for (place, entry) in erasure.entries.iter().enumerate() {
             figures.wait(erasure, place);
             figures.by_entry.push(Counts::default());
@@ -171,9 +171,13 @@ impl Figures {
         }
     }
 
-    /// People of whom a run would change something, with the rows that it would change.
+    /// People of whom a run would change something, with the rows that it would change, in the order of their keys: those of a
+    /// batch are neighbours.
     fn due(&mut self) -> Vec<Due> {
-        std::mem::take(&mut self.rows).into_iter().map(|(key, rows)| Due { key, rows, asked: None }).collect()
+        let rows = std::mem::take(&mut self.rows);
+        let mut due: Vec<_> = rows.into_iter().map(|(key, rows)| Due { key, rows, asked: None }).collect();
+        due.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        due
     }
 }
 
@@ -275,7 +279,6 @@ impl Planned {
             return Ok(());
         }
         people::who_is_due(conn, &self.erasure, &mut |person| {
-            // They are in the order of their keys, as they came out of a map.
             if let Ok(place) = due.binary_search_by(|due| due.key.cmp(&person.key)) {
                 due[place].asked = person.closed;
             }
