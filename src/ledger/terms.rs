@@ -1,6 +1,7 @@
 //! What the ledger knows of a policy's schedule: the terms of each rule as it last saw them, and those that are in force
 //! until somebody consents to wider ones. Every change of them is an entry of the chain.
 
+pub mod memory;
 pub mod people;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,10 +10,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{chain, json};
-use crate::db::control::{self, EntryRow};
 use crate::db::{Connection, DbError};
 use crate::time::Period;
 
+use memory::Memory;
 use people::PeopleTerms;
 
 /// Redactions that leave nothing of a value.
@@ -55,7 +56,7 @@ pub struct HoldTerms {
     pub of_people: bool,
 }
 
-/// The body of a schedule's entry: the whole state, so that the newest one of a policy says all.
+/// The body of a schedule's entry: the whole state, so that the newest one of a policy says all but what was there before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Known {
     pub policy: String,
@@ -95,16 +96,6 @@ impl Known {
             (rules, in_force, people, people_in_force)
         };
         self.digest == other.digest && terms(self) == terms(other)
-    }
-
-    /// The newest that the ledger knows of the policy.
-    pub fn read(conn: &mut Connection, policy: &str) -> Result<Option<Known>, DbError> {
-        if !control::is_ready(conn)? {
-            return Ok(None);
-        }
-        let entries = control::walk::entries_of_kind(conn, SCHEDULE)?;
-        let known = |entry: &EntryRow| serde_json::from_str::<Known>(&entry.body).ok();
-        Ok(entries.iter().rev().filter_map(known).find(|known| known.policy == policy))
     }
 
     /// Chains it; must stand in the transaction that begins the run which saw it.
@@ -254,16 +245,22 @@ fn pairs(map: &BTreeMap<String, String>) -> String {
     map.iter().map(|(what, how)| format!("{what}: {how}")).collect::<Vec<_>>().join(", ")
 }
 
-/// What `new` says that `old` did not, in sentences. `old` is `None` where the ledger sees the policy for the first time.
-pub fn changes(old: Option<&Known>, new: &Known) -> Vec<String> {
-    let Some(old) = old else { return vec!["the ledger sees this policy for the first time".to_owned()] };
+/// What `new` says that the ledger did not know, in sentences. `memory` is `None` where it sees the policy for the first time.
+pub fn changes(memory: Option<&Memory>, new: &Known) -> Vec<String> {
+    let Some(memory) = memory else { return vec!["the ledger sees this policy for the first time".to_owned()] };
+    let old = memory.newest();
     let mut changes = Vec::new();
     for (name, terms) in &new.rules {
-        match old.rules.get(name) {
-            None => changes.push(format!("rule `{name}` was added: {}", terms.shown())),
-            Some(before) => {
+        match (old.rules.get(name), memory.once_had(name)) {
+            (Some(before), _) => {
                 changes.extend(terms.differences(before).iter().map(|line| format!("rule `{name}`: {line}")));
             }
+            (None, Some(before)) => {
+                changes.push(format!("rule `{name}` was put back: {}", terms.shown()));
+                let since = terms.differences(before);
+                changes.extend(since.iter().map(|line| format!("rule `{name}`, since it was taken out: {line}")));
+            }
+            (None, None) => changes.push(format!("rule `{name}` was added: {}", terms.shown())),
         }
         match (old.in_force.contains_key(name), new.in_force.contains_key(name)) {
             (false, true) => changes.push(format!("rule `{name}` waits for consent to its new terms")),
@@ -271,7 +268,7 @@ pub fn changes(old: Option<&Known>, new: &Known) -> Vec<String> {
             _ => {}
         }
     }
-    changes.extend(changes_of_people(old, new));
+    changes.extend(changes_of_people(memory, new));
     let gone = old.rules.iter().filter(|(name, _)| !new.rules.contains_key(*name));
     changes.extend(gone.map(|(name, terms)| format!("rule `{name}` was taken out: {}", terms.shown())));
     if changes.is_empty() {
@@ -280,16 +277,20 @@ pub fn changes(old: Option<&Known>, new: &Known) -> Vec<String> {
     changes
 }
 
-fn changes_of_people(old: &Known, new: &Known) -> Vec<String> {
-    let mut changes = match (&old.people, &new.people) {
-        (None, None) => Vec::new(),
-        (None, Some(terms)) => {
+fn changes_of_people(memory: &Memory, new: &Known) -> Vec<String> {
+    let old = memory.newest();
+    let told = |lines: Vec<String>| lines.into_iter().map(|line| format!("the map of people: {line}"));
+    let mut changes = match (&old.people, memory.people_in_force(), &new.people) {
+        (None, _, None) => Vec::new(),
+        (None, None, Some(terms)) => {
             vec![format!("the ledger sees the map of the people in {} for the first time", terms.table)]
         }
-        (Some(terms), None) => vec![format!("the map of the people in {} was taken out", terms.table)],
-        (Some(old), Some(new)) => {
-            new.differences(old).iter().map(|line| format!("the map of people: {line}")).collect()
+        (None, Some(before), Some(terms)) => {
+            let back = format!("the map of the people in {} was put back", terms.table);
+            [back].into_iter().chain(told(terms.differences(before))).collect()
         }
+        (Some(terms), _, None) => vec![format!("the map of the people in {} was taken out", terms.table)],
+        (Some(old), _, Some(new)) => told(new.differences(old)).collect(),
     };
     match (&old.people_in_force, &new.people_in_force) {
         (None, Some(_)) => changes.push("the map of people waits for consent to its new terms".to_owned()),
@@ -418,9 +419,12 @@ mod tests {
         };
         let (a, b) = (known(&[("x", terms("30 days"))]), known(&[("x", terms("7 days")), ("y", terms("1 year"))]));
         assert_eq!(
-            changes(Some(&a), &b),
+            changes(Memory::of([a.clone()].into_iter()).as_ref(), &b),
             ["rule `x`: retain `30 days` became `7 days`", "rule `y` was added: delete of log, retain `1 year`"]
         );
-        assert_eq!(changes(Some(&b), &a)[1], "rule `y` was taken out: delete of log, retain `1 year`");
+        assert_eq!(
+            changes(Memory::of([b].into_iter()).as_ref(), &a)[1],
+            "rule `y` was taken out: delete of log, retain `1 year`"
+        );
     }
 }

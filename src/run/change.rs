@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::{Job, guard, survey};
 use crate::db::{Connection, DbError, ErrorKind, Mode};
 use crate::ledger::chain;
+use crate::ledger::terms::memory::Memory;
 use crate::ledger::terms::{self, HoldTerms, Known, Terms};
 use crate::name::Name;
 use crate::plan::{Erasure, RulePlan};
@@ -23,7 +24,7 @@ use people::MapOfPeople;
 
 /// What the schedule says otherwise than the ledger knows it.
 pub(super) struct Changes {
-    known: Option<Known>,
+    memory: Option<Memory>,
     /// Terms of every rule that could be planned.
     now: BTreeMap<String, Terms>,
     wider: BTreeMap<String, Wider>,
@@ -63,7 +64,7 @@ impl Changes {
         erasure: Option<&Result<Erasure, Vec<Mistake>>>,
     ) -> Result<Self, DbError> {
         let policy = &job.schedule.policy.name;
-        let known = match conn.transaction(Mode::ReadOnly, |conn| Known::read(conn, policy)) {
+        let memory = match conn.transaction(Mode::ReadOnly, |conn| Memory::read(conn, policy)) {
             Err(error) if error.kind == ErrorKind::Privilege => None,
             outcome => outcome?,
         };
@@ -71,10 +72,10 @@ impl Changes {
         let people = match erasure {
             None => People::None,
             Some(Err(_)) => People::Unresolved,
-            Some(Ok(erasure)) => MapOfPeople::of(job, context, standing, known.as_ref(), erasure)
+            Some(Ok(erasure)) => MapOfPeople::of(job, context, standing, memory.as_ref(), erasure)
                 .map_or(People::None, |map| People::Map(Box::new(map))),
         };
-        let mut changes = Self { known, now: BTreeMap::new(), wider: BTreeMap::new(), people, takes_effect };
+        let mut changes = Self { memory, now: BTreeMap::new(), wider: BTreeMap::new(), people, takes_effect };
         let holds = holds_of(job);
         for plan in plans {
             let Some(rule) = job.schedule.rules.iter().find(|rule| rule.name == plan.rule) else { continue };
@@ -96,23 +97,13 @@ impl Changes {
         terms: &Terms,
         holds: &BTreeMap<String, HoldTerms>,
     ) -> Option<Wider> {
-        let in_force = self.terms_in_force(job, &rule.name, terms)?.clone();
+        let stands = |name: &str| job.schedule.rules.iter().any(|rule| rule.name == name);
+        let in_force = self.memory.as_ref()?.in_force(&rule.name, terms, stands)?;
         let reasons = terms.reach_beyond(&in_force, holds, has_ended(job));
         let with_old_period = Terms { retain: in_force.retain.clone(), ..terms.clone() };
         let is_only_shorter = with_old_period.reach_beyond(&in_force, holds, has_ended(job)).is_empty();
         let before = if is_only_shorter { as_it_was(job, context, standing, rule, &in_force) } else { None };
         (!reasons.is_empty()).then_some(Wider { in_force, reasons, before })
-    }
-
-    /// Of a rule that is new, the terms of one on the same table that is gone: a rule may have got another name.
-    fn terms_in_force(&self, job: &Job<'_>, name: &str, terms: &Terms) -> Option<&Terms> {
-        let known = self.known.as_ref()?;
-        let renamed = || {
-            let is_gone = |old: &&String| !job.schedule.rules.iter().any(|rule| rule.name == **old);
-            let mut gone = known.rules.keys().filter(is_gone).filter_map(|old| known.in_force(old));
-            gone.find(|old| old.table == terms.table && old.action == terms.action)
-        };
-        known.in_force(name).or_else(renamed)
     }
 
     /// The sentence that stops the rule until somebody consents; the rows that the change lets go are counted in it.
@@ -165,6 +156,7 @@ impl Changes {
     /// What the ledger is to know from now on, where that is anything new: the terms of rules that nobody had to be asked
     /// about, or that somebody has let pass in this run, are in force.
     pub fn to_be_known(&self, job: &Job<'_>, record: &RunRecord) -> Option<Known> {
+        let known = self.memory.as_ref().map(Memory::newest);
         let mut next = Known {
             policy: job.schedule.policy.name.clone(),
             digest: record.schedule.digest.clone(),
@@ -177,7 +169,7 @@ impl Changes {
         };
         // A rule that could not be planned this time is as it was.
         for rule in job.schedule.rules.iter().filter(|rule| !self.now.contains_key(&rule.name)) {
-            let Some(known) = &self.known else { continue };
+            let Some(known) = known else { continue };
             next.rules.extend(known.rules.get_key_value(&rule.name).map(|(name, terms)| (name.clone(), terms.clone())));
             next.in_force
                 .extend(known.in_force.get_key_value(&rule.name).map(|(name, terms)| (name.clone(), terms.clone())));
@@ -185,7 +177,7 @@ impl Changes {
         for (name, wider) in self.wider.iter().filter(|(name, _)| !self.was_let_pass(record, name)) {
             next.in_force.insert(name.clone(), wider.in_force.clone());
         }
-        match (&self.people, &self.known) {
+        match (&self.people, known) {
             (People::Map(map), _) => {
                 next.people = Some(map.terms());
                 next.people_in_force = map.still_in_force(record, self.takes_effect);
@@ -196,10 +188,10 @@ impl Changes {
             }
             (People::Unresolved, None) | (People::None, _) => {}
         }
-        if self.known.as_ref().is_some_and(|known| known.says_the_same_as(&next)) {
+        if known.is_some_and(|known| known.says_the_same_as(&next)) {
             return None;
         }
-        next.changes = terms::changes(self.known.as_ref(), &next);
+        next.changes = terms::changes(self.memory.as_ref(), &next);
         Some(next)
     }
 

@@ -14,6 +14,15 @@ fn log(db: &TestDb) {
     );
 }
 
+/// A schedule that says nothing of the log any more, after runs that have seen it.
+fn without(db: &TestDb, tenure: &Tenure) {
+    db.create("CREATE TABLE IF NOT EXISTS other (id {bigint} PRIMARY KEY, at {ts});");
+    now_it_says(tenure, &policy(&delete_rule("others", "other", "")));
+    for _ in 0..2 {
+        told(tenure, "run", 0);
+    }
+}
+
 /// tenure with this schedule in a file that [`now_it_says`] writes anew.
 fn with(db: &TestDb, schedule: &str) -> Tenure {
     let tenure = Tenure::at(db).schedule("");
@@ -135,6 +144,83 @@ on_every_database! {
         let stopped = told(&tenure, "run", 3);
         assert!(stopped.rule("log-lines")["guard"].as_str().unwrap().contains("from `60 days` to `7 days`"), "{stopped:?}");
         assert_eq!(db.count("log"), 2);
+    }
+
+    fn a_rule_that_is_taken_out_and_put_back_wider_is_asked_about_and_one_that_is_the_same_is_not(db: TestDb) {
+        log(&db);
+        let tenure = with(&db, &keeps("60 days", ""));
+        told(&tenure, "run", 0);
+        without(&db, &tenure);
+        now_it_says(&tenure, &keeps("7 days", ""));
+        let planned = question(&told(&tenure, "plan", 3));
+        assert!(planned.contains("its period went from `60 days` to `7 days`") && planned.contains("2 more"), "{planned}");
+        let stopped = told(&tenure, "run", 3);
+        assert_eq!((question(&stopped), ids(&db, "log")), (planned.clone(), vec![2, 3]));
+        // Taken out again while it waits: nobody has consented by that.
+        without(&db, &tenure);
+        now_it_says(&tenure, &keeps("7 days", ""));
+        assert_eq!(question(&told(&tenure, "run", 3)), planned);
+        now_it_says(&tenure, &keeps("60 days", ""));
+        told(&tenure, "run", 0);
+        without(&db, &tenure);
+        now_it_says(&tenure, &keeps("60 days", ""));
+        told(&tenure, "run", 0);
+        let changes: Vec<String> = schedules_seen(&db).iter().map(|body| body["changes"].to_string()).collect();
+        assert!(changes[2].contains("rule `logs` was put back") && changes[2].contains("since it was taken out: retain `60 days` became `7 days`") && changes[2].contains("waits for consent"), "{changes:#?}");
+        assert!(!changes.last().unwrap().contains("consent"), "{changes:#?}");
+        tenure.run(&["verify"]).expect_code(0);
+    }
+
+    fn a_rule_that_is_renamed_away_and_back_is_held_against_the_last_name_it_had(db: TestDb) {
+        log(&db);
+        let renamed = |period: &str| keeps(period, "").replace("\"logs\"", "\"log-lines\"");
+        let tenure = with(&db, &keeps("40 days", ""));
+        told(&tenure, "run", 0);
+        assert_eq!(ids(&db, "log"), [3]);
+        db.script("INSERT INTO log VALUES (4, '2026-05-11 00:00:00')");
+        now_it_says(&tenure, &renamed("90 days"));
+        told(&tenure, "run", 0);
+        without(&db, &tenure);
+        // As it once was, and shorter than what went last.
+        now_it_says(&tenure, &keeps("40 days", ""));
+        assert!(question(&told(&tenure, "run", 3)).contains("its period went from `90 days` to `40 days`"));
+        now_it_says(&tenure, &keeps("90 days", ""));
+        told(&tenure, "run", 0);
+        // Under a third name, and as one that does more to the rows.
+        without(&db, &tenure);
+        now_it_says(&tenure, &keeps("40 days", "").replace("\"logs\"", "\"lines\""));
+        let asked = told(&tenure, "run", 3);
+        assert!(asked.rule("lines")["guard"].as_str().unwrap().contains("from `90 days` to `40 days`"), "{asked:?}");
+        assert_eq!(ids(&db, "log"), [3, 4]);
+    }
+
+    fn a_rule_whose_name_another_one_has_taken_over_is_remembered_and_a_new_one_beside_it_is_new(db: TestDb) {
+        log(&db);
+        let lines = keeps("60 days", "").replace("\"logs\"", "\"log-lines\"");
+        let tenure = with(&db, &keeps("60 days", ""));
+        told(&tenure, "run", 0);
+        now_it_says(&tenure, &lines);
+        told(&tenure, "run", 0);
+        let beside = |name: &str, period: &str| delete_rule(name, "log", "where = \"id > 2\"").replace("30 days", period);
+        let with_others = lines + &beside("others", "40 days");
+        now_it_says(&tenure, &with_others);
+        told(&tenure, "run", 0);
+        now_it_says(&tenure, &(with_others + &beside("logs", "5 days")));
+        assert!(question(&told(&tenure, "run", 3)).contains("from `60 days` to `5 days`"));
+        assert_eq!(ids(&db, "log"), [2, 3]);
+    }
+
+    fn a_hold_that_goes_together_with_its_rule_is_missed_when_the_rule_comes_back(db: TestDb) {
+        log(&db);
+        let hold = "[[hold]]\nname = \"case\"\ntable = \"log\"\nreason = \"a case\"\n";
+        let tenure = with(&db, &(keeps("60 days", "") + hold));
+        assert_eq!(told(&tenure, "run", 0).count("logs", "held"), 1);
+        without(&db, &tenure);
+        now_it_says(&tenure, &keeps("60 days", ""));
+        assert!(question(&told(&tenure, "run", 3)).contains("hold `case` was taken out; 1 rows are due now"));
+        assert_eq!(db.count("log"), 3);
+        now_it_says(&tenure, &(keeps("60 days", "") + hold));
+        assert_eq!(told(&tenure, "run", 0).count("logs", "held"), 1);
     }
 
     fn a_change_that_is_not_in_effect_yet_is_announced_and_asked_about_on_its_day(db: TestDb) {

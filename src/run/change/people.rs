@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{anchor, digest, has_ended, holds_of, shown};
 use crate::db::catalog::Catalog;
 use crate::db::{Connection, DbError};
+use crate::ledger::terms::HoldTerms;
+use crate::ledger::terms::memory::Memory;
 use crate::ledger::terms::people::{EntryTerms, PeopleTerms, Reason, RequestTerms, Whom};
-use crate::ledger::terms::{HoldTerms, Known};
 use crate::name::{Name, TableName};
 use crate::plan::{Dependent, Entry, Erasure, Hold, Likeness, RulePlan, SelfEffect, Step, Target};
 use crate::report::record::{RuleRecord, RunRecord};
@@ -36,13 +37,13 @@ impl MapOfPeople {
         job: &Job<'_>,
         context: &Context<'_>,
         standing: &[StandingHold<'_>],
-        known: Option<&Known>,
+        memory: Option<&Memory>,
         erasure: &Erasure,
     ) -> Option<Self> {
         let subject = job.schedule.subject.as_ref()?;
         let holds = holds_of(job);
         let now = terms_of(context.catalog, subject, erasure, &holds);
-        let in_force = known.and_then(Known::people_in_force);
+        let in_force = memory.and_then(Memory::people_in_force);
         let wider = in_force.and_then(|in_force| {
             let reasons = now.reach_beyond(in_force, &holds, &has_ended(job));
             let with_old_grace = PeopleTerms { grace: in_force.grace.clone(), ..now.clone() };
@@ -151,8 +152,8 @@ pub(in crate::run) struct Unconsented {
 impl Unconsented {
     /// Nothing, of a schedule that is not in effect yet: it is not carried out at all.
     pub fn of(job: &Job<'_>, conn: &mut Connection, catalog: &Catalog, erasure: &Erasure) -> Result<Self, DbError> {
-        let known = Known::read(conn, &job.schedule.policy.name)?;
-        let in_force = known.as_ref().and_then(Known::people_in_force);
+        let memory = Memory::read(conn, &job.schedule.policy.name)?;
+        let in_force = memory.as_ref().and_then(Memory::people_in_force);
         let (Some(subject), Some(in_force), None) = (&job.schedule.subject, in_force, job.not_yet_in_force()) else {
             return Ok(Self::default());
         };

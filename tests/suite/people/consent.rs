@@ -5,7 +5,7 @@ use serde_json::Value;
 use tenure::db::Dialect;
 
 use super::{MAP, erasures, house, people, platform, run, run_at, tenure};
-use crate::harness::story::{AS_OF, Told, control_table, now_it_says, policy, schedules_seen};
+use crate::harness::story::{AS_OF, Told, control_table, delete_rule, now_it_says, policy, schedules_seen};
 use crate::harness::{Output, Tenure, TestDb};
 
 /// What a plan or a run of this map is asked, by which entry. It changes nothing.
@@ -32,6 +32,13 @@ fn changes(db: &TestDb) -> Vec<String> {
 
 fn erase(tenure: &Tenure, key: &str, more: &[&str], code: i32) -> Output {
     tenure.run(&[&["subject", "erase", key, "--reason", "letter 26-9"], more].concat()).expect_code(code)
+}
+
+/// A rule that does nothing, for a schedule without people.
+fn letters_for_ever() -> String {
+    delete_rule("letters", "letter", "")
+        .replace("\"at\"", "{ column = \"id\", as = \"epoch-seconds\" }")
+        .replace("30 days", "forever")
 }
 
 /// Payments that were kept are deleted.
@@ -83,6 +90,36 @@ on_every_database! {
         run(&tenure);
         assert!(!format!("{seen:?}").contains("471"), "no condition is in the ledger");
         assert!(!format!("{seen:?}").contains("(removed)") && !format!("{seen:?}").contains("gone-"), "nor what is put in the place of names");
+    }
+
+    fn a_map_that_is_taken_out_and_put_back_wider_is_asked_about_and_one_that_is_the_same_is_not(db: TestDb) {
+        platform(&db, 4, 1);
+        let tenure = tenure(&db, MAP);
+        run(&tenure);
+        let away = || {
+            now_it_says(&tenure, &policy(&letters_for_ever()));
+            for _ in 0..2 {
+                run(&tenure);
+            }
+        };
+        away();
+        now_it_says(&tenure, &policy(MAP));
+        run(&tenure);
+        away();
+        now_it_says(&tenure, &policy(&without_ground().replace("7 days", "1 day")));
+        let told = Told(tenure.run(&["run", "--json", "--as-of", AS_OF]).expect_code(3).json());
+        let questions: Vec<&str> = told.0["rules"].as_array().unwrap().iter().filter_map(|rule| rule["guard"].as_str()).collect();
+        assert!(questions.iter().any(|asked| asked.contains("`grace` went from `7 days` to `1 day`")), "{questions:?}");
+        assert!(told.rule("erase:payment.account_id")["guard"].as_str().unwrap().contains("its action went from `keep` to `delete`; 2 rows are due now"), "{told:?}");
+        // Who asks for themselves is asked for that person, and nobody else.
+        erase(&tenure, "4", &[], 3);
+        assert_eq!((erasures(&db), db.count("payment")), (1, 4));
+        let changes = changes(&db);
+        assert!(changes[2].contains("the map of the people in account was put back") && !changes[2].contains("consent"), "{changes:#?}");
+        assert!(changes.last().unwrap().contains("was put back") && changes.last().unwrap().contains("grace `7 days` became `1 day`"), "{changes:#?}");
+        tenure.run(&["approve", id(&told)]).expect_code(0);
+        assert_eq!(db.count("payment"), 2);
+        tenure.run(&["verify"]).expect_code(0);
     }
 
     fn a_hold_on_people_that_goes_stops_their_erasure(db: TestDb) {
@@ -245,14 +282,7 @@ fn a_first_map_is_not_asked_about_and_is_in_the_ledger() {
     platform(&db, 2, 1);
     let tenure = house(&db, &policy(""));
     tenure.run(&["migrate"]).expect_code(0);
-    now_it_says(
-        &tenure,
-        &policy(
-            &crate::harness::story::delete_rule("letters", "letter", "")
-                .replace("\"at\"", "{ column = \"id\", as = \"epoch-seconds\" }")
-                .replace("30 days", "forever"),
-        ),
-    );
+    now_it_says(&tenure, &policy(&letters_for_ever()));
     tenure.run(&["run", "--as-of", AS_OF]).expect_code(0);
     now_it_says(&tenure, &policy(MAP));
     assert_eq!(people(&run_at(&tenure, AS_OF, 0), "erased"), 1);
