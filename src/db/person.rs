@@ -127,25 +127,103 @@ pub fn kept(
     Ok(all)
 }
 
-/// Who asked for their erasure in the application's own table, as it writes their keys, and since when; only who is known to
-/// be the person, whether anybody has that key or not.
-pub fn requested(conn: &mut Connection, requests: &Requests) -> Result<Vec<(String, Option<Timestamp>)>, DbError> {
+/// Verified requests of one person in the application's own table that are not settled.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Requested {
+    /// The person's key as that table writes it, of bytes their digits; whether anybody has it or not.
+    pub key: String,
+    pub made: Made,
+    /// Which they are: when each was made, as the database counts.
+    which: Vec<i64>,
+}
+
+/// When a request was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Made {
+    /// Of several, the first.
+    At(Timestamp),
+    /// A time that has not come yet: nobody asks until then.
+    Ahead(Timestamp),
+    /// Nothing tells: it may have been meant for a time that has not come.
+    Unknown,
+}
+
+impl Made {
+    fn told(at: Option<Timestamp>, now: Timestamp) -> Self {
+        match at {
+            Some(at) if at <= now => Made::At(at),
+            Some(at) => Made::Ahead(at),
+            None => Made::Unknown,
+        }
+    }
+
+    pub fn has_come(self) -> bool {
+        matches!(self, Made::At(_))
+    }
+}
+
+impl Requested {
+    fn is_of_a_kind_with(&self, other: &Requested) -> bool {
+        self.key == other.key && std::mem::discriminant(&self.made) == std::mem::discriminant(&other.made)
+    }
+}
+
+/// Who asked for their erasure in the application's own table, and when, seen from `now`; only who is known to be the person.
+pub fn requested(conn: &mut Connection, map: &Erasure, now: Timestamp) -> Result<Vec<Requested>, DbError> {
+    let Some(requests) = &map.requests else { return Ok(Vec::new()) };
     let dialect = conn.dialect();
     let mut sql = Sql::new(dialect);
-    let column = &requests.whose.column;
     sql.push("SELECT ");
-    outward(&mut sql, &requests.alias, column, &Transport::Cast(String::new()));
-    sql.push(", MIN(");
+    key_of_request(&mut sql, map, requests);
+    sql.push(", ");
     anchor::micros(&mut sql, &requests.alias, &requests.requested);
-    sql.push(") FROM ");
+    sql.push(" FROM ");
     name_table(&mut sql, requests);
     sql.push(" WHERE ");
     is_open(&mut sql, requests);
-    sql.push(" AND ").column(&requests.alias, column).push(" IS NOT NULL");
-    sql.push(" GROUP BY ").column(&requests.alias, column);
-    let since = |row: &Row| latest_at(row, 1, std::slice::from_ref(&requests.requested), dialect);
-    let rows = conn.query(&sql.finish())?;
-    Ok(rows.iter().filter_map(|row| Some((few::key_of(row, 0).ok()?.to_text(), since(row)))).collect())
+    sql.push(" AND ").column(&requests.alias, &requests.whose.column).push(" IS NOT NULL");
+    let one = |row: &Row| {
+        let at = latest_at(row, 1, std::slice::from_ref(&requests.requested), dialect);
+        let key = few::key_of(row, 0).ok()?.to_text();
+        Some(Requested { key, made: Made::told(at, now), which: row.int(1).into_iter().collect() })
+    };
+    let mut all: Vec<Requested> = conn.query(&sql.finish())?.iter().filter_map(one).collect();
+    all.sort();
+    all.dedup_by(|next, first| {
+        let is_same = first.is_of_a_kind_with(next);
+        if is_same {
+            first.which.append(&mut next.which);
+        }
+        is_same
+    });
+    Ok(all)
+}
+
+/// The key of a request as a text that can be read as one of the people's; NULL where no key of theirs is such a value.
+fn key_of_request(sql: &mut Sql, map: &Erasure, requests: &Requests) {
+    let step = &requests.whose;
+    let are_bytes = map.key.transport == Transport::Hex;
+    let blob = |sql: &mut Sql, is_blob: &'static str, otherwise: &'static str| {
+        sql.push("CASE WHEN typeof(").column(&requests.alias, &step.column).push(") = 'blob' THEN ").push(is_blob);
+        sql.column(&requests.alias, &step.column).push(otherwise);
+    };
+    match (sql.dialect, are_bytes, step.likeness) {
+        // A column of any type may hold bytes, and one of bytes a text.
+        (Dialect::Sqlite, true, _) => blob(sql, "hex(", ") END"),
+        (Dialect::Sqlite, false, _) => blob(sql, "NULL ELSE CAST(", " AS text) END"),
+        (_, true, Likeness::Same | Likeness::Exact) => {
+            outward(sql, &requests.alias, &step.column, &Transport::Hex);
+        }
+        // Letters that the people's column keeps as bytes.
+        (_, true, Likeness::Letters | Likeness::Folded) => {
+            sql.push("HEX(");
+            whose::form(step.likeness, sql.dialect).write(sql, |sql| {
+                sql.column(&requests.alias, &step.column);
+            });
+            sql.push(")");
+        }
+        (_, false, _) => outward(sql, &requests.alias, &step.column, &Transport::Cast(String::new())),
+    }
 }
 
 /// The table under the name that the schedule's conditions use.
@@ -161,17 +239,16 @@ fn is_open(sql: &mut Sql, requests: &Requests) {
     sql.condition(&requests.verified).push(" AND ").condition(&requests.done).push(" IS NOT TRUE");
 }
 
-/// Marks a person's requests in the application's own table as settled; how many there were.
+/// Marks requests in the application's own table as settled; how many there were. `key` is theirs, as the people's column is
+/// compared with it.
 pub fn mark(
     conn: &mut Connection,
-    erasure: &Erasure,
-    requests: &Requests,
+    map: &Erasure,
+    requested: &Requested,
     key: &PersonKey,
     at: Timestamp,
 ) -> Result<u64, DbError> {
-    if requests.mark.is_empty() {
-        return Ok(0);
-    }
+    let Some(requests) = map.requests.as_ref().filter(|requests| !requests.mark.is_empty()) else { return Ok(0) };
     let dialect = conn.dialect();
     let mut sql = Sql::new(dialect);
     sql.push("UPDATE ");
@@ -187,19 +264,28 @@ pub fn mark(
     });
     sql.push(" WHERE ");
     let step = &requests.whose;
-    let form = whose::form(step.likeness, dialect);
-    form.write(&mut sql, |sql| {
-        sql.column(&requests.alias, &step.column);
-    });
-    sql.push(" = ");
     // By the key itself: the person's own row may be gone.
     match step.likeness {
-        Likeness::Same => few::typed(&mut sql, &erasure.key, key),
-        Likeness::Exact | Likeness::Letters | Likeness::Folded => form.write(&mut sql, |sql| {
-            sql.bind_as(Value::Text(key.to_text()), "text");
-        }),
+        Likeness::Same => {
+            sql.column(&requests.alias, &step.column).push(" = ");
+            few::typed(&mut sql, &map.key, key);
+        }
+        likeness @ (Likeness::Exact | Likeness::Letters | Likeness::Folded) => {
+            let form = whose::form(likeness, dialect);
+            form.write(&mut sql, |sql| key_of_request(sql, map, requests));
+            sql.push(" = ");
+            form.write(&mut sql, |sql| {
+                sql.bind_as(Value::Text(requested.key.clone()), "text");
+            });
+        }
     }
+    // Those that were carried out, and no other: one of them may be of a time that has not come.
     sql.push(" AND ");
+    anchor::micros(&mut sql, &requests.alias, &requests.requested);
+    sql.push(" IN (").list(&requested.which, ", ", |sql, micros| {
+        sql.integer(*micros);
+    });
+    sql.push(") AND ");
     is_open(&mut sql, requests);
     conn.execute(&sql.finish())
 }

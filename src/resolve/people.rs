@@ -153,7 +153,8 @@ fn likeness(dialect: Dialect, from: &Column, to: &Column, declared: bool) -> Opt
     let plain_text = |column: &Column| column.collation.is_none() && !is_citext(column) && dialect != Dialect::Mysql;
     let both = |kind| from.kind == kind && to.kind == kind;
     let is_bytes = |column: &Column| column.kind == ColumnKind::Binary && !holds_letters(dialect, column);
-    if dialect != Dialect::Sqlite && is_bytes(from) != is_bytes(to) {
+    // What a type of SQLite says binds no value.
+    if dialect != Dialect::Sqlite && (is_bytes(from) != is_bytes(to) || never_meet(from.kind, to.kind)) {
         return None;
     }
     let same = match dialect {
@@ -173,6 +174,17 @@ fn likeness(dialect: Dialect, from: &Column, to: &Column, declared: bool) -> Opt
         false if both(ColumnKind::Text) && one_collation => Likeness::Exact,
         false => Likeness::Letters,
     })
+}
+
+/// No letters of the one are ever letters of the other.
+fn never_meet(one: ColumnKind, other: ColumnKind) -> bool {
+    let sort = |kind| match kind {
+        ColumnKind::Integer | ColumnKind::UnsignedInteger | ColumnKind::Decimal | ColumnKind::Float => Some(0),
+        ColumnKind::Uuid => Some(1),
+        ColumnKind::Date | ColumnKind::Timestamp | ColumnKind::TimestampTz => Some(2),
+        _ => None,
+    };
+    sort(one).zip(sort(other)).is_some_and(|(one, other)| one != other)
 }
 
 /// Of MySQL's VARBINARY, where applications keep texts whose letters are to be themselves; a short one may be a packed number.
@@ -475,6 +487,11 @@ impl<'a, 'c> Resolver<'a, 'c> {
         people: PeopleTable<'_>,
     ) -> Result<Step, Mistake> {
         let from = column(self.context, blame, table, &wanted.key)?;
+        // A text that looks like somebody's bytes would have them erased.
+        let may_be_bytes = |column: &Column| matches!(column.kind, ColumnKind::Binary | ColumnKind::Other);
+        if self.context.catalog.dialect == Dialect::Sqlite && may_be_bytes(from) != may_be_bytes(people.key) {
+            return Err(unlike(blame, table, from, people.table, people.key));
+        }
         last_step(self.context, blame, table, from, people, people.key)
     }
 

@@ -86,22 +86,16 @@ pub fn dry_run(job: &Job<'_>) -> Result<RunRecord, Refusal> {
     let planned = make_plan(job, &mut conn, Access::ReadOnly, &Consent::Ask, &mut |_, _, _| {})?;
     let mut record = job.record(RunKind::DryRun, started, &planned);
     record.notes.extend(planned.notes);
-    record.notes.extend(note_of_requests(job, &mut conn));
+    record.notes.extend(notes_of_requests(job, &mut conn));
     past::compare(job, &mut conn, &mut record);
     record.finished = Some(time::now());
     Ok(record)
 }
 
 /// Each is carried out by a run of its own, whose figures these are not.
-fn note_of_requests(job: &Job<'_>, conn: &mut Connection) -> Option<String> {
+fn notes_of_requests(job: &Job<'_>, conn: &mut Connection) -> Vec<String> {
     let is_asked = job.people.is_none() && job.is_chosen(ERASURES) && job.schedule.subject.is_some();
-    let waiting = if is_asked { requests::count(job, conn) } else { 0 };
-    (waiting > 0).then(|| {
-        format!(
-            "{waiting} verified requests for erasure wait, which a run carries out each by itself; see `tenure subject status` \
-             and `tenure subject erase KEY --dry-run`"
-        )
-    })
+    if is_asked { requests::notes(job, conn) } else { Vec::new() }
 }
 
 /// Plans, and then does what was planned.

@@ -6,7 +6,8 @@ use anyhow::{Context as _, anyhow};
 use super::change::people::Unconsented;
 use super::{Consent, Job, Progress, Refusal, SomePeople, people, prepare_ledger};
 use crate::db::catalog::Catalog;
-use crate::db::{Access, Connection, DbError, person};
+use crate::db::person::{self, Made, Requested};
+use crate::db::{Access, Connection, DbError};
 use crate::execute::Stop;
 use crate::ledger::erasure::{self, Cause};
 use crate::ledger::request::{self, Settlement, Waiting};
@@ -65,13 +66,41 @@ fn unconsented(job: &Job<'_>) -> Result<Unconsented, Refusal> {
     Ok(Unconsented::of(job, &mut conn, &catalog, &map)?)
 }
 
-/// How many requests a run would carry out, as far as they can be seen: a role that may only plan may not be let near them.
-pub fn count(job: &Job<'_>, conn: &mut Connection) -> u64 {
+/// What a plan tells of requests, as far as they can be seen: a role that may only plan may not be let near them.
+pub(super) fn notes(job: &Job<'_>, conn: &mut Connection) -> Vec<String> {
     let is_meant = |waiting: &&Waiting| waiting.request.verified;
     let received =
-        request::open(conn, &job.schedule.policy.name).map_or(0, |open| open.iter().filter(is_meant).count() as u64);
-    let written = people::map(job, conn).ok().and_then(|(_, map)| person::requested(conn, map.requests.as_ref()?).ok());
-    received + written.map_or(0, |written| written.len() as u64)
+        request::open(conn, &job.schedule.policy.name).map_or(0, |open| open.iter().filter(is_meant).count());
+    let map = people::map(job, conn).ok().map(|(_, map)| map);
+    let written = map.and_then(|map| person::requested(conn, &map, job.as_of).ok()).unwrap_or_default();
+    let waiting = received + written.iter().filter(|one| one.made.has_come()).count();
+    let would_be_carried_out = format!(
+        "{waiting} verified requests for erasure wait, which a run carries out each by itself; see `tenure subject status` \
+         and `tenure subject erase KEY --dry-run`"
+    );
+    let carried_out = (waiting > 0).then_some(would_be_carried_out);
+    carried_out.into_iter().chain(notes_of_waiting(job, &written)).collect()
+}
+
+/// Of requests in the application's own table that no run carries out yet.
+fn notes_of_waiting(job: &Job<'_>, written: &[Requested]) -> Vec<String> {
+    let Some(wanted) = job.schedule.subject.as_ref().and_then(|subject| subject.requests.as_ref()) else {
+        return Vec::new();
+    };
+    let (table, column) = (&wanted.table, &wanted.requested.path);
+    let count = |is_meant: fn(Made) -> bool| written.iter().filter(|one| is_meant(one.made)).count();
+    let ahead = count(|made| matches!(made, Made::Ahead(_)));
+    let unknown = count(|made| made == Made::Unknown);
+    let ahead = (ahead > 0).then(|| {
+        format!("{ahead} people ask in `{table}` for a time that has not come; they are erased, and their days count, from then on")
+    });
+    let unknown = (unknown > 0).then(|| {
+        format!(
+            "{unknown} people ask in `{table}`, and `{column}` tells no time of it, so nobody is erased for it; write there when \
+             they asked"
+        )
+    });
+    ahead.into_iter().chain(unknown).collect()
 }
 
 /// Those that the application has written into a table of its own.
@@ -82,30 +111,25 @@ fn carry_out_written(
     progress: Progress<'_>,
     done: &mut CarriedOut,
 ) -> Result<(), Refusal> {
-    let has_table = job.schedule.subject.as_ref().is_some_and(|subject| subject.requests.is_some());
-    if !has_table {
-        return Ok(());
-    }
+    let wanted = job.schedule.subject.as_ref().and_then(|subject| subject.requests.as_ref());
+    let Some(table) = wanted.map(|wanted| &wanted.table) else { return Ok(()) };
     let mut conn = job.open(Access::ReadOnly)?;
     let (catalog, map) = people::map(job, &mut conn)?;
-    let Some(requests) = &map.requests else { return Ok(()) };
     if matches!(consent, Consent::Ask) && Unconsented::of(job, &mut conn, &catalog, &map)?.concerns_written() {
         return Ok(());
     }
-    for (text, asked) in person::requested(&mut conn, requests)? {
+    for requested in person::requested(&mut conn, &map, job.as_of)? {
         if stop.is_set() {
             break;
         }
-        let Some(key) = key_as_written(&catalog, &map, &text) else { continue };
-        let people = SomePeople {
-            keys: vec![text],
-            category: None,
-            cause: Cause::Request,
-            asked: asked.unwrap_or_else(time::now),
+        let (Made::At(made), Some(key)) = (requested.made, key_as_written(&catalog, &map, &requested.key)) else {
+            continue;
         };
-        let asked = Asked { what: format!("a request in `{}`", requests.shown), people, verified: true };
+        let people =
+            SomePeople { keys: vec![requested.key.clone()], category: None, cause: Cause::Request, asked: made };
+        let asked = Asked { what: format!("a request in `{table}`"), people, verified: true };
         let outcome = carry_out_one(job, &asked, consent, stop, &mut *progress, |conn| {
-            person::mark(conn, &map, requests, &key, time::now()).map(drop)
+            person::mark(conn, &map, &requested, &key, time::now()).map(drop)
         });
         done.hear(outcome);
     }

@@ -6,16 +6,22 @@ use serde_json::{Value, json};
 use super::Place;
 use super::counter::{Counter, Known};
 use crate::cli::{Common, Failure, Outcome, say};
-use crate::db::{Connection, person};
+use crate::db::Connection;
+use crate::db::catalog::Catalog;
+use crate::db::person::{self, Made, Requested};
 use crate::ledger::erasure;
 use crate::ledger::request::Waiting;
 use crate::plan::Erasure;
 use crate::pseudonym::Pseudonym;
 use crate::report::record::PeopleRecord;
+use crate::resolve;
 use crate::run::{self, Job};
 use crate::schedule::ERASURES;
 use crate::setup::Setup;
 use crate::time::{self, Deadline, Light, Used};
+
+/// The tables as they are, and the map on them.
+type Live = (Catalog, Erasure);
 
 /// Exit code 1 where days are over.
 pub(super) fn status(common: &Common, place: &Place, key: Option<&str>) -> Outcome {
@@ -26,20 +32,22 @@ pub(super) fn status(common: &Common, place: &Place, key: Option<&str>) -> Outco
     match key {
         Some(key) => {
             let known = counter.know(&mut conn, &live, key)?;
-            one(common, &counter, &mut conn, &live.1, &known)
+            one(common, &counter, &mut conn, &live, &known)
         }
-        None => everybody(common, &counter, &mut conn, &live.1),
+        None => everybody(common, &counter, &mut conn, &live),
     }
 }
 
-fn everybody(common: &Common, counter: &Counter<'_>, conn: &mut Connection, map: &Erasure) -> Outcome {
+fn everybody(common: &Common, counter: &Counter<'_>, conn: &mut Connection, live: &Live) -> Outcome {
+    let map = &live.1;
     let waiting = counter.waiting(conn)?;
-    let written = written(counter, conn, map)?;
+    let written = written(counter, conn, live)?;
     let rules = [ERASURES.to_owned()];
     let people = run::dry_run(&Job { rules: &rules, ..counter.job(None) })?.people;
     let overdue = people.as_ref().map_or(0, |people| people.overdue);
-    let mut clocks = waiting.iter().map(|waiting| clock(map, waiting)).chain(written.iter().map(|one| one.clock(map)));
-    let is_late = overdue > 0 || clocks.any(|clock| clock.used.light() == Light::Red);
+    let is_late = overdue > 0
+        || waiting.iter().any(|waiting| clock(map, waiting).is_late())
+        || written.iter().any(|one| one.is_late(map));
     if common.json {
         let written = written.iter().map(|one| one.document(map));
         let requests: Vec<Value> = waiting.iter().map(|waiting| document(map, waiting)).chain(written).collect();
@@ -84,43 +92,64 @@ fn line(map: &Erasure, waiting: &Waiting) -> String {
 const VERIFIED: &str = "verified, waits for the next run";
 
 fn days(Clock { since, used, .. }: &Clock) -> String {
-    let since = since.strftime("%Y-%m-%d %H:%M UTC");
-    format!("{} of {} days used ({}); since {since}", used.days, used.allowed, word(used.light()))
+    format!("{} of {} days used ({}); since {}", used.days, used.allowed, word(used.light()), minute(*since))
 }
 
-/// A request that the application has written into a table of its own, verified and not settled.
+fn minute(at: Timestamp) -> impl std::fmt::Display {
+    at.strftime("%Y-%m-%d %H:%M UTC")
+}
+
+/// Requests of one person that the application has written into a table of its own, verified and not settled.
 struct Written {
     /// As the schedule names it.
     table: String,
     person: Pseudonym,
-    asked: Timestamp,
+    made: Made,
 }
 
-fn written(counter: &Counter<'_>, conn: &mut Connection, map: &Erasure) -> Result<Vec<Written>, Failure> {
-    let Some(requests) = &map.requests else { return Ok(Vec::new()) };
-    let written = |(key, asked): (String, Option<Timestamp>)| Written {
-        table: requests.shown.to_string(),
-        person: counter.pseudonyms.of(&map.subject, &key),
-        asked: asked.unwrap_or_else(time::now),
+fn written(counter: &Counter<'_>, conn: &mut Connection, (catalog, map): &Live) -> Result<Vec<Written>, Failure> {
+    let shown = map.requests.iter().map(|requests| requests.shown.to_string()).next().unwrap_or_default();
+    let written = |Requested { key, made, .. }: Requested| {
+        // However a UUID is written there, it is the same person's.
+        let key = resolve::person_key(catalog, map, &key).map_or(key, |key| key.to_text());
+        Written { table: shown.clone(), person: counter.pseudonyms.of(&map.called, &key), made }
     };
-    Ok(person::requested(conn, requests)?.into_iter().map(written).collect())
+    Ok(person::requested(conn, map, counter.setup.as_of)?.into_iter().map(written).collect())
 }
 
 impl Written {
-    fn clock(&self, map: &Erasure) -> Clock {
-        Clock::of(&map.request_deadline, self.asked)
+    /// `None` as long as nobody asks.
+    fn clock(&self, map: &Erasure) -> Option<Clock> {
+        match self.made {
+            Made::At(at) => Some(Clock::of(&map.request_deadline, at)),
+            Made::Ahead(_) | Made::Unknown => None,
+        }
+    }
+
+    /// Whether its days are over, or may be for all that is known.
+    fn is_late(&self, map: &Erasure) -> bool {
+        self.made == Made::Unknown || self.clock(map).is_some_and(|clock| clock.is_late())
     }
 
     fn line(&self, map: &Erasure) -> String {
-        format!("a request in `{}`: {VERIFIED}; {}\n", self.table, days(&self.clock(map)))
+        let state = match (self.made, self.clock(map)) {
+            (Made::Ahead(at), _) => format!("verified, waits until {}, from when its days count", minute(at)),
+            (_, Some(clock)) => format!("{VERIFIED}; {}", days(&clock)),
+            (_, None) => "verified, and nothing tells when it was made, so nobody is erased for it".to_owned(),
+        };
+        format!("a request in `{}`: {state}\n", self.table)
     }
 
     fn document(&self, map: &Erasure) -> Value {
-        let Clock { since, due, used } = self.clock(map);
+        let clock = self.clock(map);
+        let asked = match self.made {
+            Made::At(at) | Made::Ahead(at) => Some(at),
+            Made::Unknown => None,
+        };
         json!({
             "request": null, "table": self.table, "person": self.person.digest, "key_id": self.person.key_id,
-            "verified": true, "asked": since, "days_used": used.days, "days_allowed": used.allowed,
-            "due": due,
+            "verified": true, "asked": asked, "days_used": clock.as_ref().map(|clock| clock.used.days),
+            "days_allowed": clock.as_ref().map(|clock| clock.used.allowed), "due": clock.map(|clock| clock.due),
         })
     }
 }
@@ -134,10 +163,11 @@ fn document(map: &Erasure, waiting: &Waiting) -> Value {
     })
 }
 
-fn one(common: &Common, counter: &Counter<'_>, conn: &mut Connection, map: &Erasure, known: &Known) -> Outcome {
+fn one(common: &Common, counter: &Counter<'_>, conn: &mut Connection, live: &Live, known: &Known) -> Outcome {
+    let map = &live.1;
     let mut waiting = counter.waiting(conn)?;
     waiting.retain(|waiting| known.names.contains(&waiting.request.person));
-    let mut written = written(counter, conn, map)?;
+    let mut written = written(counter, conn, live)?;
     written.retain(|one| known.names.contains(&one.person));
     let erased = erasure::of_person(conn, &known.names)?;
     let closed = known.person.as_ref().and_then(|person| person.closed);
@@ -189,12 +219,15 @@ impl Clock {
         Self { since, due: deadline.due(since), used: deadline.used(since, time::now()) }
     }
 
+    fn is_late(&self) -> bool {
+        self.used.light() == Light::Red
+    }
+
     fn sentence_of_closing(&self) -> String {
-        let day = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
         format!(
             "the account was closed on {}; its days end on {}: {} of {} used\n",
-            day(self.since),
-            day(self.due),
+            minute(self.since),
+            minute(self.due),
             self.used.days,
             self.used.allowed
         )

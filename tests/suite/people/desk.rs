@@ -269,6 +269,38 @@ on_every_database! {
         assert!(again.get("runs").is_none(), "a second run finds no request: {again:#}");
     }
 
+    fn a_request_for_a_time_to_come_waits_in_sight_until_then_and_one_of_no_known_time_as_well(db: TestDb) {
+        platform(&db, 5, 0);
+        db.create("CREATE TABLE deletion_request (id {bigint} PRIMARY KEY, account {bigint}, asked_at {ts}, done_at {ts})");
+        for (id, account, asked) in [(1, 2, "'2999-01-01 00:00:00'"), (2, 3, "NULL"), (3, 4, "'2026-11-01 10:00:00'"), (4, 4, "'2999-01-01 00:00:00'")] {
+            db.script(&format!("INSERT INTO deletion_request VALUES ({id}, {account}, {asked}, NULL)"));
+        }
+        let requests = "[subject.requests]\ntable = \"deletion_request\"\nkey = \"account\"\nrequested = \"asked_at\"\n\
+                        verified = \"id > 0\"\ndone = \"done_at IS NOT NULL\"\nmark = { done_at = \"now\" }\n";
+        let tenure = tenure(&db, &format!("{MAP}{requests}"));
+        db.script("UPDATE account SET closed_at = NULL");
+        let open = || (1..=4).filter(|id| db.count(&format!("deletion_request WHERE id = {id} AND done_at IS NULL")) == 1).collect::<Vec<_>>();
+        let planned = tenure.run(&["plan", "--json"]).expect_code(0).json()["notes"].to_string();
+        for note in ["1 verified requests for erasure wait", "2 people ask in `deletion_request` for a time that has not come", "1 people ask in `deletion_request`, and `asked_at` tells no time of it"] {
+            assert!(planned.contains(note), "no `{note}` in {planned}");
+        }
+        let then = tenure.run(&["plan", "--json", "--as-of", "2999-01-02"]).json()["notes"].to_string();
+        assert!(then.contains("2 verified requests for erasure wait") && !then.contains("for a time"), "{then}");
+        let said = subject(&tenure, &["status"], 1).stdout;
+        assert_eq!(said.matches("verified, waits until 2999-01-01 00:00 UTC, from when its days count").count(), 2, "{said}");
+        assert!(said.contains("nothing tells when it was made, so nobody is erased for it"), "{said}");
+        assert!(subject(&tenure, &["status", "2"], 0).stdout.contains("waits until 2999-01-01"));
+
+        tenure.run(&["run"]).expect_code(0);
+        assert_eq!((left(&db, 2), left(&db, 3)[0], left(&db, 4)), ([2, 2, 1, 1], 2, [0; 4]));
+        assert_eq!(open(), [1, 2, 4], "what 4 asked for next has not come");
+        db.script("UPDATE deletion_request SET asked_at = '2026-11-02 10:00:00' WHERE id < 3");
+        tenure.run(&["run"]).expect_code(0);
+        assert_eq!((left(&db, 2), left(&db, 3)[0], open()), ([0; 4], 0, vec![4]));
+        assert_eq!(certificate(&tenure, "2")["asked"], "2026-11-02T10:00:00Z", "it counts from then");
+        tenure.run(&["verify"]).expect_code(0);
+    }
+
     fn whoever_has_the_key_after_the_one_who_asked_is_somebody_else(db: TestDb) {
         platform(&db, 3, 0);
         db.script(&format!("ALTER TABLE account ADD COLUMN made_at {}", if db.dialect == Dialect::Mysql { "DATETIME(6)" } else { "timestamp" }));

@@ -267,6 +267,80 @@ on_every_database! {
     }
 }
 
+fn requests_are_somebodys_by(db: &TestDb, uuids: &Uuids) {
+    println!("{}", uuids.sql_type);
+    let key = uuids.sql_type;
+    db.create(&format!(
+        "CREATE TABLE account (id {key} NOT NULL PRIMARY KEY, name {{text}}, closed_at {{ts}});
+         CREATE TABLE note (id {{bigint}} PRIMARY KEY, account_id {key});
+         CREATE TABLE request (id {{bigint}} PRIMARY KEY, account_id {key}, made_at {{ts}}, done_at {{ts}});"
+    ));
+    for person in 1..=3 {
+        let id = uuids.literal(db.dialect, person);
+        db.script(&format!("INSERT INTO account VALUES ({id}, 'Person {person}', NULL)"));
+        db.script(&format!("INSERT INTO note VALUES ({person}, {id})"));
+    }
+    // 4 is nobody.
+    for person in [2, 4] {
+        let id = uuids.literal(db.dialect, person);
+        db.script(&format!("INSERT INTO request VALUES ({person}, {id}, '2026-06-20 00:00:00', NULL)"));
+    }
+    let tenure = tenure(db, BY_REQUEST);
+    assert!(tenure.run(&["plan"]).expect_code(0).stdout.contains("2 verified requests for erasure wait"));
+    let of_one = tenure.run(&["subject", "status", &Uuids::text(2)]).stdout;
+    assert!(of_one.contains("a request in `request`: verified, waits for the next run"), "{of_one}");
+    tenure.run(&["run"]).expect_code(0);
+    assert_eq!((db.count("account WHERE name IS NULL"), db.count("note"), erasures(db)), (1, 2, 1));
+    assert_eq!(db.count("note WHERE id = 2"), 0);
+    assert_eq!(db.scalar("SELECT id FROM request WHERE done_at IS NULL"), 4);
+}
+
+on_every_database! {
+    fn a_request_finds_its_person_by_keys_of_every_type(db: TestDb) {
+        for uuids in Uuids::of(db.dialect) {
+            requests_are_somebodys_by(&TestDb::new(db.dialect), &uuids);
+        }
+    }
+
+    fn a_request_whose_key_can_be_nobodys_is_named_by_the_check(db: TestDb) {
+        let pairs: &[(&str, &str)] = match db.dialect {
+            Dialect::Sqlite => &[("blob", "text"), ("text", "blob"), ("blob", "integer")],
+            Dialect::Postgres => &[("uuid", "bigint"), ("bytea", "text"), ("bigint", "uuid"), ("bigint", "timestamptz")],
+            Dialect::Mysql => &[("BINARY(16)", "CHAR(36)"), ("BIGINT", "BINARY(16)"), ("BIGINT", "DATETIME(6)")],
+        };
+        for (people, requests) in pairs {
+            let db = TestDb::new(db.dialect);
+            db.create(&format!(
+                "CREATE TABLE account (id {people} NOT NULL PRIMARY KEY, name {{text}}, closed_at {{ts}});
+                 CREATE TABLE note (id {{bigint}} PRIMARY KEY, account_id {people});
+                 CREATE TABLE request (id {{bigint}} PRIMARY KEY, account_id {requests}, made_at {{ts}}, done_at {{ts}});"
+            ));
+            let map = BY_REQUEST.split("[[subject.data]]\ntable = \"request\"").next().expect("a map");
+            let told = tenure(&db, map).run(&["check"]).expect_code(2);
+            let said = told.stdout + &told.stderr;
+            assert!(said.contains("subject.requests") && said.contains("no value of the one is one of the other"), "{people}, {requests}: {said}");
+        }
+    }
+}
+
+/// Letters that the table of people keeps as bytes, as MediaWiki does.
+#[test]
+fn a_request_in_letters_finds_the_person_whose_key_is_kept_as_bytes() {
+    let db = TestDb::new(Dialect::Mysql);
+    db.create(
+        "CREATE TABLE account (id VARBINARY(255) NOT NULL PRIMARY KEY, name {text}, closed_at {ts});
+         CREATE TABLE note (id {bigint} PRIMARY KEY, account_id VARBINARY(255));
+         CREATE TABLE request (id {bigint} PRIMARY KEY, account_id VARCHAR(255), made_at {ts}, done_at {ts});
+         INSERT INTO account VALUES ('abba', 'A', NULL), (X'ABBA', 'B', NULL), ('josé', 'C', NULL);
+         INSERT INTO note VALUES (1, 'abba'), (2, X'ABBA'), (3, 'josé');
+         INSERT INTO request VALUES (1, 'abba', '2026-06-20 00:00:00', NULL), (2, 'José', '2026-06-20 00:00:00', NULL);",
+    );
+    let map = BY_REQUEST.split("[[subject.data]]\ntable = \"request\"").next().expect("a map");
+    tenure(&db, map).run(&["run"]).expect_code(0);
+    assert_eq!((db.count("note WHERE id = 1"), db.count("note")), (0, 2));
+    assert_eq!(db.scalar("SELECT id FROM request WHERE done_at IS NULL"), 2);
+}
+
 /// A request that names nothing that could be a key waits, and lets the others go.
 #[test]
 fn a_request_for_what_is_no_uuid_is_nobodys() {
