@@ -12,6 +12,7 @@
 //! keeper.rs     which database is visited when; what came of it
 //! heartbeat.rs  the beats
 //! life.rs       the service manager
+//! lock.rs       one daemon a state directory
 //! record.rs     the state as a file, for other processes
 //! state.rs      how things stand, as a plain value
 //! metrics.rs    the same in numbers
@@ -23,6 +24,7 @@ mod clocks;
 mod heartbeat;
 mod keeper;
 mod life;
+mod lock;
 mod metrics;
 mod orders;
 pub mod record;
@@ -44,6 +46,7 @@ use crate::{check, time};
 
 use heartbeat::Heartbeat;
 use keeper::{Ended, Errand, Keeper};
+use lock::Lock;
 use metrics::Metrics;
 use serve::{Listener, Pages};
 
@@ -60,6 +63,7 @@ const LEAVE_TAKING: Duration = Duration::from_secs(1);
 pub struct Daemon {
     keeper: Keeper,
     sources: Sources,
+    lock: Lock,
 }
 
 /// What wakes the loop.
@@ -76,10 +80,11 @@ impl Daemon {
     ///
     /// # Errors
     /// All that is wrong with them; also what only `tenure check` says of them elsewhere, such as a cron expression that
-    /// never comes true.
+    /// never comes true. And where another daemon has the state directory.
     pub fn new(sources: Sources) -> Result<Self, Unready> {
         let setup = load(&sources)?;
-        Ok(Self { keeper: Keeper::new(setup), sources })
+        let lock = Lock::take(&setup.config.state_dir).map_err(Unready::Usage)?;
+        Ok(Self { keeper: Keeper::new(setup), sources, lock })
     }
 
     /// How things stand, from now on.
@@ -156,7 +161,11 @@ impl Daemon {
     /// Takes the new config and schedules over all at once, or none of them.
     fn reload(&mut self) {
         life::reloading();
-        match load(&self.sources) {
+        let loaded = load(&self.sources).and_then(|setup| {
+            self.lock.follow(&setup.config.state_dir).map_err(Unready::Usage)?;
+            Ok(setup)
+        });
+        match loaded {
             Ok(setup) => {
                 tracing::info!(event = "reloaded", "config and schedules were read anew");
                 self.keeper.take_over(setup);

@@ -3,6 +3,7 @@
 //! The stories move the clocks of the program themselves, so that weeks pass in seconds: the daemon looks for work whenever
 //! its clock is moved, and writes down when it last did.
 
+mod alone;
 mod away;
 mod clocks;
 mod day;
