@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
+use super::subject::must_name_somebody;
 use super::{Common, Failure, Outcome, say};
 use crate::check;
 use crate::config::DatabaseConfig;
@@ -103,6 +104,7 @@ fn add(setup: &Setup, wanted: &Add) -> Outcome {
     }
     let mut conn = open(setup, pair.database)?;
     if let (Some(key), Some(subject)) = (&wanted.subject, &pair.schedule.subject) {
+        must_name_somebody("--subject", key)?;
         order.condition = Some(on_live_tables(setup, &pair, &mut conn, |_, context| {
             resolve::one_person(context, subject, key).map_err(|mistake| without_places(vec![mistake]))
         })?);

@@ -85,6 +85,7 @@ impl<'s> Counter<'s> {
         (catalog, map): &(Catalog, Erasure),
         text: &str,
     ) -> Result<Known, Failure> {
+        must_name_somebody("KEY", text)?;
         let key = resolve::person_key(catalog, map, text).map_err(|mistake| Failure::Mistakes(vec![mistake]))?;
         let person = person::look_up(conn, map, &key)?;
         // As the database writes it: a UUID may have been typed in capitals.
@@ -110,5 +111,13 @@ impl<'s> Counter<'s> {
     /// The requests that wait at this policy.
     pub fn waiting(&self, conn: &mut Connection) -> Result<Vec<Waiting>, Failure> {
         Ok(request::open(conn, self.policy())?)
+    }
+}
+
+/// An empty text is nobody's: it is what a script types whose own look-up found nobody.
+pub fn must_name_somebody(what: &str, key: &str) -> Result<(), Failure> {
+    match key.trim().is_empty() {
+        true => Err(Failure::Usage(format!("{what} is empty; give the person's key as the table of people holds it"))),
+        false => Ok(()),
     }
 }

@@ -1,8 +1,11 @@
 //! `tenure subject erase`, `verify` and `refuse`: from a letter to a request, and from there to an erasure.
 
-use super::counter::Counter;
+use jiff::Timestamp;
+
+use super::counter::{Counter, Known};
 use super::{Erase, Place};
 use crate::cli::{Common, Failure, Outcome, run as runs, say};
+use crate::db::catalog::Catalog;
 use crate::db::{Access, Connection};
 use crate::ledger::actor;
 use crate::ledger::erasure::Cause;
@@ -51,6 +54,26 @@ fn know_category(counter: &Counter<'_>, wanted: Option<&str>) -> Result<(), Fail
     Err(Failure::Usage(format!("--only: no entry of the map has the category `{wanted}`{}", hint.unwrap_or_default())))
 }
 
+/// Who is there, and could have asked for it then: a request for somebody who had the key before is not carried out on whoever
+/// has it now, so it is not written down either.
+fn asker(
+    counter: &Counter<'_>,
+    conn: &mut Connection,
+    live: &(Catalog, Erasure),
+    wanted: &Erase,
+    asked: Timestamp,
+) -> Result<Known, Failure> {
+    let (known, person) = counter.know_present(conn, live, &wanted.key)?;
+    match person.created {
+        Some(created) if created > asked => Err(Failure::Usage(
+            "whoever has that key signed up after it was asked for, so it is somebody else's, and nothing was written down; \
+             look at the letter, and at --requested-at"
+                .to_owned(),
+        )),
+        _ => Ok(known),
+    }
+}
+
 /// A part that the rest is found by cannot go alone.
 fn is_whole(map: &Erasure, category: Option<&str>) -> Result<(), Failure> {
     match category.and_then(|category| map.severed_by(category)) {
@@ -62,10 +85,10 @@ fn is_whole(map: &Erasure, category: Option<&str>) -> Result<(), Failure> {
     }
 }
 
-fn dry_run(common: &Common, counter: &Counter<'_>, wanted: &Erase, asked: jiff::Timestamp) -> Outcome {
+fn dry_run(common: &Common, counter: &Counter<'_>, wanted: &Erase, asked: Timestamp) -> Outcome {
     let mut conn = counter.open_to_read()?;
     let live = counter.map(&mut conn)?;
-    let (known, _) = counter.know_present(&mut conn, &live, &wanted.key)?;
+    let known = asker(counter, &mut conn, &live, wanted, asked)?;
     is_whole(&live.1, wanted.only.as_deref())?;
     let person = SomePeople {
         keys: vec![known.key.to_text()],
@@ -78,10 +101,10 @@ fn dry_run(common: &Common, counter: &Counter<'_>, wanted: &Erase, asked: jiff::
 }
 
 /// The number of the request, of somebody who is there.
-fn receive(counter: &Counter<'_>, wanted: &Erase, asked: jiff::Timestamp) -> Result<i64, Failure> {
+fn receive(counter: &Counter<'_>, wanted: &Erase, asked: Timestamp) -> Result<i64, Failure> {
     let mut conn = counter.open()?;
     let live = counter.map(&mut conn)?;
-    let (known, _) = counter.know_present(&mut conn, &live, &wanted.key)?;
+    let known = asker(counter, &mut conn, &live, wanted, asked)?;
     is_whole(&live.1, wanted.only.as_deref())?;
     let request = Request {
         policy: counter.policy().to_owned(),

@@ -15,6 +15,8 @@ use jiff::Timestamp;
 
 use super::{Common, Outcome, parse_instant};
 
+pub(super) use counter::must_name_somebody;
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Write a request for somebody's erasure down and, unless it is unverified, erase them now

@@ -315,6 +315,41 @@ on_every_database! {
         assert_eq!((db.count("account WHERE name = 'New'"), settled(&db)), (1, 0));
     }
 
+    fn what_cannot_be_meant_is_refused_and_nothing_is_written_down(db: TestDb) {
+        platform(&db, 3, 0);
+        db.script(&format!("ALTER TABLE account ADD COLUMN made_at {}", if db.dialect == Dialect::Mysql { "DATETIME(6)" } else { "timestamp" }));
+        db.script("UPDATE account SET made_at = '2026-03-01 00:00:00'");
+        let tenure = tenure(&db, &MAP.replace("grace = ", "created = \"made_at\"\ngrace = "));
+        tenure.run(&["migrate"]).expect_code(0);
+        let before = db.tables_dump();
+        let refused = |words: &[&str], sentence: &str| {
+            let told = tenure.run(words).expect_code(2).stderr;
+            assert!(told.contains(sentence), "{words:?}: {told}");
+            assert!(!told.contains("4711081599"), "{told}");
+            assert_eq!(db.tables_dump(), before, "{words:?}");
+        };
+        let erase = ["subject", "erase", "2", "--reason", "letter 26-9"];
+        let with = |more: &[&'static str]| [&erase[..], more].concat();
+        let somebody_else = "whoever has that key signed up after it was asked for, so it is somebody else's, and nothing was written down";
+        refused(&with(&["--requested-at", "2999-01-01T00:00:00Z"]), "--requested-at lies in the future");
+        for more in [&[][..], &["--unverified"], &["--dry-run"], &["--yes"]] {
+            refused(&[&with(&["--requested-at", "2026-02-28T00:00:00Z"])[..], more].concat(), somebody_else);
+        }
+        refused(&with(&["--only", "marketing"]), "--only: no entry of the map has the category `marketing`");
+        refused(&["subject", "erase", "4711081599", "--reason", "r"], "nobody in `account` has that key");
+        refused(&["hold", "add", "case-7", "--subject", "4711081599", "--reason", "court"], "nobody in `account` has that key");
+        refused(&["hold", "add", "case-7", "--subject", "2", "--reason", "court", "--until", "2026-01-01"], "--until: 2026-01-01 is over");
+        for empty in ["", " "] {
+            for words in [&["erase", empty, "--reason", "r"][..], &["status", empty], &["certificate", empty], &["export", empty, "-o", "copy.json", "--reason", "r"]] {
+                refused(&[&["subject"][..], words].concat(), "KEY is empty");
+            }
+            refused(&["hold", "add", "case-7", "--subject", empty, "--reason", "court"], "--subject is empty");
+        }
+        assert!(!tenure.dir().join("copy.json").exists());
+        subject(&tenure, &["erase", "2", "--reason", "r", "--requested-at", "2026-03-01T00:00:00Z"], 0);
+        assert_eq!((left(&db, 2), settled(&db)), ([0; 4], 1));
+    }
+
     fn a_request_of_somebody_who_is_not_there_waits_and_is_not_called_done(db: TestDb) {
         platform(&db, 3, 0);
         let tenure = tenure(&db, &MAP.replace("grace = ", "where = \"name <> 'Hidden'\"\ngrace = "));
