@@ -1,7 +1,7 @@
 //! What a table's references to itself do to its rows: trees, threads, versions.
 
 use super::builder::Sql;
-use super::predicate::{Scope, equal, key_names, numbered, select_as};
+use super::predicate::{Look, Scope, equal, key_names, not_let_go, not_taken, numbered, select_as};
 use crate::name::Name;
 use crate::plan::{SelfEffect, SelfLink, Target};
 
@@ -38,9 +38,24 @@ pub(super) fn refers_to_itself(sql: &mut Sql, alias: &Name, columns: &[Name], pa
     sql.push(")");
 }
 
+/// ` AND` the row is still there to refer over `link`, looking ahead: what an earlier rule takes leads nowhere any more, and
+/// what referred to it has let go.
+fn still_refers(sql: &mut Sql, scope: Scope<'_>, link: &SelfLink, look: Look) {
+    if look == Look::Ahead {
+        not_taken(sql, scope.earlier, &scope.target.root, scope.alias());
+        not_let_go(sql, scope.earlier, &scope.target.root, &link.columns, scope.alias());
+    }
+}
+
 /// Some row that descends from this one over `links`, which refer to the same columns, is as `such` says. `such` speaks of
 /// the target's own name.
-pub(super) fn has_descendant(sql: &mut Sql, scope: Scope<'_>, links: &[&SelfLink], such: &dyn Fn(&mut Sql)) {
+pub(super) fn has_descendant(
+    sql: &mut Sql,
+    scope: Scope<'_>,
+    links: &[&SelfLink],
+    look: Look,
+    such: &dyn Fn(&mut Sql),
+) {
     let alias = scope.alias();
     let Some(first) = links.first() else { return };
     let own = &first.parent_columns;
@@ -60,6 +75,10 @@ pub(super) fn has_descendant(sql: &mut Sql, scope: Scope<'_>, links: &[&SelfLink
             select_as(sql, alias, &link.columns, &above);
             sql.push(" FROM ").table(&scope.target.root);
             alias_if_other(sql, scope.target);
+            if look == Look::Ahead && !scope.earlier.is_empty() {
+                sql.push(" WHERE TRUE");
+                still_refers(sql, scope, link, look);
+            }
         });
         sql.push(") AS ").name(&step);
     };
@@ -87,7 +106,7 @@ pub(super) fn has_descendant(sql: &mut Sql, scope: Scope<'_>, links: &[&SelfLink
 /// and so can a row that refers to nothing but itself.
 ///
 /// All rows that some row without a parent leads down to lie on none, which leaves few to start from: each goes up until
-/// it meets itself.
+/// it meets itself. It is asked looking ahead only.
 pub(super) fn on_a_circle(sql: &mut Sql, scope: Scope<'_>, link: &SelfLink) {
     let alias = scope.alias();
     let own = &link.parent_columns;
@@ -122,12 +141,14 @@ pub(super) fn on_a_circle(sql: &mut Sql, scope: Scope<'_>, link: &SelfLink) {
     equal(sql, &tree, &start, alias, own);
     sql.push(" WHERE ").column(&tree, &start[0]).push(" IS NULL AND ");
     has_parent(sql);
+    still_refers(sql, scope, link, Look::Ahead);
     sql.push(" UNION SELECT ").columns(&walk, &start).push(", ").columns(alias, &link.columns);
     from(sql);
     sql.push(" JOIN ").name(&walk).push(" ON ");
     equal(sql, &walk, &up, alias, own);
     sql.push(" WHERE ");
     has_parent(sql);
+    still_refers(sql, scope, link, Look::Ahead);
     sql.push(") SELECT ").columns(&walk, &start).push(" FROM ").name(&walk).push(" WHERE ");
     equal(sql, &walk, &up, &walk, &start);
     sql.push(")");

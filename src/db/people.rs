@@ -235,9 +235,9 @@ fn act_on_theirs(scope: Scope<'_>, whose: &Whose, key: &KeyColumn) -> Statement 
 /// Does what stayed of an entry ask for the person's own row to stay as well? What somebody else shares is theirs now.
 pub fn keep_the_person(entry: &Entry, stayed: &Counts) -> bool {
     // Where a row may be blocked by a reference as well, that is what is feared.
-    let is_referred_to =
-        !entry.plan.targets.iter().all(|target| target.blockers.is_empty() && target.self_links.is_empty())
-            || !entry.plan.dependents.is_empty();
+    let is_free =
+        |target: &Target| target.blockers.is_empty() && target.self_links.is_empty() && target.passages.is_empty();
+    let is_referred_to = !entry.plan.targets.iter().all(is_free) || !entry.plan.dependents.is_empty();
     let is_shared = has_sharers(&entry.plan) && !is_referred_to;
     stayed.held > 0 || stayed.remaining() > 0 || (stayed.blocked > 0 && !is_shared)
 }

@@ -16,7 +16,7 @@ use super::own_kind::{
 use super::{Dialect, anchor, redact, whose};
 use crate::name::Name;
 use crate::name::TableName;
-use crate::plan::{Anchor, Dependent, Hold, Link, Parent, RulePlan, SelfEffect, SelfLink, Target};
+use crate::plan::{Anchor, Dependent, Hold, Link, Parent, Redaction, RulePlan, SelfEffect, SelfLink, Target};
 use crate::schedule::Then;
 
 /// What the predicate is for.
@@ -129,10 +129,20 @@ pub(super) fn not_taken(sql: &mut Sql, earlier: &[Arc<RulePlan>], table: &TableN
 /// ` AND NOT` those of whom an earlier redaction changes these columns: they refer to something else then. Names as
 /// in [`not_taken`].
 pub(super) fn not_let_go(sql: &mut Sql, earlier: &[Arc<RulePlan>], table: &TableName, columns: &[Name], alias: &Name) {
+    not_redacted(sql, earlier, table, alias, &|redaction| columns.contains(&redaction.column));
+}
+
+/// ` AND NOT` the rows that earlier rules redact as `wanted` says. Names as in [`not_taken`].
+fn not_redacted(
+    sql: &mut Sql,
+    earlier: &[Arc<RulePlan>],
+    table: &TableName,
+    alias: &Name,
+    wanted: &dyn Fn(&Redaction) -> bool,
+) {
     for rule in earlier.iter().filter(|rule| !rule.act.removes()) {
         let Some(target) = whole(rule) else { continue };
-        let changes = target.redactions.iter().any(|redaction| columns.contains(&redaction.column));
-        if changes && target.root == *table && target.alias == *alias {
+        if target.redactions.iter().any(wanted) && target.root == *table && target.alias == *alias {
             sql.push(" AND (");
             due(sql, Scope { is_one_of_several: true, ..scope(rule, &target) }, Look::Ahead);
             sql.push(") IS NOT TRUE");
@@ -154,7 +164,11 @@ fn eligible(sql: &mut Sql, scope: Scope<'_>, look: Look) {
         sql.push(" AND ");
         expired(sql, &target.alias, &target.anchors);
     }
-    meant(sql, target);
+    if let Some(condition) = &target.condition {
+        sql.push(" AND ").condition(condition);
+    }
+    let earlier = if look == Look::Ahead && !scope.is_one_of_several { scope.earlier } else { &[] };
+    changes(sql, target, earlier);
 }
 
 /// ` AND` what tells the rule's rows from others of the table, whatever their age.
@@ -162,10 +176,22 @@ pub(super) fn meant(sql: &mut Sql, target: &Target) {
     if let Some(condition) = &target.condition {
         sql.push(" AND ").condition(condition);
     }
-    if !target.redactions.is_empty() {
-        sql.push(" AND ");
-        redact::would_change(sql, target);
+    changes(sql, target, &[]);
+}
+
+/// ` AND` some column would change: else a redacted row would be redacted in every run for ever. A column in which an earlier
+/// redaction has put the same is as it should be.
+pub(super) fn changes(sql: &mut Sql, target: &Target, earlier: &[Arc<RulePlan>]) {
+    if target.redactions.is_empty() {
+        return;
     }
+    sql.push(" AND (");
+    sql.list(&target.redactions, " OR ", |sql, redaction| {
+        redact::differs(sql, &target.alias, redaction);
+        let puts_the_same = |other: &Redaction| other.column == redaction.column && other.how == redaction.how;
+        not_redacted(sql, earlier, &target.root, &target.alias, &puts_the_same);
+    });
+    sql.push(")");
 }
 
 /// The latest known anchor lies before its bound: every one is before or absent, and one at least is before. An odd value
@@ -225,6 +251,7 @@ pub(super) fn has_holds(scope: Scope<'_>) -> bool {
 
 pub(super) fn has_blockers(scope: Scope<'_>) -> bool {
     whose::may_be_shared(scope.target)
+        || !scope.target.passages.is_empty()
         || scope.removes
             && (!scope.target.blockers.is_empty()
                 || scope.self_blocks()
@@ -232,7 +259,7 @@ pub(super) fn has_blockers(scope: Scope<'_>) -> bool {
 }
 
 fn blocks(dependent: &Dependent) -> bool {
-    !dependent.blockers.is_empty() || !dependent.self_links.is_empty()
+    !dependent.blockers.is_empty() || !dependent.self_links.is_empty() || !dependent.passages.is_empty()
 }
 
 /// Covered by a hold: the row itself, a row that would go or change with it, or (in a cascade over the table itself) a
@@ -241,7 +268,7 @@ pub(super) fn held(sql: &mut Sql, scope: Scope<'_>) {
     held_by_itself(sql, scope);
     if let Some(link) = scope.self_cascade() {
         sql.push(" OR ");
-        has_descendant(sql, scope, &[link], &|sql| {
+        has_descendant(sql, scope, &[link], Look::Now, &|sql| {
             sql.push("(");
             held_by_itself(sql, scope);
             sql.push(")");
@@ -347,7 +374,7 @@ pub(super) fn blocked(sql: &mut Sql, scope: Scope<'_>, look: Look) {
     blocked_from_outside(sql, scope, look);
     if let Some(link) = scope.self_cascade() {
         sql.push(" OR ");
-        has_descendant(sql, scope, &[link], &|sql| {
+        has_descendant(sql, scope, &[link], look, &|sql| {
             sql.push("(");
             blocked_from_outside(sql, scope, look);
             for link in links_that_block(scope).into_iter().flatten() {
@@ -374,7 +401,7 @@ pub(super) fn blocked(sql: &mut Sql, scope: Scope<'_>, look: Look) {
             }
             Look::Ahead => {
                 sql.push(" OR ");
-                has_descendant(sql, scope, &links, &stays);
+                has_descendant(sql, scope, &links, look, &stays);
                 if let [link] = links[..] {
                     sql.push(" OR ");
                     on_a_circle(sql, scope, link);
@@ -404,6 +431,10 @@ fn blocked_from_outside(sql: &mut Sql, scope: Scope<'_>, look: Look) {
         sql.push(" OR ");
         whose::someone_elses_too(sql, scope, whose);
     }
+    for passage in &scope.target.passages {
+        sql.push(" OR ");
+        whose::leads_to_what_stays(sql, scope, passage, scope.alias(), look);
+    }
     if sql.dialect == Dialect::Mysql {
         for link in links_that_block(scope).into_iter().flatten() {
             sql.push(" OR ");
@@ -421,6 +452,11 @@ fn blocked_from_outside(sql: &mut Sql, scope: Scope<'_>, look: Look) {
         sql.list(&dependent.self_links, " OR ", |sql, link| {
             referred_to_by_a_stranger(sql, way, dependent, link, alias);
         });
+        let is_first = dependent.blockers.is_empty() && dependent.self_links.is_empty();
+        for (at, passage) in dependent.passages.iter().enumerate() {
+            sql.push(if is_first && at == 0 { "" } else { " OR " });
+            whose::leads_to_what_stays(sql, scope, passage, alias, look);
+        }
     });
     sql.push(")");
 }

@@ -17,14 +17,8 @@ pub(super) fn assignments(sql: &mut Sql, target: &Target) {
     });
 }
 
-/// At least one column is not yet what it would become: else a redacted row would be redacted in every run for ever.
-pub(super) fn would_change(sql: &mut Sql, target: &Target) {
-    sql.push("(");
-    sql.list(&target.redactions, " OR ", |sql, redaction| differs(sql, &target.alias, redaction));
-    sql.push(")");
-}
-
-fn differs(sql: &mut Sql, alias: &Name, redaction: &Redaction) {
+/// The column is not yet what it would become.
+pub(super) fn differs(sql: &mut Sql, alias: &Name, redaction: &Redaction) {
     let column = &redaction.column;
     match redaction.how {
         Redact::Null => {

@@ -15,7 +15,9 @@ use super::few::{Few, among};
 use super::predicate::{self, Look, Scope};
 use super::window::outward;
 use crate::name::{Name, TableName};
-use crate::plan::{HeldPeople, Hold, KeyColumn, Likeness, People, RulePlan, SelfEffect, Step, Target, Who, Whose};
+use crate::plan::{
+    HeldPeople, Hold, KeyColumn, Likeness, Passage, People, RulePlan, SelfEffect, Step, Target, Who, Whose,
+};
 
 /// The row that the target names belongs to a person who is due.
 pub(super) fn theirs(sql: &mut Sql, scope: Scope<'_>, whose: &Whose, look: Look) {
@@ -50,6 +52,117 @@ pub(super) fn someone_elses_too(sql: &mut Sql, scope: Scope<'_>, whose: &Whose) 
     sql.push(" IN (");
     put_aside(sql, |sql| lead.write(sql, &whose.steps));
     sql.push(")");
+}
+
+/// The row that `alias` names leads a row of another entry, which stays, to somebody.
+pub(super) fn leads_to_what_stays(sql: &mut Sql, scope: Scope<'_>, passage: &Passage, alias: &Name, look: Look) {
+    let (before, after) = passage.way();
+    let stays = |sql: &mut Sql| {
+        let target = &passage.target;
+        let earlier = if look == Look::Ahead { scope.earlier } else { &[] };
+        sql.push("1 = 1");
+        if let Some(condition) = &target.condition {
+            sql.push(" AND ").condition(condition);
+        }
+        predicate::changes(sql, target, earlier);
+        predicate::not_taken(sql, earlier, &target.root, &target.alias);
+    };
+    sql.push("(");
+    led_here(sql, Led { scope, passage, stays: &stays }, before, alias);
+    let is_somebodys = scope.target.whose.as_ref().is_some_and(|whose| whose.steps == after) && alias == scope.alias();
+    if !is_somebodys {
+        sql.push(" AND ");
+        leads_on(sql, scope, passage, after, alias);
+    }
+    sql.push(")");
+}
+
+/// What leads to a row over a passage.
+#[derive(Clone, Copy)]
+struct Led<'a> {
+    scope: Scope<'a>,
+    passage: &'a Passage,
+    /// True of a row of the other entry that stays.
+    stays: &'a dyn Fn(&mut Sql),
+}
+
+/// Some row of the other entry that stays leads here by these steps. Read beforehand where a name would hide the row, and on
+/// MySQL where it is read from the table that the statement changes.
+fn led_here(sql: &mut Sql, led: Led<'_>, steps: &[Step], alias: &Name) {
+    let Some((step, before)) = steps.split_last() else { return (led.stays)(sql) };
+    let target = &led.passage.target;
+    let (table, natural) = before.last().map_or((&target.root, &target.alias), |step| (&step.table, &step.table.table));
+    let mut tables = before.iter().map(|step| &step.table).chain([&target.root]);
+    let source = |sql: &mut Sql| {
+        sql.push(" FROM ").table(table).push(" AS ").name(natural).push(" WHERE ");
+        led_here(sql, led, before, natural);
+    };
+    let asks_it = || target.condition.as_ref().is_some_and(|condition| condition.mentions(&led.scope.target.root));
+    let reads_itself = tables.any(|table| *table == led.scope.target.root) || asks_it();
+    if natural == alias || sql.dialect == Dialect::Mysql && reads_itself {
+        sql.push("(");
+        in_forms(sql, step, alias, &step.key);
+        sql.push(") IN (");
+        put_aside(sql, |sql| {
+            sql.push("SELECT ");
+            in_forms(sql, step, natural, &step.column);
+            source(sql);
+        });
+        sql.push(")");
+    } else {
+        sql.push("EXISTS (SELECT 1");
+        source(sql);
+        alike(sql, step, natural, alias);
+        sql.push(")");
+    }
+}
+
+/// These steps lead from the row to somebody, due or not.
+fn leads_on(sql: &mut Sql, scope: Scope<'_>, passage: &Passage, steps: &[Step], alias: &Name) {
+    let (Some(whose), Some((step, rest))) = (&passage.target.whose, steps.split_first()) else { return };
+    let people = &whose.people.target;
+    let such = |sql: &mut Sql| {
+        sql.push("1 = 1");
+        predicate::meant(sql, people);
+    };
+    let lead = Lead { such: &such, ..Lead::to(people, scope, Look::Now) };
+    let natural = if rest.is_empty() { lead.alias } else { &step.table.table };
+    let asks_it = || people.condition.as_ref().is_some_and(|condition| condition.mentions(&scope.target.root));
+    let reads_itself = steps.iter().any(|step| step.table == scope.target.root) || asks_it();
+    if natural == alias || sql.dialect == Dialect::Mysql && reads_itself {
+        own_row(sql, alias, step);
+        sql.push(" IN (");
+        put_aside(sql, |sql| lead.write(sql, steps));
+        sql.push(")");
+    } else {
+        sql.push("EXISTS (SELECT 1");
+        lead.source(sql, step, rest, &|sql, _| lead.write(sql, rest));
+        alike(sql, step, alias, natural);
+        sql.push(")");
+    }
+}
+
+/// ` AND` the column of the row that `from` names holds the key of the one that `to` names.
+fn alike(sql: &mut Sql, step: &Step, from: &Name, to: &Name) {
+    for form in forms(step.likeness, sql.dialect) {
+        sql.push(" AND ");
+        form.write(sql, |sql| {
+            sql.column(from, &step.column);
+        });
+        sql.push(" = ");
+        form.write(sql, |sql| {
+            sql.column(to, &step.key);
+        });
+    }
+}
+
+/// A column in all forms in which the step compares it.
+fn in_forms(sql: &mut Sql, step: &Step, alias: &Name, column: &Name) {
+    sql.list(forms(step.likeness, sql.dialect), ", ", |sql, form| {
+        form.write(sql, |sql| {
+            sql.column(alias, column);
+        });
+    });
 }
 
 /// The person whom the alias of the table of people names is due, and among `few`.

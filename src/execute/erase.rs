@@ -82,7 +82,8 @@ pub fn people(worker: &mut Worker<'_>, erasure: &Erasure, due: &[Due], desk: &De
         let _ = lease.release(worker.conn);
         return (tally, halt.into());
     }
-    let mut round = Round { turn: Turn::new(worker, &lease, ERASURES), erasure, desk, tally: &mut tally, sequence: 0 };
+    let turn = Turn::new(worker, &lease, ERASURES);
+    let mut round = Round { turn, erasure, desk, tally: &mut tally, sequence: 0, waiting: BTreeSet::new() };
     let ending = match round.everybody(due).and_then(|()| round.turn.still_ours()) {
         Ok(()) => round.verdict(),
         Err(halt) => halt.into(),
@@ -99,6 +100,8 @@ struct Round<'a, 'w> {
     desk: &'a Desk<'a>,
     tally: &'a mut PeopleTally,
     sequence: u64,
+    /// Of whom something stayed because of other rows, which may be those of somebody who comes later.
+    waiting: BTreeSet<PersonKey>,
 }
 
 /// Some of those who are due, and how often they were tried.
@@ -113,10 +116,27 @@ struct Outcome {
     done: BTreeMap<usize, Done>,
     erased: Vec<PersonKey>,
     unfinished: Vec<PersonKey>,
+    waiting: Vec<PersonKey>,
 }
 
 impl Round<'_, '_> {
+    /// All who are due, and again those whose rows waited for others, for as long as that frees any: the rows of two people
+    /// may be in each other's way, and one batch acts in the order of the entries upon all of whom it is about.
     fn everybody(&mut self, due: &[Due]) -> Result<(), Halt> {
+        let mut again: Option<Vec<Due>> = None;
+        loop {
+            let (batches, rows) = (self.sequence, self.rows_done());
+            let people = again.as_deref().unwrap_or(due);
+            self.each_once(people)?;
+            let waiting = std::mem::take(&mut self.waiting);
+            if waiting.is_empty() || self.sequence == batches + 1 || self.rows_done() == rows {
+                return Ok(());
+            }
+            again = Some(people.iter().filter(|due| waiting.contains(&due.key)).cloned().collect());
+        }
+    }
+
+    fn each_once(&mut self, due: &[Due]) -> Result<(), Halt> {
         let mut pace = Pace::of_people(self.turn.worker.conn.dialect());
         let most = most_people(self.turn.worker.conn.dialect());
         let mut next = 0;
@@ -201,6 +221,7 @@ impl Round<'_, '_> {
                 outcome.done.insert(place, erased.done);
             }
             outcome.erased = told.the_done().map(|person| person.key.clone()).collect();
+            outcome.waiting = told.staying.keys().cloned().collect();
             told.record(conn, log, desk, begun)?;
             Ok(outcome)
         })
@@ -331,7 +352,13 @@ impl Round<'_, '_> {
             tally.erased.insert(key);
         }
         tally.unfinished.extend(outcome.unfinished);
-        (self.turn.worker.progress)(tally.entries.values().map(|tally| tally.done.rows).sum());
+        self.waiting.extend(outcome.waiting);
+        let rows = self.rows_done();
+        (self.turn.worker.progress)(rows);
+    }
+
+    fn rows_done(&self) -> u64 {
+        self.tally.entries.values().map(|tally| tally.done.rows).sum()
     }
 }
 
@@ -407,12 +434,12 @@ impl<'a> Told<'a> {
         Ok(())
     }
 
-    /// The people whose rows an entry may act upon now: what leads to rows that stay waits for them, which could not be found
-    /// without it, and is waited for by what leads to it in turn.
+    /// The people whose rows an entry may act upon now: the person's own row, and what tells that the person is to go, wait for
+    /// whatever stays, which could not be found without it.
     fn keys_for(&mut self, erasure: &Erasure, place: usize) -> Vec<PersonKey> {
         let entry = &erasure.entries[place];
         for staying in self.staying.values_mut() {
-            if staying.iter().any(|other| entry.hides(&erasure.entries[*other])) {
+            if staying.iter().any(|other| entry.hides_the_person_from(&erasure.entries[*other])) {
                 staying.insert(place);
             }
         }

@@ -8,8 +8,8 @@
 use std::sync::Arc;
 
 use super::order::{changes_what_is_asked_for, depends_on};
-use super::{Act, Entry, Link, Target};
-use crate::name::Name;
+use super::{Act, Entry, Link, Redaction, SelfEffect, SelfLink, Target};
+use crate::name::{Name, TableName};
 
 /// Orders the entries and tells each which entries come before it.
 ///
@@ -60,25 +60,43 @@ fn must_follow(entry: &Entry, other: &Entry) -> bool {
         || entry.plan.act.removes() && frees(other, entry)
 }
 
-/// Rows go by the entry that names them before they would go along with others, and before they could be redacted; and
-/// what else is to be done to them is done before they forget whose they are.
+/// Rows go by the entry that names them before they would go along with others, and before they could be redacted, unless
+/// that lets go of them; and what else is to be done to them is done before they forget whose they are.
 fn should_follow(entry: &Entry, other: &Entry) -> bool {
     let goes_along = entry.plan.act.removes() && other.plan.act.removes() && depends_on(&entry.plan, &other.plan);
-    let same_table =
-        entry.plan.targets.first().map(|target| &target.root) == other.plan.targets.first().map(|target| &target.root);
-    let forgets = forgets_whose(entry, other) && !forgets_whose(other, entry);
-    (goes_along || forgets || same_table && !entry.plan.act.removes() && other.plan.act.removes())
+    let forgets = forgets_whose(entry, other)
+        && (!forgets_whose(other, entry) || says_all_of(other, entry) && !says_all_of(entry, other));
+    let outlives = entry.root() == other.root() && !entry.plan.act.removes() && other.plan.act.removes();
+    let freed = frees_its_kind(other, entry) && !frees_its_kind(entry, other);
+    let frees = frees_its_kind(entry, other) && !frees_its_kind(other, entry);
+    let yields = shares_what_goes(entry, other) && !frees;
+    (goes_along || forgets || freed || yields || outlives && !frees_its_kind(entry, other))
         && !must_follow(other, entry)
+}
+
+/// May rows that `other` takes be kept from `entry` because they are somebody else's as well? Then they are gone first.
+fn shares_what_goes(entry: &Entry, other: &Entry) -> bool {
+    let both_remove = entry.plan.act.removes() && other.plan.act.removes();
+    both_remove && entry.root() == other.root() && entry.may_be_shared() && !other.may_be_shared()
 }
 
 /// Does `entry` redact the column with which the way of `other` begins, in the very rows that `other` looks for?
 fn forgets_whose(entry: &Entry, other: &Entry) -> bool {
-    let first = |target: &Target| target.whose.as_ref().and_then(|whose| Some(whose.steps.first()?.column.clone()));
-    let begins_with = other.plan.targets.first().and_then(|target| Some((target.root.clone(), first(target)?)));
-    begins_with.is_some_and(|(root, column)| {
-        let redacts = |target: &Target| target.redactions.iter().any(|redaction| redaction.column == column);
-        entry.plan.targets.iter().any(|target| target.root == root && redacts(target))
-    })
+    entry.root() == other.root() && other.first_column().is_some_and(|column| entry.redacts(column))
+}
+
+/// Is there nothing left for `other` to do to a row on which `entry` has acted?
+pub fn says_all_of(entry: &Entry, other: &Entry) -> bool {
+    let says = |wanted: &Redaction| entry.redactions().any(|own| own.column == wanted.column && own.how == wanted.how);
+    entry.root() == other.root() && !other.plan.act.removes() && other.redactions().all(says)
+}
+
+/// Are rows of `other` kept by rows of their own table, which `entry` takes without being kept by them, or of which it changes
+/// the reference?
+fn frees_its_kind(entry: &Entry, other: &Entry) -> bool {
+    let takes = entry.plan.act.removes() && entry.kept_by_its_kind().next().is_none();
+    let loosens = |link: &SelfLink| link.columns.iter().any(|column| entry.redacts(column));
+    entry.root() == other.root() && other.kept_by_its_kind().any(|link| takes || loosens(link))
 }
 
 impl Entry {
@@ -92,27 +110,59 @@ impl Entry {
     fn changes_who_is_meant(&self) -> bool {
         let whose = self.plan.targets.first().and_then(|target| target.whose.as_ref());
         let Some(condition) = whose.and_then(|whose| whose.people.target.condition.as_ref()) else { return false };
-        let redactions = self.plan.targets.iter().flat_map(|target| &target.redactions);
         self.plan.tables_changed().any(|table| condition.mentions(table))
-            || self.is_the_person() && redactions.into_iter().any(|redaction| condition.names(&redaction.column))
+            || self.is_the_person() && self.redactions().any(|redaction| condition.names(&redaction.column))
     }
 
     /// Would acting on a person's rows, as this entry does, leave rows of `other` that nobody could tell to be the person's, or
     /// to be due, any more? They are found by way of these rows, by the person's own, by a copy of what that says, or for as long
     /// as the condition on people is true.
     pub fn hides(&self, other: &Entry) -> bool {
+        takes_the_way_of(self, other) || forgets_whose(self, other) || self.hides_the_person_from(other)
+    }
+
+    /// The same of all rows of `other` that are the person's: whatever of them stays, this entry waits for the person.
+    pub fn hides_the_person_from(&self, other: &Entry) -> bool {
         if self.changes_who_is_meant() {
             return true;
         }
         if !self.is_the_person() {
-            return takes_the_way_of(self, other);
+            return false;
         }
         let ways = other.plan.targets.iter().filter_map(|target| target.whose.as_ref()?.steps.last());
-        let redacted = |name: &Name| {
-            let redactions = self.plan.targets.iter().flat_map(|target| &target.redactions);
-            redactions.into_iter().any(|redaction| redaction.column == *name)
-        };
-        self.plan.act.removes() || ways.into_iter().any(|step| redacted(&step.key))
+        self.plan.act.removes() || ways.into_iter().any(|step| self.redacts(&step.key))
+    }
+}
+
+impl Entry {
+    pub fn root(&self) -> Option<&TableName> {
+        self.plan.targets.first().map(|target| &target.root)
+    }
+
+    /// With which the way from a row to its person begins.
+    pub fn first_column(&self) -> Option<&Name> {
+        let whose = self.plan.targets.first()?.whose.as_ref()?;
+        whose.steps.first().map(|step| &step.column)
+    }
+
+    /// Does some row belong to several people?
+    fn may_be_shared(&self) -> bool {
+        let whose = self.plan.targets.first().and_then(|target| target.whose.as_ref());
+        whose.is_some_and(|whose| whose.steps.iter().any(|step| step.shared))
+    }
+
+    /// References of the table to itself that keep rows.
+    fn kept_by_its_kind(&self) -> impl Iterator<Item = &SelfLink> {
+        let links = self.plan.targets.first().into_iter().flat_map(|target| &target.self_links);
+        links.filter(|link| link.effect == SelfEffect::Block)
+    }
+
+    pub fn redactions(&self) -> impl Iterator<Item = &Redaction> {
+        self.plan.targets.first().into_iter().flat_map(|target| &target.redactions)
+    }
+
+    pub fn redacts(&self, column: &Name) -> bool {
+        self.redactions().any(|redaction| redaction.column == *column)
     }
 }
 

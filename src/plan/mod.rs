@@ -8,6 +8,7 @@ mod bound;
 mod bucket;
 mod entry_order;
 mod order;
+mod passage;
 mod people;
 
 use std::sync::Arc;
@@ -20,8 +21,9 @@ use crate::name::{Name, TableName};
 use crate::schedule::{Bucket, Redact, TextFormat, Then};
 
 pub use bound::epoch_bound;
-pub use entry_order::entries_in_order;
+pub use entry_order::{entries_in_order, says_all_of};
 pub use order::{in_order, undecided};
+pub use passage::{Passage, mind_each_other};
 pub use people::{
     Entry, Erasure, Ground, HeldPeople, Kept, Likeness, Mark, MarkValue, People, PersonKey, Requests, Step, Way, Who,
     Whose,
@@ -90,6 +92,8 @@ pub struct Target {
     pub self_links: Vec<SelfLink>,
     /// A trigger or rewrite rule looks at changes of the rows: some may stay that a statement was to change.
     pub has_triggers: bool,
+    /// Of an entry of the map of people: rows of other entries that keep these, because they are found by way of them.
+    pub passages: Vec<Passage>,
     pub axes: Vec<Axis>,
     /// The schema's row key; empty where there is none.
     pub key: Vec<Name>,
@@ -175,6 +179,20 @@ pub struct Hold {
     pub people: Option<HeldPeople>,
 }
 
+impl Hold {
+    /// Does it look at this column of the row that it covers?
+    pub fn asks_of_the_row(&self, column: &Name) -> bool {
+        let ways = self.people.iter().flat_map(|people| &people.ways);
+        let of_people = ways.clone().filter_map(|way| way.steps.first()).any(|step| step.column == *column);
+        let conditions = ways.filter_map(|way| way.condition.as_ref());
+        let own = self.condition.iter().filter(|_| self.people.is_none());
+        let first = |anchor: &Anchor| anchor.hops.first().map_or(&anchor.column, |hop| &hop.column) == column;
+        of_people
+            || conditions.chain(own).any(|condition| condition.names(column))
+            || self.people.is_none() && self.anchors.iter().any(first)
+    }
+}
+
 /// `table`.`columns` refer to the parent's `parent_columns`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Link {
@@ -208,6 +226,8 @@ pub struct Dependent {
     pub blockers: Vec<Link>,
     /// References among such rows; a reference from a row that stays blocks.
     pub self_links: Vec<Link>,
+    /// As [`Target::passages`].
+    pub passages: Vec<Passage>,
 }
 
 /// A reference from the rule's table to itself.

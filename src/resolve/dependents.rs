@@ -151,6 +151,7 @@ impl<'c> Builder<'_, 'c> {
                 holds: Vec::new(),
                 blockers: Vec::new(),
                 self_links: Vec::new(),
+                passages: Vec::new(),
             }),
         }
     }

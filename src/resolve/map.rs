@@ -7,8 +7,11 @@ use super::people::{PeopleTable, label, steps};
 use super::reading::{Blame, anchors, find_table};
 use super::{Resolver, parse_condition, redaction, unfit};
 use crate::db::catalog::Table;
-use crate::name::Name;
-use crate::plan::{Act, Entry, Ground, Kept, Link, People, Redaction, RulePlan, Target, Who, Whose, entries_in_order};
+use crate::name::{Name, TableName};
+use crate::plan::{
+    Act, Entry, Ground, Hold, Kept, Link, Parent, People, Redaction, RulePlan, SelfEffect, Target, Who, Whose,
+    entries_in_order, mind_each_other, says_all_of,
+};
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{Data, DataAct, Redact, Subject, Then};
 
@@ -32,6 +35,7 @@ pub(super) fn of(
     if mistakes.is_empty() {
         mistakes.extend(builder.no_own_row(&made));
         mistakes.extend(builder.contradictions(&made));
+        mistakes.extend(builder.disagreements(&made));
     }
     if !mistakes.is_empty() {
         return Err(mistakes);
@@ -45,6 +49,7 @@ pub(super) fn of(
     }
     names_differ(entries.iter_mut().map(|entry| &mut entry.plan.rule));
     names_differ(kept.iter_mut().map(|kept| &mut kept.name));
+    mind_each_other(&mut entries);
     match entries_in_order(entries) {
         Ok(entries) => Ok((entries, kept)),
         Err(circle) => Err(vec![builder.in_a_circle(&circle)]),
@@ -106,6 +111,7 @@ impl Builder<'_, '_> {
             .map_err(&mut note)
             .unwrap_or_default();
         note(self.fixed_columns(&blame, root, &redactions));
+        let removes = matches!(data.act, DataAct::Delete { .. });
         let family = self.family(data, &label, root).map_err(&mut note).ok();
         let ground = self.ground(data, &label, root).map_err(&mut note).ok();
         let (Some(steps), Some(family), Some(ground), true) = (steps, family, ground, mistakes.is_empty()) else {
@@ -113,6 +119,14 @@ impl Builder<'_, '_> {
         };
         let whose = Some(Whose { steps, people: Arc::clone(&self.due) });
         let template = Target { whose, condition, ..self.resolver.plain(root) };
+        if removes {
+            let asked = Asked { target: &template, family: &family, holds: &self.resolver.holds_of_table(root) };
+            let mut mistakes: Vec<_> = redactions.iter().filter_map(|one| asked.for_it(data, &one.column)).collect();
+            mistakes.extend(asked.lets_go_of_its_way(data));
+            if !mistakes.is_empty() {
+                return Err(mistakes);
+            }
+        }
         Ok(match ground {
             Some(ground) if redactions.is_empty() => {
                 Part::Stays(Box::new(Kept { index, ..self.kept(data, root, template, ground) }))
@@ -281,6 +295,25 @@ impl Builder<'_, '_> {
         })
     }
 
+    /// What two entries would do to one row of both, so that the one undoes, or never finds, what the other says.
+    fn disagreements<'p>(&'p self, parts: &'p [Part]) -> Vec<Mistake> {
+        let acting = |(data, part): (_, &'p Part)| match part {
+            Part::Acts(entry) => Some((data, &**entry)),
+            Part::Stays(_) => None,
+        };
+        let entries: Vec<(&Data, &Entry)> = self.subject.data.iter().zip(parts).filter_map(acting).collect();
+        let mut mistakes = Vec::new();
+        for (at, later) in entries.iter().enumerate() {
+            let may_meet =
+                |other: &&(&Data, &Entry)| other.1.root() == later.1.root() && !are_told_apart(other.0, later.0);
+            for earlier in entries[..at].iter().filter(may_meet) {
+                mistakes.extend(two_values(*earlier, *later));
+                mistakes.extend(lost_from_sight(*earlier, *later).or_else(|| lost_from_sight(*later, *earlier)));
+            }
+        }
+        mistakes
+    }
+
     fn in_a_circle(&self, circle: &[Entry]) -> Mistake {
         let names: Vec<_> = circle.iter().map(|entry| format!("`{}`", entry.plan.rule)).collect();
         let blame = Blame { label: "subject", places: &self.subject.places, key: "data" };
@@ -310,6 +343,99 @@ impl Builder<'_, '_> {
             (roots.contains(&&link.table) && may_be_null).then_some((entry, link, column))
         })
     }
+}
+
+/// What tells which rows an entry deletes, and what goes with them.
+struct Asked<'a> {
+    target: &'a Target,
+    family: &'a Family,
+    holds: &'a [Hold],
+}
+
+impl Asked<'_> {
+    /// A redaction just before the deletion must not change what the deletion asks for: it would meet other rows.
+    fn for_it(&self, data: &Data, column: &Name) -> Option<Mistake> {
+        let label = label(data);
+        let key = format!("redact.{column}");
+        let reason = self.why(column)?;
+        let blame = Blame { label: &label, places: &data.places, key: &key };
+        let mistake = blame.mistake(format!("`{column}` may not change before the rows are deleted, because {reason}"));
+        Some(mistake.remedy("leave it out of `redact`: it goes with the row"))
+    }
+
+    /// A reference that leads to the rows, and that is let go of before they are deleted.
+    fn lets_go_of_its_way(&self, data: &Data) -> Option<Mistake> {
+        let steps = self.target.whose.as_ref().map_or(&[][..], |whose| &whose.steps);
+        let tables = std::iter::once(&self.target.root).chain(steps.iter().map(|step| &step.table));
+        let lets_go = |table: &TableName, column: &Name| {
+            let own = self.family.self_links.iter().filter(|link| link.effect == SelfEffect::Null);
+            let of_dependents = self.family.dependents.iter().filter(|dependent| dependent.then == Then::Null);
+            let mut links = of_dependents.flat_map(|dependent| &dependent.links);
+            own.into_iter().any(|link| *table == self.target.root && link.let_go.contains(column))
+                || links.any(|link| link.table == *table && link.let_go.contains(column))
+        };
+        let (_, step) = tables.zip(steps).find(|(table, step)| lets_go(table, &step.column))?;
+        let label = label(data);
+        let blame = Blame { label: &label, places: &data.places, key: "column" };
+        let reason = format!("`{}` leads to the person, and these rows let go of it as they go", step.column);
+        Some(blame.mistake(reason).remedy("redact the rows instead of deleting them, or map them by another way"))
+    }
+
+    fn why(&self, column: &Name) -> Option<String> {
+        let condition = self.target.condition.as_ref().filter(|condition| condition.names(column));
+        if condition.is_some() {
+            return Some("`where` asks for it".to_owned());
+        }
+        let step = self.target.whose.as_ref().and_then(|whose| whose.steps.first());
+        if step.is_some_and(|step| step.column == *column) {
+            return Some("it says whose they are".to_owned());
+        }
+        let of_dependents = self.family.dependents.iter().flat_map(|dependent| &dependent.links);
+        let links = of_dependents.filter(|link| link.parent == Parent::Root).map(|link| &link.parent_columns);
+        let own = self.family.self_links.iter().map(|link| &link.parent_columns);
+        if links.chain(own).any(|columns| columns.contains(column)) {
+            return Some("others refer to it that go, or let go, with them".to_owned());
+        }
+        let hold = self.holds.iter().find(|hold| hold.asks_of_the_row(column))?;
+        Some(format!("hold `{}` asks for it", hold.name))
+    }
+}
+
+/// Different conditions are taken to tell rows apart.
+fn are_told_apart(one: &Data, other: &Data) -> bool {
+    let condition = |data: &Data| data.condition.as_deref().map(str::trim).map(str::to_owned);
+    matches!((condition(one), condition(other)), (Some(one), Some(other)) if one != other)
+}
+
+/// A column of which each of two entries makes something else: it would be changed to and fro in every run.
+fn two_values((data, entry): (&Data, &Entry), (later, other): (&Data, &Entry)) -> Option<Mistake> {
+    let differs = |own: &&Redaction| other.redactions().any(|one| one.column == own.column && one.how != own.how);
+    let column = &entry.redactions().find(differs)?.column;
+    let (label, key) = (label(later), format!("redact.{column}"));
+    let blame = Blame { label: &label, places: &later.places, key: &key };
+    let reason = format!("`{column}` becomes something else here than in `{}`, and a row may be of both", data.name());
+    Some(blame.mistake(reason).remedy("let both say the same, or tell their rows apart by a `where` in each"))
+}
+
+/// The first lets a row forget whose it is before the second has done all that it says, or in rows of whoever else.
+fn lost_from_sight((data, entry): (&Data, &Entry), (other_data, other): (&Data, &Entry)) -> Option<Mistake> {
+    let column = other.first_column().filter(|column| entry.redacts(column))?;
+    let is_of_the_same = entry.first_column() == Some(column);
+    // Of two that both let go, whoever says more goes first; who lets go alone goes last.
+    let comes_to_its_end = if is_of_the_same { !other.redacts(column) || says_all_of(other, entry) } else { false };
+    if comes_to_its_end || says_all_of(entry, other) {
+        return None;
+    }
+    let (label, key) = (label(data), format!("redact.{column}"));
+    let blame = Blame { label: &label, places: &data.places, key: &key };
+    let reason = format!(
+        "`{column}` is what `{}` finds its rows by, which would be nobody's before it is done",
+        other_data.name()
+    );
+    Some(blame.mistake(reason).remedy(format!(
+        "let one entry of `{}` say all that becomes of such rows, or tell their rows apart by a `where` in each",
+        data.table
+    )))
 }
 
 /// `#2`, `#3` behind names that are borne already.

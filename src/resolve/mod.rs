@@ -259,6 +259,7 @@ impl<'c> Resolver<'_, 'c> {
             blockers: family.blockers,
             self_links: family.self_links,
             has_triggers: false,
+            passages: Vec::new(),
             axes: Vec::new(),
             key: root.row_key().map(<[_]>::to_vec).unwrap_or_default(),
         };
@@ -365,6 +366,12 @@ impl<'c> Resolver<'_, 'c> {
                 Hold { only_in, ..hold }
             })
             .collect()
+    }
+
+    /// The holds on the table that stand in schedules.
+    fn holds_of_table(&self, table: &Table) -> Vec<Hold> {
+        let leaves = self.context.catalog.leaves_of(table);
+        self.holds_on(&leaves, &leaves).into_iter().filter(|hold| !hold.by_hand).collect()
     }
 
     fn guard(&self, own: Guard) -> GuardLimits {

@@ -426,6 +426,7 @@ impl<'a, 'c> Resolver<'a, 'c> {
             blockers: Vec::new(),
             self_links: Vec::new(),
             has_triggers: false,
+            passages: Vec::new(),
             axes: Vec::new(),
             key: table.row_key().map(<[Name]>::to_vec).unwrap_or_default(),
         }

@@ -150,10 +150,11 @@ impl Figures {
         self.staying.entry(key).or_default().insert(place);
     }
 
-    /// What leads to rows that stay waits for them: they could not be found without it. So does what leads to that.
+    /// The person's own row, and what tells that the person is to go, wait for whatever stays: it could not be found without
+    /// it.
     fn wait(&mut self, erasure: &Erasure, place: usize) {
         for staying in self.staying.values_mut() {
-            if staying.iter().any(|other| erasure.entries[place].hides(&erasure.entries[*other])) {
+            if staying.iter().any(|other| erasure.entries[place].hides_the_person_from(&erasure.entries[*other])) {
                 staying.insert(place);
             }
         }

@@ -7,6 +7,7 @@ mod desk;
 mod hard;
 mod interrupted;
 mod keys;
+mod shared;
 mod stopped;
 mod traces;
 

@@ -156,34 +156,34 @@ fn fit_entries(world: &World, drawn: &[DrawnEntry]) -> Vec<Entry> {
         let table = usize::from(drawn.table) % world.tables.len();
         let word = entries.iter().filter(|entry| entry.table == table).count();
         let entry = fit_entry(world, drawn, table, word);
+        // Which of a table's rows are somebody else's as well is told before another entry takes them, where the way leads over
+        // the table itself.
+        let over_itself = entry.way_over(world)[1..].contains(&table);
+        if over_itself && entry.column(world) == Column::Address {
+            continue;
+        }
         let is_same = |other: &Entry| {
             let spelt = |entry: &Entry| (entry.table, entry.way.hops, entry.way.column, entry.kind);
             spelt(other) == spelt(&entry)
         };
-        // Of two that let a row forget the same, the second would not find it.
-        let forgets_too = |other: &Entry| other.forgets() && entry.forgets() && same_column(other, &entry);
-        if word < WORDS && !entries.iter().any(|other| is_same(other) || forgets_too(other)) {
+        if word < WORDS && !entries.iter().any(is_same) {
             entries.push(entry);
         }
     }
     entries
 }
 
-fn same_column(one: &Entry, other: &Entry) -> bool {
-    one.table == other.table && one.way.column == other.way.column
-}
-
 fn fit_entry(world: &World, drawn: &DrawnEntry, table: usize, word: usize) -> Entry {
-    let (mut end, mut hops) = (table, 0);
+    let (mut end, mut hops, mut over_itself) = (table, 0, false);
     while let Some(up) = world.tables[end].up.filter(|_| hops < drawn.hops) {
-        (end, hops) = (up.to, hops + 1);
+        (end, hops, over_itself) = (up.to, hops + 1, over_itself || up.to == table);
     }
     let column = usize::from(drawn.column) % world.tables[end].columns.len();
     let refers_to_itself = world.tables[table].up.is_some_and(|up| up.to == table && up.declared);
-    // One answer a table, or the plan takes for blocked what another entry lets go of.
-    let let_go = refers_to_itself && table == 0;
     let act = match drawn.act {
-        0..=3 => Act::Delete { let_go },
+        0 | 1 => Act::Delete { let_go: false },
+        // What leads to the rows themselves may not be let go of.
+        2 | 3 => Act::Delete { let_go: refers_to_itself && !over_itself },
         4 => Act::Redact { forget: false },
         5 | 6 => Act::Redact { forget: hops == 0 },
         7 => Act::Keep { redact: true },

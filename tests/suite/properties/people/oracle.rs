@@ -2,7 +2,7 @@
 //!
 //! Whoever has closed the account before the grace began, and is under no hold, is due. A row goes, or changes, where an
 //! entry leads from it to somebody who is due, unless a hold covers it, it is somebody else's as well, or something that stays
-//! refers to it. And what leads to something of a person that stays, stays with it, or nobody could tell whose that is.
+//! refers to it. And what leads to something of whomever that stays, stays with it, or nobody could tell whose that is.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,8 +23,6 @@ pub struct Fate {
     /// The same of rows that go as well: it depends on the order whether there is still anything to redact.
     pub perhaps_redacted: BTreeSet<(RowKey, usize)>,
     pub redacted_people: BTreeSet<u8>,
-    /// Rows stay because they lead to others that do. What the plan counts as gone by an earlier entry may be such a row.
-    pub is_entangled: bool,
     /// Of each row, all who are due by some entry that it answers to.
     pub whose: BTreeMap<RowKey, BTreeSet<u8>>,
 }
@@ -46,8 +44,8 @@ pub fn foretell(world: &World, map: &Map) -> Fate {
 struct Stays {
     /// Rows that something refers to which stays, by the entry that would take them.
     blocked: BTreeSet<(usize, RowKey)>,
-    /// People whose rows an entry must leave, because they lead to others that stay.
-    waiting: BTreeSet<(usize, u8)>,
+    /// Rows that an entry must leave, because others that stay are found by way of them.
+    waiting: BTreeSet<(usize, RowKey)>,
     /// The same of people's own rows.
     own: BTreeSet<u8>,
 }
@@ -138,7 +136,8 @@ impl<'w> Oracle<'w> {
             && !self.is_held(entry, row)
             && !self.is_somebody_elses(whose)
             && !stays.blocked.contains(&(entry, row))
-            && whose.iter().any(|person| self.due.contains(person) && !stays.waiting.contains(&(entry, *person)))
+            && !stays.waiting.contains(&(entry, row))
+            && !whose.is_disjoint(&self.due)
     }
 
     fn rows_acted_upon(&self, stays: &Stays, wanted: impl Fn(&Entry) -> bool) -> BTreeSet<(RowKey, usize)> {
@@ -164,9 +163,8 @@ impl<'w> Oracle<'w> {
             let blocked = self.meant(entry).filter(|(row, _)| self.is_kept_by_a_reference(entry, *row, &gone));
             next.blocked.extend(blocked.map(|(row, _)| (entry, row)));
         }
+        next.waiting.extend(self.ways_to_what_stays(known, &gone));
         for (other, person) in self.something_stays(&next) {
-            let waits = (0..self.map.entries.len()).filter(|entry| self.hides(*entry, other));
-            next.waiting.extend(waits.map(|entry| (entry, person)));
             if self.own_row_hides(other) {
                 next.own.insert(person);
             }
@@ -187,9 +185,8 @@ impl<'w> Oracle<'w> {
         for entry in (0..self.map.entries.len()).filter(|entry| self.map.entries[*entry].acts()) {
             for (row, whose) in self.meant(entry) {
                 let is_kept = self.is_held(entry, row) || self.is_feared_for(stays, entry, row, whose);
-                let people = whose.iter().filter(|person| self.due.contains(person));
-                let waits = |person: &u8| stays.waiting.contains(&(entry, *person));
-                found.extend(people.filter(|person| is_kept || waits(person)).map(|person| (entry, *person)));
+                let people = whose.iter().filter(|person| is_kept && self.due.contains(person));
+                found.extend(people.map(|person| (entry, *person)));
             }
         }
         found
@@ -198,7 +195,12 @@ impl<'w> Oracle<'w> {
     /// What somebody else has as well is theirs now. But where a reference may be what keeps a row, that is what is feared.
     fn is_feared_for(&self, stays: &Stays, entry: usize, row: RowKey, whose: &BTreeSet<u8>) -> bool {
         let shared = self.is_somebody_elses(whose);
-        stays.blocked.contains(&(entry, row)) || shared && self.may_be_referred_to(entry)
+        let waits = stays.blocked.contains(&(entry, row)) || stays.waiting.contains(&(entry, row));
+        waits || shared && (self.may_be_referred_to(entry) || self.may_lead_on(entry))
+    }
+
+    fn may_lead_on(&self, entry: usize) -> bool {
+        (0..self.map.entries.len()).any(|other| self.hides(entry, other).is_some())
     }
 
     fn may_be_referred_to(&self, entry: usize) -> bool {
@@ -207,17 +209,51 @@ impl<'w> Oracle<'w> {
         entry.deletes() && self.world.tables.iter().any(|table| table.up.is_some_and(refers))
     }
 
-    /// Would rows of the other entry be nobody's if this one acted upon what leads to them?
+    /// By entry: the rows by way of which one of another entry is found, somebody's, of which that entry has not done yet what
+    /// it is to do one day.
+    fn ways_to_what_stays(&self, stays: &Stays, gone: &BTreeSet<RowKey>) -> BTreeSet<(usize, RowKey)> {
+        let redacted = self.redacted(stays);
+        let entries = 0..self.map.entries.len();
+        let pairs = entries.clone().flat_map(|entry| entries.clone().map(move |other| (entry, other)));
+        let mut found = BTreeSet::new();
+        for (entry, other, hops) in pairs.flat_map(|(entry, other)| {
+            self.hides(entry, other).into_iter().flatten().map(move |hops| (entry, other, hops))
+        }) {
+            let is_done = |row: RowKey| match self.map.entries[other].deletes() {
+                true => false,
+                false => !self.changes(other, row) || redacted.contains(&(row, other)),
+            };
+            let staying = self.found[other].iter().filter(|(row, whose)| {
+                whose.iter().any(|id| !self.world.people[id].robot) && !gone.contains(row) && !is_done(**row)
+            });
+            found.extend(staying.map(|(row, _)| (entry, self.up_from(*row, hops))));
+        }
+        found
+    }
+
+    /// So many parents up.
+    fn up_from(&self, row: RowKey, hops: usize) -> RowKey {
+        (0..hops).fold(row, |row, _| {
+            let to = self.world.tables[row.0].up.expect("the way leads there").to;
+            (to, self.row(row).up.expect("the row is found by it"))
+        })
+    }
+
+    /// Would rows of the other entry be nobody's if this one acted upon what leads to them? So many parents up from those.
     /// What an entry does, it does at once: it is not kept from its own rows.
-    fn hides(&self, entry: usize, other: usize) -> bool {
-        if entry == other {
-            return false;
+    fn hides(&self, entry: usize, other: usize) -> Option<Vec<usize>> {
+        if entry == other || !self.map.entries[other].acts() {
+            return None;
         }
         let (entry, other) = (&self.map.entries[entry], &self.map.entries[other]);
         let way = other.way_over(self.world);
-        let takes_the_way = entry.deletes() && way[1..].contains(&entry.table);
-        let ends_here = way.len() > 1 && way[way.len() - 1] == entry.table && entry.way.column == other.way.column;
-        takes_the_way || entry.forgets() && ends_here
+        let hides = |hops: &usize| {
+            let takes_the_way = entry.deletes() && *hops > 0;
+            let ends_here = *hops == way.len() - 1 && entry.way.column == other.way.column;
+            way[*hops] == entry.table && (takes_the_way || entry.forgets() && ends_here)
+        };
+        let found: Vec<_> = (0..way.len()).filter(hides).collect();
+        (!found.is_empty()).then_some(found)
     }
 
     fn own_row_hides(&self, other: usize) -> bool {
@@ -295,13 +331,7 @@ impl<'w> Oracle<'w> {
             }
             Own::Keep => {}
         }
-        let (is_entangled, whose) = (self.waiting_rows(stays), self.whose());
-        Fate { after, gone, gone_people, redacted, perhaps_redacted, redacted_people, is_entangled, whose }
-    }
-
-    fn waiting_rows(&self, stays: &Stays) -> bool {
-        let waits = |(entry, person): &(usize, u8)| self.meant(*entry).any(|(_, whose)| whose.contains(person));
-        stays.waiting.iter().any(waits)
+        Fate { after, gone, gone_people, redacted, perhaps_redacted, redacted_people, whose: self.whose() }
     }
 
     fn whose(&self) -> BTreeMap<RowKey, BTreeSet<u8>> {

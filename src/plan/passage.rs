@@ -1,0 +1,113 @@
+//! Rows by way of which those of other entries are found.
+//!
+//! A thread that leads from posts to their moderator may go with its owner. While a post stays, of whomever, the thread has to
+//! stay as well: nobody could tell any more whose the post is.
+
+use std::sync::Arc;
+
+use super::entry_order::says_all_of;
+use super::{Entry, Link, Parent, SelfEffect, Step, Target};
+use crate::name::TableName;
+use crate::schedule::Then;
+
+/// Rows of another entry are found by way of these: each waits while one stays that it leads on from.
+#[derive(Debug, Clone)]
+pub struct Passage {
+    /// The other entry's rows, and their whole way.
+    pub target: Arc<Target>,
+    /// So many steps lead from a row of the other entry to one of these; 0: the row is the other entry's as well.
+    pub steps: usize,
+}
+
+impl Passage {
+    /// The steps that lead here from the other entry's rows, and those that lead on to their people.
+    pub fn way(&self) -> (&[Step], &[Step]) {
+        let steps = self.target.whose.as_ref().map_or(&[][..], |whose| &whose.steps);
+        steps.split_at(self.steps.min(steps.len()))
+    }
+
+    /// The table from which the last of the steps leads here.
+    fn table_before(&self) -> Option<&TableName> {
+        match self.way().0 {
+            [] => None,
+            [_] => Some(&self.target.root),
+            [.., before, _] => Some(&before.table),
+        }
+    }
+
+    fn table(&self) -> &TableName {
+        self.way().0.last().map_or(&self.target.root, |step| &step.table)
+    }
+
+    /// Is it over this reference that the other entry's rows lead here?
+    fn is_over(&self, link: &Link) -> bool {
+        self.table_before().zip(self.way().0.last()).is_some_and(|(table, step)| {
+            link.table == *table && link.columns == [step.column.clone()] && link.parent_columns == [step.key.clone()]
+        })
+    }
+}
+
+/// Tells each entry which rows of others are found by way of its own.
+pub fn mind_each_other(entries: &mut [Entry]) {
+    let others = entries.to_vec();
+    for (at, entry) in entries.iter_mut().enumerate() {
+        for (_, other) in others.iter().enumerate().filter(|(place, _)| *place != at) {
+            passages(other).for_each(|passage| entry.mind(other, &passage));
+        }
+    }
+}
+
+/// The places through which an entry's way leads, but for the person's own row: that waits for all that is the person's.
+fn passages(entry: &Entry) -> impl Iterator<Item = Passage> {
+    let target = entry.plan.targets.first().map(|target| Arc::new(target.clone()));
+    let ways = target.into_iter().flat_map(|target| {
+        let length = target.whose.as_ref().map_or(0, |whose| whose.steps.len());
+        (0..length).map(move |steps| (Arc::clone(&target), steps))
+    });
+    ways.map(|(target, steps)| Passage { target, steps })
+}
+
+impl Entry {
+    fn mind(&mut self, other: &Entry, passage: &Passage) {
+        if self.root() == Some(passage.table()) && (self.takes_away(passage) || self.lets_forget(other, passage)) {
+            self.plan.targets.iter_mut().for_each(|target| target.passages.push(passage.clone()));
+        }
+        for at in 0..self.plan.dependents.len() {
+            let dependent = &self.plan.dependents[at];
+            let goes = dependent.then == Then::Delete && dependent.table == *passage.table() && passage.steps > 0;
+            let is_kept = dependent.blockers.iter().chain(&dependent.self_links).any(|link| passage.is_over(link));
+            if goes && !is_kept && !self.takes_along(passage, Parent::Dependent(at)) {
+                self.plan.dependents[at].passages.push(passage.clone());
+            }
+        }
+    }
+
+    /// Do its rows go, and by nothing else than their being a passage would they be kept from it?
+    fn takes_away(&self, passage: &Passage) -> bool {
+        let Some(target) = self.plan.targets.first() else { return false };
+        let own = target.self_links.iter().filter(|link| link.effect == SelfEffect::Block).map(|link| Link {
+            table: target.root.clone(),
+            columns: link.columns.clone(),
+            parent: Parent::Root,
+            parent_columns: link.parent_columns.clone(),
+            let_go: Vec::new(),
+        });
+        let is_kept = target.blockers.iter().cloned().chain(own).any(|link| passage.is_over(&link));
+        self.plan.act.removes() && passage.steps > 0 && !is_kept && !self.takes_along(passage, Parent::Root)
+    }
+
+    /// What refers to the parent over the passage goes with it, and keeps it where it has to stay.
+    fn takes_along(&self, passage: &Passage, parent: Parent) -> bool {
+        let going = self.plan.dependents.iter().filter(|dependent| dependent.then == Then::Delete);
+        let mut links = going.flat_map(|dependent| &dependent.links).filter(|link| link.parent == parent);
+        links.any(|link| passage.is_over(link))
+    }
+
+    /// Does it change what the way goes by, and leave anything to be done by who is found so?
+    fn lets_forget(&self, other: &Entry, passage: &Passage) -> bool {
+        let (before, after) = passage.way();
+        let leads_on = after.first().is_some_and(|step| self.redacts(&step.column));
+        let is_led_to = before.last().is_some_and(|step| self.redacts(&step.key));
+        is_led_to || leads_on && !(passage.steps == 0 && says_all_of(self, other))
+    }
+}
