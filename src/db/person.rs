@@ -77,6 +77,11 @@ fn is_same(found: &PersonKey, asked: &PersonKey) -> bool {
     }
 }
 
+/// Is this text, as the application writes it, the key of that person?
+pub fn is_called(key: &PersonKey, text: &str) -> bool {
+    is_same(&PersonKey::Text(key.to_text()), &PersonKey::Text(text.to_owned()))
+}
+
 fn latest_at(row: &Row, column: usize, anchors: &[Anchor], dialect: Dialect) -> Option<Timestamp> {
     anchor::instant_of(row.int(column)?, &anchors.last()?.reading, dialect)
 }

@@ -20,7 +20,7 @@ use crate::db::few::Few;
 use crate::db::people::{self, Person};
 use crate::db::person;
 use crate::db::window::{self, Edge, Window};
-use crate::db::{Connection, DbError, Dialect, Mode};
+use crate::db::{Connection, DbError, Dialect, ErrorKind, Mode};
 use crate::ledger;
 use crate::ledger::erasure::{Cause, Erased, Rows, new_reference};
 use crate::ledger::lease::{self, Taken};
@@ -55,9 +55,11 @@ pub struct Desk<'a> {
 pub struct PeopleTally {
     /// By the names of the entries.
     pub entries: BTreeMap<String, Tally>,
-    /// People of whom everything is done that can be.
+    /// People of whom everything is done that can be, and nothing stays that is to go one day.
     pub erased: BTreeSet<PersonKey>,
-    /// People who were begun, and are not in `erased`.
+    /// People of whom everything is done that can be, and something stays.
+    pub in_part: BTreeSet<PersonKey>,
+    /// People who were begun, and are in none of the others.
     pub unfinished: BTreeSet<PersonKey>,
     /// Why some people could not be erased at all, the first of the reasons.
     pub refused: Option<String>,
@@ -107,6 +109,7 @@ struct Chunk {
 struct Outcome {
     done: BTreeMap<usize, Done>,
     erased: Vec<PersonKey>,
+    in_part: Vec<PersonKey>,
     unfinished: Vec<PersonKey>,
 }
 
@@ -130,11 +133,15 @@ impl Round<'_, '_> {
             if let [one] = &due[chunk.people.clone()]
                 && one.rows > MANY_ROWS
             {
-                self.drain(&one.key)?;
+                let drained = self.drain(&one.key).map(Attempt::Done);
+                if let Attempt::Again(error) = of_somebody(drained)? {
+                    self.again(chunk, error, &mut again)?;
+                    continue;
+                }
             }
             let started = Instant::now();
             let keys: Vec<PersonKey> = due[chunk.people.clone()].iter().map(|due| due.key.clone()).collect();
-            match self.batch(&keys)? {
+            match of_somebody(self.batch(&keys))? {
                 Attempt::Done(outcome) => {
                     self.count(outcome);
                     pace.took(started.elapsed());
@@ -195,7 +202,7 @@ impl Round<'_, '_> {
                 told.hear(erasure, place, &erased);
                 outcome.done.insert(place, erased.done);
             }
-            outcome.erased = told.keys_of_the_done();
+            (outcome.in_part, outcome.erased) = told.keys_of_the_done();
             ledger::erasure::record(conn, &told.rows(log, desk, begun)?)?;
             Ok(outcome)
         })
@@ -321,12 +328,25 @@ impl Round<'_, '_> {
             entry.batches += u64::from(done != Done::default());
             entry.done.add(done);
         }
-        for key in outcome.erased {
-            tally.unfinished.remove(&key);
-            tally.erased.insert(key);
+        for (all, ended) in [(&mut tally.erased, outcome.erased), (&mut tally.in_part, outcome.in_part)] {
+            for key in ended {
+                tally.unfinished.remove(&key);
+                all.insert(key);
+            }
         }
         tally.unfinished.extend(outcome.unfinished);
         (self.turn.worker.progress)(tally.entries.values().map(|tally| tally.done.rows).sum());
+    }
+}
+
+/// What does not fit into somebody's rows, such as a name that another account bears already, is wrong with them alone: it ends
+/// the round for nobody else.
+fn of_somebody<T>(attempt: Result<Attempt<T>, Halt>) -> Result<Attempt<T>, Halt> {
+    match attempt {
+        Err(Halt::Failed(error)) if matches!(error.kind, ErrorKind::Constraint | ErrorKind::TooLong) => {
+            Ok(Attempt::Again(error))
+        }
+        attempt => attempt,
     }
 }
 
@@ -433,14 +453,22 @@ impl<'a> Told<'a> {
         }
     }
 
-    fn keys_of_the_done(&self) -> Vec<PersonKey> {
+    /// Of whom something was done: those of whom something stays that is to go one day, and the others.
+    fn keys_of_the_done(&self) -> (Vec<PersonKey>, Vec<PersonKey>) {
         let is_done = |entries: &BTreeMap<String, Rows>| entries.values().any(|rows| rows.done > 0);
-        self.counts.iter().filter(|(_, entries)| is_done(entries)).map(|(key, _)| key.clone()).collect()
+        let done = self.counts.iter().filter(|(_, entries)| is_done(entries));
+        done.map(|(key, _)| key.clone()).partition(|key| self.staying.contains_key(key))
     }
 
     /// One row for everybody of whom something was done.
     fn rows(self, log: &Log<'_>, desk: &Desk<'_>, begun: Timestamp) -> Result<Vec<Erased>, DbError> {
         let mut counts = self.counts;
+        for (key, places) in self.staying {
+            let entries = counts.entry(key).or_default();
+            for place in places {
+                entries.entry(log.erasure.entries[place].plan.rule.clone()).or_default().stays = true;
+            }
+        }
         counts.retain(|_, entries| entries.values().any(|rows| rows.done > 0));
         let found = self.people.iter().filter_map(|person| Some((person, counts.remove(&person.key)?)));
         let finished = time::now();

@@ -1,17 +1,21 @@
 //! `tenure subject status`: how one person stands or, of everybody, which requests wait and whose days are running out.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Place;
 use super::counter::{Counter, Known};
+use super::standing::{Asked, Standing};
 use crate::cli::{Common, Failure, Outcome, say};
 use crate::db::{Connection, person};
-use crate::ledger::erasure;
+use crate::ledger::erasure::{self, Cause, Erased};
 use crate::ledger::request::Waiting;
 use crate::plan::Erasure;
 use crate::pseudonym::Pseudonym;
 use crate::report::record::PeopleRecord;
+use crate::report::wording::instant;
 use crate::run::{self, Job};
 use crate::schedule::ERASURES;
 use crate::setup::Setup;
@@ -34,7 +38,7 @@ pub(super) fn status(common: &Common, place: &Place, key: Option<&str>) -> Outco
 
 fn everybody(common: &Common, counter: &Counter<'_>, conn: &mut Connection, map: &Erasure) -> Outcome {
     let waiting = counter.waiting(conn)?;
-    let written = written(counter, conn, map)?;
+    let written = written(counter, conn, map, &|_| true)?;
     let rules = [ERASURES.to_owned()];
     let people = run::dry_run(&Job { rules: &rules, ..counter.job(None) })?.people;
     let overdue = people.as_ref().map_or(0, |people| people.overdue);
@@ -96,14 +100,20 @@ struct Written {
     asked: Timestamp,
 }
 
-fn written(counter: &Counter<'_>, conn: &mut Connection, map: &Erasure) -> Result<Vec<Written>, Failure> {
+fn written(
+    counter: &Counter<'_>,
+    conn: &mut Connection,
+    map: &Erasure,
+    is_meant: &dyn Fn(&str) -> bool,
+) -> Result<Vec<Written>, Failure> {
     let Some(requests) = &map.requests else { return Ok(Vec::new()) };
     let written = |(key, asked): (String, Option<Timestamp>)| Written {
         table: requests.shown.to_string(),
-        person: counter.pseudonyms.of(&map.subject, &key),
+        person: counter.pseudonyms.of(&map.called, &key),
         asked: asked.unwrap_or_else(time::now),
     };
-    Ok(person::requested(conn, requests)?.into_iter().map(written).collect())
+    let all = person::requested(conn, requests)?.into_iter();
+    Ok(all.filter(|(key, _)| is_meant(key)).map(written).collect())
 }
 
 impl Written {
@@ -137,11 +147,15 @@ fn document(map: &Erasure, waiting: &Waiting) -> Value {
 fn one(common: &Common, counter: &Counter<'_>, conn: &mut Connection, map: &Erasure, known: &Known) -> Outcome {
     let mut waiting = counter.waiting(conn)?;
     waiting.retain(|waiting| known.names.contains(&waiting.request.person));
-    let mut written = written(counter, conn, map)?;
-    written.retain(|one| known.names.contains(&one.person));
-    let erased = erasure::of_person(conn, &known.names)?;
+    let written = written(counter, conn, map, &|key| person::is_called(&known.key, key))?;
+    let parts = erasure::of_person(conn, &known.names)?;
+    let judged = judge(counter, conn, map, known, &parts)?;
     let closed = known.person.as_ref().and_then(|person| person.closed);
-    let clock_of_closing = closed.map(|closed| Clock::of(&map.deadline, closed));
+    let clock_of_closing = closed.map(|closed| {
+        let is_its_end = |judged: &&Judged| judged.last.cause == Cause::Closed && judged.last.asked == closed;
+        let ended = judged.iter().find(is_its_end).and_then(|judged| judged.standing.finished);
+        Clock::until(&map.deadline, closed, ended.unwrap_or_else(time::now))
+    });
     if common.json {
         let document = json!({
             "person": known.names.first().map(|name| &name.digest), "there": known.person.is_some(), "closed": closed,
@@ -151,9 +165,11 @@ fn one(common: &Common, counter: &Counter<'_>, conn: &mut Connection, map: &Eras
             "held_by": known.person.as_ref().map(|person| &person.held_by),
             "requests": waiting.iter().map(|waiting| document(map, waiting))
                 .chain(written.iter().map(|one| one.document(map))).collect::<Vec<_>>(),
-            "erasures": erased.iter().map(|part| json!({
+            "erasures": parts.iter().map(|part| json!({
                 "reference": part.reference, "run": part.run, "asked": part.asked, "finished": part.finished,
+                "whole": part.is_whole(),
             })).collect::<Vec<_>>(),
+            "standing": judged.iter().map(Judged::document).collect::<Vec<_>>(),
         });
         say(&format!("{document:#}\n"))?;
         return Ok(0);
@@ -168,16 +184,65 @@ fn one(common: &Common, counter: &Counter<'_>, conn: &mut Connection, map: &Eras
     }
     page.extend(waiting.iter().map(|waiting| line(map, waiting)));
     page.extend(written.iter().map(|one| one.line(map)));
-    for part in &erased {
-        let when =
-            part.finished.map_or_else(|| "begun".to_owned(), |at| at.strftime("on %Y-%m-%d %H:%M UTC").to_string());
-        page += &format!("erased {when}, reference {}, run {}\n", part.reference, part.run);
-    }
+    page.extend(parts.iter().map(line_of_part));
+    page.extend(judged.iter().map(Judged::lines));
     say(&page)?;
     Ok(0)
 }
 
-/// How the days of a closed account, or of a request, stand now.
+fn line_of_part(part: &Erased) -> String {
+    let what = if part.is_whole() { "erased" } else { "a part was erased" };
+    let of = part.category.as_ref().map(|category| format!(", of `{category}` only")).unwrap_or_default();
+    let at = instant(part.finished.unwrap_or(part.begun));
+    format!("{what} on {at}{of}, reference {}, run {}\n", part.reference, part.run)
+}
+
+/// Everything, or one category, and how the newest erasure of that stands.
+struct Judged {
+    last: Erased,
+    standing: Standing,
+}
+
+fn judge(
+    counter: &Counter<'_>,
+    conn: &mut Connection,
+    map: &Erasure,
+    known: &Known,
+    parts: &[Erased],
+) -> Result<Vec<Judged>, Failure> {
+    let mut newest: BTreeMap<Option<&str>, &Erased> = BTreeMap::new();
+    for part in parts {
+        let last = newest.entry(part.category.as_deref()).or_insert(part);
+        if last.begun <= part.begun {
+            *last = part;
+        }
+    }
+    let asked = Asked::of(counter, conn, map, known)?;
+    let judge =
+        |last: &Erased| Ok(Judged { last: last.clone(), standing: Standing::look(conn, map, known, &asked, last)? });
+    newest.into_values().map(judge).collect()
+}
+
+impl Judged {
+    fn document(&self) -> Value {
+        let (last, standing) = (&self.last, &self.standing);
+        json!({
+            "category": last.category, "reference": last.reference, "state": standing.state, "finished": standing.finished,
+            "rest": standing.rest, "left": standing.left,
+        })
+    }
+
+    /// What is there still; nothing where all is done.
+    fn lines(&self) -> String {
+        let Some(rest) = &self.standing.rest else { return String::new() };
+        let of = self.last.category.as_ref().map(|category| format!(" of `{category}`")).unwrap_or_default();
+        let mut lines = format!("the rest{of}: {rest}\n");
+        lines.extend(self.standing.left.iter().map(|kept| format!("  {}: {}\n", kept.table, kept.sentence())));
+        lines
+    }
+}
+
+/// How the days of a closed account, or of a request, stand.
 struct Clock {
     since: Timestamp,
     due: Timestamp,
@@ -186,7 +251,12 @@ struct Clock {
 
 impl Clock {
     fn of(deadline: &Deadline, since: Timestamp) -> Self {
-        Self { since, due: deadline.due(since), used: deadline.used(since, time::now()) }
+        Self::until(deadline, since, time::now())
+    }
+
+    /// Who is erased waits no more.
+    fn until(deadline: &Deadline, since: Timestamp, end: Timestamp) -> Self {
+        Self { since, due: deadline.due(since), used: deadline.used(since, end) }
     }
 
     fn sentence_of_closing(&self) -> String {
