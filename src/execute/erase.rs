@@ -408,12 +408,16 @@ impl<'a> Told<'a> {
         Self { people, counts: BTreeMap::new(), staying: BTreeMap::new() }
     }
 
-    /// What stays for its ground, before the person's own row may go, by which it is found.
+    /// What stays for its ground, before what it is found by may go. What is found afterwards too is not counted here, where it
+    /// is redacted.
     fn keep(&mut self, conn: &mut Connection, erasure: &Erasure, keys: &[PersonKey]) -> Result<(), DbError> {
-        for kept in &erasure.kept {
+        let whole = erasure.kept.iter().map(|kept| (&kept.name, &kept.targets));
+        let redacted = erasure.entries.iter().filter(|entry| entry.kept.is_some());
+        let lost = redacted.map(|entry| (&entry.plan.rule, &entry.plan.targets));
+        for (name, targets) in whole.chain(lost.filter(|(_, targets)| erasure.loses_sight_of(targets))) {
             let few = Few { column: &erasure.key, keys };
-            for (key, rows) in person::kept(conn, kept, &erasure.key, few)? {
-                self.counts.entry(key).or_default().insert(kept.name.clone(), Rows { kept: rows, ..Rows::default() });
+            for (key, rows) in person::rows_of_few(conn, targets, &erasure.key, few)? {
+                self.counts.entry(key).or_default().insert(name.clone(), Rows { kept: rows, ..Rows::default() });
             }
         }
         Ok(())
@@ -441,7 +445,8 @@ impl<'a> Told<'a> {
             if is_alone {
                 rows = rows_of(&erased.done, *done);
             }
-            self.counts.entry(key.clone()).or_default().insert(entry.plan.rule.clone(), rows);
+            let told = self.counts.entry(key.clone()).or_default().entry(entry.plan.rule.clone()).or_default();
+            *told = Rows { kept: told.kept, ..rows };
         }
         for (key, stayed) in &erased.stayed {
             let rows = self.counts.entry(key.clone()).or_default().entry(entry.plan.rule.clone()).or_default();

@@ -55,7 +55,7 @@ fn circle_of(waiting: Vec<Entry>) -> Vec<Entry> {
 fn must_follow(entry: &Entry, other: &Entry) -> bool {
     entry.is_the_person() && !other.is_the_person()
         || entry.changes_who_is_meant() && !other.changes_who_is_meant() && !other.is_the_person()
-        || takes_the_way_of(entry, other)
+        || takes_the_way_of(entry, &other.plan.targets)
         || changes_what_is_asked_for(&entry.plan, &other.plan)
         || entry.plan.act.removes() && frees(other, entry)
 }
@@ -101,13 +101,18 @@ impl Entry {
     /// to be due, any more? They are found by way of these rows, by the person's own, by a copy of what that says, or for as long
     /// as the condition on people is true.
     pub fn hides(&self, other: &Entry) -> bool {
+        self.cuts_off(&other.plan.targets)
+    }
+
+    /// The same of rows that stay.
+    pub fn cuts_off(&self, rows: &[Target]) -> bool {
         if self.changes_who_is_meant() {
             return true;
         }
         if !self.is_the_person() {
-            return takes_the_way_of(self, other);
+            return takes_the_way_of(self, rows);
         }
-        let ways = other.plan.targets.iter().filter_map(|target| target.whose.as_ref()?.steps.last());
+        let ways = rows.iter().filter_map(|target| target.whose.as_ref()?.steps.last());
         let redacted = |name: &Name| {
             let redactions = self.plan.targets.iter().flat_map(|target| &target.redactions);
             redactions.into_iter().any(|redaction| redaction.column == *name)
@@ -116,9 +121,9 @@ impl Entry {
     }
 }
 
-/// Does `entry` remove rows through which `other` finds its own, or redact the columns that lead on?
-fn takes_the_way_of(entry: &Entry, other: &Entry) -> bool {
-    let whose = other.plan.targets.first().and_then(|target| target.whose.as_ref());
+/// Does `entry` remove rows through which these are found, or redact the columns that lead on?
+fn takes_the_way_of(entry: &Entry, rows: &[Target]) -> bool {
+    let whose = rows.first().and_then(|target| target.whose.as_ref());
     let steps = whose.map_or(&[][..], |whose| &whose.steps);
     steps.windows(2).any(|pair| {
         let redacts = |target: &Target| {

@@ -64,11 +64,12 @@ fn belongs(part: &Erased, last: &Erased, is_one: &mut bool) -> bool {
 
 /// The part that says why, and since when: of all that was asked for and not taken back, what is due first.
 fn lead<'p>(map: &Erasure, known: &Known, parts: &'p [Erased]) -> Option<&'p Erased> {
-    let closed = known.person.as_ref().map(|person| person.closed);
+    let last = parts.last()?;
+    let closed = known.person.as_ref().filter(|_| known.is_who(last)).map(|person| person.closed);
     let is_taken_back =
         |part: &Erased| part.cause == Cause::Closed && closed.is_some_and(|closed| closed != Some(part.asked));
     let standing = parts.iter().filter(|part| !is_taken_back(part));
-    standing.min_by_key(|part| deadline(map, part.cause).due(part.asked)).or(parts.last())
+    standing.min_by_key(|part| deadline(map, part.cause).due(part.asked)).or(Some(last))
 }
 
 fn make(
@@ -84,7 +85,7 @@ fn make(
     let counts = sum(parts);
     let asked = Asked::of(counter, conn, map, known)?;
     let standing = Standing::look(conn, map, known, &asked, last)?;
-    let mut kept = kept(conn, map, known, last.category.as_deref(), &counts)?;
+    let mut kept = kept(conn, map, known, last, &counts)?;
     kept.extend(let_be(map, &counts, &standing.left));
     kept.extend(standing.left);
     let deadline = deadline(map, lead.cause);
@@ -206,19 +207,18 @@ fn kept(
     conn: &mut Connection,
     map: &Erasure,
     known: &Known,
-    category: Option<&str>,
+    last: &Erased,
     recorded: &BTreeMap<String, Rows>,
 ) -> Result<Vec<Kept>, Failure> {
-    let is_there = known.person.is_some();
+    let (is_there, category) = (known.is_who(last), last.category.as_deref());
     let theirs = if is_there { map.seen(known.key.clone(), None) } else { map.clone() };
     let mut all = Vec::new();
     for part in staying(&theirs) {
-        let (rows, latest) = match (is_there, recorded.get(part.name)) {
-            (true, _) => count(conn, part.targets, part.anchors())?,
-            // Nobody could find them any more: the ledger's figures of the day count.
-            (false, Some(then)) => (if part.is_redacted { then.done } else { then.kept }, None),
-            (false, None) => (0, None),
-        };
+        let (found, latest) = if is_there { count(conn, part.targets, part.anchors())? } else { (0, None) };
+        // What nobody could find any more, the ledger's figures of the day tell.
+        let then =
+            recorded.get(part.name).map_or(0, |then| then.kept.max(if part.is_redacted { then.done } else { 0 }));
+        let rows = if !is_there || map.loses_sight_of(part.targets) { found.max(then) } else { found };
         all.push(part.told(rows, latest, &map.deadline.zone));
     }
     let others = |entry: &&Entry| category.is_some() && entry.category.as_deref() != category && entry.kept.is_none();

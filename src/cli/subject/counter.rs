@@ -5,6 +5,7 @@ use crate::cli::Failure;
 use crate::db::catalog::Catalog;
 use crate::db::person::{self, Standing};
 use crate::db::{Access, Connection};
+use crate::ledger::erasure::Erased;
 use crate::ledger::request::{self, Waiting};
 use crate::plan::{Erasure, PersonKey};
 use crate::pseudonym::{Pseudonym, Pseudonyms};
@@ -27,6 +28,13 @@ pub struct Known {
     pub person: Option<Standing>,
     /// By which the ledger knows them: the name of today first.
     pub names: Vec<Pseudonym>,
+}
+
+impl Known {
+    /// Is it somebody who is there to whom that was done? Whoever signed up after it is somebody else with the same key.
+    pub fn is_who(&self, part: &Erased) -> bool {
+        self.person.as_ref().is_some_and(|person| person.created.is_none_or(|created| created < part.begun))
+    }
 }
 
 impl<'s> Counter<'s> {

@@ -81,7 +81,7 @@ impl Standing {
         asked: &Asked,
         last: &Erased,
     ) -> Result<Self, Failure> {
-        if known.person.is_none() {
+        if !known.is_who(last) {
             return Ok(Self::of_nobody(last));
         }
         // Of a consent that was withdrawn, the rest of the person's data is not to go; and to look at, a hold on the person
@@ -99,7 +99,7 @@ impl Standing {
     fn of_nobody(last: &Erased) -> Self {
         let (state, rest) = match last.is_whole() {
             true => (State::Erased, None),
-            false => (State::Lost, Some("nobody has that key any more, so what is left cannot be found".to_owned())),
+            false => (State::Lost, Some("the account is gone, so what is left cannot be found".to_owned())),
         };
         let finished = last.finished.filter(|_| last.is_whole());
         Self { state, finished, rest, left: Vec::new() }

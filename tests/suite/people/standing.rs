@@ -197,6 +197,47 @@ on_every_database! {
         assert_eq!(certificate(&tenure, "1")["because"], "it was asked for");
     }
 
+    fn a_certificate_names_what_is_kept_also_where_nobody_could_find_it_any_more(db: TestDb) {
+        platform(&db, 2, 0);
+        db.create("CREATE TABLE invoice (id {bigint} PRIMARY KEY, address {text}, words {text})");
+        // One of the payments names nobody from the start.
+        db.script(
+            "INSERT INTO payment VALUES (11, 1, NULL, 5);
+             INSERT INTO invoice VALUES (1, 'person1@example.org', 'a'), (2, 'person1@example.org', NULL), (3, 'person2@example.org', 'c');",
+        );
+        let keep = |column: &str| format!("[[subject.data]]\ntable = \"invoice\"\n{column}action = \"keep\"\nreason = \"accounts\"\n");
+        let by_copy = "column = \"address\"\nmatches = \"email\"\n";
+        for (key, map) in [("1", format!("{MAP}{}", keep(by_copy))), ("2", format!("{MAP}{}redact = {{ address = \"null\" }}\n", keep(by_copy)))] {
+            let tenure = tenure(&db, &map);
+            erase(&tenure, key, &["--yes"]);
+            let told = certificate(&tenure, key);
+            let invoices = if key == "1" { 2 } else { 1 };
+            assert_eq!(told_of(&told, "invoice").1, [(invoices, "accounts".to_owned())], "{told:#}");
+            assert_eq!(told_of(&told, "payment").1, [(if key == "1" { 2 } else { 1 }, "tax records".to_owned())], "{told:#}");
+            // The same once the person's own row is gone.
+            db.script(&format!("DELETE FROM answer WHERE attempt_id IN (SELECT id FROM attempt WHERE account_id = {key}); DELETE FROM account WHERE id = {key}"));
+            assert_eq!(told_of(&certificate(&tenure, key), "invoice").1, [(invoices, "accounts".to_owned())]);
+        }
+    }
+
+    fn a_certificate_of_who_is_deleted_counts_all_that_is_kept(db: TestDb) {
+        db.create(
+            "CREATE TABLE account (id {bigint} PRIMARY KEY, closed_at {ts});
+             CREATE TABLE payment (id {bigint} PRIMARY KEY, account_id {bigint}, payer {text});
+             INSERT INTO account VALUES (1, '2026-06-01 00:00:00'), (2, NULL);
+             INSERT INTO payment VALUES (1, 1, 'Person 1'), (2, 1, NULL), (3, 2, 'Person 2');",
+        );
+        let map = "[subject]\ntable = \"account\"\nkey = \"id\"\nclosed = \"closed_at\"\nwithin = \"30 days\"\n\
+                   [[subject.data]]\ntable = \"account\"\ncolumn = \"id\"\naction = \"delete\"\n\
+                   [[subject.data]]\ntable = \"payment\"\ncolumn = \"account_id\"\naction = \"keep\"\nreason = \"tax records\"\n\
+                   redact = { payer = \"null\" }\n";
+        let tenure = tenure(&db, map);
+        run(&tenure);
+        let told = certificate(&tenure, "1");
+        assert_eq!(told_of(&told, "payment"), (1, vec![(2, "tax records".to_owned())]), "{told:#}");
+        assert_eq!((told_of(&told, "account").0, &told["state"]), (1, &json!("erased")));
+    }
+
     fn a_certificate_adds_up_over_a_hold_and_a_change_of_the_key(db: TestDb) {
         platform(&db, 2, 0);
         let tenure = tenure(&db, MAP);
@@ -241,6 +282,20 @@ on_every_database! {
         assert_eq!((&told["state"], told_of(&told, "attempt").0), (&json!("erased"), 1), "what was erased again: {told:#}");
         assert_eq!(status(&tenure, "1").1.matches("\nerased on").count(), 2);
         assert!(subject(&tenure, &["reapply"], 0).stdout.contains("nobody of 1"));
+    }
+
+    fn whoever_signs_up_under_a_key_of_old_is_not_on_the_certificate_of_who_had_it(db: TestDb) {
+        platform(&db, 3, 0);
+        db.create("ALTER TABLE account ADD COLUMN made_at {ts}");
+        db.script("UPDATE account SET made_at = '2020-01-01 00:00:00', closed_at = NULL");
+        let tenure = tenure(&db, &MAP.replace("grace = ", "created = \"made_at\"\ngrace = "));
+        erase(&tenure, "1", &[]);
+        let before = certificate(&tenure, "1");
+        db.script("UPDATE account SET email = 'new@example.org', name = 'New', made_at = '2030-01-01 00:00:00' WHERE id = 1");
+        db.script("INSERT INTO attempt VALUES (70, 1); INSERT INTO payment VALUES (70, 1, 'New', 7)");
+        let told = certificate(&tenure, "1");
+        assert_eq!((&told["state"], &told["finished"], &told["kept"]), (&json!("erased"), &before["finished"], &before["kept"]));
+        assert_eq!(standing(&tenure, "1")["left"], json!([]));
     }
 
     fn whoever_erases_again_after_a_restore_is_told_of_holds_that_the_backup_may_not_know(db: TestDb) {
