@@ -18,7 +18,7 @@ use crate::plan::{Anchor, Entry, Erasure, Ground, Target};
 use crate::report::certificate::{self, Certificate, Evidence, Gone, Kept};
 use crate::report::html;
 use crate::setup::Setup;
-use crate::time::{self, Deadline};
+use crate::time::Deadline;
 
 pub(super) fn certificate(common: &Common, place: &Place, key: &str, format: Format, output: Option<&Path>) -> Outcome {
     let setup = Setup::with_schedules(common)?;
@@ -85,11 +85,11 @@ fn make(
     let counts = sum(parts);
     let asked = Asked::of(counter, conn, map, known)?;
     let standing = Standing::look(conn, map, known, &asked, last)?;
+    let deadline = deadline(map, lead.cause);
+    let used = deadline.used(lead.asked, standing.waits_until(last));
     let mut kept = kept(conn, map, known, last, &counts)?;
     kept.extend(let_be(map, &counts, &standing.left));
     kept.extend(standing.left);
-    let deadline = deadline(map, lead.cause);
-    let used = deadline.used(lead.asked, standing.finished.unwrap_or_else(time::now));
     let record = ledger::find(conn, &last.run)?.into_iter().find(|record| record.run == last.run);
     Ok(Certificate {
         tenure: env!("CARGO_PKG_VERSION").to_owned(),

@@ -13,6 +13,7 @@ use crate::plan::{Entry, Erasure};
 use crate::report::certificate::{Kept, State};
 use crate::report::wording::instant;
 use crate::run::Left;
+use crate::time;
 
 /// Why runs would go on with a person.
 pub(super) struct Asked {
@@ -95,6 +96,14 @@ impl Standing {
         Ok(Self { state, finished, rest: rest(state, asked, last, &found), left })
     }
 
+    /// Up to when its days count: whoever waits for nothing more waits no longer.
+    pub fn waits_until(&self, last: &Erased) -> Timestamp {
+        match self.state {
+            State::Unfinished | State::Held | State::Blocked => time::now(),
+            State::Erased | State::Ended | State::Since | State::Lost => last.finished.unwrap_or(last.begun),
+        }
+    }
+
     /// Without the person's own row nothing of theirs can be told to be theirs.
     fn of_nobody(last: &Erased) -> Self {
         let (state, rest) = match last.is_whole() {
@@ -125,11 +134,9 @@ fn rest(state: State, asked: &Asked, last: &Erased, found: &Left) -> Option<Stri
         State::Unfinished => "the next run goes on".to_owned(),
         State::Held => {
             let holds: BTreeSet<_> = found.by_entry.iter().flat_map(|counts| counts.held_by.keys()).collect();
-            let names: Vec<_> = holds.into_iter().map(|hold| format!("`{hold}`")).collect();
-            format!(
-                "under hold {}: the first run after the release goes on, and the days are counted meanwhile",
-                names.join(" and ")
-            )
+            let names: Vec<_> = holds.into_iter().map(|hold| format!("hold `{hold}`")).collect();
+            let holds = if names.is_empty() { "a hold on what would go along".to_owned() } else { names.join(" and ") };
+            format!("under {holds}: the first run after the release goes on, and the days are counted meanwhile")
         }
         State::Blocked => "something that stays refers to the rest, and every run looks again".to_owned(),
         State::Ended => asked.why_not(last),

@@ -154,7 +154,7 @@ on_every_database! {
     }
 
     fn the_days_of_who_is_erased_stand_still_and_those_of_who_waits_go_on(db: TestDb) {
-        platform(&db, 3, 2);
+        platform(&db, 4, 2);
         let tenure = tenure(&db, MAP);
         let clock = tenure.dir().join("clock");
         let tenure = tenure.env("TENURE_TEST_CLOCK", clock.to_str().unwrap());
@@ -168,7 +168,11 @@ on_every_database! {
         let days = || ["1", "2"].map(|key| [status(&tenure, key).0["days_used"].as_i64(), certificate(&tenure, key)["days_used"].as_i64()].map(Option::unwrap));
         let [of_erased, of_held] = days();
         assert_eq!(of_erased, of_held);
+        erase(&tenure, "4", &[]);
         days_later(40);
+        db.script("INSERT INTO attempt VALUES (70, 4)");
+        let asker = certificate(&tenure, "4");
+        assert_eq!((&asker["state"], &asker["days_used"]), (&json!("since"), &json!(0)), "it was in time: {asker:#}");
         assert_eq!(days(), [of_erased, of_held.map(|days| days + 40)]);
     }
 
