@@ -13,9 +13,7 @@ use super::predicate::{self, Look};
 use super::window::{self, Edge, outward, within};
 use super::{Connection, DbError, Dialect, Row, Value, anchor, redact, whose};
 use crate::name::Name;
-use crate::plan::{
-    Anchor, Axis, Erasure, Kept, KeyColumn, Likeness, MarkValue, PersonKey, Requests, Target, Transport,
-};
+use crate::plan::{Anchor, Axis, Erasure, KeyColumn, Likeness, MarkValue, PersonKey, Requests, Target, Transport};
 
 /// Rows that are read at once.
 const PAGE: u64 = 1_000;
@@ -111,16 +109,17 @@ pub fn rows(conn: &mut Connection, target: &Target, anchors: &[Anchor]) -> Resul
     Ok((number(&row, 0), latest_at(&row, 1, anchors, dialect)))
 }
 
-/// Rows that stay for their ground, by person.
-pub fn kept(
+/// Rows that are a few people's, by person, whatever is to become of them.
+pub fn rows_of_few(
     conn: &mut Connection,
-    kept: &Kept,
+    targets: &[Target],
     key: &KeyColumn,
     few: Few<'_>,
 ) -> Result<BTreeMap<PersonKey, u64>, DbError> {
     let mut all = BTreeMap::new();
-    for target in &kept.targets {
-        people::counts_of_target(conn, target, key, few, &mut |person, counts| {
+    for target in targets {
+        let target = Target { redactions: Vec::new(), ..target.clone() };
+        people::counts_of_target(conn, &target, key, few, &mut |person, counts| {
             *all.entry(person).or_default() += counts.eligible;
         })?;
     }

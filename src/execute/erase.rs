@@ -20,7 +20,7 @@ use crate::db::few::Few;
 use crate::db::people::{self, Person};
 use crate::db::person;
 use crate::db::window::{self, Edge, Window};
-use crate::db::{Connection, DbError, Dialect, Mode};
+use crate::db::{Connection, DbError, Dialect, ErrorKind, Mode};
 use crate::ledger;
 use crate::ledger::erasure::{Cause, Erased, Rows, new_reference};
 use crate::ledger::lease::{self, Taken};
@@ -60,9 +60,11 @@ pub struct Desk<'a> {
 pub struct PeopleTally {
     /// By the names of the entries.
     pub entries: BTreeMap<String, Tally>,
-    /// People of whom everything is done that can be.
+    /// People of whom everything is done that can be, and nothing stays that is to go one day.
     pub erased: BTreeSet<PersonKey>,
-    /// People who were begun, and are not in `erased`.
+    /// People of whom everything is done that can be, and something stays.
+    pub in_part: BTreeSet<PersonKey>,
+    /// People who were begun, and are in none of the others.
     pub unfinished: BTreeSet<PersonKey>,
     /// Why some people could not be erased at all, the first of the reasons.
     pub refused: Option<String>,
@@ -115,6 +117,7 @@ struct Chunk {
 struct Outcome {
     done: BTreeMap<usize, Done>,
     erased: Vec<PersonKey>,
+    in_part: Vec<PersonKey>,
     unfinished: Vec<PersonKey>,
     waiting: Vec<PersonKey>,
 }
@@ -155,11 +158,15 @@ impl Round<'_, '_> {
             if let [one] = &due[chunk.people.clone()]
                 && one.rows > MANY_ROWS
             {
-                self.drain(&one.key)?;
+                let drained = self.drain(&one.key).map(Attempt::Done);
+                if let Attempt::Again(error) = of_somebody(drained)? {
+                    self.again(chunk, error, &mut again)?;
+                    continue;
+                }
             }
             let started = Instant::now();
             let keys: Vec<PersonKey> = due[chunk.people.clone()].iter().map(|due| due.key.clone()).collect();
-            match self.batch(&keys)? {
+            match of_somebody(self.batch(&keys))? {
                 Attempt::Done(outcome) => {
                     self.count(outcome);
                     pace.took(started.elapsed());
@@ -220,7 +227,7 @@ impl Round<'_, '_> {
                 told.hear(erasure, place, &erased);
                 outcome.done.insert(place, erased.done);
             }
-            outcome.erased = told.the_done().map(|person| person.key.clone()).collect();
+            (outcome.in_part, outcome.erased) = told.keys_of_the_done();
             outcome.waiting = told.staying.keys().cloned().collect();
             told.record(conn, log, desk, begun)?;
             Ok(outcome)
@@ -347,9 +354,11 @@ impl Round<'_, '_> {
             entry.batches += u64::from(done != Done::default());
             entry.done.add(done);
         }
-        for key in outcome.erased {
-            tally.unfinished.remove(&key);
-            tally.erased.insert(key);
+        for (all, ended) in [(&mut tally.erased, outcome.erased), (&mut tally.in_part, outcome.in_part)] {
+            for key in ended {
+                tally.unfinished.remove(&key);
+                all.insert(key);
+            }
         }
         tally.unfinished.extend(outcome.unfinished);
         self.waiting.extend(outcome.waiting);
@@ -359,6 +368,17 @@ impl Round<'_, '_> {
 
     fn rows_done(&self) -> u64 {
         self.tally.entries.values().map(|tally| tally.done.rows).sum()
+    }
+}
+
+/// What does not fit into somebody's rows, such as a name that another account bears already, is wrong with them alone: it ends
+/// the round for nobody else.
+fn of_somebody<T>(attempt: Result<Attempt<T>, Halt>) -> Result<Attempt<T>, Halt> {
+    match attempt {
+        Err(Halt::Failed(error)) if matches!(error.kind, ErrorKind::Constraint | ErrorKind::TooLong) => {
+            Ok(Attempt::Again(error))
+        }
+        attempt => attempt,
     }
 }
 
@@ -423,12 +443,16 @@ impl<'a> Told<'a> {
         Self { people, done: HashMap::new(), beside: BTreeMap::new(), staying: BTreeMap::new() }
     }
 
-    /// What stays for its ground, before the person's own row may go, by which it is found.
+    /// What stays for its ground, before what it is found by may go. What is found afterwards too is not counted here, where it
+    /// is redacted.
     fn keep(&mut self, conn: &mut Connection, erasure: &Erasure, keys: &[PersonKey]) -> Result<(), DbError> {
-        for kept in &erasure.kept {
+        let whole = erasure.kept.iter().map(|kept| (&kept.name, &kept.targets));
+        let redacted = erasure.entries.iter().filter(|entry| entry.kept.is_some());
+        let lost = redacted.map(|entry| (&entry.plan.rule, &entry.plan.targets));
+        for (name, targets) in whole.chain(lost.filter(|(_, targets)| erasure.loses_sight_of(targets))) {
             let few = Few { column: &erasure.key, keys };
-            for (key, rows) in person::kept(conn, kept, &erasure.key, few)? {
-                self.beside(&key, &kept.name).kept = rows;
+            for (key, rows) in person::rows_of_few(conn, targets, &erasure.key, few)? {
+                self.beside(&key, name).kept = rows;
             }
         }
         Ok(())
@@ -458,7 +482,8 @@ impl<'a> Told<'a> {
         for (key, rows) in &erased.by_person {
             self.done.entry(key.clone()).or_insert_with(|| vec![0; erasure.entries.len()])[place] += *rows;
             if is_alone {
-                *self.beside(key, &entry.plan.rule) = rows_of(&erased.done, 0);
+                let told = self.beside(key, &entry.plan.rule);
+                *told = Rows { kept: told.kept, ..rows_of(&erased.done, 0) };
             }
         }
         for (key, stayed) in &erased.stayed {
@@ -476,6 +501,11 @@ impl<'a> Told<'a> {
         let is_done =
             |person: &&Person| self.done.get(&person.key).is_some_and(|rows| rows.iter().any(|rows| *rows > 0));
         self.people.iter().filter(is_done)
+    }
+
+    /// The same: those of whom something stays that is to go one day, and the others.
+    fn keys_of_the_done(&self) -> (Vec<PersonKey>, Vec<PersonKey>) {
+        self.the_done().map(|person| person.key.clone()).partition(|key| self.staying.contains_key(key))
     }
 
     /// Writes one row for each of them.
@@ -501,9 +531,12 @@ impl<'a> Told<'a> {
     /// By the names of the entries.
     fn counts_of(&mut self, erasure: &Erasure, key: &PersonKey) -> BTreeMap<String, Rows> {
         let mut counts = self.beside.remove(key).unwrap_or_default();
-        let done = self.done.get(key).into_iter().flatten().zip(&erasure.entries);
-        for (rows, entry) in done.filter(|(rows, _)| **rows > 0) {
-            counts.entry(entry.plan.rule.clone()).or_default().done = *rows;
+        let name = |place: usize| erasure.entries[place].plan.rule.clone();
+        for (place, rows) in self.done.get(key).into_iter().flatten().enumerate().filter(|(_, rows)| **rows > 0) {
+            counts.entry(name(place)).or_default().done = *rows;
+        }
+        for place in self.staying.get(key).into_iter().flatten() {
+            counts.entry(name(*place)).or_default().stays = true;
         }
         counts
     }

@@ -4,7 +4,7 @@
 //! many has one for each part, and only the last of them is finished. The entry that closes the run covers all rows of the
 //! run by a digest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use data_encoding::BASE32_NOPAD;
 use jiff::Timestamp;
@@ -74,6 +74,10 @@ pub struct Rows {
     /// Stayed since something that stays refers to them, or since they are somebody else's as well.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub blocked: u64,
+    /// Something of the entry stayed that is to go one day: under a hold, because of what refers to it, or since what stays is
+    /// found by it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stays: bool,
 }
 
 fn is_zero(count: &u64) -> bool {
@@ -99,6 +103,13 @@ pub struct Erased {
     pub run: String,
     /// By entry of the map: `erase:answer.account_id`.
     pub counts: BTreeMap<String, Rows>,
+}
+
+impl Erased {
+    /// Was nothing of the person's left after it that is to go one day?
+    pub fn is_whole(&self) -> bool {
+        self.finished.is_some() && !self.counts.values().any(|rows| rows.stays)
+    }
 }
 
 /// A reference that nobody can guess and everybody can spell: 80 random bits.
@@ -200,14 +211,37 @@ pub fn each_of_run<E: From<DbError>>(
     in_pages(conn, |conn, after, limit| erasure::of_run(conn, run, after, limit), &mut |row| tell(erased_of(row)?))
 }
 
-/// How many people a run has erased to the end.
-pub(super) fn finished_of_run(conn: &mut Connection, run: &str) -> Result<u64, DbError> {
-    let mut people = 0;
+/// How many people a run has begun, by how far it came with them.
+#[derive(Debug, Default)]
+pub(super) struct Begun {
+    pub erased: u64,
+    /// All was done that could be, and something stays that is to go one day.
+    pub in_part: u64,
+    /// More was to follow.
+    pub unfinished: u64,
+}
+
+/// A night may have hundreds of thousands of people, each with one row that is finished: only those with more are remembered.
+pub(super) fn begun_by_run(conn: &mut Connection, run: &str) -> Result<Begun, DbError> {
+    let (mut begun, mut in_parts) = (Begun::default(), BTreeSet::new());
     each_of_run(conn, run, &mut |erased| -> Result<(), DbError> {
-        people += u64::from(erased.finished.is_some());
+        match erased.finished {
+            None => drop(in_parts.insert(erased.person)),
+            Some(_) if erased.is_whole() => begun.erased += 1,
+            Some(_) => begun.in_part += 1,
+        }
         Ok(())
     })?;
-    Ok(people)
+    if !in_parts.is_empty() {
+        each_of_run(conn, run, &mut |erased| -> Result<(), DbError> {
+            if erased.finished.is_some() {
+                in_parts.remove(&erased.person);
+            }
+            Ok(())
+        })?;
+    }
+    begun.unfinished = in_parts.len() as u64;
+    Ok(begun)
 }
 
 /// The rows of a run as the entry that closes it covers them: how many, and their digest; `None` where there are none.

@@ -298,7 +298,8 @@ fn bury(
     let batches = control::batches(conn, Some(&record.run), None)?;
     fill_from_batches(&mut record, &batches)?;
     if let Some(people) = &mut record.people {
-        people.erased = erasure::finished_of_run(conn, &record.run)?;
+        let begun = erasure::begun_by_run(conn, &record.run)?;
+        people.tell_of_the_begun([begun.erased, begun.in_part, begun.unfinished]);
     }
     record.finished = Timestamp::from_microsecond(now).ok();
     record.status = record.worst_status();

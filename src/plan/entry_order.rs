@@ -55,7 +55,7 @@ fn circle_of(waiting: Vec<Entry>) -> Vec<Entry> {
 fn must_follow(entry: &Entry, other: &Entry) -> bool {
     entry.is_the_person() && !other.is_the_person()
         || entry.changes_who_is_meant() && !other.changes_who_is_meant() && !other.is_the_person()
-        || takes_the_way_of(entry, other)
+        || takes_the_way_of(entry, &other.plan.targets)
         || changes_what_is_asked_for(&entry.plan, &other.plan)
         || entry.plan.act.removes() && frees(other, entry)
 }
@@ -118,18 +118,27 @@ impl Entry {
     /// to be due, any more? They are found by way of these rows, by the person's own, by a copy of what that says, or for as long
     /// as the condition on people is true.
     pub fn hides(&self, other: &Entry) -> bool {
-        takes_the_way_of(self, other) || forgets_whose(self, other) || self.hides_the_person_from(other)
+        forgets_whose(self, other) || self.cuts_off(&other.plan.targets)
+    }
+
+    /// The same of rows that stay.
+    pub fn cuts_off(&self, rows: &[Target]) -> bool {
+        takes_the_way_of(self, rows) || self.hides_the_person_of(rows)
     }
 
     /// The same of all rows of `other` that are the person's: whatever of them stays, this entry waits for the person.
     pub fn hides_the_person_from(&self, other: &Entry) -> bool {
+        self.hides_the_person_of(&other.plan.targets)
+    }
+
+    fn hides_the_person_of(&self, rows: &[Target]) -> bool {
         if self.changes_who_is_meant() {
             return true;
         }
         if !self.is_the_person() {
             return false;
         }
-        let ways = other.plan.targets.iter().filter_map(|target| target.whose.as_ref()?.steps.last());
+        let ways = rows.iter().filter_map(|target| target.whose.as_ref()?.steps.last());
         self.plan.act.removes() || ways.into_iter().any(|step| self.redacts(&step.key))
     }
 }
@@ -166,9 +175,9 @@ impl Entry {
     }
 }
 
-/// Does `entry` remove rows through which `other` finds its own, or redact the columns that lead on?
-fn takes_the_way_of(entry: &Entry, other: &Entry) -> bool {
-    let whose = other.plan.targets.first().and_then(|target| target.whose.as_ref());
+/// Does `entry` remove rows through which these are found, or redact the columns that lead on?
+fn takes_the_way_of(entry: &Entry, rows: &[Target]) -> bool {
+    let whose = rows.first().and_then(|target| target.whose.as_ref());
     let steps = whose.map_or(&[][..], |whose| &whose.steps);
     steps.windows(2).any(|pair| {
         let redacts = |target: &Target| {

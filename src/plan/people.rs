@@ -81,6 +81,15 @@ impl Erasure {
         Self { people: Arc::new(unheld), ..self.clone() }.of_some(vec![key], category)
     }
 
+    /// Would rows that stay not be found any more, once all is done?
+    pub fn loses_sight_of(&self, rows: &[Target]) -> bool {
+        let is_redacted = |target: &Target| {
+            let way = target.whose.as_ref().and_then(|whose| whose.steps.first());
+            way.is_some_and(|step| target.redactions.iter().any(|redaction| redaction.column == step.column))
+        };
+        self.entries.iter().any(|entry| entry.cuts_off(rows)) || rows.iter().any(is_redacted)
+    }
+
     /// Two entries of which the first, where this category alone is erased, would leave rows of the second that nobody could
     /// tell to be the person's any more.
     pub fn severed_by(&self, category: &str) -> Option<(&Entry, &Entry)> {

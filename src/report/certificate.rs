@@ -27,8 +27,11 @@ pub struct Certificate {
     pub because: String,
     /// When the account was closed, or the request made: days count from here.
     pub asked: Timestamp,
-    /// `None`: not all of it is done yet.
+    /// `None`: something of the person's is there that is to go, or that no run has seen going.
     pub finished: Option<Timestamp>,
+    pub state: State,
+    /// What becomes of what is there still, in words; `None` where all is done.
+    pub rest: Option<String>,
     /// The promise, as the schedule words it: `30 days`.
     pub within: String,
     /// The last instant that keeps it.
@@ -43,6 +46,26 @@ pub struct Certificate {
     pub run: String,
     /// `None` until the run is closed.
     pub ledger: Option<Evidence>,
+}
+
+/// How far an erasure has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Nothing of the person's is left that is to go.
+    Erased,
+    /// A run goes on.
+    Unfinished,
+    /// A hold keeps the rest until it ends.
+    Held,
+    /// The rest stays as long as what refers to it.
+    Blocked,
+    /// What it was done for is over, and the rest stays.
+    Ended,
+    /// Nothing was left, and something has come since that nobody asks to go.
+    Since,
+    /// Of the rest nothing is found any more, and no run took it.
+    Lost,
 }
 
 /// What was done in one table.
@@ -88,11 +111,18 @@ impl Certificate {
 
     /// One sentence that says how it stands.
     pub fn headline(&self) -> String {
-        match (self.finished, self.is_late()) {
-            (Some(_), false) => "Erased, in time".to_owned(),
-            (Some(_), true) => format!("Erased, but later than the promised {}", self.within),
-            (None, false) => "Begun, and not done yet".to_owned(),
-            (None, true) => format!("Not done yet, and the promised {} are over", self.within),
+        let (within, is_late) = (&self.within, self.is_late());
+        let over = if is_late { format!(", and the promised {within} are over") } else { String::new() };
+        match self.state {
+            State::Erased if is_late => format!("Erased, but later than the promised {within}"),
+            State::Erased => "Erased, in time".to_owned(),
+            State::Unfinished if is_late => format!("Not done yet{over}"),
+            State::Unfinished => "Begun, and not done yet".to_owned(),
+            State::Held => format!("Erased in part: a hold keeps the rest{over}"),
+            State::Blocked => format!("Erased in part: the rest is referred to{over}"),
+            State::Ended => "Erased in part: the rest stays".to_owned(),
+            State::Since => "Erased, and something has come since".to_owned(),
+            State::Lost => "Erased in part: of the rest nothing is found".to_owned(),
         }
     }
 
@@ -104,7 +134,7 @@ impl Certificate {
             fact("policy", self.policy.clone()),
             fact("person", format!("{} (pseudonym, key {})", self.person, self.key_id)),
             fact("because", format!("{}, {}", self.because, instant(self.asked))),
-            fact("done", self.finished.map_or_else(|| "not yet".to_owned(), instant)),
+            fact("done", self.done()),
             fact(
                 "days",
                 format!(
@@ -122,6 +152,16 @@ impl Certificate {
             facts.push(fact("head", ledger.head.clone()));
         }
         facts
+    }
+}
+
+impl Certificate {
+    fn done(&self) -> String {
+        match (self.finished, &self.rest) {
+            (Some(finished), _) => instant(finished),
+            (None, Some(rest)) => format!("not all: {rest}"),
+            (None, None) => "not yet".to_owned(),
+        }
     }
 }
 
@@ -216,6 +256,8 @@ mod tests {
             because: "the account was closed".to_owned(),
             asked: "2026-10-01T10:00:00Z".parse().unwrap(),
             finished: Some("2026-10-09T02:15:07Z".parse().unwrap()),
+            state: State::Erased,
+            rest: None,
             within: "30 days".to_owned(),
             due: "2026-10-31T10:00:00Z".parse().unwrap(),
             days_used: 8,
@@ -261,6 +303,8 @@ mod tests {
     fn one_that_is_late_and_not_done_says_so_first() {
         let late = Certificate {
             finished: None,
+            state: State::Unfinished,
+            rest: Some("the next run goes on".to_owned()),
             days_used: 31,
             ledger: None,
             gone: Vec::new(),
@@ -269,7 +313,7 @@ mod tests {
         };
         insta::assert_snapshot!(text(&late));
         assert_eq!(
-            Certificate { finished: certificate().finished, ..late }.headline(),
+            Certificate { state: State::Erased, ..late }.headline(),
             "Erased, but later than the promised 30 days"
         );
     }

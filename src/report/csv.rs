@@ -23,7 +23,7 @@ struct Row<'a> {
 
 type Column = (&'static str, fn(&Row) -> String);
 
-const COLUMNS: [Column; 58] = [
+const COLUMNS: [Column; 61] = [
     ("notice", notice),
     ("run", |row| row.run.run.clone()),
     ("kind", |row| kind(row.run.kind).to_owned()),
@@ -82,6 +82,9 @@ const COLUMNS: [Column; 58] = [
     ("people_blocked", |row| row.of_people(|people| people.blocked)),
     ("people_near_deadline", |row| row.of_people(|people| people.near_deadline)),
     ("people_overdue", |row| row.of_people(|people| people.overdue)),
+    ("people_in_part", |row| row.of_people(|people| people.in_part)),
+    ("people_remaining", |row| row.of_people(|people| people.remaining)),
+    ("people_skipped", |row| row.of_people(|people| people.skipped)),
 ];
 
 /// All rules of all runs. A run without rules has one row, with the columns of a rule empty, so that it is seen.

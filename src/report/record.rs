@@ -290,13 +290,14 @@ pub struct PeopleRecord {
     pub within: String,
     /// People whose time has come, and of whom something would change, when the run was planned.
     pub due: u64,
-    /// People of whom all was done that could be.
+    /// People of whom nothing is left that is to go.
     pub erased: u64,
-    /// People who were begun, and have more rows than were done.
+    /// People of whom something was done, and of whom a run would do more: the next one goes on.
     pub unfinished: u64,
-    /// People whose time has come and who, or some of whose rows, are under a hold.
+    /// People whose time has come and who, or some of whose rows, are under a hold; once a run has ended, those of whom nothing
+    /// else is left to be done.
     pub held: u64,
-    /// People of whom rows stay because something that stays refers to them.
+    /// The same of people whose rows stay because something that stays refers to them; who is in `held` is not in it.
     pub blocked: u64,
     /// People who are due still, and of whose days four fifths are used.
     pub near_deadline: u64,
@@ -308,6 +309,23 @@ pub struct PeopleRecord {
     /// It is about people of whom it was asked, or who are back after a restore, and not about all whose account is closed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub asked_for: bool,
+    /// People of whom something was done and the rest stays: it is held or blocked, or they opened the account again.
+    #[serde(default)]
+    pub in_part: u64,
+    /// People who are due and were not begun; in a dry run, all who are due.
+    #[serde(default)]
+    pub remaining: u64,
+    /// People of whom nothing was done, because they were not due any more when their turn came.
+    #[serde(default)]
+    pub skipped: u64,
+}
+
+impl PeopleRecord {
+    /// How many of those who are due were erased, in part, or are unfinished; the others remain.
+    pub fn tell_of_the_begun(&mut self, [erased, in_part, unfinished]: [u64; 3]) {
+        (self.erased, self.in_part, self.unfinished) = (erased, in_part, unfinished);
+        self.remaining = self.due.saturating_sub(erased + in_part + unfinished);
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

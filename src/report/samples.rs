@@ -318,7 +318,7 @@ pub fn erased_people() -> RunRecord {
         promises: vec!["A5".into()],
         within: "30 days".into(),
         due: 212,
-        erased: 212,
+        erased: 211,
         unfinished: 0,
         held: 1,
         blocked: 0,
@@ -327,6 +327,9 @@ pub fn erased_people() -> RunRecord {
         days_used: Some(31),
         days_allowed: Some(30),
         asked_for: false,
+        in_part: 1,
+        remaining: 0,
+        skipped: 0,
     });
     run
 }
@@ -420,11 +423,12 @@ fn any_since() -> impl Strategy<Value = SinceRecord> {
 }
 
 fn any_people() -> impl Strategy<Value = PeopleRecord> {
-    let counts = [any_count(), any_count(), any_count(), any_count(), any_count(), any_count(), any_count()];
+    let counts = vec(any_count(), 10);
     let days = option::of((any::<u32>(), any::<u32>()));
     let texts = (any_text(), vec(any_text(), 0..3), any_text());
     (texts, counts, days, any::<bool>()).prop_map(|((table, promises, within), counts, days, asked_for)| {
-        let [due, erased, unfinished, held, blocked, near_deadline, overdue] = counts;
+        let [due, erased, unfinished, held, blocked, near_deadline, overdue, in_part, remaining, skipped] =
+            counts.try_into().expect("ten counts");
         let (days_used, days_allowed) = days.unzip();
         PeopleRecord {
             table,
@@ -440,6 +444,9 @@ fn any_people() -> impl Strategy<Value = PeopleRecord> {
             days_used,
             days_allowed,
             asked_for,
+            in_part,
+            remaining,
+            skipped,
         }
     })
 }

@@ -266,8 +266,17 @@ pub(super) fn people_in_words(people: &PeopleRecord, is_dry_run: bool) -> String
             people.within
         ));
     }
+    if people.in_part > 0 {
+        said.push(format!("{} erased in part: the rest stays", persons(people.in_part)));
+    }
     if people.unfinished > 0 {
         said.push(format!("{} begun and not done yet: the next run goes on", persons(people.unfinished)));
+    }
+    if people.remaining > 0 && !is_dry_run {
+        said.push(format!("{} not begun", persons(people.remaining)));
+    }
+    if people.skipped > 0 {
+        said.push(format!("{} not due any more when their turn came", persons(people.skipped)));
     }
     if people.held > 0 {
         said.push(format!("{} held back by holds", persons(people.held)));

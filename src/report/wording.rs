@@ -265,7 +265,10 @@ pub fn people_facts(people: &PeopleRecord) -> Vec<Fact> {
     let counts = [
         ("due", people.due),
         ("erased", people.erased),
+        ("in part", people.in_part),
         ("not done yet", people.unfinished),
+        ("not begun", people.remaining),
+        ("no longer due", people.skipped),
         ("held", people.held),
         ("blocked", people.blocked),
         ("nearly late", people.near_deadline),

@@ -40,7 +40,7 @@ use people::Asking;
 pub use backlog::Stint;
 pub use guard::Consent;
 pub use job::Job;
-pub use people::{NO_KEY, SomePeople, due_among, map};
+pub use people::{Left, NO_KEY, SomePeople, due_among, map};
 
 /// A ledger of which nothing was heard for longer speaks of a clock that jumped ahead: schedules come true once a year.
 const LONGEST_GAP: &str = "400 days";

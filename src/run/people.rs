@@ -95,6 +95,9 @@ fn blank(erasure: &Erasure, is_request: bool) -> PeopleRecord {
         days_used: None,
         days_allowed: None,
         asked_for: is_request,
+        in_part: 0,
+        remaining: 0,
+        skipped: 0,
     }
 }
 
@@ -188,10 +191,27 @@ pub fn due_among(conn: &mut Connection, erasure: &Erasure) -> Result<Vec<PersonK
     Ok(figures.due().into_iter().map(|due| due.key).collect())
 }
 
-/// Whether a run would change anything of these people's, and whether something stays that is to go one day.
-pub(super) fn still(conn: &mut Connection, erasure: &Erasure) -> Result<(bool, bool), DbError> {
-    let figures = conn.transaction(Mode::ReadOnly, |conn| Figures::read(conn, erasure))?;
-    Ok((!figures.rows.is_empty(), !figures.held.is_empty() || !figures.blocked.is_empty()))
+/// What is left of some people's that is to go.
+pub struct Left {
+    /// By the places of the entries.
+    pub by_entry: Vec<Counts>,
+    /// There is something that a run would do.
+    pub is_due: bool,
+    /// There is something that goes one day and not now: for a hold, or for what refers to it.
+    pub is_held: bool,
+    pub is_blocked: bool,
+}
+
+impl Left {
+    pub fn of(conn: &mut Connection, erasure: &Erasure) -> Result<Self, DbError> {
+        let figures = conn.transaction(Mode::ReadOnly, |conn| Figures::read(conn, erasure))?;
+        Ok(Self {
+            is_due: !figures.rows.is_empty(),
+            is_held: !figures.held.is_empty(),
+            is_blocked: !figures.blocked.is_empty(),
+            by_entry: figures.by_entry,
+        })
+    }
 }
 
 impl Planned {
@@ -288,8 +308,9 @@ impl Planned {
 
     fn tell(&mut self, conn: &mut Connection, figures: &Figures) -> Result<(), DbError> {
         self.record.due = self.due.len() as u64;
+        self.record.remaining = self.record.due;
         self.record.held = people::held(conn, &self.erasure)? + figures.held.len() as u64;
-        self.record.blocked = figures.blocked.len() as u64;
+        self.record.blocked = figures.blocked.difference(&figures.held).count() as u64;
         Ok(())
     }
 
@@ -350,7 +371,9 @@ pub(super) fn execute(job: &Job<'_>, worker: &mut Worker<'_>, planned: &mut Plan
         erase::people(worker, &planned.erasure, &planned.due, &desk)
     };
     let erasure = &planned.erasure;
-    let left = worker.patiently(|conn| conn.transaction(Mode::ReadOnly, |conn| Figures::read(conn, erasure)));
+    let left = worker.patiently(|conn| {
+        conn.transaction(Mode::ReadOnly, |conn| Ok((Figures::read(conn, erasure)?, people::held(conn, erasure)?)))
+    });
     planned.settle(job, tally, &ending, left.map_err(execute::Halt::sentence));
     if let Some(first) = planned.entries.first_mut() {
         first.elapsed_ms += started.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
@@ -378,20 +401,45 @@ fn still_somebody_elses(entry: &mut RuleRecord, planned: u64) {
 }
 
 impl Planned {
-    fn settle(&mut self, job: &Job<'_>, mut tally: PeopleTally, ending: &Ending, left: Result<Figures, String>) {
+    fn settle(&mut self, job: &Job<'_>, mut tally: PeopleTally, ending: &Ending, left: Result<(Figures, u64), String>) {
         for (place, entry) in self.entries.iter_mut().enumerate() {
             let done = tally.entries.remove(&entry.rule).unwrap_or_default();
-            let left = left.as_ref().map(|left| left.by_entry[place].clone()).map_err(Clone::clone);
+            let left = left.as_ref().map(|(left, _)| left.by_entry[place].clone()).map_err(Clone::clone);
             let planned = entry.blocked;
             super::settle(entry, done, ending.clone(), || left);
             still_somebody_elses(entry, planned);
         }
-        self.record.erased = tally.erased.len() as u64;
-        self.record.unfinished = tally.unfinished.len() as u64;
-        if let Ok(left) = &left {
-            self.record.blocked = left.blocked.len() as u64;
+        match &left {
+            Ok((left, held_as_people)) => self.tell_ends(&tally, left, *held_as_people),
+            Err(_) => {
+                let begun = [&tally.erased, &tally.in_part, &tally.unfinished];
+                self.record.tell_of_the_begun(begun.map(|people| people.len() as u64));
+            }
         }
         self.tell_clocks(job, &tally.erased);
+    }
+
+    /// What became of everybody who was due, each told once; and who is held or blocked, due or not, of whom nothing else is
+    /// left to be done.
+    fn tell_ends(&mut self, tally: &PeopleTally, left: &Figures, held_as_people: u64) {
+        let is_due_still = |key: &PersonKey| left.rows.contains_key(key);
+        let stays = |key: &PersonKey| left.held.contains(key) || left.blocked.contains(key);
+        let record = &mut self.record;
+        record.remaining = 0;
+        for Due { key, .. } in &self.due {
+            let is_begun = [&tally.erased, &tally.in_part, &tally.unfinished].iter().any(|people| people.contains(key));
+            let end = match (is_due_still(key), is_begun) {
+                (true, true) => &mut record.unfinished,
+                (true, false) => &mut record.remaining,
+                (false, true) if tally.erased.contains(key) && !stays(key) => &mut record.erased,
+                (false, true) => &mut record.in_part,
+                (false, false) => &mut record.skipped,
+            };
+            *end += 1;
+        }
+        let only = |key: &&PersonKey| !is_due_still(key);
+        record.held = held_as_people + left.held.iter().filter(only).count() as u64;
+        record.blocked = left.blocked.difference(&left.held).filter(only).count() as u64;
     }
 }
 

@@ -257,12 +257,12 @@ fn look(job: &Job<'_>, conn: &mut Connection) -> Result<Found, Refusal> {
     let person = person::look_up(conn, &map, key)?;
     let names = job.config.pseudonyms().map(|names| names.all_of(map.names(), &key.to_text())).unwrap_or_default();
     let erasures = erasure::of_person(conn, &names)?;
-    let (is_due, stays) = people::still(conn, &map)?;
+    let left = people::Left::of(conn, &map)?;
     Ok(Found {
         is_there: person.is_some(),
         is_newcomer: person.as_ref().and_then(|person| person.created).is_some_and(|created| created > asked.asked),
-        was_erased: erasures.iter().any(|part| part.finished.is_some_and(|finished| finished >= asked.asked)),
-        is_due,
-        is_kept_back: stays || person.is_some_and(|person| !person.held_by.is_empty()),
+        was_erased: erasures.iter().any(|part| part.is_whole() && part.finished >= Some(asked.asked)),
+        is_due: left.is_due,
+        is_kept_back: left.is_held || left.is_blocked || person.is_some_and(|person| !person.held_by.is_empty()),
     })
 }

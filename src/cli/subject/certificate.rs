@@ -7,19 +7,18 @@ use anyhow::anyhow;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::counter::{Counter, Known};
+use super::counter::{Counter, Known, Live};
+use super::standing::{Asked, SOMEBODY_ELSES, Standing};
 use super::{Format, Place};
 use crate::cli::{Common, Failure, Outcome, hand_out};
-use crate::db::count::Counts;
-use crate::db::person;
-use crate::db::{Connection, people};
+use crate::db::{Connection, person};
 use crate::ledger::erasure::{self, Cause, Erased, Rows};
 use crate::ledger::{self, add_all};
-use crate::plan::{Entry, Erasure, Ground, PersonKey, Target};
+use crate::plan::{Anchor, Entry, Erasure, Ground, Target};
 use crate::report::certificate::{self, Certificate, Evidence, Gone, Kept};
 use crate::report::html;
 use crate::setup::Setup;
-use crate::time;
+use crate::time::Deadline;
 
 pub(super) fn certificate(common: &Common, place: &Place, key: &str, format: Format, output: Option<&Path>) -> Outcome {
     let setup = Setup::with_schedules(common)?;
@@ -28,7 +27,7 @@ pub(super) fn certificate(common: &Common, place: &Place, key: &str, format: For
     let live = counter.map(&mut conn)?;
     let known = counter.know(&mut conn, &live, key)?;
     let erased = last_erasure(&mut conn, &known)?;
-    let certificate = make(&counter, &mut conn, &live.1, &known, &erased)?;
+    let certificate = make(&counter, &mut conn, &live, &known, &erased)?;
     let format = if common.json { Format::Json } else { format };
     let page = match format {
         Format::Text => certificate::text(&certificate),
@@ -38,34 +37,60 @@ pub(super) fn certificate(common: &Common, place: &Place, key: &str, format: For
     hand_out(&page, output)
 }
 
-/// The parts of the person's newest erasure, oldest first: what one closing or one request led to.
+/// The parts of the person's newest erasure, oldest first: what one closing or one request led to, and before it what another
+/// had begun and left something of. What a restore brought back was erased anew.
 fn last_erasure(conn: &mut Connection, known: &Known) -> Result<Vec<Erased>, Failure> {
     let mut all = erasure::of_person(conn, &known.names)?;
     all.sort_by_key(|part| part.begun);
     let Some(last) = all.last().cloned() else {
         return Err(anyhow!("the ledger holds no erasure of that person").into());
     };
-    all.retain(|part| part.asked == last.asked && part.cause == last.cause && part.category == last.category);
-    Ok(all)
+    let restored = all.iter().filter(|part| part.cause == Cause::Reapply).map(|part| part.asked).max();
+    all.retain(|part| restored.is_none_or(|restored| part.begun >= restored));
+    let mut is_one = true;
+    let mut parts: Vec<Erased> = all.into_iter().rev().filter(|part| belongs(part, &last, &mut is_one)).collect();
+    parts.reverse();
+    Ok(parts)
+}
+
+/// Does an earlier part belong to the erasure that ended with `last`? `is_one` as long as nothing between was whole.
+fn belongs(part: &Erased, last: &Erased, is_one: &mut bool) -> bool {
+    if part.asked == last.asked && part.cause == last.cause && part.category == last.category {
+        return true;
+    }
+    *is_one &= !part.is_whole();
+    *is_one && (last.category.is_none() || part.category == last.category)
+}
+
+/// The part that says why, and since when: of all that was asked for and not taken back, what is due first.
+fn lead<'p>(map: &Erasure, known: &Known, parts: &'p [Erased]) -> Option<&'p Erased> {
+    let last = parts.last()?;
+    let closed = known.person.as_ref().filter(|_| known.is_who(last)).map(|person| person.closed);
+    let is_taken_back =
+        |part: &Erased| part.cause == Cause::Closed && closed.is_some_and(|closed| closed != Some(part.asked));
+    let standing = parts.iter().filter(|part| !is_taken_back(part));
+    standing.min_by_key(|part| deadline(map, part.cause).due(part.asked)).or(Some(last))
 }
 
 fn make(
     counter: &Counter<'_>,
     conn: &mut Connection,
-    map: &Erasure,
+    live: &Live,
     known: &Known,
     parts: &[Erased],
 ) -> Result<Certificate, Failure> {
-    let Some(last) = parts.last() else { return Err(anyhow!("the ledger holds no erasure of that person").into()) };
-    let counts = sum(parts);
-    // Of a consent that was withdrawn, the rest of the person's data is not to go.
-    let now = Now::look(conn, map, known, last.category.as_deref())?;
-    let deadline = match last.cause {
-        Cause::Closed | Cause::Reapply => &map.deadline,
-        Cause::Request | Cause::Category => &map.request_deadline,
+    let map = &live.1;
+    let (Some(last), Some(lead)) = (parts.last(), lead(map, known, parts)) else {
+        return Err(anyhow!("the ledger holds no erasure of that person").into());
     };
-    let finished = last.finished.filter(|_| !now.is_anything_to_go);
-    let used = deadline.used(last.asked, finished.unwrap_or_else(time::now));
+    let counts = sum(parts);
+    let asked = Asked::of(counter, conn, live, known)?;
+    let standing = Standing::look(conn, map, known, &asked, last)?;
+    let deadline = deadline(map, lead.cause);
+    let used = deadline.used(lead.asked, standing.waits_until(last));
+    let mut kept = kept(conn, map, known, last, &counts)?;
+    kept.extend(let_be(map, &counts, &standing.left));
+    kept.extend(standing.left);
     let record = ledger::find(conn, &last.run)?.into_iter().find(|record| record.run == last.run);
     Ok(Certificate {
         tenure: env!("CARGO_PKG_VERSION").to_owned(),
@@ -73,21 +98,30 @@ fn make(
         policy: last.policy.clone(),
         person: last.person.digest.clone(),
         key_id: last.person.key_id.clone(),
-        because: because(last.cause).to_owned(),
-        asked: last.asked,
-        finished,
+        because: because(lead.cause).to_owned(),
+        asked: lead.asked,
+        finished: standing.finished,
+        state: standing.state,
+        rest: standing.rest,
         within: deadline.to_string(),
-        due: deadline.due(last.asked),
+        due: deadline.due(lead.asked),
         days_used: used.days,
         days_allowed: used.allowed,
         gone: gone(map, &counts),
-        kept: now.kept(map, &counts, &deadline.zone),
+        kept,
         residual: certificate::residual(counter.pair.schedule.policy.residual.as_deref()),
         run: last.run.clone(),
         ledger: record
             .and_then(|record| record.ledger)
             .map(|ledger| Evidence { entry: ledger.entry, head: ledger.head }),
     })
+}
+
+pub(super) fn deadline(map: &Erasure, cause: Cause) -> &Deadline {
+    match cause {
+        Cause::Closed | Cause::Reapply => &map.deadline,
+        Cause::Request | Cause::Category => &map.request_deadline,
+    }
 }
 
 fn because(cause: Cause) -> &'static str {
@@ -110,6 +144,7 @@ fn sum(parts: &[Erased]) -> BTreeMap<String, Rows> {
         // What stayed is what stayed in the end.
         sum.kept = rows.kept;
         sum.blocked = rows.blocked;
+        sum.stays = rows.stays;
     }
     all
 }
@@ -143,16 +178,6 @@ fn columns(entry: &Entry) -> Vec<String> {
     redactions.map(|redaction| redaction.column.to_string()).collect()
 }
 
-/// What is there of the person now.
-struct Now {
-    /// Rows that stay for their ground, by the names of the map's parts; `None` where the person's own row is gone, by which
-    /// they would be found.
-    rows: Option<BTreeMap<String, (u64, Option<Timestamp>)>>,
-    /// Rows that are to go and are there still, with the reason.
-    stuck: Vec<Kept>,
-    is_anything_to_go: bool,
-}
-
 /// A part of the map whose rows stay for a ground.
 struct Staying<'m> {
     name: &'m str,
@@ -178,99 +203,73 @@ fn staying(map: &Erasure) -> Vec<Staying<'_>> {
     whole.chain(redacted).collect()
 }
 
-impl Now {
-    fn look(conn: &mut Connection, map: &Erasure, known: &Known, category: Option<&str>) -> Result<Self, Failure> {
-        if known.person.is_none() {
-            return Ok(Self { rows: None, stuck: Vec::new(), is_anything_to_go: false });
-        }
-        let mut rows = BTreeMap::new();
-        for part in staying(&map.seen(known.key.clone(), None)) {
-            rows.insert(part.name.to_owned(), count(conn, &part)?);
-        }
-        let (stuck, is_anything_to_go) = stuck(conn, map, &known.key, category)?;
-        Ok(Self { rows: Some(rows), stuck, is_anything_to_go })
+/// What stays for its ground, and what nobody asked to go.
+fn kept(
+    conn: &mut Connection,
+    map: &Erasure,
+    known: &Known,
+    last: &Erased,
+    recorded: &BTreeMap<String, Rows>,
+) -> Result<Vec<Kept>, Failure> {
+    let (is_there, category) = (known.is_who(last), last.category.as_deref());
+    let theirs = if is_there { map.seen(known.key.clone(), None) } else { map.clone() };
+    let mut all = Vec::new();
+    for part in staying(&theirs) {
+        let (found, latest) = if is_there { count(conn, part.targets, part.anchors())? } else { (0, None) };
+        // What nobody could find any more, the ledger's figures of the day tell.
+        let then =
+            recorded.get(part.name).map_or(0, |then| then.kept.max(if part.is_redacted { then.done } else { 0 }));
+        let rows = if !is_there || map.loses_sight_of(part.targets) { found.max(then) } else { found };
+        all.push(part.told(rows, latest, &map.deadline.zone));
+    }
+    let others = |entry: &&Entry| category.is_some() && entry.category.as_deref() != category && entry.kept.is_none();
+    for entry in theirs.entries.iter().filter(others) {
+        let rows = if is_there { count(conn, &entry.plan.targets, &[])?.0 } else { 0 };
+        all.push(stays(entry, rows, "nobody asked for it to go"));
+    }
+    all.retain(|kept| kept.rows > 0);
+    Ok(all)
+}
+
+/// Rows that stayed since they are somebody else's as well, and by which nobody can tell any more that they were the person's.
+fn let_be(map: &Erasure, recorded: &BTreeMap<String, Rows>, left: &[Kept]) -> Vec<Kept> {
+    let stayed = map.entries.iter().filter_map(|entry| {
+        let then = recorded.get(&entry.plan.rule).filter(|then| then.blocked > 0 && !then.stays)?;
+        Some(stays(entry, then.blocked, SOMEBODY_ELSES))
+    });
+    let is_found = |kept: &Kept| left.iter().any(|left| left.table == kept.table && left.reason == kept.reason);
+    stayed.filter(|kept| !is_found(kept)).collect()
+}
+
+fn stays(entry: &Entry, rows: u64, reason: &str) -> Kept {
+    Kept { table: entry.plan.table.to_string(), rows, reason: reason.to_owned(), until: None }
+}
+
+impl Staying<'_> {
+    fn anchors(&self) -> &[Anchor] {
+        self.ground.until.as_ref().map_or(&[], |(_, anchors)| anchors)
     }
 
-    /// Where the person's own row is gone, the ledger's figures of the day count.
-    fn kept(self, map: &Erasure, recorded: &BTreeMap<String, Rows>, zone: &TimeZone) -> Vec<Kept> {
-        let figures = |part: &Staying<'_>| match (&self.rows, recorded.get(part.name)) {
-            (Some(now), _) => now.get(part.name).copied().unwrap_or_default(),
-            (None, Some(then)) => (if part.is_redacted { then.done } else { then.kept }, None),
-            (None, None) => (0, None),
-        };
-        let kept = |part: &Staying<'_>| {
-            let (rows, latest) = figures(part);
-            let until = part.ground.until.as_ref().map(|(period, anchors)| match latest {
-                Some(latest) => format!("until {}", period.after(latest, zone).to_zoned(zone.clone()).date()),
-                None => {
-                    let columns: Vec<_> = anchors.iter().map(|anchor| anchor.column.as_str()).collect();
-                    format!("until {period} after {}", columns.join(" or "))
-                }
-            });
-            Kept { table: part.table.clone(), rows, reason: part.ground.reason.clone(), until }
-        };
-        let mut all: Vec<Kept> = staying(map).iter().map(kept).filter(|kept| kept.rows > 0).collect();
-        if !self.is_anything_to_go {
-            all.extend(map.entries.iter().filter_map(|entry| let_be(entry, recorded.get(&entry.plan.rule)?)));
-        }
-        all.extend(self.stuck);
-        all
+    /// So many rows, of which the newest bears this time.
+    fn told(&self, rows: u64, latest: Option<Timestamp>, zone: &TimeZone) -> Kept {
+        let until = self.ground.until.as_ref().map(|(period, anchors)| match latest {
+            Some(latest) => format!("until {}", period.after(latest, zone).to_zoned(zone.clone()).date()),
+            None => {
+                let columns: Vec<_> = anchors.iter().map(|anchor| anchor.column.as_str()).collect();
+                format!("until {period} after {}", columns.join(" or "))
+            }
+        });
+        Kept { table: self.table.clone(), rows, reason: self.ground.reason.clone(), until }
     }
 }
 
-fn count(conn: &mut Connection, part: &Staying<'_>) -> Result<(u64, Option<Timestamp>), Failure> {
-    let anchors = part.ground.until.as_ref().map_or(&[][..], |(_, anchors)| anchors);
+/// Rows that are theirs in these tables, and the latest time that the anchors tell of any.
+fn count(conn: &mut Connection, targets: &[Target], anchors: &[Anchor]) -> Result<(u64, Option<Timestamp>), Failure> {
     let (mut rows, mut latest) = (0, None);
-    for target in part.targets {
+    for target in targets {
         let (more, at) = person::rows(conn, target, anchors)?;
         rows += more;
         latest = latest.max(at);
     }
     Ok((rows, latest))
-}
-
-/// Rows that stayed when the person went, and by which nobody could tell any more that they were the person's.
-fn let_be(entry: &Entry, recorded: &Rows) -> Option<Kept> {
-    let reason = "they are somebody else's as well".to_owned();
-    (recorded.blocked > 0).then(|| Kept {
-        table: entry.plan.table.to_string(),
-        rows: recorded.blocked,
-        reason,
-        until: None,
-    })
-}
-
-/// Rows that are to go and are there still, and whether there are any; also those that a hold on the person keeps.
-fn stuck(
-    conn: &mut Connection,
-    map: &Erasure,
-    key: &PersonKey,
-    category: Option<&str>,
-) -> Result<(Vec<Kept>, bool), Failure> {
-    let (mut all, mut is_anything) = (Vec::new(), false);
-    for entry in &map.seen(key.clone(), category).entries {
-        let mut counts = Counts::default();
-        people::counts_ahead(conn, &entry.plan, &map.key, &mut |_, more| counts.add(&more))?;
-        is_anything |= counts.eligible > 0;
-        all.extend(reasons(&counts).into_iter().map(|(rows, reason)| Kept {
-            table: entry.plan.table.to_string(),
-            rows,
-            reason,
-            until: None,
-        }));
-    }
-    Ok((all, is_anything))
-}
-
-/// Why rows of an entry are there, each with how many of them.
-fn reasons(counts: &Counts) -> Vec<(u64, String)> {
-    let by_name = counts.held_by.iter().map(|(hold, rows)| (*rows, format!("hold `{hold}`")));
-    let named: u64 = counts.held_by.values().sum();
-    let along = counts.held.saturating_sub(named);
-    let others = [
-        (along, "a hold on what would go along with them"),
-        (counts.blocked, "something that stays refers to them, or they are somebody else's as well"),
-        (counts.remaining(), "not done yet"),
-    ];
-    by_name.chain(others.map(|(rows, reason)| (rows, reason.to_owned()))).filter(|(rows, _)| *rows > 0).collect()
 }

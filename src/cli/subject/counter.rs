@@ -3,8 +3,9 @@
 use super::Place;
 use crate::cli::Failure;
 use crate::db::catalog::Catalog;
-use crate::db::person::{self, Standing};
+use crate::db::person::{self, Made, Requested, Standing};
 use crate::db::{Access, Connection};
+use crate::ledger::erasure::Erased;
 use crate::ledger::request::{self, Waiting};
 use crate::plan::{Erasure, PersonKey};
 use crate::pseudonym::{Pseudonym, Pseudonyms};
@@ -28,6 +29,24 @@ pub struct Known {
     /// By which the ledger knows them: the name of today first.
     pub names: Vec<Pseudonym>,
 }
+
+impl Known {
+    /// Is it somebody who is there to whom that was done? Whoever signed up after it is somebody else with the same key.
+    pub fn is_who(&self, part: &Erased) -> bool {
+        self.person.as_ref().is_some_and(|person| person.created.is_none_or(|created| created < part.begun))
+    }
+}
+
+/// Requests of one person that the application has written into a table of its own, verified and not settled.
+pub struct Written {
+    /// As the schedule names it.
+    pub table: String,
+    pub person: Pseudonym,
+    pub made: Made,
+}
+
+/// The tables as they are, and the map on them.
+pub type Live = (Catalog, Erasure);
 
 impl<'s> Counter<'s> {
     pub fn find(setup: &'s Setup, place: &Place) -> Result<Self, Failure> {
@@ -74,17 +93,12 @@ impl<'s> Counter<'s> {
         Ok(self.setup.config.open(self.pair.database, Access::ReadOnly)?)
     }
 
-    pub fn map(&self, conn: &mut Connection) -> Result<(Catalog, Erasure), Failure> {
+    pub fn map(&self, conn: &mut Connection) -> Result<Live, Failure> {
         Ok(run::map(&self.job(None), conn)?)
     }
 
     /// Who has this key. Somebody who is gone is known by it all the same.
-    pub fn know(
-        &self,
-        conn: &mut Connection,
-        (catalog, map): &(Catalog, Erasure),
-        text: &str,
-    ) -> Result<Known, Failure> {
+    pub fn know(&self, conn: &mut Connection, (catalog, map): &Live, text: &str) -> Result<Known, Failure> {
         must_name_somebody("KEY", text)?;
         let key = resolve::person_key(catalog, map, text).map_err(|mistake| Failure::Mistakes(vec![mistake]))?;
         let person = person::look_up(conn, map, &key)?;
@@ -95,17 +109,23 @@ impl<'s> Counter<'s> {
     }
 
     /// As [`know`](Self::know), for what only somebody who is there can be asked for.
-    pub fn know_present(
-        &self,
-        conn: &mut Connection,
-        live: &(Catalog, Erasure),
-        text: &str,
-    ) -> Result<(Known, Standing), Failure> {
+    pub fn know_present(&self, conn: &mut Connection, live: &Live, text: &str) -> Result<(Known, Standing), Failure> {
         let known = self.know(conn, live, text)?;
         match known.person.clone() {
             Some(person) => Ok((known, person)),
             None => Err(Failure::Usage(format!("nobody in `{}` has that key", live.1.subject))),
         }
+    }
+
+    /// Who asked in the application's own table.
+    pub fn written(&self, conn: &mut Connection, (catalog, map): &Live) -> Result<Vec<Written>, Failure> {
+        let shown = map.requests.iter().map(|requests| requests.shown.to_string()).next().unwrap_or_default();
+        let written = |Requested { key, made, .. }: Requested| {
+            // However a UUID is written there, it is the same person's.
+            let key = resolve::person_key(catalog, map, &key).map_or(key, |key| key.to_text());
+            Written { table: shown.clone(), person: self.pseudonyms.of(&map.called, &key), made }
+        };
+        Ok(person::requested(conn, map, self.setup.as_of)?.into_iter().map(written).collect())
     }
 
     /// The requests that wait at this policy.

@@ -6,6 +6,7 @@ mod counter;
 mod erase;
 mod export;
 mod reapply;
+mod standing;
 mod status;
 
 use std::path::PathBuf;
@@ -53,7 +54,7 @@ pub(super) enum Command {
     },
     /// What was erased of a person, what stays and why
     Certificate {
-        /// The person's key, or the reference of an erasure (`E-…`)
+        /// The person's key
         key: String,
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,

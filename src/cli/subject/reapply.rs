@@ -31,7 +31,8 @@ pub(super) fn reapply(common: &Common, wanted: &Reapply) -> Outcome {
     let back = Back::find(&counter, &mut conn, &map, &register)?;
     drop(conn);
     if back.people.values().all(Vec::is_empty) {
-        say(&format!("nobody of {} who were erased is back\n", register.people.len()))?;
+        let known: BTreeSet<&String> = register.people.keys().map(|(digest, _)| digest).collect();
+        say(&format!("nobody of {} who were erased is back\n", known.len()))?;
         return Ok(0);
     }
     if !wanted.yes && !wanted.dry_run {
@@ -61,9 +62,16 @@ pub(super) fn reapply(common: &Common, wanted: &Reapply) -> Outcome {
     runs::finish(common, &setup, &records, refused)
 }
 
-/// Who was erased, and when for the last time, by what was erased: everything, or one category.
+/// Who was erased, and how for the last time, by what was erased: everything, or one category.
 struct Register {
-    people: BTreeMap<(String, Option<String>), Timestamp>,
+    people: BTreeMap<(String, Option<String>), Last>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Last {
+    finished: Timestamp,
+    /// Something stayed, because of a hold for example.
+    in_part: bool,
 }
 
 impl Register {
@@ -104,8 +112,9 @@ impl Register {
         let mut people = BTreeMap::new();
         for erased in all {
             let Some(finished) = erased.finished else { continue };
-            let latest = people.entry((erased.person.digest, erased.category)).or_insert(finished);
-            *latest = finished.max(*latest);
+            let last = Last { finished, in_part: !erased.is_whole() };
+            let latest = people.entry((erased.person.digest, erased.category)).or_insert(last);
+            *latest = last.max(*latest);
         }
         Ok(Self { people })
     }
@@ -123,36 +132,41 @@ fn lines(path: &Path) -> Result<Vec<Erased>, Failure> {
 /// Who was erased and is there again with something that is to go.
 struct Back {
     people: BTreeMap<Option<String>, Vec<PersonKey>>,
-    /// Of how many nobody can tell whether they are back or somebody new.
-    doubtful: u64,
+    /// Of whom nobody can tell whether they are back or somebody new.
+    doubtful: BTreeSet<PersonKey>,
+    /// Of whom something stayed when they were erased, because of a hold for example, which the backup may not know.
+    in_part: BTreeSet<PersonKey>,
 }
 
 impl Back {
     fn find(counter: &Counter<'_>, conn: &mut Connection, map: &Erasure, register: &Register) -> Result<Self, Failure> {
         let categories: BTreeSet<Option<String>> = register.people.keys().map(|(_, what)| what.clone()).collect();
-        let mut found: BTreeMap<Option<String>, Vec<(PersonKey, bool)>> = BTreeMap::new();
+        let mut found: BTreeMap<Option<String>, Vec<PersonKey>> = BTreeMap::new();
+        let (mut doubtful, mut in_part) = (BTreeSet::new(), BTreeSet::new());
         person::each(conn, map, &mut |person| {
             let names = counter.pseudonyms.all_of(map.names(), &person.key.to_text());
             for what in &categories {
                 let known = |name: &crate::pseudonym::Pseudonym| {
                     register.people.get(&(name.digest.clone(), what.clone())).copied()
                 };
-                let Some(erased) = names.iter().filter_map(known).max() else { continue };
+                let Some(last) = names.iter().filter_map(known).max() else { continue };
                 // Who signed up after that is somebody else, or the same person with a new account: it is theirs.
-                if person.created.is_none_or(|created| created < erased) {
-                    let is_doubtful = person.created.is_none();
-                    found.entry(what.clone()).or_default().push((person.key.clone(), is_doubtful));
+                if person.created.is_none_or(|created| created < last.finished) {
+                    found.entry(what.clone()).or_default().push(person.key.clone());
+                    if person.created.is_none() {
+                        doubtful.insert(person.key.clone());
+                    }
+                    if last.in_part {
+                        in_part.insert(person.key.clone());
+                    }
                 }
             }
             Ok(())
         })?;
-        let mut back = Self { people: BTreeMap::new(), doubtful: 0 };
+        let mut back = Self { people: BTreeMap::new(), doubtful, in_part };
         for (what, people) in found {
             for some in people.chunks(PEOPLE_A_RUN) {
-                let keys = some.iter().map(|(key, _)| key.clone()).collect();
-                let due = run::due_among(conn, &map.of_some(keys, what.as_deref()))?;
-                let is_due = |(key, _): &&(PersonKey, bool)| due.contains(key);
-                back.doubtful += some.iter().filter(is_due).filter(|(_, is_doubtful)| *is_doubtful).count() as u64;
+                let due = run::due_among(conn, &map.of_some(some.to_vec(), what.as_deref()))?;
                 back.people.entry(what.clone()).or_default().extend(due);
             }
         }
@@ -161,16 +175,25 @@ impl Back {
 
     /// Nothing in the data tells a restore from somebody who came back: whoever restored it has to say so.
     fn question(&self, map: &Erasure) -> String {
-        let people: usize = self.people.values().map(Vec::len).sum();
-        let doubt = match self.doubtful {
+        let back: BTreeSet<&PersonKey> = self.people.values().flatten().collect();
+        let among = |some: &BTreeSet<PersonKey>| some.iter().filter(|key| back.contains(key)).count();
+        let people = back.len();
+        let doubt = match among(&self.doubtful) {
             0 => String::new(),
             doubtful => format!(
                 " (of {doubtful} of them nothing tells whether somebody signed up anew under a key that was used before: name the \
                  column that says when as `created` in [subject])"
             ),
         };
+        let holds = match among(&self.in_part) {
+            0 => String::new(),
+            in_part => format!(
+                " (of {in_part} of them something stayed, because of a hold for example: `tenure hold list` says whether the \
+                 backup knows it; if it does not, add it again first)"
+            ),
+        };
         format!(
-            "{people} people in `{}` were erased, and have data again{doubt}; if the database was restored from a backup, erase \
+            "{people} people in `{}` were erased, and have data again{doubt}{holds}; if the database was restored from a backup, erase \
              them again with --yes; --dry-run shows what would go",
             map.subject
         )

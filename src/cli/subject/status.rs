@@ -1,27 +1,25 @@
 //! `tenure subject status`: how one person stands or, of everybody, which requests wait and whose days are running out.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Place;
-use super::counter::{Counter, Known};
+use super::counter::{Counter, Known, Live, Written};
+use super::standing::{Asked, Standing};
 use crate::cli::{Common, Failure, Outcome, say};
 use crate::db::Connection;
-use crate::db::catalog::Catalog;
-use crate::db::person::{self, Made, Requested};
-use crate::ledger::erasure;
+use crate::db::person::Made;
+use crate::ledger::erasure::{self, Cause, Erased};
 use crate::ledger::request::Waiting;
 use crate::plan::Erasure;
-use crate::pseudonym::Pseudonym;
 use crate::report::record::PeopleRecord;
-use crate::resolve;
+use crate::report::wording::instant;
 use crate::run::{self, Job};
 use crate::schedule::ERASURES;
 use crate::setup::Setup;
 use crate::time::{self, Deadline, Light, Used};
-
-/// The tables as they are, and the map on them.
-type Live = (Catalog, Erasure);
 
 /// Exit code 1 where days are over.
 pub(super) fn status(common: &Common, place: &Place, key: Option<&str>) -> Outcome {
@@ -41,7 +39,7 @@ pub(super) fn status(common: &Common, place: &Place, key: Option<&str>) -> Outco
 fn everybody(common: &Common, counter: &Counter<'_>, conn: &mut Connection, live: &Live) -> Outcome {
     let map = &live.1;
     let waiting = counter.waiting(conn)?;
-    let written = written(counter, conn, live)?;
+    let written = counter.written(conn, live)?;
     let rules = [ERASURES.to_owned()];
     let people = run::dry_run(&Job { rules: &rules, ..counter.job(None) })?.people;
     let overdue = people.as_ref().map_or(0, |people| people.overdue);
@@ -99,24 +97,6 @@ fn minute(at: Timestamp) -> impl std::fmt::Display {
     at.strftime("%Y-%m-%d %H:%M UTC")
 }
 
-/// Requests of one person that the application has written into a table of its own, verified and not settled.
-struct Written {
-    /// As the schedule names it.
-    table: String,
-    person: Pseudonym,
-    made: Made,
-}
-
-fn written(counter: &Counter<'_>, conn: &mut Connection, (catalog, map): &Live) -> Result<Vec<Written>, Failure> {
-    let shown = map.requests.iter().map(|requests| requests.shown.to_string()).next().unwrap_or_default();
-    let written = |Requested { key, made, .. }: Requested| {
-        // However a UUID is written there, it is the same person's.
-        let key = resolve::person_key(catalog, map, &key).map_or(key, |key| key.to_text());
-        Written { table: shown.clone(), person: counter.pseudonyms.of(&map.called, &key), made }
-    };
-    Ok(person::requested(conn, map, counter.setup.as_of)?.into_iter().map(written).collect())
-}
-
 impl Written {
     /// `None` as long as nobody asks.
     fn clock(&self, map: &Erasure) -> Option<Clock> {
@@ -167,11 +147,16 @@ fn one(common: &Common, counter: &Counter<'_>, conn: &mut Connection, live: &Liv
     let map = &live.1;
     let mut waiting = counter.waiting(conn)?;
     waiting.retain(|waiting| known.names.contains(&waiting.request.person));
-    let mut written = written(counter, conn, live)?;
+    let mut written = counter.written(conn, live)?;
     written.retain(|one| known.names.contains(&one.person));
-    let erased = erasure::of_person(conn, &known.names)?;
+    let parts = erasure::of_person(conn, &known.names)?;
+    let judged = judge(counter, conn, live, known, &parts)?;
     let closed = known.person.as_ref().and_then(|person| person.closed);
-    let clock_of_closing = closed.map(|closed| Clock::of(&map.deadline, closed));
+    let clock_of_closing = closed.map(|closed| {
+        let is_its_end = |judged: &&Judged| judged.last.cause == Cause::Closed && judged.last.asked == closed;
+        let ended = judged.iter().find(is_its_end).and_then(|judged| judged.standing.finished);
+        Clock::until(&map.deadline, closed, ended.unwrap_or_else(time::now))
+    });
     if common.json {
         let document = json!({
             "person": known.names.first().map(|name| &name.digest), "there": known.person.is_some(), "closed": closed,
@@ -181,9 +166,11 @@ fn one(common: &Common, counter: &Counter<'_>, conn: &mut Connection, live: &Liv
             "held_by": known.person.as_ref().map(|person| &person.held_by),
             "requests": waiting.iter().map(|waiting| document(map, waiting))
                 .chain(written.iter().map(|one| one.document(map))).collect::<Vec<_>>(),
-            "erasures": erased.iter().map(|part| json!({
+            "erasures": parts.iter().map(|part| json!({
                 "reference": part.reference, "run": part.run, "asked": part.asked, "finished": part.finished,
+                "whole": part.is_whole(),
             })).collect::<Vec<_>>(),
+            "standing": judged.iter().map(Judged::document).collect::<Vec<_>>(),
         });
         say(&format!("{document:#}\n"))?;
         return Ok(0);
@@ -198,16 +185,66 @@ fn one(common: &Common, counter: &Counter<'_>, conn: &mut Connection, live: &Liv
     }
     page.extend(waiting.iter().map(|waiting| line(map, waiting)));
     page.extend(written.iter().map(|one| one.line(map)));
-    for part in &erased {
-        let when =
-            part.finished.map_or_else(|| "begun".to_owned(), |at| at.strftime("on %Y-%m-%d %H:%M UTC").to_string());
-        page += &format!("erased {when}, reference {}, run {}\n", part.reference, part.run);
-    }
+    page.extend(parts.iter().map(line_of_part));
+    page.extend(judged.iter().map(Judged::lines));
     say(&page)?;
     Ok(0)
 }
 
-/// How the days of a closed account, or of a request, stand now.
+fn line_of_part(part: &Erased) -> String {
+    let what = if part.is_whole() { "erased" } else { "a part was erased" };
+    let of = part.category.as_ref().map(|category| format!(", of `{category}` only")).unwrap_or_default();
+    let at = instant(part.finished.unwrap_or(part.begun));
+    format!("{what} on {at}{of}, reference {}, run {}\n", part.reference, part.run)
+}
+
+/// Everything, or one category, and how the newest erasure of that stands.
+struct Judged {
+    last: Erased,
+    standing: Standing,
+}
+
+fn judge(
+    counter: &Counter<'_>,
+    conn: &mut Connection,
+    live: &Live,
+    known: &Known,
+    parts: &[Erased],
+) -> Result<Vec<Judged>, Failure> {
+    let mut newest: BTreeMap<Option<&str>, &Erased> = BTreeMap::new();
+    for part in parts {
+        let last = newest.entry(part.category.as_deref()).or_insert(part);
+        if last.begun <= part.begun {
+            *last = part;
+        }
+    }
+    let asked = Asked::of(counter, conn, live, known)?;
+    let judge = |last: &Erased| {
+        Ok(Judged { last: last.clone(), standing: Standing::look(conn, &live.1, known, &asked, last)? })
+    };
+    newest.into_values().map(judge).collect()
+}
+
+impl Judged {
+    fn document(&self) -> Value {
+        let (last, standing) = (&self.last, &self.standing);
+        json!({
+            "category": last.category, "reference": last.reference, "state": standing.state, "finished": standing.finished,
+            "rest": standing.rest, "left": standing.left,
+        })
+    }
+
+    /// What is there still; nothing where all is done.
+    fn lines(&self) -> String {
+        let Some(rest) = &self.standing.rest else { return String::new() };
+        let of = self.last.category.as_ref().map(|category| format!(" of `{category}`")).unwrap_or_default();
+        let mut lines = format!("the rest{of}: {rest}\n");
+        lines.extend(self.standing.left.iter().map(|kept| format!("  {}: {}\n", kept.table, kept.sentence())));
+        lines
+    }
+}
+
+/// How the days of a closed account, or of a request, stand.
 struct Clock {
     since: Timestamp,
     due: Timestamp,
@@ -216,7 +253,12 @@ struct Clock {
 
 impl Clock {
     fn of(deadline: &Deadline, since: Timestamp) -> Self {
-        Self { since, due: deadline.due(since), used: deadline.used(since, time::now()) }
+        Self::until(deadline, since, time::now())
+    }
+
+    /// Who is erased waits no more.
+    fn until(deadline: &Deadline, since: Timestamp, end: Timestamp) -> Self {
+        Self { since, due: deadline.due(since), used: deadline.used(since, end) }
     }
 
     fn is_late(&self) -> bool {

@@ -4,7 +4,7 @@ use maud::html;
 
 use super::parts::{Column, facts, heading, name, section, table};
 use super::{Look, Paint, document, look};
-use crate::report::certificate::{Certificate, NOTHING_GONE, NOTHING_KEPT};
+use crate::report::certificate::{Certificate, NOTHING_GONE, NOTHING_KEPT, State};
 use crate::report::verdict::Standing;
 use crate::report::wording::count;
 
@@ -43,10 +43,11 @@ pub fn render(certificate: &Certificate) -> String {
 }
 
 fn band(certificate: &Certificate) -> Look {
-    let standing = match (certificate.finished, certificate.is_late()) {
-        (Some(_), false) => Standing::Kept,
-        (None, false) => Standing::AtRisk,
-        (_, true) => Standing::Broken,
+    let standing = match certificate.state {
+        State::Ended | State::Since | State::Lost => Standing::AtRisk,
+        _ if certificate.is_late() => Standing::Broken,
+        State::Erased => Standing::Kept,
+        State::Unfinished | State::Held | State::Blocked => Standing::AtRisk,
     };
     look(
         &[Paint::Says(standing), Paint::Tint(standing)],

@@ -13,20 +13,20 @@ use super::{MAP, erasures, platform, tenure};
 use crate::harness::story::{Told, assert_same_figures, control_table, now_it_says, policy};
 use crate::harness::{Output, Tenure, TestDb};
 
-fn subject(tenure: &Tenure, words: &[&str], code: i32) -> Output {
+pub(super) fn subject(tenure: &Tenure, words: &[&str], code: i32) -> Output {
     tenure.run(&[&["subject"], words].concat()).expect_code(code)
 }
 
-fn erase(tenure: &Tenure, key: &str, more: &[&str]) -> Output {
+pub(super) fn erase(tenure: &Tenure, key: &str, more: &[&str]) -> Output {
     subject(tenure, &[&["erase", key, "--reason", "letter 26-9", "--by", "desk"], more].concat(), 0)
 }
 
-fn certificate(tenure: &Tenure, key: &str) -> Value {
+pub(super) fn certificate(tenure: &Tenure, key: &str) -> Value {
     subject(tenure, &["certificate", key, "--format", "json"], 0).json()
 }
 
 /// What is the person's own in the tables of the platform, in rows.
-fn left(db: &TestDb, id: i64) -> [i64; 4] {
+pub(super) fn left(db: &TestDb, id: i64) -> [i64; 4] {
     [
         db.count(&format!("attempt WHERE account_id = {id}")),
         db.count(&format!("post WHERE account_id = {id} OR reviewer_id = {id}")),
@@ -89,7 +89,7 @@ on_every_database! {
         assert_eq!(stays(), (true, vec![]));
         // Late rows, as of a job that was still at it.
         db.script("INSERT INTO attempt VALUES (70, 4); INSERT INTO answer VALUES (70, 70, 'late')");
-        assert_eq!(stays(), (false, vec![(json!(1), json!("not done yet"))]));
+        assert_eq!(stays(), (false, vec![(json!(1), json!("it came after the erasure"))]));
         subject(&tenure, &["erase", "4", "--reason", "letter 26-9", "--by", "desk"], 0);
         tenure.run(&["hold", "add", "court", "--reason", "a suit", "--by", "legal", "--subject", "4"]).expect_code(0);
         assert_eq!(stays(), (true, vec![]), "a hold that comes afterwards keeps nothing");

@@ -8,6 +8,7 @@ mod hard;
 mod interrupted;
 mod keys;
 mod shared;
+mod standing;
 mod stopped;
 mod traces;
 

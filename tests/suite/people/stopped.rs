@@ -85,6 +85,17 @@ fn assert_all_are_erased_once(db: &TestDb) {
     Ledger::of(db).check();
 }
 
+/// The run that died, as the one after it has closed it: each person has one end.
+fn assert_dead_run_told_everybody(tenure: &Tenure, erased: u64, had_parts: bool) {
+    let runs = tenure.run(&["runs", "--json"]).expect_code(0).json();
+    let id = runs["runs"][1]["run"].as_str().expect("there were two runs");
+    let dead = Told(tenure.run(&["report", id, "--json"]).json());
+    let [due, told_erased, unfinished, remaining] =
+        ["due", "erased", "unfinished", "remaining"].map(|field| people(&dead, field));
+    assert_eq!((told_erased, due), (erased, told_erased + unfinished + remaining), "{:#}", dead.0["people"]);
+    assert!(unfinished <= u64::from(had_parts), "one at a time is drained: {:#}", dead.0["people"]);
+}
+
 /// The certificate of somebody who was drained in parts counts them all.
 fn assert_certificate_adds_up(tenure: &Tenure, id: i64) {
     let told = tenure.run(&["subject", "certificate", &id.to_string(), "--format", "json"]).expect_code(0).json();
@@ -157,6 +168,19 @@ on_every_database! {
         assert_certificate_adds_up(&tenure, 1);
     }
 
+    fn whoever_opens_the_account_again_while_the_run_is_at_it_is_no_longer_due_and_not_unfinished(db: TestDb) {
+        with_much(&db);
+        let tenure = much(&db);
+        let (running, mut holder) = held_still(&db, &tenure);
+        holder.script("UPDATE account SET closed_at = NULL WHERE name IS NOT NULL").unwrap();
+        holder.script("COMMIT").unwrap();
+        let ran = Told(running.wait().expect_code(0).json());
+        let [due, erased, in_part, skipped] = ["due", "erased", "in_part", "skipped"].map(|field| people(&ran, field));
+        assert_eq!((erased as i64, due), (finished(&db), erased + in_part + skipped), "{:#}", ran.0["people"]);
+        assert_eq!([people(&ran, "unfinished"), people(&ran, "remaining")], [0, 0]);
+        assert_everybody_is_whole(&db);
+    }
+
     fn a_run_that_is_killed_between_two_parts_of_a_person_is_finished_by_the_next_one(db: TestDb) {
         with_much(&db);
         let tenure = much(&db);
@@ -164,8 +188,10 @@ on_every_database! {
         running.kill_after(Duration::ZERO);
         holder.script("COMMIT").unwrap();
         let before = finished(&db);
+        let parts = db.count(&format!("{} WHERE finished IS NULL", control_table(&db, "erasure")));
         assert_everybody_is_whole(&db);
         let ran = run(&tenure);
+        assert_dead_run_told_everybody(&tenure, before as u64, parts > 0);
         assert_eq!(people(&ran, "erased") as i64, CLOSED - before);
         assert_all_are_erased_once(&db);
         for id in MANY_ROWS_OF {
