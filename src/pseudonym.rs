@@ -17,8 +17,15 @@ use crate::secret::Secret;
 /// The keys under which people were called so far, the one that is used now first.
 #[derive(Debug, Clone)]
 pub struct Pseudonyms {
-    current: Secret,
-    former: Vec<Secret>,
+    current: Key,
+    former: Vec<Key>,
+}
+
+/// A secret, and what it is called in records.
+#[derive(Debug, Clone)]
+struct Key {
+    secret: Secret,
+    id: String,
 }
 
 /// A person as the ledger knows them.
@@ -39,38 +46,44 @@ impl fmt::Display for Pseudonym {
 
 impl Pseudonyms {
     pub fn new(current: Secret, former: Vec<Secret>) -> Self {
-        Self { current, former }
+        Self { current: Key::of(current), former: former.into_iter().map(Key::of).collect() }
     }
 
     /// What the person is called from now on.
     pub fn of(&self, people: &TableName, key: &str) -> Pseudonym {
-        pseudonym(&self.current, people, key)
+        self.current.pseudonym(people, key)
     }
 
     /// What the person may be called in records of any age: under the key of today, and under each that was used before; by each
     /// of these names of the table of people. The first is that of today.
     pub fn all_of<'t>(&self, people: impl Iterator<Item = &'t TableName>, key: &str) -> Vec<Pseudonym> {
-        let secrets = || std::iter::once(&self.current).chain(&self.former);
-        people.flat_map(|people| secrets().map(move |secret| pseudonym(secret, people, key))).collect()
+        people.flat_map(|people| self.keys().map(move |secret| secret.pseudonym(people, key))).collect()
     }
 
     /// Can a record that was made under this key still be told to be somebody's?
     pub fn knows(&self, key_id: &str) -> bool {
-        std::iter::once(&self.current).chain(&self.former).any(|secret| id_of(secret) == key_id)
+        self.keys().any(|key| key.id == key_id)
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &Key> {
+        std::iter::once(&self.current).chain(&self.former)
     }
 }
 
-fn pseudonym(secret: &Secret, people: &TableName, key: &str) -> Pseudonym {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.reveal().as_bytes()).expect("HMAC takes keys of any length");
-    mac.update(format!("tenure-person-1\n{people}\n{key}").as_bytes());
-    Pseudonym { digest: HEXLOWER.encode(&mac.finalize().into_bytes()), key_id: id_of(secret) }
-}
+impl Key {
+    /// The id tells keys apart and gives nothing of them away: they are too long to be guessed.
+    fn of(secret: Secret) -> Self {
+        let mut id = HEXLOWER.encode(&Sha256::digest(secret.reveal().as_bytes()));
+        id.truncate(16);
+        Self { secret, id }
+    }
 
-/// Tells keys apart and gives nothing of them away: they are too long to be guessed.
-fn id_of(secret: &Secret) -> String {
-    let mut id = HEXLOWER.encode(&Sha256::digest(secret.reveal().as_bytes()));
-    id.truncate(16);
-    id
+    fn pseudonym(&self, people: &TableName, key: &str) -> Pseudonym {
+        let secret = self.secret.reveal().as_bytes();
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes keys of any length");
+        mac.update(format!("tenure-person-1\n{people}\n{key}").as_bytes());
+        Pseudonym { digest: HEXLOWER.encode(&mac.finalize().into_bytes()), key_id: self.id.clone() }
+    }
 }
 
 #[cfg(test)]

@@ -345,11 +345,19 @@ fn sqlite_file(url: &str, access: Access) -> String {
     format!("file:{path}?mode={mode}")
 }
 
+type Query<'a, DB> = diesel::query_builder::BoxedSqlQuery<'a, DB, diesel::query_builder::SqlQuery>;
+
+fn bind_array<'a>(query: Query<'a, Pg>, wholes: &'a [i64]) -> Query<'a, Pg> {
+    query.bind::<st::Array<st::BigInt>, _>(wholes)
+}
+
+fn no_array<'a, DB: diesel::backend::Backend>(_: Query<'a, DB>, _: &'a [i64]) -> Query<'a, DB> {
+    unreachable!("`few` writes arrays for PostgreSQL alone")
+}
+
 macro_rules! binder {
-    ($name:ident, $backend:ty, $unsigned:ty as $rust:ty) => {
-        fn $name(
-            statement: &Statement,
-        ) -> diesel::query_builder::BoxedSqlQuery<'_, $backend, diesel::query_builder::SqlQuery> {
+    ($name:ident, $backend:ty, $unsigned:ty as $rust:ty, $bind_array:expr) => {
+        fn $name(statement: &Statement) -> Query<'_, $backend> {
             let mut query = diesel::sql_query(statement.sql.as_str()).into_boxed::<$backend>();
             for value in &statement.binds {
                 query = match value {
@@ -360,6 +368,7 @@ macro_rules! binder {
                     Value::Float(float) => query.bind::<st::Double, _>(*float),
                     Value::Text(text) => query.bind::<st::Text, _>(text.as_str()),
                     Value::Bytes(bytes) => query.bind::<st::Binary, _>(bytes.as_slice()),
+                    Value::Wholes(wholes) => $bind_array(query, wholes.as_slice()),
                 };
             }
             query
@@ -368,9 +377,9 @@ macro_rules! binder {
 }
 
 // Only MySQL has unsigned columns, so elsewhere an unsigned value never comes out of a database and fits.
-binder!(bound_sqlite, Sqlite, st::BigInt as i64);
-binder!(bound_postgres, Pg, st::BigInt as i64);
-binder!(bound_mysql, Mysql, st::Unsigned<st::BigInt> as u64);
+binder!(bound_sqlite, Sqlite, st::BigInt as i64, no_array);
+binder!(bound_postgres, Pg, st::BigInt as i64, bind_array);
+binder!(bound_mysql, Mysql, st::Unsigned<st::BigInt> as u64, no_array);
 
 impl QueryableByName<Sqlite> for Row {
     fn build<'a>(row: &impl NamedRow<'a, Sqlite>) -> deserialize::Result<Self> {

@@ -43,13 +43,18 @@ fn to_the_letter(sql: &mut Sql, alias: &Name, few: Few<'_>) {
 
 /// The key is what the database takes for one of these.
 pub(super) fn alike(sql: &mut Sql, alias: &Name, few: Few<'_>) {
+    if let Some((range, wholes)) = range(sql.dialect, few).zip(wholes(few)) {
+        between(sql, alias, &few.column.name, range);
+        sql.push(" AND (").column(alias, &few.column.name).push(" = ANY(").bind(Value::Wholes(wholes));
+        sql.push(")) IS TRUE");
+        return;
+    }
     sql.column(alias, &few.column.name);
     if let [only] = few.keys {
         sql.push(" = ");
         return inward(sql, few.column, &value(only));
     }
     if sql.dialect == Dialect::Postgres {
-        between(sql, alias, few);
         return in_array(sql, few);
     }
     sql.push(" IN (");
@@ -63,15 +68,22 @@ pub(super) fn alike(sql: &mut Sql, alias: &Name, few: Few<'_>) {
     sql.push(if few.keys.is_empty() { "NULL)" } else { ")" });
 }
 
-/// `>= the least AND … <= the greatest AND` the column once more, of whole numbers. PostgreSQL reads all people for the sake of a
-/// long array, and of a range, as the people of a batch are, it knows how few they are.
-fn between(sql: &mut Sql, alias: &Name, few: Few<'_>) {
+/// PostgreSQL, of whole numbers: `>= the least AND … <= the greatest`, which an index serves. A long array by itself makes the
+/// planner read everything, and beside a range that it could look up too: so whoever asks for both hides the array from it.
+pub(super) fn between(sql: &mut Sql, alias: &Name, column: &Name, (least, greatest): (i64, i64)) {
+    sql.column(alias, column).push(" >= ").bind(Value::Int(least)).push(" AND ");
+    sql.column(alias, column).push(" <= ").bind(Value::Int(greatest));
+}
+
+/// Between which whole numbers several keys lie, where such a range is of use: those of a batch are neighbours.
+pub(super) fn range(dialect: Dialect, few: Few<'_>) -> Option<(i64, i64)> {
+    let keys = wholes(few).filter(|keys| dialect == Dialect::Postgres && keys.len() > 1)?;
+    Some((*keys.iter().min()?, *keys.iter().max()?))
+}
+
+fn wholes(few: Few<'_>) -> Option<Vec<i64>> {
     let whole = |key: &PersonKey| if let PersonKey::Whole(whole) = key { Some(*whole) } else { None };
-    let Some(keys) = few.keys.iter().map(whole).collect::<Option<Vec<i64>>>() else { return };
-    let (Some(least), Some(greatest)) = (keys.iter().min(), keys.iter().max()) else { return };
-    for (comparison, edge) in [(" >= ", least), (" <= ", greatest)] {
-        sql.push(comparison).bind(Value::Int(*edge)).push(" AND ").column(alias, &few.column.name);
-    }
+    few.keys.iter().map(whole).collect()
 }
 
 /// PostgreSQL plans one array in no time, and a list of thousands of values in long.

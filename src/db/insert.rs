@@ -123,16 +123,20 @@ pub(super) fn push_element(array: &mut String, value: &Value) {
         Value::Float(float) => array.push_str(&float.to_string()),
         Value::Text(text) => push_quoted(array, text),
         Value::Bytes(bytes) => push_quoted(array, &format!("\\x{}", HEXLOWER.encode(bytes))),
+        Value::Wholes(_) => unreachable!("no column of ours holds arrays"),
     }
 }
 
 fn push_quoted(array: &mut String, text: &str) {
     array.push('"');
-    for c in text.chars() {
-        if matches!(c, '"' | '\\') {
-            array.push('\\');
+    for piece in text.split_inclusive(['"', '\\']) {
+        match piece.as_bytes().last() {
+            Some(b'"' | b'\\') => {
+                let (before, special) = piece.split_at(piece.len() - 1);
+                array.extend([before, "\\", special]);
+            }
+            _ => array.push_str(piece),
         }
-        array.push(c);
     }
     array.push('"');
 }

@@ -13,6 +13,9 @@ pub enum Value {
     Float(f64),
     Text(String),
     Bytes(Vec<u8>),
+    /// PostgreSQL's array of bigint, which is bound and never read. Its planner looks into it, as it does not into a text that is
+    /// cast to one: it looks each row up in the array instead of going through all of it.
+    Wholes(Vec<i64>),
 }
 
 /// SQL text and its bound values, in the order of the placeholders. Made by `db` only.

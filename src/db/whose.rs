@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::Dialect;
 use super::builder::Sql;
-use super::few::{Few, among};
+use super::few::{self, Few, among};
 use super::predicate::{self, Look, Scope};
 use super::window::outward;
 use crate::name::{Name, TableName};
@@ -473,7 +473,16 @@ pub(super) fn person(sql: &mut Sql, scope: Scope<'_>, key: &KeyColumn, joined: O
     }
 }
 
-/// The row is one of those that the joined people lead to.
+/// The row is one of those that the joined people lead to. Where the row holds the person's key itself, it lies between the
+/// least and the greatest of a few, too: so an index on it leads PostgreSQL to their rows, and no table is read for a batch.
 pub(super) fn leads_to(sql: &mut Sql, scope: Scope<'_>, step: &Step, joined: &Name) {
     own_values(sql, scope.alias(), step, Some(joined));
+    let is_the_key = |few: &Few<'_>| {
+        let steps = scope.target.whose.as_ref().map_or(0, |whose| whose.steps.len());
+        steps == 1 && step.key == few.column.name && matches!(step.likeness, Likeness::Same | Likeness::Exact)
+    };
+    if let Some(range) = scope.few.filter(is_the_key).and_then(|few| few::range(sql.dialect, few)) {
+        sql.push(" AND ");
+        few::between(sql, scope.alias(), &step.column, range);
+    }
 }

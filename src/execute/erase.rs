@@ -314,7 +314,7 @@ impl Round<'_, '_> {
             batch::write(conn, &log.identity(place), &done)?;
             let counts = BTreeMap::from([(entry.plan.rule.clone(), rows_of(&done, done.rows))]);
             let row = log.erased(person, desk, begun, None, counts)?;
-            ledger::erasure::record(conn, &[row])?;
+            ledger::erasure::record(conn, vec![row])?;
             Ok(Outcome { done: BTreeMap::from([(place, done)]), unfinished: vec![key.clone()], ..Outcome::default() })
         })
     }
@@ -523,7 +523,7 @@ impl<'a> Told<'a> {
                 let counts = self.counts_of(log.erasure, &person.key);
                 log.erased(person, desk, begun, finished, counts)
             });
-            ledger::erasure::record(conn, &rows.collect::<Result<Vec<_>, _>>()?)?;
+            ledger::erasure::record(conn, rows.collect::<Result<Vec<_>, _>>()?)?;
         }
         Ok(())
     }

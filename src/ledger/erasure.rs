@@ -125,23 +125,23 @@ pub fn new_reference() -> Result<String, DbError> {
 }
 
 /// Records what a transaction did; must stand in it.
-pub fn record(conn: &mut Connection, erased: &[Erased]) -> Result<(), DbError> {
-    let rows = erased.iter().map(row_of).collect::<Result<Vec<_>, _>>()?;
-    erasure::insert(conn, &rows)
+pub fn record(conn: &mut Connection, erased: Vec<Erased>) -> Result<(), DbError> {
+    let rows = erased.into_iter().map(row_of).collect::<Result<Vec<_>, _>>()?;
+    erasure::insert(conn, rows)
 }
 
-fn row_of(erased: &Erased) -> Result<ErasureRow, DbError> {
+fn row_of(erased: Erased) -> Result<ErasureRow, DbError> {
     Ok(ErasureRow {
-        reference: erased.reference.clone(),
-        person: erased.person.digest.clone(),
-        key_id: erased.person.key_id.clone(),
-        policy: erased.policy.clone(),
+        counts: json(&erased.counts)?,
         cause: cause_in_words(erased.cause, erased.category.as_deref()),
+        reference: erased.reference,
+        person: erased.person.digest,
+        key_id: erased.person.key_id,
+        policy: erased.policy,
         asked: erased.asked.as_microsecond(),
         begun: erased.begun.as_microsecond(),
         finished: erased.finished.map(Timestamp::as_microsecond),
-        run: erased.run.clone(),
-        counts: json(&erased.counts)?,
+        run: erased.run,
     })
 }
 

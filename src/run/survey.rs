@@ -260,6 +260,8 @@ fn shown(statement: &crate::db::Statement) -> String {
             Value::Null => "NULL".to_owned(),
             // The padded key of a keyed hash.
             Value::Bytes(bytes) => format!("({} bytes, not shown)", bytes.len()),
+            // The keys of people.
+            Value::Wholes(wholes) => format!("({} numbers, not shown)", wholes.len()),
         };
         text.push_str(&format!("\n-- {}: {value}", index + 1));
     }

@@ -37,22 +37,21 @@ const COLUMNS: [(&str, ColumnKind); 10] = [
 ];
 
 /// Must stand in the transaction that erases; thousands of rows at once.
-pub fn insert(conn: &mut Connection, rows: &[ErasureRow]) -> Result<(), DbError> {
+pub fn insert(conn: &mut Connection, rows: Vec<ErasureRow>) -> Result<(), DbError> {
     let dialect = conn.dialect();
     let into = into(dialect);
-    let values = rows.iter().map(|row| {
-        let text = |text: &str| Value::Text(text.to_owned());
+    let values = rows.into_iter().map(|row| {
         vec![
-            text(&row.reference),
-            text(&row.person),
-            text(&row.key_id),
-            text(&row.policy),
-            text(&row.cause),
+            Value::Text(row.reference),
+            Value::Text(row.person),
+            Value::Text(row.key_id),
+            Value::Text(row.policy),
+            Value::Text(row.cause),
             Value::Int(row.asked),
             Value::Int(row.begun),
             row.finished.map_or(Value::Null, Value::Int),
-            text(&row.run),
-            text(&row.counts),
+            Value::Text(row.run),
+            Value::Text(row.counts),
         ]
     });
     conn.insert_within(&into, values).map(drop).map_err(|error| Table::Erasure.with_grant(dialect, error))
