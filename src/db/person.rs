@@ -174,7 +174,7 @@ pub fn mark(
     }
     let dialect = conn.dialect();
     let mut sql = Sql::new(dialect);
-    sql.push("UPDATE ");
+    sql.update();
     name_table(&mut sql, requests);
     sql.push(" SET ").list(&requests.mark, ", ", |sql, mark| {
         sql.name(&mark.column).push(" = ");
@@ -185,6 +185,8 @@ pub fn mark(
             }
         }
     });
+    let is_marked = |name: &Name| requests.mark.iter().any(|mark| mark.column == *name);
+    redact::unstamped(&mut sql, &requests.alias, &requests.stamped, is_marked);
     sql.push(" WHERE ");
     let step = &requests.whose;
     let form = whose::form(step.likeness, dialect);
