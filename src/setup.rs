@@ -272,6 +272,11 @@ impl Pair<'_> {
         self.schedule.subject.as_ref().is_some_and(|subject| self.is_meant(&subject.database))
     }
 
+    /// Asked with the database that a rule or map names, its policy's counted in.
+    pub fn chosen(&self) -> impl Fn(Option<&str>) -> bool + Copy + '_ {
+        |named| named.map_or(self.is_default, |named| named == self.database.name)
+    }
+
     /// Is this database the one that a rule means which names that one, or none?
     pub fn is_meant(&self, named: &Option<String>) -> bool {
         let named = named.as_deref().or(self.schedule.policy.database.as_deref());

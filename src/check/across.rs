@@ -1,10 +1,7 @@
 //! What is wrong between rules that stand in several files, or name one table in several ways, and between rules and
 //! what is kept. What one file's own text tells is refused when it is read.
 
-use std::collections::HashSet;
-
-use crate::db::catalog::{Catalog, OnDelete, Table};
-use crate::name::TableName;
+use crate::db::catalog::{Catalog, KeyAction, Table};
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{Action, Age, Keep, Rule, Schedule, Then, act_on_same_rows};
 
@@ -77,7 +74,7 @@ pub(super) fn is_chosen(schedule: &Schedule, named: &Option<String>, chosen: imp
 
 /// Two rules that act on the same rows at the same age.
 fn clash(catalog: &Catalog, earlier: &Placed<'_>, later: &Placed<'_>) -> Option<Mistake> {
-    let same = share_rows(catalog, earlier.table, later.table) && act_on_same_rows(earlier.rule, later.rule);
+    let same = catalog.share_rows(earlier.table, later.table) && act_on_same_rows(earlier.rule, later.rule);
     if !same || told_when_read(earlier, later) {
         return None;
     }
@@ -112,7 +109,7 @@ fn told_when_read(earlier: &Placed<'_>, later: &Placed<'_>) -> bool {
 /// A rule that deletes, or takes along, what somebody keeps on purpose.
 fn purged_and_kept(catalog: &Catalog, placed: &Placed<'_>, kept: &Kept<'_>) -> Option<Mistake> {
     let gone = tables_that_go(catalog, placed);
-    let hit = gone.into_iter().find(|table| share_rows(catalog, table, kept.table))?;
+    let hit = gone.into_iter().find(|table| catalog.share_rows(table, kept.table))?;
     let what = match hit.name == placed.table.name {
         true => format!("it takes rows of `{}` away", spelled(catalog, &hit.name)),
         false => format!("rows of `{}` go with its own", spelled(catalog, &hit.name)),
@@ -142,17 +139,11 @@ pub(super) fn tables_that_go<'a>(catalog: &'a Catalog, placed: &Placed<'a>) -> V
     let mut at = 0;
     while let Some(parent) = gone.get(at).copied() {
         for (child, key) in catalog.referring(&parent.name) {
-            if key.on_delete == OnDelete::Cascade && !gone.iter().any(|table| table.name == child.name) {
+            if key.on_delete == KeyAction::Cascade && !gone.iter().any(|table| table.name == child.name) {
                 gone.push(child);
             }
         }
         at += 1;
     }
     gone
-}
-
-/// The same table, or a table and a part of it.
-pub(super) fn share_rows(catalog: &Catalog, one: &Table, other: &Table) -> bool {
-    let held: HashSet<&TableName> = catalog.leaves_of(one).into_iter().map(|leaf| &leaf.name).collect();
-    one.name == other.name || catalog.leaves_of(other).into_iter().any(|leaf| held.contains(&leaf.name))
 }

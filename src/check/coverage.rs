@@ -7,7 +7,7 @@ use crate::name::TableName;
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{Action, Anchor, Schedule, Term};
 
-use super::across::{is_chosen, share_rows};
+use super::across::is_chosen;
 use super::{list, spelled, words};
 
 /// Columns that a warning names before it breaks off.
@@ -23,7 +23,7 @@ pub fn coverage(
 ) -> Vec<Mistake> {
     let named: Vec<&Table> =
         schedules.iter().flat_map(|schedule| names(schedule, chosen)).filter_map(|name| catalog.find(name)).collect();
-    let is_named = |table: &Table| named.iter().any(|known| share_rows(catalog, known, table));
+    let is_named = |table: &Table| named.iter().any(|known| catalog.share_rows(known, table));
     let own = catalog.tables.iter().filter(|table| counts_by_itself(catalog, table));
     own.filter(|table| !is_named(table)).filter_map(|table| uncovered(catalog, table)).collect()
 }
@@ -71,7 +71,7 @@ pub(super) fn counts_by_itself(catalog: &Catalog, table: &Table) -> bool {
             && table.kind == TableKind::Partitioned
             && of.leaves.len() > table.leaves.len()
             && !table.leaves.is_empty()
-            && share_rows(catalog, of, table)
+            && catalog.share_rows(of, table)
     };
     let elsewhere = catalog.dialect == Dialect::Mysql
         && table.name.schema.as_ref().is_some_and(|schema| !catalog.search_path.contains(schema));

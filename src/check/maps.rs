@@ -5,7 +5,7 @@ use crate::db::catalog::{Catalog, Table};
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{Schedule, Subject};
 
-use super::across::{Placed, is_chosen, share_rows, tables_that_go};
+use super::across::{Placed, is_chosen, tables_that_go};
 use super::spelled;
 
 /// A map with its table of people.
@@ -43,7 +43,7 @@ fn mapped<'a>(
 fn same_people(catalog: &Catalog, earlier: &Mapped<'_>, later: &Mapped<'_>) -> Option<Mistake> {
     let condition = |map: &Mapped<'_>| map.subject.condition.as_deref().map(str::trim).map(str::to_owned);
     let are_told_apart = matches!((condition(earlier), condition(later)), (Some(one), Some(other)) if one != other);
-    if are_told_apart || !share_rows(catalog, earlier.table, later.table) {
+    if are_told_apart || !catalog.share_rows(earlier.table, later.table) {
         return None;
     }
     let message = format!(
@@ -59,7 +59,7 @@ fn same_people(catalog: &Catalog, earlier: &Mapped<'_>, later: &Mapped<'_>) -> O
 /// A rule that takes people away, by itself or along with its own rows.
 fn deletes_people(catalog: &Catalog, placed: &Placed<'_>, map: &Mapped<'_>) -> Option<Mistake> {
     let gone = tables_that_go(catalog, placed);
-    let hit = gone.into_iter().find(|table| share_rows(catalog, table, map.table))?;
+    let hit = gone.into_iter().find(|table| catalog.share_rows(table, map.table))?;
     let people = spelled(catalog, &map.table.name);
     let what = match hit.name == placed.table.name {
         true => format!("it deletes rows of `{people}`"),

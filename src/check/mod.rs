@@ -65,6 +65,8 @@ pub fn database(
     let resolved = resolve::resolve(context, schedule, chosen, holds);
     let mut mistakes = conditions.mistakes.clone();
     mistakes.extend(resolved.hold_mistakes);
+    mistakes.extend(resolved.loosened);
+    mistakes.extend(resolved.released);
     for (rule, planned) in resolved.rules {
         match planned {
             Err(more) => mistakes.extend(more),

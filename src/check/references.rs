@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::db::catalog::{ForeignKey, OnDelete, Table, Trigger};
+use crate::db::catalog::{ForeignKey, KeyAction, Table, Trigger};
 use crate::name::{Name, TableName};
 use crate::plan::{Act, Dependent, Link, SelfEffect, SelfLink, Target};
 use crate::schedule::Then;
@@ -15,6 +15,8 @@ pub(super) fn findings(about: About<'_>, target: &Target) -> Vec<Mistake> {
     if about.plan.act.removes() {
         mistakes.extend(blockers(about, target));
         mistakes.extend(unsaid(about, target));
+    } else {
+        mistakes.extend(target.blockers.iter().map(|link| referrer(about, link)));
     }
     mistakes.extend(triggers(about));
     mistakes
@@ -47,6 +49,28 @@ fn blocker(about: About<'_>, link: &Link, whose: &str) -> Mistake {
         (_, false) => format!("add \"{child}\" to `cascade`, or keep them"),
     };
     about.warning(place(about), reason).remedy(remedy)
+}
+
+/// A reference to what is redacted.
+fn referrer(about: About<'_>, link: &Link) -> Mistake {
+    let (child, column, to) = (about.spelled(&link.table), joined(&link.columns), joined(&link.parent_columns));
+    let is_it = |key: &&ForeignKey| key.columns == link.columns && key.parent_columns == link.parent_columns;
+    let key = about.table(&link.table).and_then(|table| table.foreign_keys.iter().find(is_it));
+    let key = key.map(|key| format!(" (`{}`, ON UPDATE {})", key.name, words(key.on_update))).unwrap_or_default();
+    let reason =
+        format!("`{child}.{column}` refers to `{to}`{key}, which is redacted; what is referred to stays as it is");
+    let remedy = format!("let the rows of `{child}` go, or `{column}` become NULL, before; or leave `{to}` as it is");
+    about.warning("redact", reason).remedy(remedy)
+}
+
+fn words(action: KeyAction) -> &'static str {
+    match action {
+        KeyAction::NoAction => "NO ACTION",
+        KeyAction::Restrict => "RESTRICT",
+        KeyAction::Cascade => "CASCADE",
+        KeyAction::SetNull => "SET NULL",
+        KeyAction::SetDefault => "SET DEFAULT",
+    }
 }
 
 fn own_blocker(about: About<'_>, target: &Target, link: &SelfLink) -> Mistake {
@@ -179,20 +203,8 @@ fn place(about: About<'_>) -> &'static str {
     if about.cascade.is_empty() { "table" } else { "cascade" }
 }
 
-pub(super) fn on_delete(
-    about: About<'_>,
-    child: &TableName,
-    columns: &[Name],
-    parent_columns: &[Name],
-) -> &'static str {
+pub(super) fn on_delete(about: About<'_>, child: &TableName, columns: &[Name], parent_columns: &[Name]) -> String {
     let is_it = |key: &&ForeignKey| key.columns == columns && key.parent_columns == parent_columns;
     let key = about.table(child).and_then(|table| table.foreign_keys.iter().find(is_it));
-    match key.map(|key| key.on_delete) {
-        Some(OnDelete::NoAction) => "ON DELETE NO ACTION",
-        Some(OnDelete::Restrict) => "ON DELETE RESTRICT",
-        Some(OnDelete::Cascade) => "ON DELETE CASCADE",
-        Some(OnDelete::SetNull) => "ON DELETE SET NULL",
-        Some(OnDelete::SetDefault) => "ON DELETE SET DEFAULT",
-        None => "by `cascade`",
-    }
+    key.map_or("by `cascade`".to_owned(), |key| format!("ON DELETE {}", words(key.on_delete)))
 }

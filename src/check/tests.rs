@@ -135,6 +135,12 @@ impl Lab {
     }
 }
 
+fn on_all_three(script: &str, test: impl Fn(&Lab)) {
+    for lab in [Lab::sqlite(script), Lab::postgres(script), Lab::mysql(script)] {
+        test(&lab);
+    }
+}
+
 fn read(path: &str, text: &str) -> Schedule {
     let source = Source { path: path.into(), text: format!("{text}\n{POLICY}") };
     schedule::parse(source).unwrap_or_else(|mistakes| panic!("{}", schedule::mistake::render(&mistakes, false)))

@@ -55,7 +55,7 @@ fn as_role(setup: &Setup, pairs: &[Pair<'_>], url: &Secret, writes: bool) -> Res
     let mut findings = Vec::new();
     let holds = setup.holds_on(database);
     for pair in pairs {
-        let found = check::database(&mut conn, &context, pair.schedule, chosen(pair), &holds, writes);
+        let found = check::database(&mut conn, &context, pair.schedule, pair.chosen(), &holds, writes);
         // What is wrong with a hold is wrong for every schedule.
         let news: Vec<_> = found.into_iter().filter(|finding| !findings.contains(finding)).collect();
         findings.extend(news);
@@ -66,10 +66,6 @@ fn as_role(setup: &Setup, pairs: &[Pair<'_>], url: &Secret, writes: bool) -> Res
     findings.extend(check::across(&schedules, &catalog, here));
     findings.extend(check::coverage(&schedules, &catalog, here));
     Ok(findings)
-}
-
-fn chosen<'a>(pair: &'a Pair<'_>) -> impl Fn(Option<&str>) -> bool + Copy + 'a {
-    |named| named.map_or(pair.is_default, |name| name == pair.database.name)
 }
 
 fn report(common: &Common, findings: &[Mistake]) -> Result<(), Failure> {

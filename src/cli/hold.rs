@@ -110,6 +110,7 @@ fn add(setup: &Setup, wanted: &Add) -> Outcome {
         })?);
     }
     let covered = covered(setup, &pair, &mut conn, &order)?;
+    keeps_its_grip(setup, &pair, &mut conn, &order)?;
     if wanted.subject.is_some() && covered.first().is_none_or(|(_, people)| *people == 0) {
         return Err(Failure::Usage(format!(
             "nobody in `{}` has that key, so the hold would cover nothing",
@@ -299,6 +300,20 @@ fn covered(
     })
 }
 
+/// No map of people on the database changes what the hold asks for, and with it releases what the hold is to keep.
+fn keeps_its_grip(setup: &Setup, pair: &Pair<'_>, conn: &mut Connection, order: &Order) -> Result<(), Failure> {
+    let hold = orders::hold_of(order);
+    on_live_tables(setup, pair, conn, |_, context| {
+        let pairs = setup.pairs();
+        let here = pairs.iter().filter(|other| other.database.name == pair.database.name);
+        let mut released = here.flat_map(|other| {
+            let standing = StandingHold { schedule: other.schedule, hold: &hold, by_hand: true };
+            resolve::released(context, other.schedule, other.chosen(), standing)
+        });
+        released.next().map_or(Ok(()), |mistake| Err(without_places(vec![mistake])))
+    })
+}
+
 /// Of a person's own table both places can cover the person's own row, so the greater number of rows counts.
 fn count_each(conn: &mut Connection, places: &[(TableName, Hold)]) -> Result<Vec<(TableName, u64)>, DbError> {
     let mut counts: Vec<(TableName, u64)> = Vec::new();
@@ -326,7 +341,7 @@ fn on_live_tables<T>(
         as_of: setup.as_of,
         naive_zone: &pair.database.naive_timezone,
         guard: Default::default(),
-        hmac_key: None,
+        hmac_key: setup.config.hmac_key.as_ref(),
         maps: &setup.maps_on(pair.database),
     };
     act(conn, &context)

@@ -138,7 +138,7 @@ fn let_go(conn: &mut Connection, rule: &RulePlan, scope: Scope<'_>, part: Within
     let mut found = Consequences::default();
     for dependent in scope.dependents.iter().filter(|dependent| dependent.then == Then::Null) {
         for link in &dependent.links {
-            let rows = conn.execute(&doomed::detach(dialect, scope, link, part))?;
+            let rows = conn.execute(&doomed::detach(dialect, scope, link, &dependent.stamped, part))?;
             add(&mut found.detached, doomed::link_label(dependent), rows);
         }
     }
@@ -241,7 +241,7 @@ pub(super) fn redact_of(conn: &mut Connection, scope: Scope<'_>, part: Within<'_
 fn redact_rows(dialect: Dialect, scope: Scope<'_>, part: Within<'_>) -> Statement {
     let mut sql = Sql::new(dialect);
     let joined = whose::to_be_joined(dialect, scope);
-    sql.push("UPDATE ");
+    sql.update();
     predicate::from(&mut sql, scope.target);
     if joined {
         whose::join(&mut sql, scope);
@@ -273,7 +273,8 @@ pub fn statements(dialect: Dialect, rule: &RulePlan) -> Vec<Statement> {
 fn delete_statements(dialect: Dialect, scope: Scope<'_>, part: Within<'_>) -> Vec<Statement> {
     let mut all = Vec::new();
     for dependent in scope.dependents.iter().filter(|dependent| dependent.then == Then::Null) {
-        all.extend(dependent.links.iter().map(|link| doomed::detach(dialect, scope, link, part)));
+        let links = dependent.links.iter();
+        all.extend(links.map(|link| doomed::detach(dialect, scope, link, &dependent.stamped, part)));
     }
     let own = |effect| scope.target.self_links.iter().filter(move |link| link.effect == effect);
     all.extend(own(SelfEffect::Null).map(|link| doomed::detach_own(dialect, scope, link, part)));

@@ -23,6 +23,17 @@ impl Sql {
         self
     }
 
+    /// On SQLite a table can be declared so that a value which would stand twice in a unique column deletes the other row that
+    /// bears it, or is passed over in silence. What a statement says of it itself counts for more: it fails as a whole.
+    pub fn update(&mut self) -> &mut Self {
+        self.push(if self.dialect == Dialect::Sqlite { "UPDATE OR ABORT " } else { "UPDATE " })
+    }
+
+    /// As [`update`](Self::update).
+    pub fn insert_into(&mut self) -> &mut Self {
+        self.push(if self.dialect == Dialect::Sqlite { "INSERT OR ABORT INTO " } else { "INSERT INTO " })
+    }
+
     pub fn number(&mut self, number: u64) -> &mut Self {
         self.text.push_str(&number.to_string());
         self

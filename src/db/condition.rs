@@ -32,7 +32,8 @@ pub fn parse(dialect: Dialect, text: &str) -> Result<Condition, String> {
     if dialect == Dialect::Mysql && (text.contains("/*!") || text.contains("/*M!")) {
         return Err("a condition may hold no comment, nor the beginning of one".to_owned());
     }
-    let tables = tables(&tokens);
+    let solid: Vec<&Token> = tokens.iter().filter(|token| !matches!(token, Token::Whitespace(_))).collect();
+    let (tables, takes_all_columns) = (tables(&solid), takes_all_columns(&solid));
     let mut parser = Parser::new(grammar.as_ref()).with_tokens(tokens);
     parser.parse_expr().map_err(|error| error.to_string())?;
     let rest = parser.peek_token();
@@ -40,8 +41,8 @@ pub fn parse(dialect: Dialect, text: &str) -> Result<Condition, String> {
         return Err(format!("`{}` stands where the condition should have ended", rest.token));
     }
     Ok(match dialect {
-        Dialect::Sqlite => Condition::parsed(&names_in_backticks(text), tables),
-        Dialect::Postgres | Dialect::Mysql => Condition::parsed(text, tables),
+        Dialect::Sqlite => Condition::parsed(&names_in_backticks(text), tables, takes_all_columns),
+        Dialect::Postgres | Dialect::Mysql => Condition::parsed(text, tables, takes_all_columns),
     })
 }
 
@@ -89,8 +90,7 @@ fn text(dialect: Dialect, value: &str) -> String {
 }
 
 /// The names that stand where those of tables do, the last part of each.
-fn tables(tokens: &[Token]) -> Vec<String> {
-    let solid: Vec<&Token> = tokens.iter().filter(|token| !matches!(token, Token::Whitespace(_))).collect();
+fn tables(solid: &[&Token]) -> Vec<String> {
     let word = |token: &Token| match token {
         Token::Word(word) => Some(word.value.clone()),
         // SQLite takes a text for a name where a name must stand.
@@ -106,7 +106,8 @@ fn tables(tokens: &[Token]) -> Vec<String> {
         token => matches!(token, Token::Comma | Token::LParen),
     };
     let mut found = Vec::new();
-    for (at, token) in solid.iter().enumerate().skip(1) {
+    let is_last_part = |at: usize| solid.get(at + 1) != Some(&&Token::Period);
+    for (at, token) in solid.iter().enumerate().skip(1).filter(|(at, _)| is_last_part(*at)) {
         let mut first = at;
         while first >= 2 && *solid[first - 1] == Token::Period {
             first -= 2;
@@ -116,6 +117,25 @@ fn tables(tokens: &[Token]) -> Vec<String> {
         }
     }
     found
+}
+
+/// `SELECT *` but for that of an EXISTS, `t.*`, `NATURAL JOIN`, `TABLE t`: what all columns hold counts, and none is named.
+fn takes_all_columns(solid: &[&Token]) -> bool {
+    let is_word = |at: usize, words: &[&str]| match solid.get(at) {
+        Some(Token::Word(word)) if word.quote_style.is_none() => {
+            words.iter().any(|known| word.value.eq_ignore_ascii_case(known))
+        }
+        _ => false,
+    };
+    (0..solid.len()).any(|at| match solid[at] {
+        Token::Mul if at > 0 => {
+            let is_asked_whether_there_is_one =
+                at >= 3 && *solid[at - 2] == Token::LParen && is_word(at - 3, &["EXISTS"]);
+            *solid[at - 1] == Token::Period
+                || is_word(at - 1, &["SELECT", "DISTINCT", "ALL"]) && !is_asked_whether_there_is_one
+        }
+        _ => is_word(at, &["NATURAL", "TABLE"]),
+    })
 }
 
 /// Does the database take the token for the beginning of a value that comes from outside? On SQLite such a name takes the
@@ -298,7 +318,7 @@ fn grammar(dialect: Dialect) -> Box<dyn ParserDialect> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::name::TableName;
+    use crate::name::{Name, TableName};
 
     #[test]
     fn ordinary_conditions_pass_in_every_dialect() {
@@ -347,8 +367,33 @@ mod tests {
             ] {
                 assert!(looks_at(text, "answer"), "{dialect:?}: {text}");
             }
-            for text in ["answer IS NULL AND t.answer = 1", "status = 'answer' OR NOT answer"] {
+            for text in [
+                "answer IS NULL AND t.answer = 1",
+                "status = 'answer' OR NOT answer",
+                "lower(answer.status) = 'open' OR coalesce(t.x, answer.status) = 'open'",
+            ] {
                 assert!(!looks_at(text, "answer"), "{dialect:?}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_condition_asks_for_the_columns_that_it_names_or_for_all_of_them() {
+        for dialect in [Dialect::Sqlite, Dialect::Postgres, Dialect::Mysql] {
+            let asks = |text: &str| parse(dialect, text).unwrap().may_ask_for(&Name::new("email").unwrap());
+            for text in [
+                "id IN (SELECT id FROM account WHERE Email = 'x')",
+                "(id, mail) IN (SELECT * FROM account)",
+                "id IN (SELECT x.id FROM x NATURAL JOIN account)",
+                "EXISTS (SELECT 1 FROM (SELECT account.* FROM account) AS a)",
+            ] {
+                assert!(asks(text), "{dialect:?}: {text}");
+            }
+            for text in [
+                "EXISTS (SELECT * FROM account a WHERE a.id = t.account_id AND a.restricted = 2 * 3)",
+                "(SELECT count(*) FROM account) > 0 AND email_hash = 'x'",
+            ] {
+                assert!(!asks(text), "{dialect:?}: {text}");
             }
         }
     }

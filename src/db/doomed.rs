@@ -3,7 +3,7 @@
 use super::builder::Sql;
 use super::predicate::{self, Look, Scope, equal, key_names, select_as};
 use super::window::{Window, within};
-use super::{Dialect, Statement};
+use super::{Dialect, Statement, redact};
 use crate::name::Name;
 use crate::plan::{Axis, Dependent, Link, Parent, RulePlan, SelfLink};
 
@@ -177,7 +177,7 @@ pub(super) fn detach_own(dialect: Dialect, scope: Scope<'_>, link: &SelfLink, pa
         parent_columns: link.parent_columns.clone(),
         let_go: link.let_go.clone(),
     };
-    detach(dialect, scope, &link, part)
+    detach(dialect, scope, &link, &scope.target.stamped, part)
 }
 
 /// Dependent rows reached over any of the links, each counted once.
@@ -252,8 +252,8 @@ pub(super) fn delete_dependent(
     sql.finish()
 }
 
-/// Sets the references over one link to NULL; the rows stay.
-pub(super) fn detach(dialect: Dialect, scope: Scope<'_>, link: &Link, part: Within<'_>) -> Statement {
+/// Sets the references over one link to NULL; the rows stay, and say of themselves that they are as they were.
+pub(super) fn detach(dialect: Dialect, scope: Scope<'_>, link: &Link, stamped: &[Name], part: Within<'_>) -> Statement {
     let mut sql = Sql::new(dialect);
     let table = &link.table.table;
     let to_null = |sql: &mut Sql| {
@@ -264,8 +264,9 @@ pub(super) fn detach(dialect: Dialect, scope: Scope<'_>, link: &Link, part: With
                 sql.name(column).push(" = NULL");
             }
         });
+        redact::unstamped(sql, table, stamped, |name| link.let_go.contains(name));
     };
-    sql.push("UPDATE ").table(&link.table);
+    sql.update().table(&link.table);
     if dialect == Dialect::Mysql {
         sql.push(" AS ").name(table).push(" JOIN (");
         let keys = joined_keys(&mut sql, scope, link, part);

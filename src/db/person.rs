@@ -250,7 +250,7 @@ pub fn mark(
     let Some(requests) = map.requests.as_ref().filter(|requests| !requests.mark.is_empty()) else { return Ok(0) };
     let dialect = conn.dialect();
     let mut sql = Sql::new(dialect);
-    sql.push("UPDATE ");
+    sql.update();
     name_table(&mut sql, requests);
     sql.push(" SET ").list(&requests.mark, ", ", |sql, mark| {
         sql.name(&mark.column).push(" = ");
@@ -261,6 +261,8 @@ pub fn mark(
             }
         }
     });
+    let is_marked = |name: &Name| requests.mark.iter().any(|mark| mark.column == *name);
+    redact::unstamped(&mut sql, &requests.alias, &requests.stamped, is_marked);
     sql.push(" WHERE ");
     let step = &requests.whose;
     // By the key itself: the person's own row may be gone.

@@ -252,9 +252,9 @@ pub(super) fn has_holds(scope: Scope<'_>) -> bool {
 pub(super) fn has_blockers(scope: Scope<'_>) -> bool {
     whose::may_be_shared(scope.target)
         || !scope.target.passages.is_empty()
+        || !scope.target.blockers.is_empty()
         || scope.removes
-            && (!scope.target.blockers.is_empty()
-                || scope.self_blocks()
+            && (scope.self_blocks()
                 || scope.dependents.iter().any(|dependent| dependent.then == Then::Delete && blocks(dependent)))
 }
 

@@ -15,6 +15,14 @@ pub(super) fn assignments(sql: &mut Sql, target: &Target) {
         sql.name(&redaction.column).push(" = ");
         becomes(sql, &target.alias, redaction);
     });
+    unstamped(sql, &target.alias, &target.stamped, |name| target.redactions.iter().any(|one| one.column == *name));
+}
+
+/// `, column = column`: what tells when somebody last changed the row does not speak of us, and may be what tells its age.
+pub(super) fn unstamped(sql: &mut Sql, alias: &Name, stamped: &[Name], is_assigned: impl Fn(&Name) -> bool) {
+    for column in stamped.iter().filter(|column| !is_assigned(column)) {
+        sql.push(", ").column(alias, column).push(" = ").column(alias, column);
+    }
 }
 
 /// The column is not yet what it would become.

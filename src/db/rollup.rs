@@ -219,7 +219,7 @@ fn add_to_rows(dialect: Dialect, bucket: Bucket<'_>, folded: Folded, count: u64)
             same_group(sql, bucket);
         }
     };
-    sql.push("UPDATE ").table(into).push(" AS tenure_t");
+    sql.update().table(into).push(" AS tenure_t");
     if dialect == Dialect::Mysql {
         sql.push(" JOIN (");
         source(&mut sql, bucket, folded, count);
@@ -299,7 +299,7 @@ fn merged(sql: &mut Sql, measure: &Measure) {
 fn insert_rows(dialect: Dialect, bucket: Bucket<'_>, folded: Folded, count: u64) -> Statement {
     let mut sql = Sql::new(dialect);
     let rollup = bucket.rollup;
-    sql.push("INSERT INTO ").table(&rollup.into).push(" (").name(&bucket_name()).push(", ").name(&folded_name());
+    sql.insert_into().table(&rollup.into).push(" (").name(&bucket_name()).push(", ").name(&folded_name());
     for column in rollup.dimensions.iter().map(|d| &d.column).chain(rollup.measures.iter().map(|m| &m.target)) {
         sql.push(", ").name(column);
     }

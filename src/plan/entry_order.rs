@@ -7,8 +7,8 @@
 
 use std::sync::Arc;
 
-use super::order::{changes_what_is_asked_for, depends_on};
-use super::{Act, Entry, Link, Redaction, SelfEffect, SelfLink, Target};
+use super::order::{changes_what_is_asked_for, depends_on, frees};
+use super::{Entry, Redaction, SelfEffect, SelfLink, Target};
 use crate::name::{Name, TableName};
 
 /// Orders the entries and tells each which entries come before it.
@@ -57,7 +57,7 @@ fn must_follow(entry: &Entry, other: &Entry) -> bool {
         || entry.changes_who_is_meant() && !other.changes_who_is_meant() && !other.is_the_person()
         || takes_the_way_of(entry, &other.plan.targets)
         || changes_what_is_asked_for(&entry.plan, &other.plan)
-        || entry.plan.act.removes() && frees(other, entry)
+        || frees(&other.plan, &entry.plan)
 }
 
 /// Rows go by the entry that names them before they would go along with others, and before they could be redacted, unless
@@ -186,16 +186,4 @@ fn takes_the_way_of(entry: &Entry, rows: &[Target]) -> bool {
         };
         entry.plan.act.removes() && entry.plan.removes_from(&pair[0].table) || entry.plan.targets.iter().any(redacts)
     })
-}
-
-/// Does `entry` take what refers to rows of `other` and keeps them, or change the references?
-fn frees(entry: &Entry, other: &Entry) -> bool {
-    let own = other.plan.targets.iter().flat_map(|target| &target.blockers);
-    let mut blockers = own.chain(other.plan.dependents.iter().flat_map(|dependent| &dependent.blockers));
-    let Some(target) = entry.plan.targets.first() else { return false };
-    let redacts = |link: &Link| target.redactions.iter().any(|redaction| link.columns.contains(&redaction.column));
-    match entry.plan.act {
-        Act::Redact => blockers.any(|link| link.table == target.root && redacts(link)),
-        Act::Delete | Act::Aggregate(_) => blockers.any(|link| entry.plan.removes_from(&link.table)),
-    }
 }

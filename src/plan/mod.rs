@@ -46,8 +46,8 @@ pub struct RulePlan {
     /// Tables whose rows go with the rule's rows or let go of them, parents before their children.
     pub dependents: Vec<Dependent>,
     pub guard: GuardLimits,
-    /// Rules of the same plan that remove rows before this one: what they take is gone when this one looks. Of an entry of the
-    /// map of people, also the redactions before it: what they let go of refers to nobody then.
+    /// Rules of the same plan that remove rows before this one: what they take is gone when this one looks. Also the redactions
+    /// before it, of rules those that let go of what a later one is kept by: what they let go of refers to nobody then.
     pub earlier: Vec<Arc<RulePlan>>,
 }
 
@@ -85,8 +85,11 @@ pub struct Target {
     pub condition: Option<Condition>,
     /// What a redaction changes; a row of which nothing would change is not eligible (again). Empty for other acts.
     pub redactions: Vec<Redaction>,
+    /// MySQL: columns that become the time of the change wherever a row changes, unless the statement says otherwise.
+    pub stamped: Vec<Name>,
     pub holds: Vec<Hold>,
-    /// References to these rows that the rule does not cascade over: a row that has one is blocked.
+    /// References to these rows that the rule does not cascade over: a row that has one is blocked. Of a redaction, those to
+    /// what it changes.
     pub blockers: Vec<Link>,
     /// References from the table to itself.
     pub self_links: Vec<SelfLink>,
@@ -139,12 +142,14 @@ pub struct Condition {
     text: String,
     /// Names that stand where those of tables do.
     tables: Vec<String>,
+    /// It takes all columns of a table without naming them.
+    takes_all_columns: bool,
 }
 
 impl Condition {
     /// Wraps what `db::condition` has parsed; nothing else calls it.
-    pub(crate) fn parsed(text: &str, tables: Vec<String>) -> Self {
-        Self { text: text.trim().to_owned(), tables }
+    pub(crate) fn parsed(text: &str, tables: Vec<String>, takes_all_columns: bool) -> Self {
+        Self { text: text.trim().to_owned(), tables, takes_all_columns }
     }
 
     pub fn as_str(&self) -> &str {
@@ -154,6 +159,11 @@ impl Condition {
     /// Does it look at rows of the table, or of another one of that name?
     pub fn mentions(&self, table: &TableName) -> bool {
         self.tables.iter().any(|name| name.eq_ignore_ascii_case(table.table.as_str()))
+    }
+
+    /// Could its answer change with what stands in this column of a table that it looks at?
+    pub fn may_ask_for(&self, column: &Name) -> bool {
+        self.takes_all_columns || self.names(column)
     }
 
     /// Does the name stand in it, be it that of this column or of another table's?
@@ -220,6 +230,8 @@ pub struct Dependent {
     pub shown: TableName,
     pub then: Then,
     pub links: Vec<Link>,
+    /// As [`Target::stamped`].
+    pub stamped: Vec<Name>,
     /// A hold on such a row blocks its parents.
     pub holds: Vec<Hold>,
     /// References to such a row, from outside the cascade: they block its parents.

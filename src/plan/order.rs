@@ -2,12 +2,12 @@
 //!
 //! Children go before their parents, so that a parent is not blocked by a child that the same run removes, and so that no
 //! child loses the parent that tells its age; a condition is asked before the rows that it looks at go; redactions come
-//! last, so that nothing is redacted that is about to go. A later rule counts as gone what an earlier one takes: that is
+//! last, so that nothing is redacted that is about to go, and among them what refers to a value before that value. A later rule counts as gone what an earlier one takes: that is
 //! what makes the dry run's figures those of the run where rules meet on the same rows.
 
 use std::sync::Arc;
 
-use super::{Act, Condition, Hold, RulePlan};
+use super::{Act, Condition, Hold, Link, RulePlan};
 use crate::name::TableName;
 use crate::schedule::Then;
 
@@ -21,7 +21,8 @@ pub fn in_order(rules: Vec<RulePlan>) -> Vec<RulePlan> {
         let free = (0..waiting.len()).find(|index| !waits(&waiting, *index)).unwrap_or(0);
         let mut rule = waiting.remove(free);
         rule.earlier = earlier.clone();
-        if rule.act.removes() && !rule.targets.is_empty() {
+        let is_counted_upon = rule.act.removes() || waiting.iter().any(|later| frees(&rule, later));
+        if is_counted_upon && !rule.targets.is_empty() {
             earlier.push(Arc::new(rule.clone()));
         }
         placed.push(rule);
@@ -43,6 +44,7 @@ fn waits(waiting: &[RulePlan], index: usize) -> bool {
 fn follows(rule: &RulePlan, other: &RulePlan) -> bool {
     decides(rule, other)
         || other.act.removes() && !decides(other, rule) && (!rule.act.removes() || depends_on(rule, other))
+        || !other.act.removes() && !rule.act.removes() && frees(other, rule)
 }
 
 /// Does `rule` change what tells which rows `other` acts upon: their age, what its condition or a hold's asks for, or the
@@ -109,6 +111,18 @@ pub(super) fn depends_on(rule: &RulePlan, other: &RulePlan) -> bool {
     let mut blockers = own_blockers.chain(rule.dependents.iter().flat_map(|dependent| &dependent.blockers));
     rule.dependents.iter().any(|dependent| dependent.table == *table)
         || blockers.any(|link| other.removes_from(&link.table))
+}
+
+/// Does `plan` take what refers to rows of `other` and keeps them, or change the references?
+pub(super) fn frees(plan: &RulePlan, other: &RulePlan) -> bool {
+    let own = other.targets.iter().flat_map(|target| &target.blockers);
+    let mut blockers = own.chain(other.dependents.iter().flat_map(|dependent| &dependent.blockers));
+    let Some(target) = plan.targets.first() else { return false };
+    let redacts = |link: &Link| target.redactions.iter().any(|redaction| link.columns.contains(&redaction.column));
+    match plan.act {
+        Act::Redact => blockers.any(|link| link.table == target.root && redacts(link)),
+        Act::Delete | Act::Aggregate(_) => blockers.any(|link| plan.removes_from(&link.table)),
+    }
 }
 
 impl RulePlan {

@@ -265,6 +265,8 @@ pub struct Requests {
     pub done: Condition,
     /// What is written into a request that is settled.
     pub mark: Vec<Mark>,
+    /// As [`Target::stamped`].
+    pub stamped: Vec<Name>,
 }
 
 /// A column of a request that is set when the person is erased.

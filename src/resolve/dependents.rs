@@ -7,9 +7,9 @@
 use super::reading::{Blame, column, find_table};
 use super::{Context, unfit};
 use crate::db::Dialect;
-use crate::db::catalog::{ForeignKey, OnDelete, Table};
+use crate::db::catalog::{Catalog, ForeignKey, KeyAction, Table};
 use crate::name::{Name, TableName};
-use crate::plan::{Dependent, Link, Parent, SelfEffect, SelfLink};
+use crate::plan::{Dependent, Link, Parent, Redaction, SelfEffect, SelfLink};
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{self, Places, Then};
 
@@ -41,6 +41,7 @@ pub(super) fn family(context: &Context<'_>, wanted: &Wanted<'_>, root: &Table) -
     builder.family.dependents = parents_first(builder.family.dependents);
     builder.find_blockers();
     builder.same_parent_columns()?;
+    builder.nobody_refers_to_what_lets_go()?;
     builder.same_collations()?;
     Ok(builder.family)
 }
@@ -56,6 +57,41 @@ pub(super) fn keepers(context: &Context<'_>, root: &Table) -> Family {
         }
     }
     family
+}
+
+/// A redaction changes what foreign keys may refer to. Whatever the database would do then, be it to refuse the change or to
+/// change rows elsewhere that nobody counted and a hold may cover, what refers to a row keeps it as it is.
+///
+/// # Errors
+/// A reference from the table to itself: it would keep each row by another of the same rule, or by itself.
+pub(super) fn referrers(
+    context: &Context<'_>,
+    blame: &Blame<'_>,
+    root: &Table,
+    changed: &[Redaction],
+) -> Result<Vec<Link>, Mistake> {
+    let keys = keys_to(context.catalog, &root.name, |name| changed.iter().any(|redaction| redaction.column == *name));
+    let (own, others): (Vec<_>, Vec<_>) = keys.partition(|(child, _)| context.catalog.share_rows(child, root));
+    match own.first() {
+        None => Ok(others.into_iter().map(|(child, key)| link(&child.name, key, Parent::Root)).collect()),
+        Some((child, key)) => {
+            let (own, other) = (names(&key.columns), names(&key.parent_columns));
+            let reason = format!(
+                "`{}.{own}` refers to `{other}` of the same table (key `{}`), which is redacted",
+                child.name, key.name
+            );
+            Err(blame.mistake(reason).remedy(format!("redact other columns, or let `{own}` refer to the primary key")))
+        }
+    }
+}
+
+/// Foreign keys that refer to some of these columns of a table.
+fn keys_to<'a>(
+    catalog: &'a Catalog,
+    table: &'a TableName,
+    is_among: impl Fn(&Name) -> bool,
+) -> impl Iterator<Item = (&'a Table, &'a ForeignKey)> {
+    catalog.referring(table).filter(move |(_, key)| key.parent_columns.iter().any(&is_among))
 }
 
 struct Builder<'a, 'c> {
@@ -148,6 +184,7 @@ impl<'c> Builder<'_, 'c> {
                 shown: self.context.catalog.as_written(&child.name),
                 then,
                 links: vec![link],
+                stamped: child.stamped(),
                 holds: Vec::new(),
                 blockers: Vec::new(),
                 self_links: Vec::new(),
@@ -266,10 +303,10 @@ impl<'c> Builder<'_, 'c> {
             let table = self.context.catalog.find(&table)?;
             self.context.catalog.referring(&table.name).find_map(|(child, key)| {
                 let then = match key.on_delete {
-                    OnDelete::Cascade => Then::Delete,
-                    OnDelete::SetNull => Then::Null,
+                    KeyAction::Cascade => Then::Delete,
+                    KeyAction::SetNull => Then::Null,
                     _ if self.goes_by_its_keys(child, &table.name) => Then::Delete,
-                    OnDelete::NoAction | OnDelete::Restrict | OnDelete::SetDefault => return None,
+                    KeyAction::NoAction | KeyAction::Restrict | KeyAction::SetDefault => return None,
                 };
                 let unanswered = !self.answers(child, key, parent) && !self.would_turn_back(child, then, parent);
                 unanswered.then(|| (child, then, link(&child.name, key, parent)))
@@ -365,6 +402,27 @@ impl<'c> Builder<'_, 'c> {
 }
 
 impl Builder<'_, '_> {
+    /// A reference that becomes NULL may be referred to itself, and the database would change that as well, or refuse.
+    fn nobody_refers_to_what_lets_go(&self) -> Result<(), Vec<Mistake>> {
+        let of_dependents = self.family.dependents.iter().filter(|dependent| dependent.then == Then::Null);
+        let of_dependents = of_dependents.flat_map(|one| one.links.iter().map(|link| (&one.table, &link.let_go)));
+        let own = self.family.self_links.iter().filter(|link| link.effect == SelfEffect::Null);
+        let own = own.map(|link| (&self.root.name, &link.let_go));
+        let found = of_dependents.chain(own).find_map(|(table, let_go)| {
+            let (child, key) = keys_to(self.context.catalog, table, |name| let_go.contains(name)).next()?;
+            let reason = format!(
+                "`{table}.{}` is to become NULL, and `{}.{}` refers to it (key `{}`)",
+                names(let_go),
+                child.name,
+                names(&key.columns),
+                key.name
+            );
+            let mistake = Mistake::error(format!("{}: {reason}", self.wanted.label)).at(self.wanted.places, "cascade");
+            Some(mistake.remedy(format!("delete the rows of `{table}` along (`then = \"delete\"`), or keep them")))
+        });
+        found.map_or(Ok(()), |mistake| Err(vec![mistake]))
+    }
+
     /// SQLite lets a reference hold by the collation of the key that it refers to, and looks for its rows by the collation
     /// of the column that refers: under two of them it finds too few rows, or those of another parent.
     fn same_collations(&self) -> Result<(), Vec<Mistake>> {

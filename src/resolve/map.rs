@@ -69,11 +69,15 @@ impl Part {
         }
     }
 
-    fn removes(&self) -> Option<&Entry> {
+    fn acts(&self) -> Option<&Entry> {
         match self {
-            Part::Acts(entry) if entry.plan.act.removes() => Some(entry),
-            _ => None,
+            Part::Acts(entry) => Some(entry),
+            Part::Stays(_) => None,
         }
+    }
+
+    fn removes(&self) -> bool {
+        self.acts().is_some_and(|entry| entry.plan.act.removes())
     }
 
     /// A ground keeps the rows, whole or redacted.
@@ -112,11 +116,16 @@ impl Builder<'_, '_> {
             .unwrap_or_default();
         note(self.fixed_columns(&blame, root, &redactions));
         let removes = matches!(data.act, DataAct::Delete { .. });
+        let referrers = dependents::referrers(context, &Blame { key: "redact", ..blame }, root, &redactions)
+            .map_err(|mistake| note(vec![mistake]))
+            .unwrap_or_default();
+        note(self.referred_to_before_they_go(&blame, data, &referrers).into_iter().collect());
         let family = self.family(data, &label, root).map_err(&mut note).ok();
         let ground = self.ground(data, &label, root).map_err(&mut note).ok();
-        let (Some(steps), Some(family), Some(ground), true) = (steps, family, ground, mistakes.is_empty()) else {
+        let (Some(steps), Some(mut family), Some(ground), true) = (steps, family, ground, mistakes.is_empty()) else {
             return Err(mistakes);
         };
+        family.blockers.extend(referrers);
         let whose = Some(Whose { steps, people: Arc::clone(&self.due) });
         let template = Target { whose, condition, ..self.resolver.plain(root) };
         if removes {
@@ -232,6 +241,18 @@ impl Builder<'_, '_> {
         refused.collect()
     }
 
+    /// Rows that are changed just before they go may not change others by that.
+    fn referred_to_before_they_go(&self, blame: &Blame<'_>, data: &Data, referrers: &[Link]) -> Option<Mistake> {
+        let link = referrers.first().filter(|_| matches!(data.act, DataAct::Delete { .. }))?;
+        let (child, column, to) = (&link.table, joined(&link.columns), joined(&link.parent_columns));
+        let reason = format!("`{child}.{column}` refers to `{to}` of these rows, which is redacted before they go");
+        Some(
+            Blame { key: "redact", ..*blame }
+                .mistake(reason)
+                .remedy("leave the column out of `redact`: the rows go anyway"),
+        )
+    }
+
     /// Whatever else is mapped, the person's own row says who it was.
     fn no_own_row(&self, parts: &[Part]) -> Option<Mistake> {
         let is_own = |target: &Target| target.whose.as_ref().is_some_and(|whose| whose.steps.is_empty());
@@ -250,8 +271,8 @@ impl Builder<'_, '_> {
     fn contradictions(&self, parts: &[Part]) -> Vec<Mistake> {
         let mut mistakes = Vec::new();
         for (data, gone) in self.subject.data.iter().zip(parts) {
-            let Some(entry) = gone.removes() else { continue };
-            for (other, stays) in self.subject.data.iter().zip(parts).filter(|(_, part)| part.removes().is_none()) {
+            let Some(entry) = gone.acts() else { continue };
+            for (other, stays) in self.subject.data.iter().zip(parts).filter(|(_, part)| !part.removes()) {
                 mistakes.extend(self.contradiction(data, entry, other, stays));
             }
         }
@@ -283,15 +304,24 @@ impl Builder<'_, '_> {
         let lets_go = stays_in.redactions.iter().any(|one| one.column == first.column && is_elsewhere(&one.how));
         let blocked = first.table == gone.root && gone.blockers.iter().any(leads_here) && !lets_go;
         blocked.then(|| {
+            let (to, could_never, instead) = match entry.plan.act.removes() {
+                true => (
+                    "these rows",
+                    "they could never go",
+                    format!("redact the rows of `{}` instead of deleting them", data.table),
+                ),
+                false => {
+                    ("what is redacted here", "it could never be redacted", "leave the column as it is".to_owned())
+                }
+            };
             let reason = format!(
-                "`{table}.{}` refers to these rows, and `{}` {verb} it, so that they could never go",
+                "`{table}.{}` refers to {to}, and `{}` {verb} it, so that {could_never}",
                 first.column,
                 other.name()
             );
-            blame.mistake(reason).remedy(format!(
-                "redact the rows of `{}` instead of deleting them, or add `{} = \"null\"` to what is redacted in `{table}`",
-                data.table, first.column
-            ))
+            blame
+                .mistake(reason)
+                .remedy(format!("{instead}, or add `{} = \"null\"` to what is redacted in `{table}`", first.column))
         })
     }
 
@@ -450,4 +480,9 @@ fn names_differ<'n>(names: impl Iterator<Item = &'n mut String>) {
         }
         taken.push(name.clone());
     }
+}
+
+/// `x` or `x, y`
+fn joined(columns: &[Name]) -> String {
+    columns.iter().map(Name::as_str).collect::<Vec<_>>().join(", ")
 }

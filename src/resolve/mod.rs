@@ -3,6 +3,7 @@
 
 mod axes;
 mod dependents;
+mod grip;
 mod map;
 mod people;
 mod reading;
@@ -51,6 +52,10 @@ pub struct Resolved<'s> {
     pub holds: Vec<HoldFact>,
     /// Mistakes in holds. They stop every rule: a hold that is not understood may cover anything.
     pub hold_mistakes: Vec<Mistake>,
+    /// Holds that ask for what a rule changes; warnings.
+    pub loosened: Vec<Mistake>,
+    /// Holds that the erasure of people would release: it may be looked at, and must not act.
+    pub released: Vec<Mistake>,
     /// Of the schedule's `[subject]`, where it has one for this database.
     pub erasure: Option<Result<Erasure, Vec<Mistake>>>,
 }
@@ -91,16 +96,20 @@ pub fn resolve<'s>(
         .partition(Result::is_ok);
     let holds: Vec<ResolvedHold<'_>> = holds.into_iter().filter_map(Result::ok).collect();
     let resolver = Resolver { context, schedule, holds: holds.iter().collect() };
-    let rules = schedule
+    let rules: Vec<_> = schedule
         .rules
         .iter()
         .filter(|rule| of_database(&rule.database))
         .map(|rule| (rule, resolver.rule(rule)))
         .collect();
+    let planned = rules.iter().filter_map(|(_, outcome)| outcome.as_ref().ok());
+    let loosened = planned.flat_map(|plan| grip::released_by_rule(context.catalog, &resolver.holds, plan)).collect();
     let subject = schedule.subject.as_ref().filter(|subject| of_database(&subject.database));
     Resolved {
         erasure: subject.map(|subject| resolver.erasure(subject)),
         rules,
+        loosened,
+        released: subject.map(|subject| resolver.released(subject)).unwrap_or_default(),
         holds: holds.iter().map(|hold| hold.fact.clone()).collect(),
         hold_mistakes: mistakes.into_iter().filter_map(Result::err).flatten().collect(),
     }
@@ -116,10 +125,25 @@ pub fn one_hold(context: &Context<'_>, standing: StandingHold<'_>) -> Result<Vec
     Ok(places.collect())
 }
 
+/// Why the erasure of people by this schedule would release a hold.
+pub fn released(
+    context: &Context<'_>,
+    schedule: &Schedule,
+    chosen: impl Fn(Option<&str>) -> bool,
+    standing: StandingHold<'_>,
+) -> Vec<Mistake> {
+    let is_here =
+        |subject: &&schedule::Subject| chosen(subject.database.as_deref().or(schedule.policy.database.as_deref()));
+    let subject = schedule.subject.as_ref().filter(is_here);
+    let (Some(subject), Ok(hold)) = (subject, resolve_hold(context, standing)) else { return Vec::new() };
+    Resolver { context, schedule, holds: vec![&hold] }.released(subject)
+}
+
 struct ResolvedHold<'c> {
     /// The table that it names, or the table of people.
     table: &'c Table,
     hold: Hold,
+    places: Places,
     /// Where a hold on people covers what is theirs.
     theirs: Vec<(&'c Table, HeldPeople)>,
     fact: HoldFact,
@@ -181,6 +205,7 @@ fn resolve_hold<'c>(context: &Context<'c>, standing: StandingHold<'_>) -> Result
         table,
         theirs,
         is_passed_by_kept: !by_hand && !hold.of_people,
+        places: hold.places.clone(),
         hold: Hold { name: hold.name.clone(), by_hand, anchors: found, condition, only_in: Vec::new(), people: None },
         fact: HoldFact {
             name: hold.name.clone(),
@@ -238,9 +263,14 @@ impl<'c> Resolver<'_, 'c> {
                 .unwrap_or_default(),
             Action::Delete | Action::Aggregate(_) => Vec::new(),
         };
+        let blame = Blame { key: "redact", ..blame };
+        let referrers = dependents::referrers(self.context, &blame, root, &redactions)
+            .map_err(|mistake| note(vec![mistake]))
+            .unwrap_or_default();
         let (Some(mut found), Some(act), Some(mut family), true) = (found, act, family, mistakes.is_empty()) else {
             return Err(mistakes);
         };
+        family.blockers.extend(referrers);
         let cutoff = match &act {
             Act::Aggregate(rollup) => cutoff.map(|cutoff| bucket_edge(rollup, cutoff, &mut found)),
             Act::Delete | Act::Redact => cutoff,
@@ -255,6 +285,7 @@ impl<'c> Resolver<'_, 'c> {
             anchors: found,
             condition,
             redactions,
+            stamped: root.stamped(),
             holds: Vec::new(),
             blockers: family.blockers,
             self_links: family.self_links,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::reading::{Blame, anchors, column, find_table, follow, tells_rows_apart};
-use super::{Context, Resolver, axes, map, parse_condition, unfit};
+use super::{Context, Resolver, axes, grip, map, parse_condition, unfit};
 use crate::db::catalog::{Catalog, Column, ColumnKind, Table};
 use crate::db::{Dialect, condition};
 use crate::name::{Name, TableName};
@@ -326,6 +326,14 @@ fn way<'c>(context: &Context<'c>, data: &Data, people: PeopleTable<'c>) -> Resul
 }
 
 impl<'a, 'c> Resolver<'a, 'c> {
+    /// Why the erasure would release holds, where its map can be understood.
+    pub(super) fn released(&self, subject: &Subject) -> Vec<Mistake> {
+        // A hold that asks for what the map changes could leave the entries without an order.
+        let without_holds = Resolver { context: self.context, schedule: self.schedule, holds: Vec::new() };
+        let map = without_holds.erasure(subject);
+        map.map(|erasure| grip::released_by_erasure(self.context.catalog, &self.holds, &erasure)).unwrap_or_default()
+    }
+
     /// # Errors
     /// Every mistake of the map. Whoever is to be erased is erased by the whole map or not at all.
     pub(super) fn erasure(&self, subject: &Subject) -> Result<Erasure, Vec<Mistake>> {
@@ -422,6 +430,7 @@ impl<'a, 'c> Resolver<'a, 'c> {
             anchors: Vec::new(),
             condition: None,
             redactions: Vec::new(),
+            stamped: table.stamped(),
             holds: Vec::new(),
             blockers: Vec::new(),
             self_links: Vec::new(),
@@ -477,6 +486,7 @@ impl<'a, 'c> Resolver<'a, 'c> {
             verified,
             done,
             mark,
+            stamped: table.stamped(),
         })
     }
 

@@ -325,7 +325,9 @@ fn make_plan(
             Err(_) => {}
         }
     }
-    let changes = Changes::of(job, conn, &context, &holds, &plans, resolved.erasure.as_ref())?;
+    // Where it would release a hold nobody is erased.
+    let erasure = resolved.erasure.map(|map| if resolved.released.is_empty() { map } else { Err(resolved.released) });
+    let changes = Changes::of(job, conn, &context, &holds, &plans, erasure.as_ref())?;
     plans.retain(|plan| job.is_chosen(&plan.rule));
     let now = time::now();
     let mut stopped = Vec::new();
@@ -354,7 +356,7 @@ fn make_plan(
         rules.push((Some(plan), record));
     }
     let mut people = None;
-    match resolved.erasure.filter(|_| job.is_chosen(ERASURES)) {
+    match erasure.filter(|_| job.is_chosen(ERASURES)) {
         Some(Ok(erasure)) => {
             let erasure = job.of_whom(&catalog, erasure)?;
             let pause = ledger::pause::of_rule(&orders.pauses, &job.schedule.policy.name, ERASURES, now);

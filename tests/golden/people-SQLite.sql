@@ -4,7 +4,7 @@ DELETE FROM "image" WHERE ("image"."post_id") IN (SELECT "post"."id" FROM "post"
 -- 2: 1782216000000000
 
 -- erase:post.account_id
-UPDATE "post" SET "parent_id" = NULL WHERE ("post"."parent_id") IN (SELECT "post"."id" AS "k1" FROM "post" WHERE ("post"."account_id") IN (SELECT "account"."id" FROM "account" WHERE ("account"."closed_at" < ? AND tenure_micros("account"."closed_at") < ?) AND (((TRUE AND ((restricted = 1) IS TRUE)))) IS NOT TRUE) AND (((((("post"."account_id") IN (SELECT "account"."id" FROM "account" WHERE TRUE AND ((restricted = 1) IS TRUE)))))) OR ("post"."id") IN (SELECT "post"."parent_id" FROM "post" WHERE (((("post"."account_id") IN (SELECT "account"."id" FROM "account" WHERE TRUE AND ((restricted = 1) IS TRUE))))))) IS NOT TRUE AND ((EXISTS (SELECT 1 FROM "image" AS "image" WHERE "post"."id" = "image"."post_id"))) IS NOT TRUE)
+UPDATE OR ABORT "post" SET "parent_id" = NULL WHERE ("post"."parent_id") IN (SELECT "post"."id" AS "k1" FROM "post" WHERE ("post"."account_id") IN (SELECT "account"."id" FROM "account" WHERE ("account"."closed_at" < ? AND tenure_micros("account"."closed_at") < ?) AND (((TRUE AND ((restricted = 1) IS TRUE)))) IS NOT TRUE) AND (((((("post"."account_id") IN (SELECT "account"."id" FROM "account" WHERE TRUE AND ((restricted = 1) IS TRUE)))))) OR ("post"."id") IN (SELECT "post"."parent_id" FROM "post" WHERE (((("post"."account_id") IN (SELECT "account"."id" FROM "account" WHERE TRUE AND ((restricted = 1) IS TRUE))))))) IS NOT TRUE AND ((EXISTS (SELECT 1 FROM "image" AS "image" WHERE "post"."id" = "image"."post_id"))) IS NOT TRUE)
 -- 1: '2026-06-25'
 -- 2: 1782216000000000
 
@@ -21,19 +21,19 @@ DELETE FROM "letter" WHERE (tenure_lower("letter"."address")) IN (SELECT tenure_
 -- 4: 1782216000000000
 
 -- erase:remark.owner_key
-UPDATE "remark" SET "owner_key" = NULL, "words" = ? WHERE ("remark"."owner_key") IN (SELECT "account"."id" FROM "account" WHERE ("account"."closed_at" < ? AND tenure_micros("account"."closed_at") < ?) AND (((TRUE AND ((restricted = 1) IS TRUE)))) IS NOT TRUE) AND ((owner_type = 'account') IS TRUE) AND ("remark"."owner_key" IS NOT NULL OR "remark"."words" IS NOT ?) AND (((((("remark"."owner_key") IN (SELECT "account"."id" FROM "account" WHERE TRUE AND ((restricted = 1) IS TRUE)) AND ((owner_type = 'account') IS TRUE)))))) IS NOT TRUE
+UPDATE OR ABORT "remark" SET "owner_key" = NULL, "words" = ? WHERE ("remark"."owner_key") IN (SELECT "account"."id" FROM "account" WHERE ("account"."closed_at" < ? AND tenure_micros("account"."closed_at") < ?) AND (((TRUE AND ((restricted = 1) IS TRUE)))) IS NOT TRUE) AND ((owner_type = 'account') IS TRUE) AND ("remark"."owner_key" IS NOT NULL OR "remark"."words" IS NOT ?) AND (((((("remark"."owner_key") IN (SELECT "account"."id" FROM "account" WHERE TRUE AND ((restricted = 1) IS TRUE)) AND ((owner_type = 'account') IS TRUE)))))) IS NOT TRUE
 -- 1: '(removed)'
 -- 2: '2026-06-25'
 -- 3: 1782216000000000
 -- 4: '(removed)'
 
 -- erase:payment.account_id
-UPDATE "payment" SET "payer" = NULL WHERE ("payment"."account_id") IN (SELECT "account"."id" FROM "account" WHERE ("account"."closed_at" < ? AND tenure_micros("account"."closed_at") < ?) AND (((TRUE AND ((restricted = 1) IS TRUE)))) IS NOT TRUE) AND ("payment"."payer" IS NOT NULL) AND (((((("payment"."account_id") IN (SELECT "account"."id" FROM "account" WHERE TRUE AND ((restricted = 1) IS TRUE))))))) IS NOT TRUE
+UPDATE OR ABORT "payment" SET "payer" = NULL WHERE ("payment"."account_id") IN (SELECT "account"."id" FROM "account" WHERE ("account"."closed_at" < ? AND tenure_micros("account"."closed_at") < ?) AND (((TRUE AND ((restricted = 1) IS TRUE)))) IS NOT TRUE) AND ("payment"."payer" IS NOT NULL) AND (((((("payment"."account_id") IN (SELECT "account"."id" FROM "account" WHERE TRUE AND ((restricted = 1) IS TRUE))))))) IS NOT TRUE
 -- 1: '2026-06-25'
 -- 2: 1782216000000000
 
 -- erase:account.id
-UPDATE "account" SET "email" = (? || CAST("account"."id" AS text)), "name" = NULL WHERE ("account"."closed_at" < ? AND tenure_micros("account"."closed_at") < ?) AND (((TRUE AND ((restricted = 1) IS TRUE)))) IS NOT TRUE AND ("account"."email" IS NOT (? || CAST("account"."id" AS text)) OR "account"."name" IS NOT NULL) AND (((TRUE AND ((restricted = 1) IS TRUE)))) IS NOT TRUE
+UPDATE OR ABORT "account" SET "email" = (? || CAST("account"."id" AS text)), "name" = NULL WHERE ("account"."closed_at" < ? AND tenure_micros("account"."closed_at") < ?) AND (((TRUE AND ((restricted = 1) IS TRUE)))) IS NOT TRUE AND ("account"."email" IS NOT (? || CAST("account"."id" AS text)) OR "account"."name" IS NOT NULL) AND (((TRUE AND ((restricted = 1) IS TRUE)))) IS NOT TRUE
 -- 1: 'gone-'
 -- 2: '2026-06-25'
 -- 3: 1782216000000000

@@ -47,6 +47,28 @@ fn texts(values: &[&str]) -> Vec<Option<String>> {
 }
 
 on_every_database! {
+    fn what_refers_to_a_value_keeps_it_and_what_lets_go_before_does_not(db: TestDb) {
+        db.create(
+            "CREATE TABLE t (id {bigint} PRIMARY KEY, v varchar(50) UNIQUE, at {ts});
+             CREATE TABLE letter (id {bigint} PRIMARY KEY, v varchar(50), at {ts},
+                 FOREIGN KEY (v) REFERENCES t (v) ON UPDATE CASCADE);
+             INSERT INTO t VALUES (1, 'a', '2020-01-01 00:00:00'), (2, 'b', '2020-01-01 00:00:00'),
+                 (3, 'c', '2020-01-01 00:00:00');
+             INSERT INTO letter VALUES (1, 'a', '2020-01-01 00:00:00'), (2, 'b', '2026-06-29 00:00:00');",
+        );
+        let rule = redact_rule("v = { placeholder = \"gone-{id}\" }");
+        let hold = "[[hold]]\nname = \"tax\"\ntable = \"letter\"\nreason = \"tax\"\n";
+        let before = db.rows("SELECT id, v FROM letter ORDER BY id");
+        let ran = plan_and_run(&db, &Tenure::at(&db).schedule(&policy(&(rule.clone() + hold))));
+        assert_eq!((ran.count("r", "done"), ran.count("r", "blocked")), (1, 2));
+        assert_eq!(db.rows("SELECT id, v FROM letter ORDER BY id"), before, "a row under a hold has changed");
+        let letters = delete_rule("letters", "letter", "guard = { max_share = 1 }\n[rule.redact]\nv = \"null\"")
+            .replace("\"delete\"", "\"redact\"");
+        let ran = plan_and_run(&db, &Tenure::at(&db).schedule(&policy(&(rule + &letters))));
+        assert_eq!((ran.count("letters", "done"), ran.count("r", "done"), ran.count("r", "blocked")), (1, 1, 1));
+        assert_eq!(db.count("t WHERE v = 'b'"), 1);
+    }
+
     fn only_rows_strictly_older_than_the_period_are_redacted_and_only_in_the_named_columns(db: TestDb) {
         db.create("CREATE TABLE t (id {bigint} PRIMARY KEY, at {tstz}, v {text}, other {text});");
         for (id, at) in edges().iter().enumerate() {

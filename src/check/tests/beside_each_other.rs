@@ -166,3 +166,29 @@ fn rules_holds_keeps_cascades_targets_and_paths_all_cover_the_tables_that_they_n
     assert!(found[0].contains("`forgotten`"), "{found:#?}");
     assert_eq!(told(&coverage(&[&schedule], &lab.catalog(), |_| false)).len(), tables.len(), "of another database");
 }
+
+#[test]
+fn a_hold_that_asks_for_what_a_rule_changes_is_told_and_one_that_asks_for_what_stays_is_not() {
+    on_all_three(
+        "CREATE TABLE log (id int PRIMARY KEY, at timestamp, note varchar(9), kind varchar(9));
+         CREATE TABLE act (id int PRIMARY KEY, log_id int);",
+        |lab| {
+            let redaction = purge("[rule.redact]\nnote = \"null\"").replace("\"delete\"", "\"redact\"");
+            let told = |rule: &str, asks: &str| {
+                let hold = format!(
+                    "[[hold]]\nname = \"h\"\ntable = \"act\"\nreason = \"x\"\n\
+                     where = \"log_id IN (SELECT id FROM log WHERE {asks} = 'x')\"\n"
+                );
+                let found = lab.findings(&format!("{rule}{hold}"));
+                found.into_iter().filter(|line| line.contains("hold `h`")).collect::<Vec<_>>()
+            };
+            let deleted = told(&purge(""), "kind");
+            assert!(
+                deleted[0].starts_with("warning") && deleted[0].contains("it looks at rows of `log`"),
+                "{deleted:?}"
+            );
+            assert!(told(&redaction, "note")[0].contains("it looks at `log.note`, which is redacted"));
+            assert_eq!(told(&redaction, "kind"), [""; 0]);
+        },
+    );
+}

@@ -64,12 +64,6 @@ const QUIZZES: &str = "
     CREATE INDEX a2 ON answer (attempt_id);
     CREATE INDEX a3 ON answer (reviewer_id);";
 
-fn on_all_three(script: &str, test: impl Fn(&Lab)) {
-    for lab in [Lab::sqlite(script), Lab::postgres(script), Lab::mysql(script)] {
-        test(&lab);
-    }
-}
-
 fn quiz_map() -> String {
     map(&[
         own_row(),

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::{Column, ColumnKind, ForeignKey, Index, OnDelete, Rights, Table, TableKind, Trigger};
+use super::{Column, ColumnKind, ForeignKey, Index, KeyAction, Rights, Table, TableKind, Trigger};
 use crate::db::{DbError, ErrorKind, Row, control};
 use crate::name::{Name, TableName};
 
@@ -60,7 +60,7 @@ impl Draft {
     }
 
     /// `schema, table, column, type name, type as written, nullable, generated, longest, collation`, in the table's order;
-    /// `kind` reads the two types.
+    /// `kind` reads the two types. MySQL adds its own, `rights` on the column and `stamped`.
     ///
     /// A column whose name no statement can hold is left out, as such a table is.
     pub fn columns(&mut self, rows: &[Row], kind: fn(&str, &str) -> ColumnKind) {
@@ -73,6 +73,7 @@ impl Draft {
                 sql_type: sql_type.to_owned(),
                 nullable: flag(row, 5),
                 generated: flag(row, 6),
+                stamped: flag(row, 10),
                 max_chars: count(row, 7).and_then(|chars| u32::try_from(chars).ok()),
                 collation: row.text(8).map(str::to_owned),
             });
@@ -103,7 +104,7 @@ impl Draft {
         }
     }
 
-    /// `schema, table, key, column, parent schema, parent, parent column, ON DELETE, deferred, named in it`, a row a column,
+    /// `schema, table, key, column, parent schema, parent, parent column, ON DELETE, ON UPDATE, deferred, named in it`, a row a column,
     /// in order; the parent column is NULL where the parent is not there. The last value may be left away: it is for `ON
     /// DELETE SET NULL (columns)`.
     ///
@@ -114,16 +115,21 @@ impl Draft {
         for parts in rows.chunk_by(same_thing) {
             let row = &parts[0];
             let columns = parts.iter().map(|part| name(part, 3)).collect::<Result<Vec<_>, _>>()?;
-            let named: Vec<Name> =
-                columns.iter().zip(parts).filter(|(_, part)| flag(part, 9)).map(|(column, _)| column.clone()).collect();
+            let named: Vec<Name> = columns
+                .iter()
+                .zip(parts)
+                .filter(|(_, part)| flag(part, 10))
+                .map(|(column, _)| column.clone())
+                .collect();
             let key = ForeignKey {
                 name: row.text(2).unwrap_or_default().to_owned(),
                 let_go: if named.is_empty() { columns.clone() } else { named },
                 columns,
                 parent: TableName::new(row.name(4), name(row, 5)?),
                 parent_columns: parts.iter().filter_map(|part| part.name(6)).collect(),
-                on_delete: on_delete(row.text(7).unwrap_or_default()),
-                deferred: flag(row, 8),
+                on_delete: key_action(row.text(7).unwrap_or_default()),
+                on_update: key_action(row.text(8).unwrap_or_default()),
+                deferred: flag(row, 9),
             };
             name(row, 1)?;
             if let Some(table) = self.table(row) {
@@ -223,12 +229,12 @@ fn table_kind(word: &str) -> TableKind {
     }
 }
 
-fn on_delete(rule: &str) -> OnDelete {
+fn key_action(rule: &str) -> KeyAction {
     match rule {
-        "CASCADE" => OnDelete::Cascade,
-        "SET NULL" => OnDelete::SetNull,
-        "SET DEFAULT" => OnDelete::SetDefault,
-        "RESTRICT" => OnDelete::Restrict,
-        _ => OnDelete::NoAction,
+        "CASCADE" => KeyAction::Cascade,
+        "SET NULL" => KeyAction::SetNull,
+        "SET DEFAULT" => KeyAction::SetDefault,
+        "RESTRICT" => KeyAction::Restrict,
+        _ => KeyAction::NoAction,
     }
 }

@@ -89,6 +89,9 @@ pub struct Column {
     pub nullable: bool,
     /// Computed by the database: cannot be assigned.
     pub generated: bool,
+    /// Set to the time of the change wherever a row changes and the statement does not assign it: MySQL's ON UPDATE
+    /// CURRENT_TIMESTAMP.
+    pub stamped: bool,
     /// Longest text in characters, where one is declared and the database sees to it (SQLite does not).
     pub max_chars: Option<u32>,
     /// Collation, where the column has one and it is not the database's default.
@@ -137,15 +140,18 @@ pub struct ForeignKey {
     /// The referenced table, named as in `Catalog::tables`.
     pub parent: TableName,
     pub parent_columns: Vec<Name>,
-    pub on_delete: OnDelete,
+    pub on_delete: KeyAction,
+    /// What becomes of `columns` where `parent_columns` change.
+    pub on_update: KeyAction,
     /// Of `columns`, those that become NULL where the key lets go: PostgreSQL 15 can be told to leave some as they are.
     pub let_go: Vec<Name>,
     /// Checked at COMMIT (PostgreSQL and SQLite, INITIALLY DEFERRED).
     pub deferred: bool,
 }
 
+/// What a foreign key does, or lets be done, where what it refers to goes or changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnDelete {
+pub enum KeyAction {
     NoAction,
     Restrict,
     Cascade,
@@ -243,6 +249,12 @@ impl Catalog {
         self.tables.iter().filter(|t| leaves.contains(&t.name)).collect()
     }
 
+    /// The same table, or a table and a part of it.
+    pub fn share_rows(&self, one: &Table, other: &Table) -> bool {
+        let held: HashSet<&TableName> = self.leaves_of(one).into_iter().map(|leaf| &leaf.name).collect();
+        one.name == other.name || self.leaves_of(other).into_iter().any(|leaf| held.contains(&leaf.name))
+    }
+
     /// What somebody who wrote `name` may have meant, as a schedule would write it; `None` where nothing is near.
     pub fn nearest_table(&self, name: &TableName) -> Option<String> {
         let written = |table: &TableName| match name.schema {
@@ -272,6 +284,11 @@ impl Table {
             Dialect::Postgres => column.name == *name,
             Dialect::Sqlite | Dialect::Mysql => column.name.as_str().eq_ignore_ascii_case(name.as_str()),
         })
+    }
+
+    /// As [`Column::stamped`].
+    pub fn stamped(&self) -> Vec<Name> {
+        self.columns.iter().filter(|column| column.stamped).map(|column| column.name.clone()).collect()
     }
 
     /// The columns that tell one row from every other: the primary key, else the unique key of the fewest columns. They do

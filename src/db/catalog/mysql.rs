@@ -60,12 +60,12 @@ const TABLES: &str = "
      WHERE TABLE_SCHEMA IN ({}) AND TABLE_NAME <> '__diesel_schema_migrations'
      ORDER BY TABLE_SCHEMA, TABLE_NAME";
 
-/// The last value is what the role may do with the column, by every grant and enabled role.
+/// The last but one is what the role may do with the column, by every grant and enabled role.
 const COLUMNS: &str = "
     SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, CAST(COLUMN_TYPE AS CHAR), IS_NULLABLE = 'YES',
            EXTRA LIKE '%VIRTUAL GENERATED%' OR EXTRA LIKE '%STORED GENERATED%',
            CASE WHEN DATA_TYPE IN ('char', 'varchar') THEN CHARACTER_MAXIMUM_LENGTH END,
-           NULLIF(COLLATION_NAME, @@collation_database), PRIVILEGES
+           NULLIF(COLLATION_NAME, @@collation_database), PRIVILEGES, EXTRA LIKE '%on update %'
       FROM information_schema.COLUMNS
      WHERE TABLE_SCHEMA IN ({})
      ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION";
@@ -158,23 +158,27 @@ impl Scope {
     }
 }
 
-/// Adds ON DELETE, and "not deferred", to each row of a foreign key.
+/// ON DELETE and ON UPDATE of a foreign key.
+type KeyRules = [String; 2];
+
+/// Adds ON DELETE, ON UPDATE and "not deferred" to each row of a foreign key.
 fn with_rules(connection: &mut Connection, mut references: Vec<Row>) -> Result<Vec<Row>, DbError> {
     let key = |row: &Row| (table_name(row, 0), row.text(2).unwrap_or_default().to_owned());
-    let sql = "SELECT CONSTRAINT_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, DELETE_RULE
+    let sql = "SELECT CONSTRAINT_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, DELETE_RULE, UPDATE_RULE
                  FROM information_schema.REFERENTIAL_CONSTRAINTS";
-    let mut rules: HashMap<_, String> =
-        ask(connection, sql)?.iter().map(|row| (key(row), row.text(3).unwrap_or_default().to_owned())).collect();
+    let rule = |row: &Row, column: usize| row.text(column).unwrap_or_default().to_owned();
+    let mut rules: HashMap<_, KeyRules> =
+        ask(connection, sql)?.iter().map(|row| (key(row), [rule(row, 3), rule(row, 4)])).collect();
     let hidden: BTreeSet<TableName> =
         references.iter().filter(|row| !rules.contains_key(&key(row))).filter_map(|row| table_name(row, 0)).collect();
     for table in hidden {
-        for (name, rule) in hidden_rules(connection, &table)? {
-            rules.insert((Some(table.clone()), name), rule);
+        for (name, both) in hidden_rules(connection, &table)? {
+            rules.insert((Some(table.clone()), name), both);
         }
     }
     for row in &mut references {
-        let rule = rules.get(&key(row)).cloned().unwrap_or_default();
-        row.0.extend([Value::Text(rule), Value::Bool(false)]);
+        let [on_delete, on_update] = rules.get(&key(row)).cloned().unwrap_or_default();
+        row.0.extend([Value::Text(on_delete), Value::Text(on_update), Value::Bool(false)]);
     }
     Ok(references)
 }
@@ -182,7 +186,7 @@ fn with_rules(connection: &mut Connection, mut references: Vec<Row>) -> Result<V
 /// MariaDB hides the rules, and they alone, from a role that may only read; the statement that made the table tells them,
 /// and has to be asked for table by table. Where that is refused too, the rule stays unknown and is taken for NO ACTION:
 /// then the rows that are referred to are kept.
-fn hidden_rules(connection: &mut Connection, table: &TableName) -> Result<Vec<(String, String)>, DbError> {
+fn hidden_rules(connection: &mut Connection, table: &TableName) -> Result<Vec<(String, KeyRules)>, DbError> {
     let quote = Dialect::Mysql.quote();
     let schema = table.schema.as_ref().map(|schema| format!("{}.", schema.quoted(quote))).unwrap_or_default();
     match ask(connection, &format!("SHOW CREATE TABLE {schema}{}", table.table.quoted(quote))) {
@@ -192,8 +196,8 @@ fn hidden_rules(connection: &mut Connection, table: &TableName) -> Result<Vec<(S
     }
 }
 
-/// Foreign key and its ON DELETE, from a `CREATE TABLE` as the server writes it.
-fn rules_of(create_table: &str) -> Vec<(String, String)> {
+/// Foreign key and its rules, from a `CREATE TABLE` as the server writes it.
+fn rules_of(create_table: &str) -> Vec<(String, KeyRules)> {
     let tokens = tokens(create_table);
     let clauses = tokens.split(|token| token.is("CONSTRAINT")).skip(1);
     clauses
@@ -202,13 +206,13 @@ fn rules_of(create_table: &str) -> Vec<(String, String)> {
             if foreign != "FOREIGN" {
                 return None;
             }
-            let rule = match find(clause, &["ON", "DELETE"]).and_then(|at| clause.get(at + 2..)) {
+            let rule = |event| match find(clause, &["ON", event]).and_then(|at| clause.get(at + 2..)) {
                 Some([Token::Word(first), ..]) if first == "CASCADE" => "CASCADE",
                 Some([Token::Word(first), second, ..]) if first == "SET" && second.is("NULL") => "SET NULL",
                 Some([Token::Word(first), ..]) if first == "SET" => "SET DEFAULT",
                 _ => "RESTRICT",
             };
-            Some((name.clone(), rule.to_owned()))
+            Some((name.clone(), [rule("DELETE"), rule("UPDATE")].map(str::to_owned)))
         })
         .collect()
 }
@@ -360,7 +364,8 @@ mod tests {
             CONSTRAINT `null` FOREIGN KEY (`a`) REFERENCES `p` (`a`) ON DELETE SET NULL ON UPDATE CASCADE,
             CONSTRAINT `all` FOREIGN KEY (`a`) REFERENCES `p` (`a`) ON DELETE CASCADE,
             CONSTRAINT `check` CHECK (`a` > 0)) ENGINE=InnoDB";
-        let expected = [("plain", "RESTRICT"), ("null", "SET NULL"), ("all", "CASCADE")];
-        assert_eq!(rules_of(create), expected.map(|(name, rule)| (name.to_owned(), rule.to_owned())));
+        let expected =
+            [("plain", ["RESTRICT", "RESTRICT"]), ("null", ["SET NULL", "CASCADE"]), ("all", ["CASCADE", "RESTRICT"])];
+        assert_eq!(rules_of(create), expected.map(|(name, rules)| (name.to_owned(), rules.map(str::to_owned))));
     }
 }

@@ -129,8 +129,7 @@ fn foreign_keys() -> String {
     format!(
         "SELECT n.nspname::text, c.relname::text, k.conname::text, a.attname::text,
                 fn.nspname::text, f.relname::text, fa.attname::text,
-                CASE k.confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' WHEN 'd' THEN 'SET DEFAULT'
-                                   WHEN 'r' THEN 'RESTRICT' ELSE 'NO ACTION' END,
+                {}, {},
                 k.condeferred, coalesce(to_jsonb(k) -> 'confdelsetcols' @> to_jsonb(u.own), FALSE)
            FROM pg_constraint k
            JOIN pg_class c ON c.oid = k.conrelid
@@ -141,7 +140,16 @@ fn foreign_keys() -> String {
            JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.own
            JOIN pg_attribute fa ON fa.attrelid = k.confrelid AND fa.attnum = u.other
           WHERE k.contype = 'f' AND k.conparentid = 0 AND {IN_SCOPE}
-          ORDER BY 1, 2, 3, u.place"
+          ORDER BY 1, 2, 3, u.place",
+        key_action("confdeltype"),
+        key_action("confupdtype")
+    )
+}
+
+fn key_action(column: &'static str) -> String {
+    format!(
+        "CASE k.{column} WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' WHEN 'd' THEN 'SET DEFAULT' \
+         WHEN 'r' THEN 'RESTRICT' ELSE 'NO ACTION' END"
     )
 }
 

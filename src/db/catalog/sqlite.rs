@@ -35,7 +35,7 @@ const INDEXES: &str = "
      ORDER BY l.name, i.name, x.seqno";
 
 const FOREIGN_KEYS: &str = "
-    SELECT l.name, f.id, f.\"from\", f.\"table\", f.\"to\", f.on_delete, s.sql, f.seq
+    SELECT l.name, f.id, f.\"from\", f.\"table\", f.\"to\", f.on_delete, s.sql, f.seq, f.on_update
       FROM pragma_table_list AS l, pragma_foreign_key_list(l.name, 'main') AS f
       JOIN sqlite_schema AS s ON s.type = 'table' AND s.name = l.name
      WHERE l.schema = 'main' AND l.type = 'table'
@@ -203,6 +203,7 @@ fn foreign_keys(rows: &[Row], declared: &HashMap<String, Vec<String>>) -> Vec<Ro
                 row.0[3].clone(),
                 parent_column.map_or(Value::Null, |column| Value::Text(column.to_owned())),
                 row.0[5].clone(),
+                row.0[8].clone(),
                 Value::Bool(deferred.get(id).copied().unwrap_or(false)),
             ]));
         }

@@ -100,12 +100,16 @@ fn leaves(table: &Table) -> Vec<String> {
     table.leaves.iter().map(|leaf| leaf.table.to_string()).collect()
 }
 
-/// `child(columns) -> parent(columns) RULE`, with `deferred` where it is.
+/// `child(columns) -> parent(columns) RULE`, with ON UPDATE where it changes something, and `deferred` where it is.
 fn keys(table: &Table) -> Vec<String> {
     let key = |key: &ForeignKey| {
         let deferred = if key.deferred { " deferred" } else { "" };
         let (own, other) = (texts(&key.columns).join(","), texts(&key.parent_columns).join(","));
-        format!("{own} -> {}({other}) {:?}{deferred}", key.parent.table, key.on_delete)
+        let update = match key.on_update {
+            KeyAction::NoAction | KeyAction::Restrict => String::new(),
+            changes => format!("/{changes:?}"),
+        };
+        format!("{own} -> {}({other}) {:?}{update}{deferred}", key.parent.table, key.on_delete)
     };
     table.foreign_keys.iter().map(key).collect()
 }

@@ -97,8 +97,11 @@ const FAMILY: &str = "
         CONSTRAINT b_cascade FOREIGN KEY (account) REFERENCES account (id) ON UPDATE CASCADE ON DELETE CASCADE,
         CONSTRAINT c_pair FOREIGN KEY (region, nr) REFERENCES account (region, nr) ON UPDATE CASCADE,
         CONSTRAINT d_check CHECK (id > 0));";
-const FAMILY_KEYS: [&str; 3] =
-    ["parent -> post(id) SetNull", "account -> account(id) Cascade", "region,nr -> account(region,nr) Restrict"];
+const FAMILY_KEYS: [&str; 3] = [
+    "parent -> post(id) SetNull",
+    "account -> account(id) Cascade/Cascade",
+    "region,nr -> account(region,nr) Restrict/Cascade",
+];
 
 #[test]
 fn references_are_read_with_all_their_columns_and_rules() {
@@ -200,4 +203,14 @@ fn a_url_without_a_database_is_refused_with_the_remedy() {
     let mut connection = Connection::open(url.as_str(), Access::ReadOnly).unwrap();
     let error = read(&mut connection).unwrap_err();
     assert!(error.message.contains("mysql://user@host/database"), "{error}");
+}
+
+#[test]
+fn columns_that_the_server_sets_to_the_time_of_a_change_are_known() {
+    let catalog = Lab::mysql(
+        "CREATE TABLE t (id INT PRIMARY KEY, a TIMESTAMP NULL ON UPDATE CURRENT_TIMESTAMP, b TIMESTAMP NULL DEFAULT NULL,
+            c DATETIME(6) DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6), d DATETIME DEFAULT CURRENT_TIMESTAMP);",
+    )
+    .catalog();
+    assert_eq!(texts(&table(&catalog, "t").stamped()), ["a", "c"]);
 }

@@ -152,15 +152,15 @@ fn references_keep_the_order_of_their_columns_their_rule_and_whether_they_wait_f
          CREATE SCHEMA other;
          CREATE TABLE other.post (
             id int PRIMARY KEY,
-            parent int CONSTRAINT a_parent REFERENCES other.post ON DELETE SET NULL DEFERRABLE INITIALLY DEFERRED,
-            later int CONSTRAINT b_later REFERENCES account ON DELETE SET DEFAULT DEFERRABLE,
+            parent int CONSTRAINT a_parent REFERENCES other.post ON DELETE SET NULL ON UPDATE CASCADE DEFERRABLE INITIALLY DEFERRED,
+            later int CONSTRAINT b_later REFERENCES account ON DELETE SET DEFAULT ON UPDATE SET DEFAULT DEFERRABLE,
             nr int, region text,
             CONSTRAINT c_pair FOREIGN KEY (nr, region) REFERENCES account (nr, region) ON DELETE RESTRICT);",
     );
     let catalog = lab.catalog();
     let expected = [
-        "parent -> post(id) SetNull deferred",
-        "later -> account(id) SetDefault",
+        "parent -> post(id) SetNull/Cascade deferred",
+        "later -> account(id) SetDefault/SetDefault",
         "nr,region -> account(nr,region) Restrict",
     ];
     let post = table(&catalog, "other.post");

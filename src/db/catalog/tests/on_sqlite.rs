@@ -135,7 +135,7 @@ fn references_are_read_whole_in_the_parents_spelling_and_deferred_where_the_stat
             \"references\" TEXT DEFAULT 'REFERENCES x DEFERRABLE INITIALLY DEFERRED',
             x TEXT, y TEXT, nr INT, region TEXT,
             lost INT REFERENCES gone,
-            FOREIGN KEY (y, x) REFERENCES pair ON DELETE RESTRICT,
+            FOREIGN KEY (y, x) REFERENCES pair ON DELETE RESTRICT ON UPDATE SET NULL,
             FOREIGN KEY (region, nr) REFERENCES ACCOUNT (REGION, NR) DEFERRABLE INITIALLY DEFERRED);",
     );
     let mut read = keys(table(&catalog, "post"));
@@ -146,7 +146,7 @@ fn references_are_read_whole_in_the_parents_spelling_and_deferred_where_the_stat
         "lost -> gone() NoAction",
         "parent -> post(id) SetNull deferred",
         "region,nr -> Account(Region,Nr) NoAction deferred",
-        "y,x -> pair(b,a) Restrict",
+        "y,x -> pair(b,a) Restrict/SetNull",
     ];
     assert_eq!(read, expected);
     assert_eq!(referrers(&catalog, "account"), ["post", "post", "post"]);
