@@ -149,12 +149,24 @@ pub struct Whose {
     /// From the row to the table of people; empty where the row is the person.
     pub steps: Vec<Step>,
     pub people: Arc<People>,
+    /// Other ways over copies by which the same row is somebody's, as other entries of the table say.
+    pub also: Vec<Way>,
+}
+
+impl Whose {
+    /// Some row belongs to several people: it goes only where all of them go.
+    pub fn is_shared(&self) -> bool {
+        self.steps.iter().any(|step| step.shared)
+    }
 }
 
 /// `column` holds the value of `table`.`key`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
     pub column: Name,
+    /// Only rows of which one of these is true lead on by the column; empty: all do. What is asked of the first row of a way
+    /// stands beside the way.
+    pub conditions: Vec<Condition>,
     pub table: TableName,
     pub key: Name,
     pub likeness: Likeness,
