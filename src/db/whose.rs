@@ -16,7 +16,7 @@ use super::predicate::{self, Look, Scope};
 use super::window::outward;
 use crate::name::{Name, TableName};
 use crate::plan::{
-    HeldPeople, Hold, KeyColumn, Likeness, Passage, People, RulePlan, SelfEffect, Step, Target, Who, Whose,
+    Condition, HeldPeople, Hold, KeyColumn, Likeness, Passage, People, RulePlan, SelfEffect, Step, Target, Who, Whose,
 };
 
 /// The row that the target names belongs to a person who is due.
@@ -32,15 +32,11 @@ pub(super) fn theirs(sql: &mut Sql, scope: Scope<'_>, whose: &Whose, look: Look)
 
 /// Does some row of the target belong to several people?
 pub(super) fn may_be_shared(target: &Target) -> bool {
-    target.whose.as_ref().is_some_and(|whose| whose.steps.iter().any(|step| step.shared))
+    target.whose.as_ref().is_some_and(Whose::is_shared)
 }
 
 /// The row belongs to somebody else as well, who is not due.
 pub(super) fn someone_elses_too(sql: &mut Sql, scope: Scope<'_>, whose: &Whose) {
-    let Some(step) = whose.steps.first() else {
-        sql.push("FALSE");
-        return;
-    };
     // Whoever is due, whichever batch it is: two who share a row may be in two batches.
     let such = |sql: &mut Sql| {
         sql.push("(");
@@ -48,9 +44,28 @@ pub(super) fn someone_elses_too(sql: &mut Sql, scope: Scope<'_>, whose: &Whose) 
         sql.push(") IS NOT TRUE");
     };
     let lead = Lead { such: &such, ..Lead::to(&whose.people.target, scope, Look::Now) };
-    own_row(sql, scope.alias(), step);
-    sql.push(" IN (");
-    put_aside(sql, |sql| lead.write(sql, &whose.steps));
+    leads_by(sql, scope.alias(), &lead, &whose.steps, None);
+    for way in &whose.also {
+        sql.push(" OR ");
+        leads_by(sql, scope.alias(), &lead, &way.steps, way.condition.as_ref());
+    }
+}
+
+/// The way leads from the row to such people. What it reads is put aside.
+fn leads_by(sql: &mut Sql, alias: &Name, lead: &Lead<'_>, steps: &[Step], condition: Option<&Condition>) {
+    sql.push("(");
+    match steps.first() {
+        None => (lead.such)(sql),
+        Some(step) => {
+            own_row(sql, alias, step);
+            sql.push(" IN (");
+            put_aside(sql, |sql| lead.write(sql, steps));
+            sql.push(")");
+        }
+    }
+    if let Some(condition) = condition {
+        sql.push(" AND ").condition(condition);
+    }
     sql.push(")");
 }
 
@@ -96,6 +111,7 @@ fn led_here(sql: &mut Sql, led: Led<'_>, steps: &[Step], alias: &Name) {
     let source = |sql: &mut Sql| {
         sql.push(" FROM ").table(table).push(" AS ").name(natural).push(" WHERE ");
         led_here(sql, led, before, natural);
+        lead_on(sql, step);
     };
     let asks_it = || target.condition.as_ref().is_some_and(|condition| condition.mentions(&led.scope.target.root));
     let reads_itself = tables.any(|table| *table == led.scope.target.root) || asks_it();
@@ -140,6 +156,7 @@ fn leads_on(sql: &mut Sql, scope: Scope<'_>, passage: &Passage, steps: &[Step], 
         alike(sql, step, alias, natural);
         sql.push(")");
     }
+    lead_on(sql, step);
 }
 
 /// ` AND` the column of the row that `from` names holds the key of the one that `to` names.
@@ -212,22 +229,7 @@ pub(super) fn are_held(sql: &mut Sql, alias: &Name, hold: &Hold, held: &HeldPeop
     let such = |sql: &mut Sql| predicate::asks(sql, &held.alias, hold);
     let lead = Lead { table: &held.table, alias: &held.alias, earlier: &[], such: &such, sharers: Sharers::One };
     sql.push("(");
-    sql.list(&held.ways, " OR ", |sql, way| {
-        sql.push("(");
-        match way.steps.first() {
-            None => such(sql),
-            Some(step) => {
-                own_row(sql, alias, step);
-                sql.push(" IN (");
-                put_aside(sql, |sql| lead.write(sql, &way.steps));
-                sql.push(")");
-            }
-        }
-        if let Some(condition) = &way.condition {
-            sql.push(" AND ").condition(condition);
-        }
-        sql.push(")");
-    });
+    sql.list(&held.ways, " OR ", |sql, way| leads_by(sql, alias, &lead, &way.steps, way.condition.as_ref()));
     sql.push(")");
 }
 
@@ -318,6 +320,7 @@ impl<'a> Lead<'a> {
         sql.push(" IN (");
         further(sql, next);
         sql.push(")");
+        lead_on(sql, next);
         predicate::not_taken(sql, self.earlier, &step.table, &step.table.table);
     }
 
@@ -328,6 +331,7 @@ impl<'a> Lead<'a> {
         sql.push(") AS ").name(next_alias).push(" ON ");
         own_values(sql, &step.table.table, next, Some(next_alias));
         sql.push(" WHERE 1 = 1");
+        lead_on(sql, next);
         predicate::not_taken(sql, self.earlier, &step.table, &step.table.table);
     }
 
@@ -345,6 +349,17 @@ impl<'a> Lead<'a> {
             });
             sql.push(" <> ''");
         }
+    }
+}
+
+/// ` AND` one of the conditions under which a row on the way leads on.
+fn lead_on(sql: &mut Sql, step: &Step) {
+    if !step.conditions.is_empty() {
+        sql.push(" AND (");
+        sql.list(&step.conditions, " OR ", |sql, condition| {
+            sql.condition(condition);
+        });
+        sql.push(")");
     }
 }
 

@@ -1,6 +1,7 @@
 //! The order in which the entries of a map of people act, all in one transaction.
 //!
-//! An entry that finds its rows through a table acts before that table's rows go, or lose the columns that lead on; what
+//! An entry that finds its rows through a table acts before that table's rows go, or lose the columns that lead on; before its
+//! own rows lose the column by which they are found, or one that its condition reads; what
 //! refers to rows and keeps them goes, or lets go of them, before them; a condition is asked before the rows that it looks at change;
 //! rows by which people are told to be due go after everything that could have to stay; and the people's own rows come last,
 //! because everything is found by them.
@@ -55,7 +56,8 @@ fn circle_of(waiting: Vec<Entry>) -> Vec<Entry> {
 fn must_follow(entry: &Entry, other: &Entry) -> bool {
     entry.is_the_person() && !other.is_the_person()
         || entry.changes_who_is_meant() && !other.changes_who_is_meant() && !other.is_the_person()
-        || takes_the_way_of(entry, &other.plan.targets)
+        || entry.takes_the_way_of(other.found())
+        || entry.blinds(other) && !forget_the_same(entry, other)
         || changes_what_is_asked_for(&entry.plan, &other.plan)
         || frees(&other.plan, &entry.plan)
 }
@@ -99,91 +101,155 @@ fn frees_its_kind(entry: &Entry, other: &Entry) -> bool {
     entry.root() == other.root() && other.kept_by_its_kind().any(|link| takes || loosens(link))
 }
 
+/// Do both let go of the one column with which the ways of both begin? Which of them goes first, another question decides.
+fn forget_the_same(entry: &Entry, other: &Entry) -> bool {
+    entry
+        .first_column()
+        .is_some_and(|column| other.first_column() == Some(column) && entry.redacts(column) && other.redacts(column))
+}
+
 impl Entry {
     /// Are the rows the people themselves?
     pub fn is_the_person(&self) -> bool {
-        let whose = self.plan.targets.first().and_then(|target| target.whose.as_ref());
+        let whose = self.found().and_then(|target| target.whose.as_ref());
         whose.is_some_and(|whose| whose.steps.is_empty())
     }
 
     /// Does it change what the condition on the table of people asks for? Whoever it acted upon could be nobody who is due then.
-    fn changes_who_is_meant(&self) -> bool {
-        let whose = self.plan.targets.first().and_then(|target| target.whose.as_ref());
+    pub fn changes_who_is_meant(&self) -> bool {
+        let whose = self.found().and_then(|target| target.whose.as_ref());
         let Some(condition) = whose.and_then(|whose| whose.people.target.condition.as_ref()) else { return false };
         self.plan.tables_changed().any(|table| condition.mentions(table))
             || self.is_the_person() && self.redactions().any(|redaction| condition.names(&redaction.column))
     }
 
     /// Would acting on a person's rows, as this entry does, leave rows of `other` that nobody could tell to be the person's, or
-    /// to be due, any more? They are found by way of these rows, by the person's own, by a copy of what that says, or for as long
-    /// as the condition on people is true.
+    /// to be due, any more? They are found by way of these rows, by the person's own, by a copy of what that says, by what these
+    /// rows say themselves, or for as long as a condition is true.
     pub fn hides(&self, other: &Entry) -> bool {
-        forgets_whose(self, other) || self.cuts_off(&other.plan.targets)
+        self.hides_the_person_from(other)
+            || self.cuts_off(other.found())
+            // What it does to a row it does at once.
+            || self.index != other.index && self.blinds(other)
     }
 
-    /// The same of rows that stay.
-    pub fn cuts_off(&self, rows: &[Target]) -> bool {
-        takes_the_way_of(self, rows) || self.hides_the_person_of(rows)
-    }
-
-    /// The same of all rows of `other` that are the person's: whatever of them stays, this entry waits for the person.
+    /// The same of all rows of `other` that are the person's: whatever of them stays, this entry waits for the person. (What
+    /// leads to single rows waits for those.)
     pub fn hides_the_person_from(&self, other: &Entry) -> bool {
-        self.hides_the_person_of(&other.plan.targets)
+        let last = other.found().and_then(|target| target.whose.as_ref()?.steps.last());
+        let takes_the_person = self.plan.act.removes() || last.is_some_and(|step| self.redacts(&step.key));
+        self.changes_who_is_meant()
+            || self.is_the_person() && takes_the_person
+            || other.found().is_some_and(|found| self.changes_what_is_asked_of(found))
+            || self.index != other.index && self.blinds_its_condition(other)
     }
 
-    fn hides_the_person_of(&self, rows: &[Target]) -> bool {
-        if self.changes_who_is_meant() {
+    /// Does the entry change, in rows other than the target's own, what leads from those to their people, or tells that they are meant?
+    pub fn cuts_off(&self, found: Option<&Target>) -> bool {
+        if found.is_some_and(|found| self.changes_what_is_asked_of(found)) {
             return true;
         }
         if !self.is_the_person() {
-            return false;
+            return self.takes_the_way_of(found);
         }
-        let ways = rows.iter().filter_map(|target| target.whose.as_ref()?.steps.last());
-        self.plan.act.removes() || ways.into_iter().any(|step| self.redacts(&step.key))
+        let last = found.and_then(|target| target.whose.as_ref()?.steps.last());
+        last.is_some_and(|step| self.plan.act.removes() || self.redacts(&step.key))
     }
-}
 
-impl Entry {
+    /// Do conditions, that of the rows or one on their way, look at tables that the entry changes?
+    fn changes_what_is_asked_of(&self, found: &Target) -> bool {
+        let steps = found.whose.as_ref().map_or(&[][..], |whose| &whose.steps);
+        let mut conditions = found.condition.iter().chain(steps.iter().flat_map(|step| &step.conditions));
+        conditions.any(|condition| self.plan.tables_changed().any(|table| condition.mentions(table)))
+    }
+
+    /// Does the entry redact, in the very rows that `other` looks for, the column with which its way begins, or one that its
+    /// condition reads, and leave something for it to do there?
+    pub fn blinds(&self, other: &Entry) -> bool {
+        other.found().is_some_and(|found| self.blinds_to(found)) && self.leaves_something_to(other)
+    }
+
+    /// The same of the condition alone.
+    fn blinds_its_condition(&self, other: &Entry) -> bool {
+        other.found().is_some_and(|found| self.redacts_what_is_read(found)) && self.leaves_something_to(other)
+    }
+
+    fn leaves_something_to(&self, other: &Entry) -> bool {
+        let is_done = |one: &Redaction| self.redacts(&one.column);
+        other.plan.act.removes() || !other.redactions().all(is_done)
+    }
+
+    /// The same of any rows, whatever is to be done to them.
+    pub fn blinds_to(&self, found: &Target) -> bool {
+        let forgets = || found.first_column().is_some_and(|column| self.redacts(column));
+        self.root() == Some(&found.root) && forgets() || self.redacts_what_is_read(found)
+    }
+
+    /// Does it redact a column of the rows that their condition reads?
+    fn redacts_what_is_read(&self, found: &Target) -> bool {
+        let reads = |one: &Redaction| found.condition.as_ref().is_some_and(|condition| condition.names(&one.column));
+        self.root() == Some(&found.root) && self.redactions().any(reads)
+    }
+
+    /// The rows that it looks for, as the first of its tables says it.
+    fn found(&self) -> Option<&Target> {
+        self.plan.targets.first()
+    }
+
     pub fn root(&self) -> Option<&TableName> {
-        self.plan.targets.first().map(|target| &target.root)
+        self.found().map(|target| &target.root)
     }
 
     /// With which the way from a row to its person begins.
     pub fn first_column(&self) -> Option<&Name> {
-        let whose = self.plan.targets.first()?.whose.as_ref()?;
-        whose.steps.first().map(|step| &step.column)
+        self.found()?.first_column()
     }
 
     /// Does some row belong to several people?
     fn may_be_shared(&self) -> bool {
-        let whose = self.plan.targets.first().and_then(|target| target.whose.as_ref());
+        let whose = self.found().and_then(|target| target.whose.as_ref());
         whose.is_some_and(|whose| whose.steps.iter().any(|step| step.shared))
     }
 
     /// References of the table to itself that keep rows.
     fn kept_by_its_kind(&self) -> impl Iterator<Item = &SelfLink> {
-        let links = self.plan.targets.first().into_iter().flat_map(|target| &target.self_links);
+        let links = self.found().into_iter().flat_map(|target| &target.self_links);
         links.filter(|link| link.effect == SelfEffect::Block)
     }
 
     pub fn redactions(&self) -> impl Iterator<Item = &Redaction> {
-        self.plan.targets.first().into_iter().flat_map(|target| &target.redactions)
+        self.found().into_iter().flat_map(|target| &target.redactions)
     }
 
     pub fn redacts(&self, column: &Name) -> bool {
         self.redactions().any(|redaction| redaction.column == *column)
     }
+
+    /// Does the entry remove rows on the way to those of `found`, or change what leads on there?
+    fn takes_the_way_of(&self, found: Option<&Target>) -> bool {
+        let whose = found.and_then(|target| target.whose.as_ref());
+        let steps = whose.map_or(&[][..], |whose| &whose.steps);
+        steps.windows(2).any(|pair| {
+            let (table, next) = (&pair[0].table, &pair[1]);
+            let leads_on = |column: &Name| {
+                *column == pair[0].key
+                    || *column == next.column
+                    || next.conditions.iter().any(|condition| condition.names(column))
+            };
+            let redacts = |target: &Target| {
+                target.root == *table && target.redactions.iter().any(|redaction| leads_on(&redaction.column))
+            };
+            let looks_here = |changed: &TableName| next.conditions.iter().any(|condition| condition.mentions(changed));
+            self.plan.act.removes() && self.plan.removes_from(table)
+                || self.plan.targets.iter().any(redacts)
+                || self.plan.tables_changed().any(looks_here)
+        })
+    }
 }
 
-/// Does `entry` remove rows through which these are found, or redact the columns that lead on?
-fn takes_the_way_of(entry: &Entry, rows: &[Target]) -> bool {
-    let whose = rows.first().and_then(|target| target.whose.as_ref());
-    let steps = whose.map_or(&[][..], |whose| &whose.steps);
-    steps.windows(2).any(|pair| {
-        let redacts = |target: &Target| {
-            let leads_on = |column: &Name| *column == pair[0].key || *column == pair[1].column;
-            target.root == pair[0].table && target.redactions.iter().any(|redaction| leads_on(&redaction.column))
-        };
-        entry.plan.act.removes() && entry.plan.removes_from(&pair[0].table) || entry.plan.targets.iter().any(redacts)
-    })
+impl Target {
+    /// The column of the row itself with which the way to its people begins.
+    pub fn first_column(&self) -> Option<&Name> {
+        Some(&self.whose.as_ref()?.steps.first()?.column)
+    }
 }

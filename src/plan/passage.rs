@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::entry_order::says_all_of;
-use super::{Entry, Link, Parent, SelfEffect, Step, Target};
+use super::{Entry, Link, Parent, Redaction, SelfEffect, Step, Target};
 use crate::name::TableName;
 use crate::schedule::Then;
 
@@ -106,7 +106,10 @@ impl Entry {
     /// Does it change what the way goes by, and leave anything to be done by who is found so?
     fn lets_forget(&self, other: &Entry, passage: &Passage) -> bool {
         let (before, after) = passage.way();
-        let leads_on = after.first().is_some_and(|step| self.redacts(&step.column));
+        let leads_on = after.first().is_some_and(|step| {
+            let is_read = |one: &Redaction| step.conditions.iter().any(|condition| condition.names(&one.column));
+            self.redacts(&step.column) || self.redactions().any(is_read)
+        });
         let is_led_to = before.last().is_some_and(|step| self.redacts(&step.key));
         is_led_to || leads_on && !(passage.steps == 0 && says_all_of(self, other))
     }

@@ -87,7 +87,8 @@ impl Erasure {
             let way = target.whose.as_ref().and_then(|whose| whose.steps.first());
             way.is_some_and(|step| target.redactions.iter().any(|redaction| redaction.column == step.column))
         };
-        self.entries.iter().any(|entry| entry.cuts_off(rows)) || rows.iter().any(is_redacted)
+        self.entries.iter().any(|entry| entry.changes_who_is_meant() || entry.cuts_off(rows.first()))
+            || rows.iter().any(is_redacted)
     }
 
     /// Two entries of which the first, where this category alone is erased, would leave rows of the second that nobody could
@@ -158,12 +159,24 @@ pub struct Whose {
     /// From the row to the table of people; empty where the row is the person.
     pub steps: Vec<Step>,
     pub people: Arc<People>,
+    /// Other ways over copies by which the same row is somebody's, as other entries of the table say.
+    pub also: Vec<Way>,
+}
+
+impl Whose {
+    /// Some row belongs to several people: it goes only where all of them go.
+    pub fn is_shared(&self) -> bool {
+        self.steps.iter().any(|step| step.shared)
+    }
 }
 
 /// `column` holds the value of `table`.`key`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
     pub column: Name,
+    /// Only rows of which one of these is true lead on by the column; empty: all do. What is asked of the first row of a way
+    /// stands beside the way.
+    pub conditions: Vec<Condition>,
     pub table: TableName,
     pub key: Name,
     pub likeness: Likeness,

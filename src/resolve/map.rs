@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::dependents::{self, Family, Wanted};
 use super::people::{PeopleTable, label, steps};
 use super::reading::{Blame, anchors, find_table};
-use super::{Resolver, parse_condition, redaction, unfit};
+use super::{Resolver, kept, owners, parse_condition, redaction, unfit};
 use crate::db::catalog::Table;
 use crate::name::{Name, TableName};
 use crate::plan::{
@@ -31,11 +31,16 @@ pub(super) fn of(
     let (made, mistakes): (Vec<_>, Vec<_>) =
         subject.data.iter().enumerate().map(|(index, data)| builder.part(index, data)).partition(Result::is_ok);
     let mut mistakes: Vec<_> = mistakes.into_iter().filter_map(Result::err).flatten().collect();
-    let made: Vec<Part> = made.into_iter().filter_map(Result::ok).collect();
+    let mut made: Vec<Part> = made.into_iter().filter_map(Result::ok).collect();
     if mistakes.is_empty() {
         mistakes.extend(builder.no_own_row(&made));
         mistakes.extend(builder.contradictions(&made));
         mistakes.extend(builder.disagreements(&made));
+    }
+    if mistakes.is_empty() {
+        owners::all_of_copies(&mut made);
+        mistakes.extend(owners::lost_to_others(&subject.data, &made));
+        mistakes.extend(kept::hold_against_others(resolver, people, &subject.data, &mut made));
     }
     if !mistakes.is_empty() {
         return Err(mistakes);
@@ -56,32 +61,46 @@ pub(super) fn of(
     }
 }
 
-enum Part {
+pub(super) enum Part {
     Acts(Box<Entry>),
     Stays(Box<Kept>),
 }
 
 impl Part {
-    fn targets(&self) -> &[Target] {
+    pub fn index(&self) -> usize {
         match self {
-            Part::Acts(entry) => &entry.plan.targets,
-            Part::Stays(kept) => &kept.targets,
+            Part::Acts(entry) => entry.index,
+            Part::Stays(kept) => kept.index,
         }
     }
 
-    fn acts(&self) -> Option<&Entry> {
+    pub fn entry(&self) -> Option<&Entry> {
         match self {
             Part::Acts(entry) => Some(entry),
             Part::Stays(_) => None,
         }
     }
 
+    pub fn entry_mut(&mut self) -> Option<&mut Entry> {
+        match self {
+            Part::Acts(entry) => Some(entry),
+            Part::Stays(_) => None,
+        }
+    }
+
+    pub fn targets(&self) -> &[Target] {
+        match self {
+            Part::Acts(entry) => &entry.plan.targets,
+            Part::Stays(kept) => &kept.targets,
+        }
+    }
+
     fn removes(&self) -> bool {
-        self.acts().is_some_and(|entry| entry.plan.act.removes())
+        self.entry().is_some_and(|entry| entry.plan.act.removes())
     }
 
     /// A ground keeps the rows, whole or redacted.
-    fn is_kept(&self) -> bool {
+    pub fn is_kept(&self) -> bool {
         match self {
             Part::Acts(entry) => entry.kept.is_some(),
             Part::Stays(_) => true,
@@ -107,7 +126,7 @@ impl Builder<'_, '_> {
         }
         let mut mistakes = Vec::new();
         let mut note = |more: Vec<Mistake>| mistakes.extend(more);
-        let steps = steps(context, data, root, self.people).map_err(|mistake| note(vec![mistake])).ok();
+        let steps = steps(context, self.subject, data, root, self.people).map_err(|mistake| note(vec![mistake])).ok();
         let condition = parse_condition(context, &label, &data.places, data.condition.as_deref())
             .map_err(|mistake| note(vec![mistake]))
             .unwrap_or_default();
@@ -126,7 +145,7 @@ impl Builder<'_, '_> {
             return Err(mistakes);
         };
         family.blockers.extend(referrers);
-        let whose = Some(Whose { steps, people: Arc::clone(&self.due) });
+        let whose = Some(Whose { steps, people: Arc::clone(&self.due), also: Vec::new() });
         let template = Target { whose, condition, ..self.resolver.plain(root) };
         if removes {
             let asked = Asked { target: &template, family: &family, holds: &self.resolver.holds_of_table(root) };
@@ -271,7 +290,7 @@ impl Builder<'_, '_> {
     fn contradictions(&self, parts: &[Part]) -> Vec<Mistake> {
         let mut mistakes = Vec::new();
         for (data, gone) in self.subject.data.iter().zip(parts) {
-            let Some(entry) = gone.acts() else { continue };
+            let Some(entry) = gone.entry() else { continue };
             for (other, stays) in self.subject.data.iter().zip(parts).filter(|(_, part)| !part.removes()) {
                 mistakes.extend(self.contradiction(data, entry, other, stays));
             }
@@ -282,11 +301,12 @@ impl Builder<'_, '_> {
     fn contradiction(&self, data: &Data, entry: &Entry, other: &Data, stays: &Part) -> Option<Mistake> {
         let gone = entry.plan.targets.first()?;
         let stays_in = stays.targets().first()?;
-        let first = stays_in.whose.as_ref()?.steps.first()?;
+        let first = stays_in.first_column();
         let label = label(data);
         let blame = Blame { label: &label, places: &data.places, key: "action" };
         let (table, verb) = (&other.table, if stays.is_kept() { "keeps" } else { "redacts" });
-        let leads_here = |link: &Link| link.table == stays_in.root && link.columns == [first.column.clone()];
+        let leads_here =
+            |link: &Link| link.table == stays_in.root && first.is_some_and(|first| link.columns == [first.clone()]);
         let cascaded = entry.plan.dependents.iter().any(|dependent| {
             dependent.then == Then::Delete
                 && dependent.table == stays_in.root
@@ -294,15 +314,19 @@ impl Builder<'_, '_> {
         });
         if cascaded {
             let reason = format!("rows of `{table}` would go with these, and `{}` {verb} them", other.name());
+            let or_let_go =
+                first.map(|first| format!(", or let the reference go first: redact = {{ {first} = \"null\" }}"));
             return Some(blame.mistake(reason).remedy(format!(
-                "redact the rows of `{}` instead of deleting them, or let the reference go first: redact = {{ {} = \"null\" }}",
-                data.table, first.column
+                "redact the rows of `{}` instead of deleting them{}",
+                data.table,
+                or_let_go.unwrap_or_default()
             )));
         }
+        let step = stays_in.whose.as_ref()?.steps.first()?;
         // A constant leads to a row that is nobody's.
         let is_elsewhere = |how: &Redact| matches!(how, Redact::Null | Redact::Set(_));
-        let lets_go = stays_in.redactions.iter().any(|one| one.column == first.column && is_elsewhere(&one.how));
-        let blocked = first.table == gone.root && gone.blockers.iter().any(leads_here) && !lets_go;
+        let lets_go = stays_in.redactions.iter().any(|one| one.column == step.column && is_elsewhere(&one.how));
+        let blocked = step.table == gone.root && gone.blockers.iter().any(leads_here) && !lets_go;
         blocked.then(|| {
             let (to, could_never, instead) = match entry.plan.act.removes() {
                 true => (
@@ -316,12 +340,12 @@ impl Builder<'_, '_> {
             };
             let reason = format!(
                 "`{table}.{}` refers to {to}, and `{}` {verb} it, so that {could_never}",
-                first.column,
+                step.column,
                 other.name()
             );
             blame
                 .mistake(reason)
-                .remedy(format!("{instead}, or add `{} = \"null\"` to what is redacted in `{table}`", first.column))
+                .remedy(format!("{instead}, or add `{} = \"null\"` to what is redacted in `{table}`", step.column))
         })
     }
 
@@ -349,6 +373,14 @@ impl Builder<'_, '_> {
         let blame = Blame { label: "subject", places: &self.subject.places, key: "data" };
         let mistake =
             blame.mistake(format!("{} wait for each other, so that no order lets all of them act", names.join(", ")));
+        let blinds = |entry: &&Entry| circle.iter().any(|other| other.index != entry.index && entry.blinds(other));
+        if let Some(entry) = circle.iter().find(blinds) {
+            return mistake.remedy(format!(
+                "`{}` redacts what another one of them reads in its `where` or is found by: let an entry of its own redact that, \
+                 which then acts after both",
+                entry.plan.rule
+            ));
+        }
         match circle.iter().find_map(|entry| self.link_to_loosen(entry, circle)) {
             Some((entry, link, column)) => {
                 let table = self.resolver.context.catalog.as_written(&link.table);
@@ -469,7 +501,7 @@ fn lost_from_sight((data, entry): (&Data, &Entry), (other_data, other): (&Data, 
 }
 
 /// `#2`, `#3` behind names that are borne already.
-fn names_differ<'n>(names: impl Iterator<Item = &'n mut String>) {
+pub(super) fn names_differ<'n>(names: impl Iterator<Item = &'n mut String>) {
     let mut taken: Vec<String> = Vec::new();
     for name in names {
         let plain = name.clone();

@@ -4,7 +4,9 @@
 mod axes;
 mod dependents;
 mod grip;
+mod kept;
 mod map;
+mod owners;
 mod people;
 mod reading;
 mod redaction;
@@ -379,24 +381,8 @@ impl<'c> Resolver<'_, 'c> {
         }
     }
 
-    /// Holds that cover rows in any of `tables`; they name the table that all `leaves` belong to, something that it is a
-    /// part of, or some of the leaves.
     fn holds_on(&self, tables: &[&Table], leaves: &[&Table]) -> Vec<Hold> {
-        let covered_by = |held: &Table, tables: &[&Table]| -> Vec<TableName> {
-            let held = self.context.catalog.leaves_of(held);
-            let is_held = |table: &&&Table| held.iter().any(|held| held.name == table.name);
-            tables.iter().filter(is_held).map(|table| table.name.clone()).collect()
-        };
-        self.holds
-            .iter()
-            .flat_map(|hold| hold.places())
-            .filter(|(held, _)| !covered_by(held, tables).is_empty())
-            .map(|(held, hold)| {
-                let covered = covered_by(held, leaves);
-                let only_in = if covered.len() < leaves.len() { covered } else { Vec::new() };
-                Hold { only_in, ..hold }
-            })
-            .collect()
+        covering(self.context.catalog, self.holds.iter().flat_map(|hold| hold.places()), tables, leaves)
     }
 
     /// The holds on the table that stand in schedules.
@@ -410,6 +396,29 @@ impl<'c> Resolver<'_, 'c> {
         let max_share = own.max_share.or(self.context.guard.max_share);
         GuardLimits { max_rows: max_rows.unwrap_or(u64::MAX), max_share: max_share.unwrap_or(DEFAULT_MAX_SHARE) }
     }
+}
+
+/// Holds that cover rows in any of `tables`; they name the table that all `leaves` belong to, something that it is a
+/// part of, or some of the leaves.
+fn covering<'t>(
+    catalog: &Catalog,
+    places: impl Iterator<Item = (&'t Table, Hold)>,
+    tables: &[&Table],
+    leaves: &[&Table],
+) -> Vec<Hold> {
+    let covered_by = |held: &Table, tables: &[&Table]| -> Vec<TableName> {
+        let held = catalog.leaves_of(held);
+        let is_held = |table: &&&Table| held.iter().any(|held| held.name == table.name);
+        tables.iter().filter(is_held).map(|table| table.name.clone()).collect()
+    };
+    places
+        .filter(|(held, _)| !covered_by(held, tables).is_empty())
+        .map(|(held, hold)| {
+            let covered = covered_by(held, leaves);
+            let only_in = if covered.len() < leaves.len() { covered } else { Vec::new() };
+            Hold { only_in, ..hold }
+        })
+        .collect()
 }
 
 /// A bucket is rolled up only when all of it has expired: the cutoff moves down to the start of its bucket.

@@ -11,8 +11,8 @@ use crate::db::catalog::{Catalog, Column, ColumnKind, Table};
 use crate::db::{Dialect, condition};
 use crate::name::{Name, TableName};
 use crate::plan::{
-    Anchor, Axis, Erasure, HeldPeople, KeyColumn, Likeness, Mark, MarkValue, PersonKey, Requests, Step, Target,
-    Transport, Way, Who,
+    Anchor, Axis, Condition, Erasure, HeldPeople, KeyColumn, Likeness, Mark, MarkValue, PersonKey, Requests, Step,
+    Target, Transport, Way, Who,
 };
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{self, Data, MarkWith, Subject};
@@ -70,13 +70,58 @@ impl<'c> PeopleTable<'c> {
     }
 }
 
-/// The way from a row of an entry's table to its person, and the table on which it begins.
+/// The way from a row of an entry's table to its person. What the map says of when a column of a parent leads to a person
+/// holds for every way that passes it.
 pub(super) fn steps(
     context: &Context<'_>,
+    subject: &Subject,
     data: &Data,
     root: &Table,
     people: PeopleTable<'_>,
 ) -> Result<Vec<Step>, Mistake> {
+    let mut steps = bare_steps(context, data, root, people)?;
+    for at in 1..steps.len() {
+        let (before, rest) = steps.split_at(at);
+        steps[at].conditions = when_it_leads_on(context, subject, people, &before[at - 1].table, rest);
+    }
+    Ok(steps)
+}
+
+/// The conditions of the entries that begin with the rest of a way; none where an entry has none, or a foreign key says that
+/// the column leads to one table only.
+fn when_it_leads_on(
+    context: &Context<'_>,
+    subject: &Subject,
+    people: PeopleTable<'_>,
+    table: &TableName,
+    rest: &[Step],
+) -> Vec<Condition> {
+    let (Some(table), Some(first)) = (context.catalog.find(table), rest.first()) else { return Vec::new() };
+    if table.foreign_keys.iter().any(|key| key.columns.contains(&first.column)) {
+        return Vec::new();
+    }
+    let mut conditions = Vec::new();
+    for data in &subject.data {
+        // An entry that cannot be understood is told of under its own name.
+        let Ok((root, way)) = bare_way(context, data, people) else { continue };
+        if root.name != table.name || !lead_alike(&way.steps, rest) {
+            continue;
+        }
+        match way.condition {
+            Some(condition) if !conditions.contains(&condition) => conditions.push(condition),
+            Some(_) => {}
+            None => return Vec::new(),
+        }
+    }
+    conditions
+}
+
+fn lead_alike(one: &[Step], other: &[Step]) -> bool {
+    let places = |step: &Step| (step.column.clone(), step.table.clone(), step.key.clone());
+    one.iter().map(places).eq(other.iter().map(places))
+}
+
+fn bare_steps(context: &Context<'_>, data: &Data, root: &Table, people: PeopleTable<'_>) -> Result<Vec<Step>, Mistake> {
     let label = label(data);
     let blame = Blame { label: &label, places: &data.places, key: "column" };
     let mut table = root;
@@ -89,6 +134,7 @@ pub(super) fn steps(
             .ok_or_else(|| unlike(&blame, table, from, way.parent, to))?;
         steps.push(Step {
             column: way.hop.column,
+            conditions: Vec::new(),
             table: way.hop.table,
             key: way.hop.key,
             likeness,
@@ -133,7 +179,7 @@ fn last_step(
         .ok_or_else(|| unlike(blame, table, from, people.table, to))?;
     let shared = !tells_rows_apart(people.table, &to.name);
     let (table, key) = (people.table.name.clone(), to.name.clone());
-    Ok(Step { column: from.name.clone(), table, key, likeness, shared, but_empty: false })
+    Ok(Step { column: from.name.clone(), conditions: Vec::new(), table, key, likeness, shared, but_empty: false })
 }
 
 fn unlike(blame: &Blame<'_>, table: &Table, from: &Column, parent: &Table, to: &Column) -> Mistake {
@@ -290,8 +336,10 @@ pub(super) fn covered<'c>(
         return Err(vec![blame.mistake(reason).remedy("add a [subject] for that table, or hold its rows alone")]);
     }
     let mut found: Vec<(&Table, HeldPeople)> = Vec::new();
-    for (people, data) in maps.iter().flat_map(|(people, subject)| subject.data.iter().map(|data| (*people, data))) {
-        let (table, way) = match way(context, data, people) {
+    for (people, subject, data) in
+        maps.iter().flat_map(|(people, subject)| subject.data.iter().map(|data| (*people, *subject, data)))
+    {
+        let (table, way) = match way(context, subject, data, people) {
             Ok(way) => way,
             Err(mistake) => {
                 mistakes.push(mistake);
@@ -317,10 +365,21 @@ pub(super) fn covered<'c>(
     if mistakes.is_empty() { Ok(found) } else { Err(mistakes) }
 }
 
-fn way<'c>(context: &Context<'c>, data: &Data, people: PeopleTable<'c>) -> Result<(&'c Table, Way), Mistake> {
+fn way<'c>(
+    context: &Context<'c>,
+    subject: &Subject,
+    data: &Data,
+    people: PeopleTable<'c>,
+) -> Result<(&'c Table, Way), Mistake> {
+    let (table, bare) = bare_way(context, data, people)?;
+    Ok((table, Way { steps: steps(context, subject, data, table, people)?, ..bare }))
+}
+
+/// As the entry by itself says it.
+fn bare_way<'c>(context: &Context<'c>, data: &Data, people: PeopleTable<'_>) -> Result<(&'c Table, Way), Mistake> {
     let label = label(data);
     let table = find_table(context, &Blame { label: &label, places: &data.places, key: "table" }, &data.table)?;
-    let steps = steps(context, data, table, people)?;
+    let steps = bare_steps(context, data, table, people)?;
     let condition = parse_condition(context, &label, &data.places, data.condition.as_deref())?;
     Ok((table, Way { condition, steps }))
 }

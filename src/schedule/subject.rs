@@ -55,6 +55,8 @@ pub struct Data {
     pub category: Option<String>,
     pub act: DataAct,
     pub cascade: Vec<Cascade>,
+    /// The act is meant for rows as well that another entry keeps.
+    pub kept_too: bool,
     pub places: Places,
 }
 
@@ -297,6 +299,7 @@ fn entry(table: &Table) -> Option<Data> {
         "action",
         "redact",
         "cascade",
+        "kept_too",
         "reason",
         "for",
         "anchor",
@@ -308,6 +311,7 @@ fn entry(table: &Table) -> Option<Data> {
     let matches = matches(table);
     let act = act(table);
     let cascade = action::cascade(table);
+    let kept_too = table.get("kept_too").and_then(|item| item.flag()).unwrap_or_default();
     let category = table.get("category").and_then(|item| item.parse(notation::label));
     let (promises, condition) = (check::promises(table), check::text(table, "where"));
     Some(Data {
@@ -319,6 +323,7 @@ fn entry(table: &Table) -> Option<Data> {
         category,
         act: act?,
         cascade,
+        kept_too,
         places: table.places(),
     })
 }
@@ -358,6 +363,9 @@ fn act(table: &Table) -> Option<DataAct> {
     }
     if let (Some(item), Some(Word::Keep)) = (table.get("cascade"), word) {
         item.refuse("a row that is kept stays, so nothing goes with it", "map those tables by entries of their own");
+    }
+    if let (Some(item), Some(Word::Keep), None) = (table.get("kept_too"), word, &redactions) {
+        item.refuse("nothing is done to these rows", "take it out: whoever keeps a row need not say it of others");
     }
     match word? {
         Word::Delete => Some(DataAct::Delete { redact_first: redactions.map_or(Some(Vec::new()), |list| list)? }),

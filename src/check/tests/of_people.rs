@@ -349,6 +349,118 @@ fn rows_that_are_kept_are_not_taken_along_by_another_entry_nor_do_they_keep_peop
     assert_eq!(entries(&with("ON DELETE SET NULL"), &gone("who = \"null\"")).len(), 2);
 }
 
+/// Payments of an account by way of an agent, whom nothing refers to by a foreign key.
+const PAYMENTS: &str = "
+    CREATE TABLE account (id int PRIMARY KEY, email varchar(99) NOT NULL UNIQUE, closed_at timestamp NULL);
+    CREATE TABLE invoice (id int PRIMARY KEY, account_id int);
+    CREATE TABLE payment (id int PRIMARY KEY, account_id int, agent_id int, invoice_id int, who varchar(9), kind varchar(9));";
+
+#[test]
+fn a_ground_that_would_be_forgotten_lets_no_other_entry_take_its_rows_one_day() {
+    let kept =
+        |column: &str, more: &str| entry("payment", column, &format!("action = \"keep\"\nreason = \"tax\"\n{more}"));
+    let of_agent = delete("payment", "agent_id");
+    let forgets = |lab: &Lab, entries: &[String], by: &str| {
+        let found = refused(lab, &map(&entries.concat()));
+        assert_eq!(found.len(), 1, "{found:#?}");
+        assert!(found[0].contains("keeps some of these rows, and once") && found[0].contains(by), "{found:#?}");
+        assert!(found[0].contains("`kept_too = true`"), "{found:#?}");
+    };
+    on_all_three(PAYMENTS, |lab| {
+        assert_eq!(entries(lab, &map(&[own_row(), kept("account_id", ""), of_agent.clone()].concat())).len(), 2);
+        let deleted = delete("account", "id");
+        forgets(lab, &[kept("account_id", ""), of_agent.clone(), deleted.clone()], "`account.id` (line 20, column 10)");
+        let lets_go = kept("account_id", "redact = { account_id = \"null\" }");
+        forgets(lab, &[own_row(), lets_go, of_agent.clone()], "once `payment.account_id`");
+        let by_invoice = kept("invoice_id -> invoice.account_id", "");
+        forgets(
+            lab,
+            &[own_row(), by_invoice, of_agent.clone(), delete("invoice", "account_id")],
+            "once `invoice.account_id`",
+        );
+        let of_a_kind = kept("account_id", "where = \"kind = 'fee'\"\nredact = { kind = \"null\" }");
+        forgets(lab, &[own_row(), of_a_kind, of_agent.clone()], "once `payment.account_id`");
+        let own_row_kept = entry("account", "id", "action = \"keep\"\nreason = \"tax\"");
+        let of_invoice = entry("invoice", "account_id", "action = \"delete\"\ncascade = [\"account\"]");
+        lab.script("ALTER TABLE account ADD COLUMN invoice_id int REFERENCES invoice (id)");
+        let found = refused(lab, &map(&[own_row_kept, of_invoice].concat()));
+        assert!(found[0].contains("rows of `account` would go with these, and `account.id` keeps them"), "{found:#?}");
+        let meant = entry("payment", "agent_id", "action = \"delete\"\nkept_too = true");
+        assert_eq!(entries(lab, &map(&[kept("account_id", ""), meant, deleted].concat())).len(), 2);
+    });
+}
+
+#[test]
+fn an_entry_whose_rows_are_all_kept_is_refused() {
+    let kept = entry("payment", "account_id", "action = \"keep\"\nreason = \"tax\"");
+    let redacted = |rest: &str| {
+        entry(
+            "payment",
+            "account_id",
+            &format!("action = \"redact\"\nredact = {{ who = \"null\" }}\nwhere = \"kind = 'fee'\"\n{rest}"),
+        )
+    };
+    on_all_three(PAYMENTS, |lab| {
+        let found = refused(lab, &map(&[own_row(), kept.clone(), redacted("")].concat()));
+        assert_eq!(
+            found,
+            [
+                "error 20 subject data `payment.account_id`: all these rows are kept by `payment.account_id` (line 15, column 10), so \
+                 that nothing could be done (add the columns to the `redact` of `payment.account_id`, which keeps what is not named \
+                 there)"
+            ]
+        );
+        assert_eq!(entries(lab, &map(&[own_row(), kept.clone(), redacted("kept_too = true")].concat())).len(), 2);
+    });
+}
+
+#[test]
+fn what_finds_somebody_elses_rows_is_not_redacted_for_the_first_who_leaves() {
+    let redacts = |column: &str, rest: &str| entry("payment", column, &format!("action = \"redact\"\n{rest}"));
+    on_all_three(PAYMENTS, |lab| {
+        let with =
+            |one: &str, other: &str| map(&[own_row(), redacts("account_id", one), redacts("agent_id", other)].concat());
+        for (one, other) in [
+            ("redact = { kind = \"null\" }", "where = \"kind = 'fee'\"\nredact = { who = \"null\" }"),
+            ("redact = { agent_id = \"null\" }", "redact = { who = \"null\", agent_id = \"null\" }"),
+        ] {
+            let found = refused(lab, &with(one, other));
+            assert!(
+                found.len() == 1
+                    && found[0]
+                        .contains("`payment.account_id` (line 15, column 10) redacts what these rows are found by"),
+                "{found:#?}"
+            );
+        }
+        let both = "redact = { who = \"null\", agent_id = \"null\" }";
+        assert_eq!(
+            entries(lab, &with(both, "redact = { agent_id = \"null\" }")).len(),
+            3,
+            "nothing is left to be found"
+        );
+    });
+}
+
+#[test]
+fn entries_that_each_redact_what_the_other_reads_are_refused() {
+    let redacts = |column: &str, reads: &str| {
+        entry(
+            "payment",
+            "account_id",
+            &format!("where = \"{reads} = 'x'\"\naction = \"redact\"\nredact = {{ {column} = \"null\" }}"),
+        )
+    };
+    on_all_three(PAYMENTS, |lab| {
+        let found = refused(lab, &map(&[own_row(), redacts("who", "kind"), redacts("kind", "who")].concat()));
+        assert!(
+            found.len() == 1
+                && found[0].contains("`erase:payment.account_id`, `erase:payment.account_id#2` wait for each other")
+                && found[0].contains("let an entry of its own redact that"),
+            "{found:#?}"
+        );
+    });
+}
+
 #[test]
 fn a_redaction_of_what_a_ground_does_not_cover_passes_the_schedules_holds_but_not_those_on_people() {
     let script = format!(

@@ -248,7 +248,7 @@ fn entry_terms(
         category: data.category.clone(),
         action: action(&data.act).to_owned(),
         redact: data.redactions().iter().map(|one| (one.column.to_string(), word(&one.how).to_owned())).collect(),
-        along: dependents.iter().flat_map(goes_along).chain(targets.first().into_iter().flat_map(own_kind)).collect(),
+        along: goes_along(data, dependents, targets),
         lasts: lasts(&data.act),
         holds: named(covering, holds),
     }
@@ -291,7 +291,13 @@ pub(super) fn word(how: &Redact) -> &'static str {
     }
 }
 
-fn goes_along(dependent: &Dependent) -> Vec<String> {
+fn goes_along(data: &Data, dependents: &[Dependent], targets: &[Target]) -> BTreeSet<String> {
+    let kept = data.kept_too.then(|| "what another entry keeps".to_owned());
+    let own = targets.first().into_iter().flat_map(own_kind);
+    dependents.iter().flat_map(of_dependent).chain(own).chain(kept).collect()
+}
+
+fn of_dependent(dependent: &Dependent) -> Vec<String> {
     let table = &dependent.shown;
     match dependent.then {
         Then::Delete => vec![format!("`{table}`")],

@@ -197,6 +197,30 @@ reason = "asked for"
 }
 
 #[test]
+fn whoever_does_nothing_to_rows_need_not_say_what_becomes_of_kept_ones() {
+    let found = mistakes(
+        r#"[policy]
+name = "House policy"
+[subject]
+table = "account"
+key = "id"
+within = "30 days"
+[[subject.data]]
+table = "payment"
+column = "account_id"
+action = "keep"
+reason = "tax records"
+kept_too = true
+"#,
+    );
+    let expected = [
+        "12:12 subject data `payment.account_id`, `kept_too`: nothing is done to these rows (take it out: whoever keeps a \
+                     row need not say it of others)",
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
 fn what_is_right_in_itself_can_be_wrong_beside_the_rest_of_the_map() {
     let twice = MAP.replace(
         "table = \"quiz_answer\"\n    column = \"attempt_id -> quiz_attempt(attempt_no).account_id\"",

@@ -210,6 +210,7 @@ fn whatever_lets_more_of_people_go_is_asked_about_and_what_lets_less_go_is_not()
     let letters = |more: &str| MAP.replace("table = \"letter\"\n", &format!("table = \"letter\"\n{more}"));
     let people = |more: &str| MAP.replace("key = \"id\"\n", &format!("key = \"id\"\n{more}"));
     let post = "[[subject.data]]\ntable = \"post\"\ncolumn = \"parent_id -> post(id).account_id\"\n";
+    let cents = "[[subject.data]]\ntable = \"payment\"\ncolumn = \"cents\"\n";
     let widened = [
         (
             MAP.to_owned(),
@@ -236,9 +237,9 @@ fn whatever_lets_more_of_people_go_is_asked_about_and_what_lets_less_go_is_not()
         (letters("where = \"id > 1\"\n"), letters("where = \"id > 0\"\n"), "its condition changed"),
         (letters(""), letters("category = \"marketing\"\n"), "who withdraws consent to `marketing` loses it now"),
         (
-            format!("{MAP}{post}action = \"keep\"\nreason = \"r\"\n"),
+            format!("{MAP}{cents}action = \"keep\"\nreason = \"r\"\n"),
             MAP.to_owned(),
-            "`post.parent_id` is not kept any more",
+            "`payment.cents` is not kept any more",
         ),
         (hold(""), hold("where = \"id > 1\"\n"), "hold `case` may cover less than it did"),
     ];

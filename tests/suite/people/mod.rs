@@ -4,6 +4,7 @@ mod clocks;
 mod closed;
 mod consent;
 mod desk;
+mod entries;
 mod grip;
 mod hard;
 mod interrupted;

@@ -188,7 +188,8 @@ pub fn map(dialect: Dialect) -> String {
             "delete",
             &format!("{own_page} = \"we_item IN (SELECT wl_id FROM watchlist WHERE wl_namespace IN (2, 3))\""),
         ),
-        entry("ipblocks", "ipb_user", "delete", ""),
+        // Who wrote something keeps it from nobody whom it is about.
+        entry("ipblocks", "ipb_user", "delete", "kept_too = true"),
         entry("ipblocks_restrictions", "ir_ipb_id -> ipblocks.ipb_user", "delete", ""),
         entry("ipblocks", "ipb_by_actor -> actor.actor_user", "keep", authors),
         entry("recentchanges", "rc_actor -> actor.actor_user", "delete", ""),
@@ -219,7 +220,7 @@ pub fn map(dialect: Dialect) -> String {
         entry("image", "img_actor -> actor.actor_user", "keep", authors),
         entry("oldimage", "oi_actor -> actor.actor_user", "keep", authors),
         entry("filearchive", "fa_actor -> actor.actor_user", "keep", authors),
-        entry("filearchive", "fa_deleted_user", "redact", "redact = { fa_deleted_user = \"null\" }"),
+        entry("filearchive", "fa_deleted_user", "redact", "redact = { fa_deleted_user = \"null\" }\nkept_too = true"),
         entry("protected_titles", "pt_user", "redact", "redact = { pt_user = { set = 0 } }"),
     ];
     format!(

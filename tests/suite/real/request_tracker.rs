@@ -176,7 +176,8 @@ pub fn map(dialect: Dialect) -> String {
         entry("Attributes", "ObjectId", "delete", of_user),
         entry("AuthTokens", "Owner", "delete", ""),
         entry("Attachments", "TransactionId -> Transactions.ObjectId", "delete", &format!("where = \"{own_history}\"")),
-        entry("Transactions", "ObjectId", "delete", of_user),
+        // Who wrote it keeps it from nobody whom it is about.
+        entry("Transactions", "ObjectId", "delete", &format!("{of_user}\nkept_too = true")),
         entry(
             "Attachments",
             "TransactionId -> Transactions.Creator",
@@ -188,17 +189,17 @@ pub fn map(dialect: Dialect) -> String {
             "Transactions",
             "NewValue",
             "redact",
-            "where = \"Type = 'AddWatcher'\"\nredact = { NewValue = \"null\" }",
+            "where = \"Type = 'AddWatcher'\"\nredact = { NewValue = \"null\" }\nkept_too = true",
         ),
         entry(
             "Transactions",
             "OldValue",
             "redact",
-            "where = \"Type = 'DelWatcher'\"\nredact = { OldValue = \"null\" }",
+            "where = \"Type = 'DelWatcher'\"\nredact = { OldValue = \"null\" }\nkept_too = true",
         ),
         entry("Transactions", "Creator", "keep", history),
-        entry("Tickets", "Creator", "redact", "redact = { Subject = { set = \"(removed)\" } }"),
-        entry("Tickets", "Owner", "redact", "redact = { Owner = { set = 6 } }"),
+        entry("Tickets", "Creator", "redact", "redact = { Subject = { set = \"(removed)\" } }\nkept_too = true"),
+        entry("Tickets", "Owner", "redact", "redact = { Owner = { set = 6 } }\nkept_too = true"),
         entry("Tickets", "LastUpdatedBy", "keep", history),
         entry("ObjectCustomFieldValues", "ObjectId", "delete", of_user),
     ];

@@ -44,6 +44,8 @@ pub fn case() -> impl Strategy<Value = Case> {
             if map.entries.iter().any(|entry| entry.way_over(&world)[1..].contains(&entry.table)) {
                 map.holds.clear();
                 map.people_are_held = false;
+                let keeps = map.entries.iter_mut().filter(|entry| matches!(entry.act, Act::Keep { .. }));
+                keeps.for_each(|entry| entry.act = Act::Redact { forget: false });
             }
             Case { world, map }
         },

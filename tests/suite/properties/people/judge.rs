@@ -158,7 +158,7 @@ fn pseudonym(config: &Config, world: &World, person: u8) -> tenure::pseudonym::P
 /// What stays for its ground is on the certificate of whoever has one; a row of several people is on one of theirs.
 fn assert_kept_is_told(config: &Config, world: &World, map: &Map, told: &[Erased]) {
     let kept: Vec<_> =
-        map.entries.iter().filter(|entry| !entry.acts()).map(|entry| oracle::found_by(world, entry)).collect();
+        map.entries.iter().filter(|entry| !entry.acts()).map(|entry| oracle::found_by(world, map, entry)).collect();
     let own = u64::from(map.own == Own::Keep);
     for person in world.people.keys() {
         let name = pseudonym(config, world, *person);

@@ -68,7 +68,7 @@ impl<'w> Oracle<'w> {
                 && !(map.people_are_held && person.restricted)
         };
         let due = world.people.iter().filter(|(_, person)| is_due(person)).map(|(id, _)| *id).collect();
-        let found = map.entries.iter().map(|entry| found_by(world, entry)).collect();
+        let found = map.entries.iter().map(|entry| found_by(world, map, entry)).collect();
         let mut oracle = Self { world, map, due, found, held: BTreeSet::new(), held_by_people: BTreeSet::new() };
         oracle.held_by_people = oracle.rows_of_restricted();
         oracle.held = oracle.held_by_people.union(&oracle.rows_under_holds()).copied().collect();
@@ -105,15 +105,28 @@ impl<'w> Oracle<'w> {
 
     fn is_held(&self, entry: usize, row: RowKey) -> bool {
         match self.map.entries[entry].act {
-            // What of a kept record goes is the schedule's own word.
-            Act::Keep { .. } => self.held_by_people.contains(&row),
-            Act::Delete { let_go: true } => self.held.contains(&row) || self.would_change_what_is_held(row),
-            Act::Delete { let_go: false } | Act::Redact { .. } => self.held.contains(&row),
+            Act::Delete { let_go: true } => {
+                self.is_covered(entry, row)
+                    || self.referrers(row).any(|other| other.0 == row.0 && self.is_covered(entry, other))
+            }
+            Act::Delete { let_go: false } | Act::Redact { .. } | Act::Keep { .. } => self.is_covered(entry, row),
         }
     }
 
-    fn would_change_what_is_held(&self, row: RowKey) -> bool {
-        self.referrers(row).any(|other| other.0 == row.0 && self.held.contains(&other))
+    fn is_covered(&self, entry: usize, row: RowKey) -> bool {
+        let held = match self.map.entries[entry].act {
+            // What of a kept record goes is the schedule's own word.
+            Act::Keep { .. } => &self.held_by_people,
+            Act::Delete { .. } | Act::Redact { .. } => &self.held,
+        };
+        held.contains(&row) || self.is_kept_by_another(entry, row)
+    }
+
+    /// Each entry has words of its own, so that no other one's ground lets them go.
+    fn is_kept_by_another(&self, entry: usize, row: RowKey) -> bool {
+        let others = self.map.entries.iter().enumerate().filter(|(other, _)| *other != entry);
+        let mut keeps = others.filter(|(_, other)| matches!(other.act, Act::Keep { .. }));
+        keeps.any(|(other, _)| self.found[other].contains_key(&row))
     }
 
     /// Rows that refer to this one by a foreign key.
@@ -125,16 +138,29 @@ impl<'w> Oracle<'w> {
         })
     }
 
-    /// Somebody has it as well who is not due.
-    fn is_somebody_elses(&self, whose: &BTreeSet<u8>) -> bool {
-        !whose.is_subset(&self.due)
+    /// Somebody has it as well who is not due, by this entry or by another one that reads an address.
+    fn is_somebody_elses(&self, entry: usize, row: RowKey, whose: &BTreeSet<u8>) -> bool {
+        let also = self.also_read(entry).filter_map(|other| self.found[other].get(&row));
+        !whose.is_subset(&self.due) || also.into_iter().any(|whose| !whose.is_subset(&self.due))
+    }
+
+    /// The entries over addresses that say whose a row is where this one would take it; where it redacts, the same address.
+    fn also_read(&self, entry: usize) -> impl Iterator<Item = usize> {
+        let is_address = |entry: &Entry| entry.column(self.world) == Column::Address;
+        let one = &self.map.entries[entry];
+        let alike =
+            move |other: &Entry| one.deletes() || (one.way.hops, one.way.column) == (other.way.hops, other.way.column);
+        let others = self.map.entries.iter().enumerate();
+        let meant = others
+            .filter(move |(_, other)| is_address(one) && is_address(other) && one.table == other.table && alike(other));
+        meant.map(|(other, _)| other)
     }
 
     /// Does the entry act upon the row, as far as is known by now?
     fn acts_upon(&self, stays: &Stays, entry: usize, row: RowKey, whose: &BTreeSet<u8>) -> bool {
         self.map.entries[entry].acts()
             && !self.is_held(entry, row)
-            && !self.is_somebody_elses(whose)
+            && !self.is_somebody_elses(entry, row, whose)
             && !stays.blocked.contains(&(entry, row))
             && !stays.waiting.contains(&(entry, row))
             && !whose.is_disjoint(&self.due)
@@ -194,7 +220,7 @@ impl<'w> Oracle<'w> {
 
     /// What somebody else has as well is theirs now. But where a reference may be what keeps a row, that is what is feared.
     fn is_feared_for(&self, stays: &Stays, entry: usize, row: RowKey, whose: &BTreeSet<u8>) -> bool {
-        let shared = self.is_somebody_elses(whose);
+        let shared = self.is_somebody_elses(entry, row, whose);
         let waits = stays.blocked.contains(&(entry, row)) || stays.waiting.contains(&(entry, row));
         waits || shared && (self.may_be_referred_to(entry) || self.may_lead_on(entry))
     }
@@ -344,14 +370,29 @@ impl<'w> Oracle<'w> {
 }
 
 /// The rows from which the entry's way leads to somebody, and to whom.
-pub fn found_by(world: &World, entry: &Entry) -> BTreeMap<RowKey, BTreeSet<u8>> {
+pub fn found_by(world: &World, map: &Map, entry: &Entry) -> BTreeMap<RowKey, BTreeSet<u8>> {
     let way = entry.way_over(world);
     let is_meant = |row: &Row| entry.kind.is_none_or(|kind| row.kind == kind);
     let rows = world.tables[entry.table].rows.iter().filter(|(_, row)| is_meant(row));
     let whose = |row: &Row| {
-        let end = way[1..].iter().try_fold(row, |row, table| world.tables[*table].rows.get(&row.up?))?;
+        let end = (1..way.len()).try_fold(row, |row, hops| {
+            let above = world.tables[way[hops]].rows.get(&row.up?)?;
+            leads_on(world, map, entry, hops, above).then_some(above)
+        })?;
         Some(world.named_by(end.mentions[entry.way.column]?, entry.way.ignore_case))
     };
     let found = rows.filter_map(|(id, row)| Some(((entry.table, *id), whose(row)?)));
     found.filter(|(_, whose)| !whose.is_empty()).collect()
+}
+
+/// Does a row on the way, after so many hops, lead on? Where no foreign key says so, it is as the entries say that begin there.
+fn leads_on(world: &World, map: &Map, entry: &Entry, hops: usize, row: &Row) -> bool {
+    let (table, rest) = (entry.way_over(world)[hops], entry.way.hops - hops);
+    let is_declared = match rest {
+        0 => world.tables[table].columns[entry.way.column] == Column::Key,
+        _ => world.tables[table].up.is_some_and(|up| up.declared),
+    };
+    let begin = |other: &&Entry| (other.table, other.way.hops, other.way.column) == (table, rest, entry.way.column);
+    let mut kinds = map.entries.iter().filter(begin).map(|other| other.kind).peekable();
+    is_declared || kinds.peek().is_none() || kinds.any(|kind| kind.is_none_or(|kind| row.kind == kind))
 }
