@@ -52,6 +52,12 @@ pub struct People {
     pub near_deadline: u64,
     /// Whose days are over.
     pub past_deadline: u64,
+    /// Requests for erasure that wait, verified or not.
+    pub requests: u64,
+    /// Of those, whose days are nearly used.
+    pub requests_near_deadline: u64,
+    /// Of those, whose days are over.
+    pub requests_past_deadline: u64,
 }
 
 /// A run that is not closed.
@@ -153,12 +159,16 @@ fn of_pair(setup: &Setup, pair: &Pair<'_>) -> Result<(Vec<RuleStatus>, Option<Pe
     };
     let last = past.iter().find(|run| run.people.is_some());
     let erasures = status::of_people(&planned, beside(setup, pair, ERASURES, last), setup.as_of);
+    let requests = planned.requests.clone().unwrap_or_default();
     let people = planned.people.as_ref().map(|people| People {
         database: pair.database.name.clone(),
         policy: pair.schedule.policy.name.clone(),
         due: people.due,
         near_deadline: people.near_deadline,
         past_deadline: people.overdue,
+        requests: requests.waiting(),
+        requests_near_deadline: requests.near_deadline,
+        requests_past_deadline: requests.overdue,
     });
     Ok((planned.rules.iter().map(of_rule).chain(erasures).collect(), people))
 }

@@ -28,7 +28,7 @@ use crate::deliver;
 use crate::execute::{self, Ending, Halt, Stop, Tally, Worker};
 use crate::ledger::{self, Closed, Holder};
 use crate::plan::{self, RulePlan};
-use crate::report::record::{HoldRecord, RuleRecord, RunKind, RunRecord, Status};
+use crate::report::record::{HoldRecord, RequestsRecord, RuleRecord, RunKind, RunRecord, Status};
 use crate::resolve;
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{ERASURES, Rule};
@@ -86,22 +86,9 @@ pub fn dry_run(job: &Job<'_>) -> Result<RunRecord, Refusal> {
     let planned = make_plan(job, &mut conn, Access::ReadOnly, &Consent::Ask, &mut |_, _, _| {})?;
     let mut record = job.record(RunKind::DryRun, started, &planned);
     record.notes.extend(planned.notes);
-    record.notes.extend(note_of_requests(job, &mut conn));
     past::compare(job, &mut conn, &mut record);
     record.finished = Some(time::now());
     Ok(record)
-}
-
-/// Each is carried out by a run of its own, whose figures these are not.
-fn note_of_requests(job: &Job<'_>, conn: &mut Connection) -> Option<String> {
-    let is_asked = job.people.is_none() && job.is_chosen(ERASURES) && job.schedule.subject.is_some();
-    let waiting = if is_asked { requests::count(job, conn) } else { 0 };
-    (waiting > 0).then(|| {
-        format!(
-            "{waiting} verified requests for erasure wait, which a run carries out each by itself; see `tenure subject status` \
-             and `tenure subject erase KEY --dry-run`"
-        )
-    })
 }
 
 /// Plans, and then does what was planned.
@@ -270,6 +257,8 @@ struct Planned {
     changes: Changes,
     /// Erasures, which act after the rules.
     people: Option<people::Planned>,
+    /// Requests for more of them, which runs of their own carry out.
+    requests: Option<RequestsRecord>,
 }
 
 impl Planned {
@@ -359,11 +348,16 @@ fn make_plan(
         }
         rules.push((Some(plan), record));
     }
-    let mut people = None;
+    let (mut people, mut requests) = (None, None);
     match resolved.erasure.filter(|_| job.is_chosen(ERASURES)) {
         Some(Ok(erasure)) => {
-            let erasure = job.of_whom(&catalog, erasure)?;
             let pause = ledger::pause::of_rule(&orders.pauses, &job.schedule.policy.name, ERASURES, now);
+            if job.people.is_none() {
+                let inbox =
+                    requests::Inbox { job, catalog: &catalog, map: &erasure, consent, is_paused: pause.is_some() };
+                requests = inbox.survey(conn, access, &mut notes);
+            }
+            let erasure = job.of_whom(&catalog, erasure)?;
             let (planned, who) =
                 people::plan(job, conn, erasure, &acting, pause, &Asking { changes: &changes, consent });
             notes.extend(who);
@@ -377,7 +371,7 @@ fn make_plan(
         ),
         None => {}
     }
-    Ok(Planned { rules, holds: in_force, notes, ordered: orders.holds.added, changes, people })
+    Ok(Planned { rules, holds: in_force, notes, ordered: orders.holds.added, changes, people, requests })
 }
 
 /// A rule whose figures counted on another that was then stopped is counted again, and asked by its guard again: its rows

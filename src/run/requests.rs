@@ -1,19 +1,23 @@
 //! Requests for erasure, each carried out by a run of its own: who asked is to have a report of their own, and one person of
 //! whom something cannot be done keeps nobody else waiting.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use anyhow::{Context as _, anyhow};
+use jiff::Timestamp;
 
 use super::change::people::Unconsented;
 use super::{Consent, Job, Progress, Refusal, SomePeople, people, prepare_ledger};
 use crate::db::catalog::Catalog;
-use crate::db::{Access, Connection, DbError, person};
+use crate::db::person::Standing;
+use crate::db::{Access, Connection, DbError, ErrorKind, person};
 use crate::execute::Stop;
 use crate::ledger::erasure::{self, Cause};
 use crate::ledger::request::{self, Settlement, Waiting};
 use crate::plan::{Erasure, PersonKey, Who};
-use crate::report::record::RunRecord;
+use crate::report::record::{RequestsRecord, RunRecord};
 use crate::resolve;
-use crate::time;
+use crate::time::{self, Light};
 
 /// What came of carrying requests out.
 #[derive(Default)]
@@ -65,13 +69,160 @@ fn unconsented(job: &Job<'_>) -> Result<Unconsented, Refusal> {
     Ok(Unconsented::of(job, &mut conn, &catalog, &map)?)
 }
 
-/// How many requests a run would carry out, as far as they can be seen: a role that may only plan may not be let near them.
-pub fn count(job: &Job<'_>, conn: &mut Connection) -> u64 {
-    let is_meant = |waiting: &&Waiting| waiting.request.verified;
-    let received =
-        request::open(conn, &job.schedule.policy.name).map_or(0, |open| open.iter().filter(is_meant).count() as u64);
-    let written = people::map(job, conn).ok().and_then(|(_, map)| person::requested(conn, map.requests.as_ref()?).ok());
-    received + written.map_or(0, |written| written.len() as u64)
+/// What is asked about the requests that wait: how their clocks stand, and which of them a run would carry out.
+pub(super) struct Inbox<'a> {
+    pub job: &'a Job<'a>,
+    pub catalog: &'a Catalog,
+    pub map: &'a Erasure,
+    pub consent: &'a Consent,
+    pub is_paused: bool,
+}
+
+/// A request that waits, wherever it was written down.
+struct Open {
+    /// `None` where it is no key of anybody.
+    key: Option<PersonKey>,
+    category: Option<String>,
+    asked: Timestamp,
+    verified: bool,
+    /// Is it in a table of the application?
+    is_written: bool,
+}
+
+impl Inbox<'_> {
+    /// How the requests stand, `None` where none waits; what is to be said of them goes to the notes.
+    pub fn survey(&self, conn: &mut Connection, access: Access, notes: &mut Vec<String>) -> Option<RequestsRecord> {
+        let blank = RequestsRecord {
+            promises: self.map.promises.clone(),
+            within: self.map.request_deadline.term.to_string(),
+            ..RequestsRecord::default()
+        };
+        match self.read(conn, access, blank.clone()) {
+            Ok(record) => {
+                notes.extend(notes_of(&record, access == Access::ReadOnly));
+                (record.waiting() > 0).then_some(record)
+            }
+            // A role that may only plan may not be let near them.
+            Err(error) if access == Access::ReadOnly && error.kind == ErrorKind::Privilege => {
+                notes.push(format!("requests for erasure, if any wait, are not in these figures: {error}"));
+                None
+            }
+            Err(error) => Some(RequestsRecord { error: Some(error.message), ..blank }),
+        }
+    }
+
+    fn read(
+        &self,
+        conn: &mut Connection,
+        access: Access,
+        mut record: RequestsRecord,
+    ) -> Result<RequestsRecord, DbError> {
+        let open = self.open(conn)?;
+        let acted_upon = self.acted_upon(conn, &open)?;
+        for (request, is_acted_upon) in open.iter().zip(acted_upon) {
+            *(if request.verified { &mut record.verified } else { &mut record.unverified }) += 1;
+            record.kept_back += u64::from(request.verified && !is_acted_upon);
+            let used = self.map.request_deadline.used(request.asked, self.job.as_of);
+            match used.light() {
+                Light::Red => record.overdue += 1,
+                Light::Amber if access == Access::ReadOnly || !is_acted_upon => record.near_deadline += 1,
+                Light::Amber | Light::Green => {}
+            }
+            if record.days_used.is_none_or(|days| used.days > days) {
+                (record.days_used, record.days_allowed) = (Some(used.days), Some(used.allowed));
+            }
+        }
+        Ok(record)
+    }
+
+    fn open(&self, conn: &mut Connection) -> Result<Vec<Open>, DbError> {
+        let of_desk = request::open(conn, &self.job.schedule.policy.name)?;
+        let written = self.map.requests.as_ref().map(|requests| person::requested(conn, requests)).transpose()?;
+        let of_desk = of_desk.into_iter().map(|Waiting { request, .. }| Open {
+            key: resolve::person_key(self.catalog, self.map, &request.key).ok(),
+            category: request.category,
+            asked: request.asked,
+            verified: request.verified,
+            is_written: false,
+        });
+        let written = written.into_iter().flatten().map(|(text, asked)| Open {
+            key: key_as_written(self.catalog, self.map, &text),
+            category: None,
+            asked: asked.unwrap_or(self.job.as_of),
+            verified: true,
+            is_written: true,
+        });
+        Ok(of_desk.chain(written).collect())
+    }
+
+    /// Of each, whether a run carries it out as things are.
+    fn acted_upon(&self, conn: &mut Connection, open: &[Open]) -> Result<Vec<bool>, DbError> {
+        /// Each statement names them all.
+        const AT_ONCE: usize = 500;
+        if open.is_empty() || self.is_paused || self.job.not_yet_in_force().is_some() {
+            return Ok(vec![false; open.len()]);
+        }
+        let unconsented = match self.consent {
+            Consent::Ask => Unconsented::of(self.job, conn, self.catalog, self.map)?,
+            Consent::Yes(_) | Consent::Approved { .. } => Unconsented::default(),
+        };
+        let mut wanted: BTreeMap<Option<&str>, Vec<PersonKey>> = BTreeMap::new();
+        let mut keys = Vec::new();
+        for request in open {
+            let waits = match request.is_written {
+                true => unconsented.concerns_written(),
+                false => unconsented.concerns(request.category.as_deref()),
+            };
+            let key = request.key.as_ref().filter(|_| request.verified && !waits);
+            let key = match key {
+                Some(key) => person::look_up(conn, self.map, key)?
+                    .filter(|person| !is_newcomer(person, request.asked))
+                    .map(|person| person.key),
+                None => None,
+            };
+            if let Some(key) = &key {
+                wanted.entry(request.category.as_deref()).or_default().push(key.clone());
+            }
+            keys.push(key);
+        }
+        let mut due: BTreeSet<(Option<&str>, PersonKey)> = BTreeSet::new();
+        for (category, keys) in wanted {
+            for some in keys.chunks(AT_ONCE) {
+                let found = people::due_among(conn, &self.map.of_some(some.to_vec(), category))?;
+                due.extend(found.into_iter().map(|key| (category, key)));
+            }
+        }
+        let is_due = |(request, key): (&Open, Option<PersonKey>)| {
+            key.is_some_and(|key| due.contains(&(request.category.as_deref(), key)))
+        };
+        Ok(open.iter().zip(keys).map(is_due).collect())
+    }
+}
+
+/// Each is carried out by a run of its own, whose figures these are not.
+fn notes_of(requests: &RequestsRecord, is_dry_run: bool) -> Vec<String> {
+    let mut notes = Vec::new();
+    if is_dry_run && requests.verified > 0 {
+        notes.push(format!(
+            "{} verified requests for erasure wait, which a run carries out each by itself; see `tenure subject status` and \
+             `tenure subject erase KEY --dry-run`",
+            requests.verified
+        ));
+    }
+    if requests.kept_back > 0 {
+        notes.push(format!(
+            "{} verified requests for erasure cannot be carried out as things are, because of a hold, a pause, a reference or a \
+             consent that is wanted, or because nobody has that key; see `tenure subject status`",
+            requests.kept_back
+        ));
+    }
+    if requests.unverified > 0 {
+        notes.push(format!(
+            "{} requests for erasure wait until somebody verifies or refuses them; see `tenure subject status`",
+            requests.unverified
+        ));
+    }
+    notes
 }
 
 /// Those that the application has written into a table of its own.
@@ -223,6 +374,11 @@ impl Found {
     }
 }
 
+/// Somebody who signed up after it was asked for, and so is somebody else.
+fn is_newcomer(person: &Standing, asked: Timestamp) -> bool {
+    person.created.is_some_and(|created| created > asked)
+}
+
 fn look(job: &Job<'_>, conn: &mut Connection) -> Result<Found, Refusal> {
     let (catalog, map) = people::map(job, conn)?;
     let map = job.of_whom(&catalog, map)?;
@@ -236,7 +392,7 @@ fn look(job: &Job<'_>, conn: &mut Connection) -> Result<Found, Refusal> {
     let (is_due, stays) = people::still(conn, &map)?;
     Ok(Found {
         is_there: person.is_some(),
-        is_newcomer: person.as_ref().and_then(|person| person.created).is_some_and(|created| created > asked.asked),
+        is_newcomer: person.as_ref().is_some_and(|person| is_newcomer(person, asked.asked)),
         was_erased: erasures.iter().any(|part| part.finished.is_some_and(|finished| finished >= asked.asked)),
         is_due,
         is_kept_back: stays || person.is_some_and(|person| !person.held_by.is_empty()),

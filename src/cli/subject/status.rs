@@ -36,10 +36,10 @@ fn everybody(common: &Common, counter: &Counter<'_>, conn: &mut Connection, map:
     let waiting = counter.waiting(conn)?;
     let written = written(counter, conn, map)?;
     let rules = [ERASURES.to_owned()];
-    let people = run::dry_run(&Job { rules: &rules, ..counter.job(None) })?.people;
-    let overdue = people.as_ref().map_or(0, |people| people.overdue);
-    let mut clocks = waiting.iter().map(|waiting| clock(map, waiting)).chain(written.iter().map(|one| one.clock(map)));
-    let is_late = overdue > 0 || clocks.any(|clock| clock.used.light() == Light::Red);
+    let planned = run::dry_run(&Job { rules: &rules, ..counter.job(None) })?;
+    let (people, requests) = (planned.people, planned.requests);
+    let is_late = people.as_ref().is_some_and(|people| people.overdue > 0)
+        || requests.as_ref().is_some_and(|requests| requests.overdue > 0);
     if common.json {
         let written = written.iter().map(|one| one.document(map));
         let requests: Vec<Value> = waiting.iter().map(|waiting| document(map, waiting)).chain(written).collect();
