@@ -161,6 +161,7 @@ impl Page<'_> {
     fn of_look(&mut self, look: &Overview, now: Timestamp) -> fmt::Result {
         self.gauge("look_time_seconds", "When the databases were looked at", seconds(look.at))?;
         self.gauge("look_troubles", "What could not be looked at", look.troubles.len() as f64)?;
+        self.gauge("register_lacks", "Runs whose erasures are not in the register", look.register_lacks.len() as f64)?;
         self.gauge("pauses", "Pauses in force", look.pauses.len() as f64)?;
         self.gauge("holds", "Holds that were ordered by hand", look.holds.len() as f64)?;
         let dead = look.running.iter().filter(|running| !running.run.lives).count();
@@ -273,6 +274,7 @@ mod tests {
             well: false,
             rules: vec![rule(look)],
             people: vec![people],
+            register_lacks: Vec::new(),
             troubles: Vec::new(),
             running: Vec::new(),
             mails: [("refused", 4)].into(),

@@ -14,6 +14,7 @@ mod log;
 pub mod orders;
 mod past;
 mod people;
+pub mod register;
 pub mod requests;
 mod survey;
 
@@ -102,12 +103,13 @@ pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>
     let over = expire_orders(&mut conn, started)?;
     let mut unregistered = Vec::new();
     let closed = ledger::close_dead(&mut conn, &address, &mut |conn, run| {
-        unregistered.extend(register(job, conn, run));
+        unregistered.extend(register::add(job, conn, run));
     })?;
     if !closed.is_empty() {
         // Somebody waits to hear that a run died, and this one may take hours.
         deliver(job);
     }
+    unregistered.extend(register::catch_up(job, &mut conn, stop)?);
     let mut planned = make_plan(job, &mut conn, Access::ReadWrite, consent, &mut *progress)?;
     let mut record = job.record(RunKind::Run, started, &planned);
     record.notes.extend(closed.iter().map(|run| format!("run `{run}` had died and was closed before this one")));
@@ -129,7 +131,7 @@ pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>
     record.finished = Some(started + time::since_boot().saturating_sub(begun));
     // Before the run is closed: who dies between the two is registered again by whoever closes it.
     let runs = closed.iter().chain([&record.run]);
-    unregistered.extend(runs.filter_map(|run| register_patiently(job, &mut conn, run, stop)));
+    unregistered.extend(runs.filter_map(|run| register::add_patiently(job, &mut conn, run, stop)));
     if !unregistered.is_empty() {
         record.notes.append(&mut unregistered);
         record.status = Status::Failed;
@@ -198,34 +200,6 @@ fn close(job: &Job<'_>, conn: &mut Connection, record: &mut RunRecord, stop: &St
         record.notes.push(sentence);
         record.status = Status::Failed;
     }
-}
-
-/// Puts what a run erased into the register beside the reports, or says why it is not there. The ledger has it, but one that
-/// is restored from a backup would not: without the register nobody would be erased again.
-fn register(job: &Job<'_>, conn: &mut Connection, run: &str) -> Option<String> {
-    let error = people::register(&job.config.state_dir, conn, run).err()?;
-    Some(not_registered(run, &format!("{error:#}")))
-}
-
-/// The same, again where the connection is lost meanwhile: who is in the register twice is there all the same.
-fn register_patiently(job: &Job<'_>, conn: &mut Connection, run: &str, stop: &Stop) -> Option<String> {
-    let reopen = || job.connect(Access::ReadWrite);
-    let done = execute::patiently(conn, &reopen, stop, |conn| {
-        let written = people::register(&job.config.state_dir, conn, run);
-        written
-            .map_or_else(|error| error.downcast::<DbError>().map_or_else(|error| Ok(Err(error)), Err), |()| Ok(Ok(())))
-    });
-    match done {
-        Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(not_registered(run, &format!("{error:#}"))),
-        Err(halt) => Some(not_registered(run, &halt.sentence())),
-    }
-}
-
-fn not_registered(run: &str, reason: &str) -> String {
-    format!(
-        "what run `{run}` erased is not in the register of erasures, by which it would be erased again after a restore: {reason}"
-    )
 }
 
 /// Sends the report, and whatever else is due.

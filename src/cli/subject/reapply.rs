@@ -2,10 +2,9 @@
 //! old as the backup, so the register beside the reports, or one that was kept elsewhere, is asked as well.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use jiff::Timestamp;
 
 use super::Reapply;
@@ -14,8 +13,10 @@ use crate::cli::{Common, Failure, Outcome, run as runs, say, to_stderr};
 use crate::db::{Connection, person};
 use crate::ledger::actor;
 use crate::ledger::erasure::{self, Cause, Erased};
+use crate::overview;
 use crate::plan::{Erasure, PersonKey};
-use crate::run::{self, Consent, SomePeople, files};
+use crate::report::record::Status;
+use crate::run::{self, Consent, SomePeople, register};
 use crate::setup::Setup;
 use crate::time;
 
@@ -24,19 +25,23 @@ const PEOPLE_A_RUN: usize = 500;
 
 pub(super) fn reapply(common: &Common, wanted: &Reapply) -> Outcome {
     let setup = Setup::with_schedules(common)?;
+    if !wanted.dry_run {
+        runs::refuse_future(&setup)?;
+    }
     let counter = Counter::find(&setup, &wanted.place)?;
     let mut conn = counter.open_to_read()?;
     let (_, map) = counter.map(&mut conn)?;
     let register = Register::read(&counter, &mut conn, &wanted.registers)?;
     let back = Back::find(&counter, &mut conn, &map, &register)?;
     drop(conn);
+    register.gaps.iter().for_each(|gap| to_stderr(format_args!("tenure: {gap}\n")));
     if back.people.values().all(Vec::is_empty) {
         say(&format!("nobody of {} who were erased is back\n", register.people.len()))?;
-        return Ok(0);
+        return Ok(register.or_failed(0));
     }
     if !wanted.yes && !wanted.dry_run {
         to_stderr(format_args!("tenure: {}\n", back.question(&map)));
-        return Ok(3);
+        return Ok(register.or_failed(Status::Guarded.exit_code()));
     }
     let consent = if wanted.yes { Consent::Yes(actor()) } else { Consent::Ask };
     let stop = runs::stop_on_signals()?;
@@ -58,25 +63,37 @@ pub(super) fn reapply(common: &Common, wanted: &Reapply) -> Outcome {
             }
         }
     }
-    runs::finish(common, &setup, &records, refused)
+    Ok(register.or_failed(runs::finish(common, &setup, &records, refused)?))
 }
 
 /// Who was erased, and when for the last time, by what was erased: everything, or one category.
 struct Register {
     people: BTreeMap<(String, Option<String>), Timestamp>,
+    /// Why somebody may be missing in it, in sentences.
+    gaps: Vec<String>,
 }
 
 impl Register {
+    /// Who may have missed somebody has failed, whatever else was done.
+    fn or_failed(&self, code: u8) -> u8 {
+        if self.gaps.is_empty() { code } else { Status::Failed.exit_code() }
+    }
+
     fn read(counter: &Counter<'_>, conn: &mut Connection, wanted: &[PathBuf]) -> Result<Self, Failure> {
-        let own = files::register_file(&counter.setup.config.state_dir);
+        let own = register::file(&counter.setup.config.state_dir);
         let mut paths: Vec<&Path> = wanted.iter().map(PathBuf::as_path).collect();
         if wanted.is_empty() && own.exists() {
             paths.push(&own);
         }
-        let mut all = Vec::new();
+        let (mut all, mut gaps) = (Vec::new(), Vec::new());
         for path in paths {
-            all.extend(lines(path)?);
+            let lines = register::read(path)?;
+            all.extend(lines.erased);
+            gaps.extend(gap(path, &lines.unreadable));
         }
+        gaps.extend(
+            overview::register_lacks(counter.setup).iter().filter(|lack| lack.is_lost).map(ToString::to_string),
+        );
         erasure::each(conn, &mut |erased| all.push(erased))?;
         let is_known =
             |erased: &&Erased| counter.setup.schedules.iter().any(|schedule| schedule.policy.name == erased.policy);
@@ -107,17 +124,23 @@ impl Register {
             let latest = people.entry((erased.person.digest, erased.category)).or_insert(finished);
             *latest = finished.max(*latest);
         }
-        Ok(Self { people })
+        Ok(Self { people, gaps })
     }
 }
 
-fn lines(path: &Path) -> Result<Vec<Erased>, Failure> {
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read the register {}", path.display()))?;
-    let erased = text.lines().enumerate().map(|(at, line)| {
-        serde_json::from_str(line)
-            .with_context(|| format!("line {} of {} is none of a register of erasures", at + 1, path.display()))
-    });
-    Ok(erased.collect::<Result<_, _>>()?)
+/// What is to be said of lines that are none; half a line names nobody, and is not guessed at.
+fn gap(path: &Path, unreadable: &[usize]) -> Option<String> {
+    const NAMED: usize = 20;
+    let numbers = unreadable.iter().take(NAMED).map(usize::to_string).collect::<Vec<_>>().join(", ");
+    let more = if unreadable.len() > NAMED { ", …" } else { "" };
+    (!unreadable.is_empty()).then(|| {
+        format!(
+            "{} lines of the register {} are cut off or none of a register, so whoever they name was not looked for: {numbers}{more}; \
+             name another copy of it with --register, and take these lines out once nobody is missed",
+            unreadable.len(),
+            path.display()
+        )
+    })
 }
 
 /// Who was erased and is there again with something that is to go.
