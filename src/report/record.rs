@@ -311,6 +311,9 @@ pub struct PeopleRecord {
     /// It is about people of whom it was asked, or who are back after a restore, and not about all whose account is closed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub asked_for: bool,
+    /// Of a run that a guard stopped: who was due, as a digest under the installation's key. An approval is for these people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_digest: Option<String>,
 }
 
 /// The requests for erasure that wait, of whatever source. Each is carried out by a run of its own; this tells of their clocks.

@@ -328,6 +328,7 @@ pub fn erased_people() -> RunRecord {
         days_used: Some(31),
         days_allowed: Some(30),
         asked_for: false,
+        due_digest: None,
     });
     run
 }
@@ -424,8 +425,8 @@ fn any_since() -> impl Strategy<Value = SinceRecord> {
 fn any_people() -> impl Strategy<Value = PeopleRecord> {
     let counts = [any_count(), any_count(), any_count(), any_count(), any_count(), any_count(), any_count()];
     let days = option::of((any::<u32>(), any::<u32>()));
-    let texts = (any_text(), vec(any_text(), 0..3), any_text());
-    (texts, counts, days, any::<bool>()).prop_map(|((table, promises, within), counts, days, asked_for)| {
+    let texts = (any_text(), vec(any_text(), 0..3), any_text(), any_text());
+    (texts, counts, days, any::<bool>()).prop_map(|((table, promises, within, digest), counts, days, asked_for)| {
         let [due, erased, unfinished, held, blocked, near_deadline, overdue] = counts;
         let (days_used, days_allowed) = days.unzip();
         PeopleRecord {
@@ -441,6 +442,7 @@ fn any_people() -> impl Strategy<Value = PeopleRecord> {
             overdue,
             days_used,
             days_allowed,
+            due_digest: option(&digest),
             asked_for,
         }
     })

@@ -94,6 +94,7 @@ fn blank(erasure: &Erasure, is_request: bool) -> PeopleRecord {
         days_used: None,
         days_allowed: None,
         asked_for: is_request,
+        due_digest: None,
     }
 }
 
@@ -212,9 +213,32 @@ impl Planned {
             self.entries.iter_mut().for_each(|entry| survey::stop(entry, pause));
             return Vec::new();
         }
-        let notes = self.entries.iter_mut().filter_map(|entry| guard::decide(entry, asking.consent)).collect();
+        let notes = match guard::of_other_people(asking.consent, || self.digest_of_due(job)) {
+            Some(question) => {
+                self.stop_at(question);
+                Vec::new()
+            }
+            None => self.entries.iter_mut().filter_map(|entry| guard::decide(entry, asking.consent)).collect(),
+        };
+        if self.entries.iter().any(|entry| entry.status == Status::Guarded) {
+            self.record.due_digest = self.digest_of_due(job);
+        }
         self.all_or_none();
         notes
+    }
+
+    /// The entry that acts first asks.
+    fn stop_at(&mut self, question: String) {
+        if let Some(first) = self.entries.first_mut() {
+            guard::also(first, question);
+            first.status = Status::Guarded;
+        }
+    }
+
+    /// Who is due, without a name, and in one line however many they are.
+    fn digest_of_due(&self, job: &Job<'_>) -> Option<String> {
+        let keys = self.due.iter().map(|due| due.key.to_text());
+        Some(job.config.pseudonyms()?.of_all(&self.erasure.called, keys).to_string())
     }
 
     /// Counts again where a rule on which the figures counted was stopped, and asks the guards again.
