@@ -8,7 +8,7 @@ use super::builder::Sql;
 use super::catalog::{Catalog, Column, ColumnKind};
 use super::count::{number, one_row};
 use super::few::{self, Few};
-use super::people::{self, Person};
+use super::people::{self, Person, SignedUp};
 use super::predicate::{self, Look};
 use super::window::{self, Edge, outward, within};
 use super::{Connection, DbError, Dialect, Row, Value, anchor, redact, whose};
@@ -28,7 +28,7 @@ pub struct Standing {
     /// When the account was closed; `None` where it is open.
     pub closed: Option<Timestamp>,
     /// When the account was made, where the schedule names the column.
-    pub created: Option<Timestamp>,
+    pub created: Option<SignedUp>,
     /// The holds on people that cover this one.
     pub held_by: Vec<String>,
 }
@@ -44,7 +44,7 @@ pub fn look_up(conn: &mut Connection, erasure: &Erasure, key: &PersonKey) -> Res
     sql.push(", ");
     predicate::latest(&mut sql, &target.alias, &target.anchors);
     sql.push(", ");
-    predicate::latest(&mut sql, &target.alias, erasure.created.as_slice());
+    SignedUp::select(&mut sql, erasure);
     for hold in &target.holds {
         sql.push(", CASE WHEN ");
         predicate::covers(&mut sql, &target.alias, hold);
@@ -60,11 +60,11 @@ pub fn look_up(conn: &mut Connection, erasure: &Erasure, key: &PersonKey) -> Res
     if !is_same(&found, key) {
         return Ok(None);
     }
-    let holds = target.holds.iter().enumerate().filter(|(at, _)| row.int(3 + at) == Some(1));
+    let holds = target.holds.iter().enumerate().filter(|(at, _)| row.int(4 + at) == Some(1));
     Ok(Some(Standing {
         key: found,
         closed: latest_at(&row, 1, &target.anchors, dialect),
-        created: latest_at(&row, 2, erasure.created.as_slice(), dialect),
+        created: SignedUp::read(&row, 2, erasure, dialect),
         held_by: holds.map(|(_, hold)| hold.name.clone()).collect(),
     }))
 }
@@ -146,6 +146,11 @@ pub fn requested(conn: &mut Connection, requests: &Requests) -> Result<Vec<(Stri
     let since = |row: &Row| latest_at(row, 1, std::slice::from_ref(&requests.requested), dialect);
     let rows = conn.query(&sql.finish())?;
     Ok(rows.iter().filter_map(|row| Some((few::key_of(row, 0).ok()?.to_text(), since(row)))).collect())
+}
+
+/// The last instant at which somebody may have asked of whose request the table says `asked`: a day tells no hour.
+pub fn asked_until(requests: &Requests, asked: Timestamp, dialect: Dialect) -> Timestamp {
+    anchor::latest_meant(asked, &requests.requested, dialect)
 }
 
 /// The table under the name that the schedule's conditions use.

@@ -51,7 +51,12 @@ pub fn carry_out(
             continue;
         }
         let (number, verified) = (waiting.number, waiting.request.verified);
-        let asked = Asked { what: format!("request {number}"), people: people_of(&waiting), verified };
+        let asked = Asked {
+            what: format!("request {number}"),
+            people: people_of(&waiting),
+            latest: waiting.request.asked,
+            verified,
+        };
         let outcome = carry_out_one(job, &asked, consent, stop, &mut *progress, |conn| {
             request::settle(conn, number, Settlement::Erased, None, &job.actor, time::now()).map(drop)
         });
@@ -84,6 +89,8 @@ struct Open {
     key: Option<PersonKey>,
     category: Option<String>,
     asked: Timestamp,
+    /// As [`Asked::latest`].
+    latest: Timestamp,
     verified: bool,
     /// Is it in a table of the application?
     is_written: bool,
@@ -142,13 +149,17 @@ impl Inbox<'_> {
             key: resolve::person_key(self.catalog, self.map, &request.key).ok(),
             category: request.category,
             asked: request.asked,
+            latest: request.asked,
             verified: request.verified,
             is_written: false,
         });
+        let dialect = conn.dialect();
+        let latest = |asked| self.map.requests.as_ref().map_or(asked, |of| person::asked_until(of, asked, dialect));
         let written = written.into_iter().flatten().map(|(text, asked)| Open {
             key: key_as_written(self.catalog, self.map, &text),
             category: None,
             asked: asked.unwrap_or(self.job.as_of),
+            latest: latest(asked.unwrap_or(self.job.as_of)),
             verified: true,
             is_written: true,
         });
@@ -176,7 +187,7 @@ impl Inbox<'_> {
             let key = request.key.as_ref().filter(|_| request.verified && !waits);
             let key = match key {
                 Some(key) => person::look_up(conn, self.map, key)?
-                    .filter(|person| !is_newcomer(person, request.asked))
+                    .filter(|person| !is_newcomer(person, request.latest))
                     .map(|person| person.key),
                 None => None,
             };
@@ -248,13 +259,14 @@ fn carry_out_written(
             break;
         }
         let Some(key) = key_as_written(&catalog, &map, &text) else { continue };
+        let latest = asked.map_or_else(time::now, |asked| person::asked_until(requests, asked, conn.dialect()));
         let people = SomePeople {
             keys: vec![text],
             category: None,
             cause: Cause::Request,
             asked: asked.unwrap_or_else(time::now),
         };
-        let asked = Asked { what: format!("a request in `{}`", requests.shown), people, verified: true };
+        let asked = Asked { what: format!("a request in `{}`", requests.shown), people, latest, verified: true };
         let outcome = carry_out_one(job, &asked, consent, stop, &mut *progress, |conn| {
             person::mark(conn, &map, requests, &key, time::now()).map(drop)
         });
@@ -302,6 +314,8 @@ struct Asked {
     /// How messages name it; the person is not named.
     what: String,
     people: SomePeople,
+    /// The last instant at which it may have been asked for: a day tells no hour.
+    latest: Timestamp,
     verified: bool,
 }
 
@@ -316,7 +330,7 @@ fn carry_out_one(
     let mut conn = job.open(Access::ReadWrite)?;
     prepare_ledger(&mut conn)?;
     let job = job.about(as_the_database_writes(job, &mut conn, &asked.people)?);
-    let mut found = look(&job, &mut conn)?;
+    let mut found = look(&job, &mut conn, asked.latest)?;
     let mut record = None;
     if found.is_newcomer && !found.was_erased {
         let what = &asked.what;
@@ -329,7 +343,7 @@ fn carry_out_one(
     if asked.verified && found.is_there && !found.is_newcomer && found.is_due {
         record = Some(super::run(&job, consent, stop, progress)?);
         // A second look, and not what the run says of itself: rows may have come since.
-        found = look(&job, &mut conn)?;
+        found = look(&job, &mut conn, asked.latest)?;
     }
     if found.is_settled(asked.verified) {
         settle(&mut conn).with_context(|| format!("{} was carried out, and could not be settled", asked.what))?;
@@ -374,12 +388,13 @@ impl Found {
     }
 }
 
-/// Somebody who signed up after it was asked for, and so is somebody else.
+/// Somebody who signed up after it was asked for, and so is somebody else. Who signed up on the day of the asking, of which no hour
+/// is told, may ask.
 fn is_newcomer(person: &Standing, asked: Timestamp) -> bool {
-    person.created.is_some_and(|created| created > asked)
+    person.created.is_some_and(|created| created.is_after(asked))
 }
 
-fn look(job: &Job<'_>, conn: &mut Connection) -> Result<Found, Refusal> {
+fn look(job: &Job<'_>, conn: &mut Connection, latest: Timestamp) -> Result<Found, Refusal> {
     let (catalog, map) = people::map(job, conn)?;
     let map = job.of_whom(&catalog, map)?;
     let (Some(asked), Who::Only(keys, _)) = (&job.people, &map.who) else {
@@ -392,7 +407,7 @@ fn look(job: &Job<'_>, conn: &mut Connection) -> Result<Found, Refusal> {
     let (is_due, stays) = people::still(conn, &map)?;
     Ok(Found {
         is_there: person.is_some(),
-        is_newcomer: person.as_ref().is_some_and(|person| is_newcomer(person, asked.asked)),
+        is_newcomer: person.as_ref().is_some_and(|person| is_newcomer(person, latest)),
         was_erased: erasures.iter().any(|part| part.finished.is_some_and(|finished| finished >= asked.asked)),
         is_due,
         is_kept_back: stays || person.is_some_and(|person| !person.held_by.is_empty()),

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::Reapply;
 use super::counter::Counter;
 use crate::cli::{Common, Failure, Outcome, run as runs, say, to_stderr};
+use crate::db::people::Person;
 use crate::db::{Connection, person};
 use crate::ledger::actor;
 use crate::ledger::erasure::{self, Cause, Erased};
@@ -34,14 +35,15 @@ pub(super) fn reapply(common: &Common, wanted: &Reapply) -> Outcome {
     let register = Register::read(&counter, &mut conn, &wanted.registers)?;
     let back = Back::find(&counter, &mut conn, &map, &register)?;
     drop(conn);
-    register.gaps.iter().for_each(|gap| to_stderr(format_args!("tenure: {gap}\n")));
+    register.gaps.iter().chain(&back.left_alone(&map)).for_each(|note| to_stderr(format_args!("tenure: {note}\n")));
+    let at_least = |code| worst(code, &register, &back);
     if back.people.values().all(Vec::is_empty) {
         say(&format!("nobody of {} who were erased is back\n", register.people.len()))?;
-        return Ok(register.or_failed(0));
+        return Ok(at_least(Status::Ok.exit_code()));
     }
     if !wanted.yes && !wanted.dry_run {
         to_stderr(format_args!("tenure: {}\n", back.question(&map)));
-        return Ok(register.or_failed(Status::Guarded.exit_code()));
+        return Ok(at_least(Status::Guarded.exit_code()));
     }
     let consent = if wanted.yes { Consent::Yes(actor()) } else { Consent::Ask };
     let stop = runs::stop_on_signals()?;
@@ -63,7 +65,17 @@ pub(super) fn reapply(common: &Common, wanted: &Reapply) -> Outcome {
             }
         }
     }
-    Ok(register.or_failed(runs::finish(common, &setup, &records, refused)?))
+    Ok(at_least(runs::finish(common, &setup, &records, refused)?))
+}
+
+/// Whoever may have missed somebody has failed, whatever else was done; whom nobody can decide of but the desk is asked about.
+fn worst(code: u8, register: &Register, back: &Back) -> u8 {
+    let failed = Status::Failed.exit_code();
+    match code {
+        code if code == failed || !register.gaps.is_empty() => failed,
+        _ if back.of_same_day > 0 => Status::Guarded.exit_code(),
+        code => code,
+    }
 }
 
 /// Who was erased, and when for the last time, by what was erased: everything, or one category.
@@ -74,11 +86,6 @@ struct Register {
 }
 
 impl Register {
-    /// Who may have missed somebody has failed, whatever else was done.
-    fn or_failed(&self, code: u8) -> u8 {
-        if self.gaps.is_empty() { code } else { Status::Failed.exit_code() }
-    }
-
     fn read(counter: &Counter<'_>, conn: &mut Connection, wanted: &[PathBuf]) -> Result<Self, Failure> {
         let own = register::file(&counter.setup.config.state_dir);
         let mut paths: Vec<&Path> = wanted.iter().map(PathBuf::as_path).collect();
@@ -148,12 +155,35 @@ struct Back {
     people: BTreeMap<Option<String>, Vec<PersonKey>>,
     /// Of how many nobody can tell whether they are back or somebody new.
     doubtful: u64,
+    /// How many signed up on the day of their erasure: before it, and are back, or after it, and are new.
+    of_same_day: u64,
+}
+
+/// What the data tells of somebody who was erased and is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sign {
+    Back,
+    Doubtful,
+    SameDay,
+}
+
+impl Sign {
+    /// Of somebody who was erased then. `None`: who signed up after that is somebody else, or the same person with a new account,
+    /// which is theirs.
+    fn of(person: &Person, erased: Timestamp) -> Option<Self> {
+        match person.created {
+            None => Some(Self::Doubtful),
+            Some(created) if created.is_before(erased) => Some(Self::Back),
+            Some(created) if created.is_after(erased) => None,
+            Some(_) => Some(Self::SameDay),
+        }
+    }
 }
 
 impl Back {
     fn find(counter: &Counter<'_>, conn: &mut Connection, map: &Erasure, register: &Register) -> Result<Self, Failure> {
         let categories: BTreeSet<Option<String>> = register.people.keys().map(|(_, what)| what.clone()).collect();
-        let mut found: BTreeMap<Option<String>, Vec<(PersonKey, bool)>> = BTreeMap::new();
+        let mut found: BTreeMap<Option<String>, Vec<(PersonKey, Sign)>> = BTreeMap::new();
         person::each(conn, map, &mut |person| {
             let names = counter.pseudonyms.all_of(map.names(), &person.key.to_text());
             for what in &categories {
@@ -161,25 +191,38 @@ impl Back {
                     register.people.get(&(name.digest.clone(), what.clone())).copied()
                 };
                 let Some(erased) = names.iter().filter_map(known).max() else { continue };
-                // Who signed up after that is somebody else, or the same person with a new account: it is theirs.
-                if person.created.is_none_or(|created| created < erased) {
-                    let is_doubtful = person.created.is_none();
-                    found.entry(what.clone()).or_default().push((person.key.clone(), is_doubtful));
+                if let Some(sign) = Sign::of(&person, erased) {
+                    found.entry(what.clone()).or_default().push((person.key.clone(), sign));
                 }
             }
             Ok(())
         })?;
-        let mut back = Self { people: BTreeMap::new(), doubtful: 0 };
+        let mut back = Self { people: BTreeMap::new(), doubtful: 0, of_same_day: 0 };
         for (what, people) in found {
             for some in people.chunks(PEOPLE_A_RUN) {
                 let keys = some.iter().map(|(key, _)| key.clone()).collect();
-                let due = run::due_among(conn, &map.of_some(keys, what.as_deref()))?;
-                let is_due = |(key, _): &&(PersonKey, bool)| due.contains(key);
-                back.doubtful += some.iter().filter(is_due).filter(|(_, is_doubtful)| *is_doubtful).count() as u64;
-                back.people.entry(what.clone()).or_default().extend(due);
+                let due: BTreeSet<_> = run::due_among(conn, &map.of_some(keys, what.as_deref()))?.into_iter().collect();
+                for (key, sign) in some.iter().filter(|(key, _)| due.contains(key)) {
+                    back.doubtful += u64::from(*sign == Sign::Doubtful);
+                    back.of_same_day += u64::from(*sign == Sign::SameDay);
+                    if *sign != Sign::SameDay {
+                        back.people.entry(what.clone()).or_default().push(key.clone());
+                    }
+                }
             }
         }
         Ok(back)
+    }
+
+    /// What is said of those whom nothing tells from somebody new: they are not erased.
+    fn left_alone(&self, map: &Erasure) -> Option<String> {
+        let (many, table) = (self.of_same_day, &map.subject);
+        (many > 0).then(|| {
+            format!(
+                "{many} people in `{table}` signed up on the day on which they were erased, and `created` tells no hour: they may be \
+                 back or new, and are left alone; look at them, and erase whoever is back with `tenure subject erase KEY`"
+            )
+        })
     }
 
     /// Nothing in the data tells a restore from somebody who came back: whoever restored it has to say so.

@@ -7,6 +7,7 @@ mod desk;
 mod hard;
 mod interrupted;
 mod keys;
+mod newcomers;
 mod register;
 mod requests;
 mod stopped;
