@@ -116,7 +116,7 @@ pub fn look(setup: &Setup) -> Overview {
         well: false,
         rules: Vec::new(),
         people: Vec::new(),
-        register_lacks: register_lacks(setup),
+        register_lacks: Vec::new(),
         troubles: Vec::new(),
         running: Vec::new(),
         mails: BTreeMap::new(),
@@ -138,6 +138,10 @@ pub fn look(setup: &Setup) -> Overview {
         if let Err(error) = overview.add(setup, database) {
             overview.troubles.push(format!("the ledger of database `{}`: {error}", database.name));
         }
+    }
+    match register_lacks(setup) {
+        Ok(lacks) => overview.register_lacks = lacks,
+        Err(error) => overview.troubles.push(format!("the register of erasures: {error:#}")),
     }
     overview.well = overview.is_well();
     overview
@@ -180,10 +184,11 @@ impl Overview {
 
 /// The runs that the register lacks. Those that are under way are not among them, nor those of a database that cannot be looked
 /// at: it is told of for that.
-pub fn register_lacks(setup: &Setup) -> Vec<Lack> {
+///
+/// # Errors
+/// Where the marks cannot be read.
+pub fn register_lacks(setup: &Setup) -> anyhow::Result<Vec<Lack>> {
     let state_dir = &setup.config.state_dir;
-    // Marks that cannot be read hinder every run, which says so.
-    let marked = register::marked(state_dir).unwrap_or_default();
     let lack = |run: String| {
         let is_lost = match presence(setup, &run) {
             Some(Presence::Open) | None => return None,
@@ -191,7 +196,7 @@ pub fn register_lacks(setup: &Setup) -> Vec<Lack> {
         };
         Some(Lack { mark: register::marks(state_dir).join(&run), run, is_lost })
     };
-    marked.into_iter().filter_map(lack).collect()
+    Ok(register::marked(state_dir)?.into_iter().filter_map(lack).collect())
 }
 
 /// What the ledgers know of a run; `None` where one that could know it cannot be read.

@@ -53,7 +53,10 @@ fn unmark(state_dir: &Path, run: &str) {
 pub fn marked(state_dir: &Path) -> anyhow::Result<BTreeSet<String>> {
     let dir = marks(state_dir);
     let names = match fs::read_dir(&dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+        // What is no directory has no marks in it either: whoever has to make one is told.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(BTreeSet::new());
+        }
         entries => {
             entries.and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>())
         }
@@ -81,9 +84,15 @@ pub(super) fn add_patiently(job: &Job<'_>, conn: &mut Connection, run: &str, sto
 
 /// Adds what runs before this one could not; of which it still lacks. What another run is at is its own affair, and what this
 /// ledger does not know is in another one, or in none any more: both keep their marks.
-pub(super) fn catch_up(job: &Job<'_>, conn: &mut Connection, stop: &Stop) -> anyhow::Result<Vec<String>> {
+pub(super) fn catch_up(job: &Job<'_>, conn: &mut Connection, stop: &Stop) -> Result<Vec<String>, DbError> {
+    let marked = match marked(&job.config.state_dir) {
+        Ok(marked) => marked,
+        Err(error) => {
+            return Ok(vec![format!("nobody can tell whether the register of erasures lacks a run: {error:#}")]);
+        }
+    };
     let mut lacking = Vec::new();
-    for run in marked(&job.config.state_dir)? {
+    for run in marked {
         if ledger::presence(conn, &run)? == Presence::Closed {
             lacking.extend(add_patiently(job, conn, &run, stop));
         }

@@ -99,7 +99,7 @@ impl Register {
             gaps.extend(gap(path, &lines.unreadable));
         }
         gaps.extend(
-            overview::register_lacks(counter.setup).iter().filter(|lack| lack.is_lost).map(ToString::to_string),
+            overview::register_lacks(counter.setup)?.iter().filter(|lack| lack.is_lost).map(ToString::to_string),
         );
         erasure::each(conn, &mut |erased| all.push(erased))?;
         let is_known =
