@@ -2,6 +2,8 @@
 //! read-only; a database that cannot be looked at is told of, and hides no other.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
 
 use jiff::{Timestamp, Zoned};
 use serde::Serialize;
@@ -10,10 +12,10 @@ use crate::check;
 use crate::config::DatabaseConfig;
 use crate::db::control::outbox::{self, State, Which};
 use crate::db::{Access, Connection, DbError, control};
-use crate::ledger::{self, pause::Scope, under_way::UnderWay};
+use crate::ledger::{self, Presence, pause::Scope, under_way::UnderWay};
 use crate::report::record::{PauseRecord, RuleRecord, RunRecord, Status};
 use crate::report::status::{self, Beside, RuleStatus};
-use crate::run::{self, Refusal};
+use crate::run::{self, Refusal, register};
 use crate::schedule::ERASURES;
 use crate::setup::{Pair, Setup};
 
@@ -31,6 +33,8 @@ pub struct Overview {
     pub rules: Vec<RuleStatus>,
     /// Of each policy that maps people's data.
     pub people: Vec<People>,
+    /// Runs whose erasures are not in the register.
+    pub register_lacks: Vec<Lack>,
     /// What could not be looked at, in sentences.
     pub troubles: Vec<String>,
     pub running: Vec<Running>,
@@ -52,6 +56,37 @@ pub struct People {
     pub near_deadline: u64,
     /// Whose days are over.
     pub past_deadline: u64,
+    /// Requests for erasure that wait, verified or not.
+    pub requests: u64,
+    /// Of those, whose days are nearly used.
+    pub requests_near_deadline: u64,
+    /// Of those, whose days are over.
+    pub requests_past_deadline: u64,
+}
+
+/// A run that erased people and is over, and what it erased is not in the register of erasures of this state directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Lack {
+    pub run: String,
+    /// No ledger knows the run any more, from which it could be added.
+    pub is_lost: bool,
+    #[serde(skip)]
+    mark: PathBuf,
+}
+
+impl fmt::Display for Lack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (run, mark) = (&self.run, self.mark.display());
+        write!(f, "the register of erasures lacks what run `{run}` erased, ")?;
+        match self.is_lost {
+            false => f.write_str("until the next run on its database adds it from the ledger"),
+            true => write!(
+                f,
+                "and no ledger knows that run any more, so nobody can tell whom to erase again: look for its report, and for whoever \
+                 asked to be erased or closed their account on that day; then take the mark {mark} away"
+            ),
+        }
+    }
 }
 
 /// A run that is not closed.
@@ -81,6 +116,7 @@ pub fn look(setup: &Setup) -> Overview {
         well: false,
         rules: Vec::new(),
         people: Vec::new(),
+        register_lacks: Vec::new(),
         troubles: Vec::new(),
         running: Vec::new(),
         mails: BTreeMap::new(),
@@ -103,6 +139,10 @@ pub fn look(setup: &Setup) -> Overview {
             overview.troubles.push(format!("the ledger of database `{}`: {error}", database.name));
         }
     }
+    match register_lacks(setup) {
+        Ok(lacks) => overview.register_lacks = lacks,
+        Err(error) => overview.troubles.push(format!("the register of erasures: {error:#}")),
+    }
     overview.well = overview.is_well();
     overview
 }
@@ -111,7 +151,12 @@ impl Overview {
     fn is_well(&self) -> bool {
         let is_refused = self.mails.contains_key(State::Refused.as_str());
         let all_live = self.running.iter().all(|running| running.run.lives);
-        self.troubles.is_empty() && all_live && !is_refused && self.rules.iter().all(|rule| rule.standing.is_kept())
+        let is_registered = self.register_lacks.is_empty();
+        is_registered
+            && self.troubles.is_empty()
+            && all_live
+            && !is_refused
+            && self.rules.iter().all(|rule| rule.standing.is_kept())
     }
 
     /// What the ledger of a database knows.
@@ -137,6 +182,37 @@ impl Overview {
     }
 }
 
+/// The runs that the register lacks. Those that are under way are not among them, nor those of a database that cannot be looked
+/// at: it is told of for that.
+///
+/// # Errors
+/// Where the marks cannot be read.
+pub fn register_lacks(setup: &Setup) -> anyhow::Result<Vec<Lack>> {
+    let state_dir = &setup.config.state_dir;
+    let lack = |run: String| {
+        let is_lost = match presence(setup, &run) {
+            Some(Presence::Open) | None => return None,
+            Some(presence) => presence == Presence::Unknown,
+        };
+        Some(Lack { mark: register::marks(state_dir).join(&run), run, is_lost })
+    };
+    Ok(register::marked(state_dir)?.into_iter().filter_map(lack).collect())
+}
+
+/// What the ledgers know of a run; `None` where one that could know it cannot be read.
+fn presence(setup: &Setup, run: &str) -> Option<Presence> {
+    let mut found = Presence::Unknown;
+    for database in setup.config.databases.values() {
+        let presence =
+            setup.config.open(database, Access::ReadOnly).and_then(|mut conn| ledger::presence(&mut conn, run));
+        match presence.ok() {
+            Some(Presence::Unknown) => {}
+            presence => found = presence?,
+        }
+    }
+    Some(found)
+}
+
 fn of_pair(setup: &Setup, pair: &Pair<'_>) -> Result<(Vec<RuleStatus>, Option<People>), String> {
     let mut job = setup.job(pair, &[], false);
     job.oldest_due = true;
@@ -153,12 +229,16 @@ fn of_pair(setup: &Setup, pair: &Pair<'_>) -> Result<(Vec<RuleStatus>, Option<Pe
     };
     let last = past.iter().find(|run| run.people.is_some());
     let erasures = status::of_people(&planned, beside(setup, pair, ERASURES, last), setup.as_of);
+    let requests = planned.requests.clone().unwrap_or_default();
     let people = planned.people.as_ref().map(|people| People {
         database: pair.database.name.clone(),
         policy: pair.schedule.policy.name.clone(),
         due: people.due,
         near_deadline: people.near_deadline,
         past_deadline: people.overdue,
+        requests: requests.waiting(),
+        requests_near_deadline: requests.near_deadline,
+        requests_past_deadline: requests.overdue,
     });
     Ok((planned.rules.iter().map(of_rule).chain(erasures).collect(), people))
 }

@@ -54,6 +54,15 @@ impl Pseudonyms {
         self.current.pseudonym(people, key)
     }
 
+    /// What these people are called together, in the order in which they come: whoever compares two of these can tell whether they
+    /// are the same people, and nothing else.
+    pub fn of_all(&self, people: &TableName, keys: impl Iterator<Item = String>) -> Pseudonym {
+        let mut mac = self.current.mac();
+        mac.update(b"tenure-people-1\n");
+        keys.for_each(|key| mac.update(format!("{}\n", self.of(people, &key).digest).as_bytes()));
+        Pseudonym { digest: HEXLOWER.encode(&mac.finalize().into_bytes()), key_id: self.current.id.clone() }
+    }
+
     /// What the person may be called in records of any age: under the key of today, and under each that was used before; by each
     /// of these names of the table of people. The first is that of today.
     pub fn all_of<'t>(&self, people: impl Iterator<Item = &'t TableName>, key: &str) -> Vec<Pseudonym> {
@@ -79,10 +88,13 @@ impl Key {
     }
 
     fn pseudonym(&self, people: &TableName, key: &str) -> Pseudonym {
-        let secret = self.secret.reveal().as_bytes();
-        let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes keys of any length");
+        let mut mac = self.mac();
         mac.update(format!("tenure-person-1\n{people}\n{key}").as_bytes());
         Pseudonym { digest: HEXLOWER.encode(&mac.finalize().into_bytes()), key_id: self.id.clone() }
+    }
+
+    fn mac(&self) -> Hmac<Sha256> {
+        Hmac::new_from_slice(self.secret.reveal().as_bytes()).expect("HMAC takes keys of any length")
     }
 }
 
@@ -101,6 +113,17 @@ mod tests {
         let made = Pseudonyms::new(Secret::new("0123456789abcdef"), Vec::new()).of(&people(), "42");
         assert_eq!(made.digest, "a375d38b24ccb8e8db228ce78555e8c18343abb72aaa7c75f2876123cd286d6d");
         assert_eq!(made.key_id, "9f9f5111f7b27a78");
+    }
+
+    #[test]
+    fn people_together_are_what_openssl_makes_of_their_pseudonyms() {
+        // { echo tenure-people-1; for id in 7 42; do printf 'tenure-person-1\naccount\n%s' $id |
+        //   openssl dgst -sha256 -hmac 0123456789abcdef -r | cut -c-64; done; } | openssl dgst -sha256 -hmac 0123456789abcdef
+        let names = Pseudonyms::new(Secret::new("0123456789abcdef"), Vec::new());
+        let of = |keys: &[&str]| names.of_all(&people(), keys.iter().map(|key| (*key).to_owned()));
+        assert_eq!(of(&["7", "42"]).digest, "7a1256c1fb56108a86436dc21df1692714a93118bab8aaae7a72869ca2cab6c8");
+        assert_ne!(of(&["7"]), of(&["7", "42"]));
+        assert_ne!(of(&[]), of(&["7"]));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::{Common, Failure, Outcome, say};
 use crate::check;
 use crate::config::Secret;
 use crate::db::{Access, Connection, Mode, catalog};
+use crate::overview;
 use crate::resolve;
 use crate::schedule::Schedule;
 use crate::schedule::mistake::{self, Mistake};
@@ -16,6 +17,7 @@ pub(super) fn check(common: &Common, offline: bool) -> Outcome {
     findings.extend(check::offline(&schedules, setup.as_of));
     if !offline {
         findings.extend(live(&setup)?);
+        findings.extend(overview::register_lacks(&setup)?.iter().map(|lack| Mistake::warning(lack.to_string())));
     }
     report(common, &findings)?;
     if findings.iter().any(Mistake::is_error) { Err(Failure::Silent(2)) } else { Ok(0) }

@@ -235,9 +235,10 @@ pub(super) fn stop_on_signals() -> Result<Stop, Failure> {
     Ok(stop)
 }
 
-fn refuse_future(setup: &Setup) -> Result<(), Failure> {
+/// What changes anything counts from no instant that has not come.
+pub(super) fn refuse_future(setup: &Setup) -> Result<(), Failure> {
     if setup.as_of > time::now() {
-        let sentence = "--as-of lies in the future, which only a dry run may look at: use `tenure plan`";
+        let sentence = "--as-of lies in the future, which only a dry run may look at: use `tenure plan`, or --dry-run";
         return Err(Failure::Usage(sentence.to_owned()));
     }
     Ok(())

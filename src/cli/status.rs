@@ -55,6 +55,9 @@ fn footer(overview: &Overview) -> String {
     for trouble in &overview.troubles {
         let _ = writeln!(text, "not known: {trouble}");
     }
+    for lack in &overview.register_lacks {
+        let _ = writeln!(text, "register: {lack}");
+    }
     for running in &overview.running {
         let _ = writeln!(text, "{}", under_way(running));
     }

@@ -161,6 +161,7 @@ impl Page<'_> {
     fn of_look(&mut self, look: &Overview, now: Timestamp) -> fmt::Result {
         self.gauge("look_time_seconds", "When the databases were looked at", seconds(look.at))?;
         self.gauge("look_troubles", "What could not be looked at", look.troubles.len() as f64)?;
+        self.gauge("register_lacks", "Runs whose erasures are not in the register", look.register_lacks.len() as f64)?;
         self.gauge("pauses", "Pauses in force", look.pauses.len() as f64)?;
         self.gauge("holds", "Holds that were ordered by hand", look.holds.len() as f64)?;
         let dead = look.running.iter().filter(|running| !running.run.lives).count();
@@ -181,6 +182,11 @@ impl Page<'_> {
             people(|people| people.near_deadline),
         )?;
         self.gauges("people_past_deadline", "People whose days are over", people(|people| people.past_deadline))?;
+        self.gauges("requests_waiting", "Requests for erasure that wait", people(|people| people.requests))?;
+        let near = people(|people| people.requests_near_deadline);
+        self.gauges("requests_near_deadline", "Of those, whose days are nearly used", near)?;
+        let past = people(|people| people.requests_past_deadline);
+        self.gauges("requests_past_deadline", "Of those, whose days are over", past)?;
         let age = now.duration_since(look.at).as_secs().max(0) as f64;
         let each = |value: &dyn Fn(&RuleStatus) -> Option<f64>| {
             let of_one = |rule: &RuleStatus| Some((of_rule(&rule.database, &rule.policy, &rule.rule), value(rule)?));
@@ -258,6 +264,9 @@ mod tests {
             due: 3,
             near_deadline: 2,
             past_deadline: 1,
+            requests: 6,
+            requests_near_deadline: 5,
+            requests_past_deadline: 4,
         };
         let overview = Overview {
             tenure: "0",
@@ -265,6 +274,7 @@ mod tests {
             well: false,
             rules: vec![rule(look)],
             people: vec![people],
+            register_lacks: Vec::new(),
             troubles: Vec::new(),
             running: Vec::new(),
             mails: [("refused", 4)].into(),
@@ -304,6 +314,9 @@ mod tests {
         assert_eq!(value(&page, "tenure_mails{state=\"refused\"}"), 4.0);
         assert_eq!(value(&page, "tenure_mails{state=\"waiting\"}"), 0.0);
         assert_eq!(value(&page, "tenure_people_near_deadline{"), 2.0);
+        assert_eq!(value(&page, "tenure_requests_waiting{"), 6.0);
+        assert_eq!(value(&page, "tenure_requests_near_deadline{"), 5.0);
+        assert_eq!(value(&page, "tenure_requests_past_deadline{"), 4.0);
         assert_eq!(value(&page, "tenure_rule_paused{"), 1.0);
         assert_eq!(value(&page, "tenure_rule_failed{"), 1.0);
         assert!(page.contains(r#"policy="a \"house\"\nof ours""#), "{page}");

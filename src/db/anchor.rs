@@ -3,9 +3,9 @@
 //! Every expression here is total: no value of a column, however odd, makes it raise. A text that is no time is neither
 //! before the bound nor absent; zero, NULL, the infinities and all-zero dates are absent.
 
-use jiff::Timestamp;
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use super::builder::Sql;
 use super::{Dialect, Value};
@@ -39,16 +39,37 @@ pub(super) fn absent(sql: &mut Sql, alias: &Name, anchor: &Anchor) {
 
 /// The value as microseconds since 1970; naive values as if they were UTC; NULL where no time is known.
 pub(super) fn micros(sql: &mut Sql, alias: &Name, anchor: &Anchor) {
-    micros_at(sql, alias, anchor, 0);
+    value_at(sql, alias, anchor, 0, &|sql, alias| micros_of(sql, alias, &anchor.column, &anchor.reading));
 }
 
-fn micros_at(sql: &mut Sql, alias: &Name, anchor: &Anchor, depth: usize) {
+/// 1 where the value is a day and tells no hour of it.
+pub(super) fn is_day(sql: &mut Sql, alias: &Name, anchor: &Anchor) {
+    match &anchor.reading {
+        Reading::Text { format: None, .. } => value_at(sql, alias, anchor, 0, &|sql, alias| {
+            sql.push("CASE WHEN LENGTH(").column(alias, &anchor.column).push(") = 10 THEN 1 ELSE 0 END");
+        }),
+        reading => {
+            sql.push(if tells_days_only(reading) { "1" } else { "0" });
+        }
+    }
+}
+
+/// Of ISO texts each may tell another thing.
+fn tells_days_only(reading: &Reading) -> bool {
+    match reading {
+        Reading::Date { .. } => true,
+        Reading::Text { format: Some(format), .. } => position(format, FormatPart::Hour).is_none(),
+        _ => false,
+    }
+}
+
+fn value_at(sql: &mut Sql, alias: &Name, anchor: &Anchor, depth: usize, value: &dyn Fn(&mut Sql, &Name)) {
     let Some(hop) = anchor.hops.get(depth) else {
-        return micros_of(sql, alias, &anchor.column, &anchor.reading);
+        return value(sql, alias);
     };
     let parent = sql.fresh_alias();
     sql.push("(SELECT ");
-    micros_at(sql, &parent, anchor, depth + 1);
+    value_at(sql, &parent, anchor, depth + 1, value);
     sql.push(" FROM ").table(&hop.table).push(" AS ").name(&parent).push(" WHERE ");
     sql.column(&parent, &hop.key).push(" = ").column(alias, &hop.column).push(")");
 }
@@ -452,6 +473,23 @@ pub(super) fn instant_of(micros: i64, reading: &Reading, dialect: Dialect) -> Op
     };
     // The later reading of a repeated hour, as for cutoffs: else a row could belong to no bucket.
     zone.to_ambiguous_timestamp(TimeZone::UTC.to_datetime(instant)).later().ok()
+}
+
+/// The first and the last microsecond of the day for which [`micros`] and [`instant_of`] gave this instant.
+pub(super) fn day_of(instant: Timestamp, reading: &Reading, dialect: Dialect) -> Option<(Timestamp, Timestamp)> {
+    let (Reading::Date { zone, .. } | Reading::Text { zone, .. }) = reading else { return None };
+    // A day is read as its last microsecond on SQLite, as its first elsewhere: no change of a clock reaches its middle.
+    let half = SignedDuration::from_hours(if dialect == Dialect::Sqlite { -12 } else { 12 });
+    let day = zone.to_datetime(instant.checked_add(half).ok()?).date();
+    let begin = |day: Date| Some(day.to_zoned(zone.clone()).ok()?.timestamp());
+    let last = begin(day.tomorrow().ok()?)?.checked_sub(SignedDuration::from_micros(1)).ok()?;
+    Some((begin(day)?, last))
+}
+
+/// Of an instant from a column, the last one that it may mean: where the column holds days, that of its day.
+pub(super) fn latest_meant(instant: Timestamp, anchor: &Anchor, dialect: Dialect) -> Timestamp {
+    let day = Some(&anchor.reading).filter(|reading| tells_days_only(reading));
+    day.and_then(|reading| day_of(instant, reading, dialect)).map_or(instant, |(_, last)| last)
 }
 
 /// As [`instant_of`], but a day is as late as it can be: so late that the bucket of that instant holds it.

@@ -19,14 +19,55 @@ use crate::plan::{Axis, Entry, Erasure, KeyColumn, People, PersonKey, RulePlan, 
 /// What the rows of each person count to.
 pub type ByPerson = BTreeMap<PersonKey, Counts>;
 
+/// When an account was made, as far as the data tells: a day tells no hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignedUp {
+    earliest: Timestamp,
+    latest: Timestamp,
+}
+
+impl SignedUp {
+    /// Surely: of the same day nobody knows.
+    pub fn is_after(self, at: Timestamp) -> bool {
+        self.earliest > at
+    }
+
+    /// Surely.
+    pub fn is_before(self, at: Timestamp) -> bool {
+        self.latest < at
+    }
+
+    /// Selects what [`SignedUp::read`] reads: two columns.
+    pub(super) fn select(sql: &mut Sql, erasure: &Erasure) {
+        let alias = &erasure.people.alias;
+        predicate::latest(sql, alias, erasure.created.as_slice());
+        sql.push(", ");
+        match &erasure.created {
+            Some(anchor) => anchor::is_day(sql, alias, anchor),
+            None => {
+                sql.push("0");
+            }
+        }
+    }
+
+    pub(super) fn read(row: &Row, column: usize, erasure: &Erasure, dialect: Dialect) -> Option<Self> {
+        let reading = &erasure.created.as_ref()?.reading;
+        let instant = anchor::instant_of(row.int(column)?, reading, dialect)?;
+        match row.int(column + 1) {
+            Some(1) => anchor::day_of(instant, reading, dialect).map(|(earliest, latest)| Self { earliest, latest }),
+            _ => Some(Self { earliest: instant, latest: instant }),
+        }
+    }
+}
+
 /// Somebody who is due.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Person {
     pub key: PersonKey,
     /// When the account was closed; `None` where that is not known, as of somebody who asked and closed nothing.
     pub closed: Option<Timestamp>,
-    /// When the account was made, where the schedule names the column.
-    pub created: Option<Timestamp>,
+    /// Where the schedule names the column.
+    pub created: Option<SignedUp>,
 }
 
 /// Called with each person and what their rows in one table count to.
@@ -316,7 +357,7 @@ fn select_people(sql: &mut Sql, erasure: &Erasure) {
     sql.push(", ");
     predicate::latest(sql, &target.alias, &target.anchors);
     sql.push(", ");
-    predicate::latest(sql, &target.alias, erasure.created.as_slice());
+    SignedUp::select(sql, erasure);
     sql.push(" FROM ");
     predicate::from(sql, target);
 }
@@ -341,7 +382,7 @@ fn each_of(
         tell(Person {
             key: key_of(&row, 0)?,
             closed: instant(&row, 1, &erasure.people.anchors),
-            created: instant(&row, 2, erasure.created.as_slice()),
+            created: SignedUp::read(&row, 2, erasure, dialect),
         });
         Ok(())
     })

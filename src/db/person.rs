@@ -8,7 +8,7 @@ use super::builder::Sql;
 use super::catalog::{Catalog, Column, ColumnKind};
 use super::count::{number, one_row};
 use super::few::{self, Few};
-use super::people::{self, Person};
+use super::people::{self, Person, SignedUp};
 use super::predicate::{self, Look};
 use super::window::{self, Edge, outward, within};
 use super::{Connection, DbError, Dialect, Row, Value, anchor, redact, whose};
@@ -26,7 +26,7 @@ pub struct Standing {
     /// When the account was closed; `None` where it is open.
     pub closed: Option<Timestamp>,
     /// When the account was made, where the schedule names the column.
-    pub created: Option<Timestamp>,
+    pub created: Option<SignedUp>,
     /// The holds on people that cover this one.
     pub held_by: Vec<String>,
 }
@@ -42,7 +42,7 @@ pub fn look_up(conn: &mut Connection, erasure: &Erasure, key: &PersonKey) -> Res
     sql.push(", ");
     predicate::latest(&mut sql, &target.alias, &target.anchors);
     sql.push(", ");
-    predicate::latest(&mut sql, &target.alias, erasure.created.as_slice());
+    SignedUp::select(&mut sql, erasure);
     for hold in &target.holds {
         sql.push(", CASE WHEN ");
         predicate::covers(&mut sql, &target.alias, hold);
@@ -58,11 +58,11 @@ pub fn look_up(conn: &mut Connection, erasure: &Erasure, key: &PersonKey) -> Res
     if !is_same(&found, key) {
         return Ok(None);
     }
-    let holds = target.holds.iter().enumerate().filter(|(at, _)| row.int(3 + at) == Some(1));
+    let holds = target.holds.iter().enumerate().filter(|(at, _)| row.int(4 + at) == Some(1));
     Ok(Some(Standing {
         key: found,
         closed: latest_at(&row, 1, &target.anchors, dialect),
-        created: latest_at(&row, 2, erasure.created.as_slice(), dialect),
+        created: SignedUp::read(&row, 2, erasure, dialect),
         held_by: holds.map(|(_, hold)| hold.name.clone()).collect(),
     }))
 }
@@ -223,6 +223,11 @@ fn key_of_request(sql: &mut Sql, map: &Erasure, requests: &Requests) {
         }
         (_, false, _) => outward(sql, &requests.alias, &step.column, &Transport::Cast(String::new())),
     }
+}
+
+/// The last instant at which somebody may have asked of whose request the table says `asked`: a day tells no hour.
+pub fn asked_until(requests: &Requests, asked: Timestamp, dialect: Dialect) -> Timestamp {
+    anchor::latest_meant(asked, &requests.requested, dialect)
 }
 
 /// The table under the name that the schedule's conditions use.

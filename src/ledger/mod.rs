@@ -402,6 +402,27 @@ fn read(conn: &mut Connection, which: Which<'_>) -> Result<Vec<RunRecord>, DbErr
         .collect()
 }
 
+/// What a ledger knows of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    Unknown,
+    /// It is under way, or died and was not closed yet.
+    Open,
+    Closed,
+}
+
+/// How a run stands in this ledger.
+pub fn presence(conn: &mut Connection, run: &str) -> Result<Presence, DbError> {
+    if !control::is_ready(conn)? {
+        return Ok(Presence::Unknown);
+    }
+    Ok(match control::walk::run(conn, run)? {
+        None => Presence::Unknown,
+        Some(row) if row.finished.is_none() => Presence::Open,
+        Some(_) => Presence::Closed,
+    })
+}
+
 /// What was ordered by hand and stands.
 #[derive(Debug, Default)]
 pub struct Orders {

@@ -14,8 +14,8 @@ use super::past::{changes, runs_of};
 use super::record::{HoldRecord, RuleRecord, RunRecord};
 use super::verdict::{PromiseVerdict, RuleVerdict, Standing, Verdict, verdict};
 use super::wording::{
-    Account, DRY_RUN, IMBALANCE, check, count, extent, first_reasons, instant, particulars, people_facts, provenance,
-    residual, to_do,
+    Account, DRY_RUN, Fact, IMBALANCE, check, count, extent, first_reasons, instant, particulars, people_facts,
+    provenance, requests_facts, residual, to_do,
 };
 use crate::visible::visible_lines;
 
@@ -200,18 +200,23 @@ fn overview(run: &RunRecord, judged: &[RuleVerdict]) -> Markup {
     }
 }
 
-/// How the people stand whose data is to be erased.
+/// How the people stand whose data is to be erased, and the requests that wait.
 fn people(run: &RunRecord) -> Markup {
     html! {
         @if let Some(people) = &run.people {
             (heading("People"))
-            (table(
-                "People whose accounts are closed, and how far their erasure is",
-                [Column::Text("What"), Column::Text("How many")],
-                people_facts(people).into_iter().map(|fact| [html! { (fact.label) }, html! { bdi { (fact.value) } }]),
-            ))
+            (facts_table("People whose accounts are closed, and how far their erasure is", people_facts(people)))
+        }
+        @if let Some(requests) = &run.requests {
+            (heading("Requests for erasure"))
+            (facts_table("Requests for erasure that wait, and how their days stand", requests_facts(requests)))
         }
     }
+}
+
+fn facts_table(what: &str, facts: Vec<Fact>) -> Markup {
+    let rows = facts.into_iter().map(|fact| [html! { (fact.label) }, html! { bdi { (fact.value) } }]);
+    table(what, [Column::Text("What"), Column::Text("How many")], rows)
 }
 
 fn rules(run: &RunRecord, judged: &[RuleVerdict]) -> Markup {

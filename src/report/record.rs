@@ -41,6 +41,9 @@ pub struct RunRecord {
     /// How the people stand whose data is to be erased; `None` where the policy maps nobody's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub people: Option<PeopleRecord>,
+    /// How the requests for erasure stand that waited when the run was planned; `None` where none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<RequestsRecord>,
     /// The run before, of the same policy on the same database; `None` where there was none or it could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<SinceRecord>,
@@ -318,6 +321,9 @@ pub struct PeopleRecord {
     /// People of whom nothing was done, because they were not due any more when their turn came.
     #[serde(default)]
     pub skipped: u64,
+    /// Of a run that a guard stopped: who was due, as a digest under the installation's key. An approval is for these people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_digest: Option<String>,
 }
 
 impl PeopleRecord {
@@ -325,6 +331,37 @@ impl PeopleRecord {
     pub fn tell_of_the_begun(&mut self, [erased, in_part, unfinished]: [u64; 3]) {
         (self.erased, self.in_part, self.unfinished) = (erased, in_part, unfinished);
         self.remaining = self.due.saturating_sub(erased + in_part + unfinished);
+    }
+}
+
+/// The requests for erasure that wait, of whatever source. Each is carried out by a run of its own; this tells of their clocks.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RequestsRecord {
+    /// Ids of the promises that the map as a whole keeps.
+    pub promises: Vec<String>,
+    /// As written: `30 days`, or `7 business days`.
+    pub within: String,
+    /// Those of which it is known that it was the person who asked.
+    pub verified: u64,
+    pub unverified: u64,
+    /// Of the verified ones, those that no run carries out as things are: under a hold, of nobody who is there, or waiting for
+    /// consent or the end of a pause.
+    pub kept_back: u64,
+    /// Of whose days four fifths are used; in a run, only those that it does not carry out.
+    pub near_deadline: u64,
+    /// Whose days are over, also those that are carried out too late.
+    pub overdue: u64,
+    /// Days used of those that there are, of whichever waits the longest.
+    pub days_used: Option<u32>,
+    pub days_allowed: Option<u32>,
+    /// Why nobody knows how they stand, where that is so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl RequestsRecord {
+    pub fn waiting(&self) -> u64 {
+        self.verified.saturating_add(self.unverified)
     }
 }
 

@@ -25,6 +25,7 @@ fn counts<const N: usize>(of: [(&str, u64); N]) -> BTreeMap<String, u64> {
 fn run(rules: Vec<RuleRecord>) -> RunRecord {
     let mut run = RunRecord {
         people: None,
+        requests: None,
         tenure: "0.1.0".into(),
         run: "01k6eq0x8d".into(),
         kind: RunKind::Run,
@@ -330,6 +331,7 @@ pub fn erased_people() -> RunRecord {
         in_part: 1,
         remaining: 0,
         skipped: 0,
+        due_digest: None,
     });
     run
 }
@@ -368,9 +370,10 @@ pub fn any_run() -> impl Strategy<Value = RunRecord> {
     let times = (any_time(), any_time(), option::of(any_time()));
     let lists = (vec(any_rule(), 0..4), vec(any_hold(), 0..3), vec(any_text(), 0..3));
     let ledger = option::of((any::<u64>(), any_text()));
-    let rest = (option::of(any_since()), option::of(any_people()));
-    (head, times, lists, ledger, rest).prop_map(|(head, times, lists, ledger, (since, people))| RunRecord {
+    let rest = (option::of(any_since()), option::of(any_people()), option::of(any_requests()));
+    (head, times, lists, ledger, rest).prop_map(|(head, times, lists, ledger, (since, people, requests))| RunRecord {
         people,
+        requests,
         tenure: head.0,
         run: head.1.clone(),
         kind: if head.2 { RunKind::DryRun } else { RunKind::Run },
@@ -425,8 +428,8 @@ fn any_since() -> impl Strategy<Value = SinceRecord> {
 fn any_people() -> impl Strategy<Value = PeopleRecord> {
     let counts = vec(any_count(), 10);
     let days = option::of((any::<u32>(), any::<u32>()));
-    let texts = (any_text(), vec(any_text(), 0..3), any_text());
-    (texts, counts, days, any::<bool>()).prop_map(|((table, promises, within), counts, days, asked_for)| {
+    let texts = (any_text(), vec(any_text(), 0..3), any_text(), any_text());
+    (texts, counts, days, any::<bool>()).prop_map(|((table, promises, within, digest), counts, days, asked_for)| {
         let [due, erased, unfinished, held, blocked, near_deadline, overdue, in_part, remaining, skipped] =
             counts.try_into().expect("ten counts");
         let (days_used, days_allowed) = days.unzip();
@@ -443,10 +446,32 @@ fn any_people() -> impl Strategy<Value = PeopleRecord> {
             overdue,
             days_used,
             days_allowed,
+            due_digest: option(&digest),
             asked_for,
             in_part,
             remaining,
             skipped,
+        }
+    })
+}
+
+fn any_requests() -> impl Strategy<Value = RequestsRecord> {
+    let counts = [any_count(), any_count(), any_count(), any_count(), any_count()];
+    let (days, texts) = (option::of((any::<u32>(), any::<u32>())), (vec(any_text(), 0..3), any_text(), any_text()));
+    (texts, counts, days).prop_map(|((promises, within, error), counts, days)| {
+        let [verified, unverified, kept_back, near_deadline, overdue] = counts;
+        let (days_used, days_allowed) = days.unzip();
+        RequestsRecord {
+            promises,
+            within,
+            verified,
+            unverified,
+            kept_back,
+            near_deadline,
+            overdue,
+            days_used,
+            days_allowed,
+            error: option(&error),
         }
     })
 }

@@ -43,7 +43,7 @@ pub struct RuleStatus {
     pub standing: Standing,
     /// In one sentence.
     pub reason: String,
-    /// Rows past their period on which a run would act now.
+    /// Rows past their period on which a run would act now; of the erasure, people and requests whose days are over.
     pub overdue: u64,
     /// For how many seconds the oldest of them is past its period; 0 where there is none or it is not known.
     pub overdue_seconds: u64,
@@ -101,14 +101,18 @@ pub fn of_rule(planned: &RunRecord, rule: &RuleRecord, beside: Beside<'_>, now: 
     }
 }
 
-/// Judges the people of a dry run that was made at `now`; `None` where the policy maps nobody's data. They are due in good
-/// time, and so nothing is wrong until a deadline comes near.
+/// Judges the people of a dry run that was made at `now`, and the requests that wait; `None` where the policy maps nobody's data.
+/// They are due in good time, and so nothing is wrong until a deadline comes near.
 pub fn of_people(planned: &RunRecord, beside: Beside<'_>, now: Timestamp) -> Option<RuleStatus> {
     let people = planned.people.as_ref()?;
     let entry = planned.rules.iter().find(|rule| rule.is_erasure())?;
     let last = beside.last.and_then(|run| Some((run, run.people.as_ref()?)));
     let mut standing = verdict::standing_of_people(people, false);
     let mut reason = verdict::people_in_words(people, true);
+    if let Some(requests) = &planned.requests {
+        standing = standing.max(verdict::standing_of_requests(requests, false));
+        reason = format!("{reason}; {}", verdict::requests_in_words(requests));
+    }
     if let Some(missed) = missed(beside, now).filter(|_| standing.is_kept()) {
         standing = Standing::AtRisk;
         reason = format!("the run of {} has not come; {reason}", minute(missed));
@@ -128,7 +132,7 @@ pub fn of_people(planned: &RunRecord, beside: Beside<'_>, now: Timestamp) -> Opt
         retain: people.within.clone(),
         standing,
         reason,
-        overdue: people.overdue,
+        overdue: people.overdue + planned.requests.as_ref().map_or(0, |requests| requests.overdue),
         overdue_seconds: 0,
         missed: missed(beside, now),
         paused: entry.paused.clone(),

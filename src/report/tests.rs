@@ -127,7 +127,12 @@ proptest! {
             let waits = run.is_dry_run() && people.due > 0;
             !waits && [people.overdue, people.near_deadline, people.unfinished] == [0; 3]
         });
+        let requests_in_time = run.requests.as_ref().is_none_or(|requests| {
+            let waits = run.is_dry_run() && requests.verified > requests.kept_back;
+            !waits && requests.error.is_none() && [requests.overdue, requests.near_deadline] == [0; 2]
+        });
         let clean = in_time
+            && requests_in_time
             && run.finished.is_some()
             && worst_rule.is_some_and(|worst| worst <= Status::Stopped && run.status <= worst)
             && run.rules.iter().all(|rule| rule.balances() && rule.remaining == 0 && rule.blocked == 0);
@@ -135,7 +140,8 @@ proptest! {
         prop_assert!(judged.promises.iter().all(|promise| promise.standing <= judged.standing));
         prop_assert!(run.is_dry_run() || judged.standing != Standing::Overdue);
         // A deadline that is over is broken, whoever only looks.
-        let is_late = run.people.as_ref().is_some_and(|people| people.overdue > 0);
+        let is_late = run.people.as_ref().is_some_and(|people| people.overdue > 0)
+            || run.requests.as_ref().is_some_and(|requests| requests.overdue > 0);
         prop_assert!(!run.is_dry_run() || is_late || judged.standing != Standing::Broken);
     }
 

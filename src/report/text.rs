@@ -8,7 +8,7 @@ use super::record::{HoldRecord, RuleRecord, RunRecord};
 use super::verdict::{PromiseVerdict, RuleVerdict, Verdict, verdict};
 use super::wording::{
     Account, DRY_RUN, IMBALANCE, check, count, extent, first_reasons, instant, particulars, people_facts, provenance,
-    residual, to_do,
+    requests_facts, residual, to_do,
 };
 use crate::visible::visible;
 
@@ -116,10 +116,11 @@ fn write_sentences<T: AsRef<str>>(page: &mut Page, heading: &str, sentences: &[T
 }
 
 fn write_people(page: &mut Page, run: &RunRecord) {
-    let Some(people) = &run.people else { return };
-    page.heading("People");
-    for fact in people_facts(people) {
-        page.entry(fact.label, &fact.value);
+    let of_people = run.people.as_ref().map(|people| ("People", people_facts(people)));
+    let of_requests = run.requests.as_ref().map(|requests| ("Requests for erasure", requests_facts(requests)));
+    for (heading, facts) in of_people.into_iter().chain(of_requests) {
+        page.heading(heading);
+        facts.iter().for_each(|fact| page.entry(fact.label, &fact.value));
     }
 }
 

@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 
 use serde::{Deserialize, Serialize};
 
-use super::record::{HoldRecord, PeopleRecord, RuleRecord, RunRecord, Status};
+use super::record::{HoldRecord, PeopleRecord, RequestsRecord, RuleRecord, RunRecord, Status};
 use super::wording::{act_on_them, acted, count, rows};
 
 /// From best to worst.
@@ -71,10 +71,10 @@ pub struct RuleVerdict {
 /// Judges `run`. A dry run is told what is overdue: it breaks nothing, since it keeps nothing.
 pub fn verdict(run: &RunRecord) -> Verdict {
     let rules: Vec<RuleVerdict> = run.rules.iter().map(|rule| judge_rule(run, rule)).collect();
-    let people = run.people.as_ref().map(|people| judge_people(run, people));
-    let promises = judge_promises(run, &rules, people.as_ref());
+    let clocks = judge_clocks(run);
+    let promises = judge_promises(run, &rules, &clocks);
     let mut run_itself = judge_run_itself(run);
-    run_itself.extend(people.filter(|found| !found.standing.is_kept()));
+    run_itself.extend(clocks.into_iter().map(|(_, found)| found).filter(|found| !found.standing.is_kept()));
     let standing = rules.iter().map(|r| r.standing).chain(run_itself.iter().map(|f| f.standing)).max();
     let standing = standing.unwrap_or(Standing::Unknown);
     let headline = headline(run, standing, &promises);
@@ -232,10 +232,19 @@ fn judge_run_itself(run: &RunRecord) -> Vec<Finding> {
     found
 }
 
-/// What the clocks of the people say. A deadline that is over is broken, whoever held or stopped what.
-fn judge_people(run: &RunRecord, people: &PeopleRecord) -> Finding {
-    let standing = standing_of_people(people, run.is_dry_run());
-    finding(standing, people_in_words(people, run.is_dry_run()))
+/// What the clocks of closed accounts and of requests say, with the promises that they bear on. A deadline that is over is
+/// broken, whoever held or stopped what.
+fn judge_clocks(run: &RunRecord) -> Vec<(&[String], Finding)> {
+    let is_dry_run = run.is_dry_run();
+    let of_people = run.people.as_ref().map(|people| {
+        let standing = standing_of_people(people, is_dry_run);
+        (people.promises.as_slice(), finding(standing, people_in_words(people, is_dry_run)))
+    });
+    let of_requests = run.requests.as_ref().map(|requests| {
+        let standing = standing_of_requests(requests, is_dry_run);
+        (requests.promises.as_slice(), finding(standing, requests_in_words(requests)))
+    });
+    of_people.into_iter().chain(of_requests).collect()
 }
 
 /// How a policy stands with its people, from what one run knows.
@@ -290,6 +299,44 @@ pub(super) fn people_in_words(people: &PeopleRecord, is_dry_run: bool) -> String
     said.join(", ")
 }
 
+/// How a policy stands with the requests that wait. A dry run foretells those that a run would carry out.
+pub(super) fn standing_of_requests(requests: &RequestsRecord, is_dry_run: bool) -> Standing {
+    match requests {
+        requests if requests.overdue > 0 => Standing::Broken,
+        requests if requests.error.is_some() => Standing::Unknown,
+        requests if requests.near_deadline > 0 => Standing::AtRisk,
+        requests if is_dry_run && requests.verified > requests.kept_back => Standing::Overdue,
+        _ => Standing::Kept,
+    }
+}
+
+/// The same in one sentence.
+pub(super) fn requests_in_words(requests: &RequestsRecord) -> String {
+    if let Some(error) = &requests.error {
+        return format!("how the requests for erasure stand is not known: {error}");
+    }
+    let waits = |n: u64| if n == 1 { "1 request".to_owned() } else { format!("{} requests", count(n)) };
+    let verb = if requests.waiting() == 1 { "waits" } else { "wait" };
+    let mut said = vec![format!("{} for erasure {verb}", waits(requests.waiting()))];
+    if requests.unverified > 0 {
+        said.push(format!("{} unverified", count(requests.unverified)));
+    }
+    if requests.kept_back > 0 {
+        said.push(format!("{} that cannot be carried out now", count(requests.kept_back)));
+    }
+    if requests.overdue > 0 {
+        said.push(format!("{} past the promised {}", waits(requests.overdue), requests.within));
+    }
+    if requests.near_deadline > 0 {
+        let (near, within) = (waits(requests.near_deadline), &requests.within);
+        said.push(format!("{near} with less than a fifth of the promised {within} left"));
+    }
+    if let (Some(used), Some(allowed)) = (requests.days_used, requests.days_allowed) {
+        said.push(format!("the longest wait: {used} of {allowed} days"));
+    }
+    said.join(", ")
+}
+
 fn persons(n: u64) -> String {
     if n == 1 { "1 person".to_owned() } else { format!("{} people", count(n)) }
 }
@@ -310,15 +357,15 @@ fn left_out(run: &RunRecord) -> Option<Finding> {
 }
 
 /// By promise: the worst of its rules. A hold that is in force keeps its promise.
-fn judge_promises(run: &RunRecord, judged: &[RuleVerdict], people: Option<&Finding>) -> Vec<PromiseVerdict> {
+fn judge_promises(run: &RunRecord, judged: &[RuleVerdict], clocks: &[(&[String], Finding)]) -> Vec<PromiseVerdict> {
     let mut borne: Vec<(&str, Vec<Finding>)> = Vec::new();
     for (rule, verdict) in run.rules.iter().zip(judged) {
         for promise in &rule.promises {
             bear_on(&mut borne, promise, finding(verdict.standing, format!("{}: {}", rule.rule, verdict.reason)));
         }
     }
-    if let (Some(people), Some(found)) = (&run.people, people) {
-        for promise in &people.promises {
+    for (promises, found) in clocks {
+        for promise in *promises {
             bear_on(&mut borne, promise, finding(found.standing, found.reason.clone()));
         }
     }
@@ -355,6 +402,7 @@ fn headline(run: &RunRecord, standing: Standing, promises: &[PromiseVerdict]) ->
         Standing::Kept if run.is_dry_run() => "Nothing is overdue: a run would change nothing.".to_owned(),
         Standing::Kept if promises.is_empty() => "Every rule did what it says.".to_owned(),
         Standing::Kept => "Every promise of this run was kept.".to_owned(),
+        Standing::Overdue if remaining(run) == 0 => "Requests for erasure wait. A run would carry them out.".to_owned(),
         Standing::Overdue => format!("{} past their period. A run would act on them.", rows(remaining(run))),
         Standing::AtRisk => format!("{} at risk.", share(promises, standing)),
         Standing::Unknown => "Not everything could be checked.".to_owned(),

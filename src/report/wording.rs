@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::past::since_last_run;
-use super::record::{PeopleRecord, RuleRecord, RunRecord, Status};
+use super::record::{PeopleRecord, RequestsRecord, RuleRecord, RunRecord, Status};
 use super::verdict::{PromiseVerdict, Standing, Verdict};
 
 /// Marks every dry run, in every format.
@@ -279,10 +279,28 @@ pub fn people_facts(people: &PeopleRecord) -> Vec<Fact> {
         Fact { label: "within", value: people.within.clone() },
     ];
     facts.extend(counts.map(|(label, n)| Fact { label, value: count(n) }));
-    if let (Some(used), Some(allowed)) = (people.days_used, people.days_allowed) {
-        facts.push(Fact { label: "longest wait", value: format!("{used} of {allowed} days") });
-    }
+    facts.extend(longest_wait(people.days_used, people.days_allowed));
     facts
+}
+
+/// How the requests for erasure stand that wait, a fact a line.
+pub fn requests_facts(requests: &RequestsRecord) -> Vec<Fact> {
+    let mut facts = vec![Fact { label: "within", value: requests.within.clone() }];
+    let counts = [
+        ("verified", requests.verified),
+        ("unverified", requests.unverified),
+        ("kept back", requests.kept_back),
+        ("nearly late", requests.near_deadline),
+        ("late", requests.overdue),
+    ];
+    facts.extend(counts.map(|(label, n)| Fact { label, value: count(n) }));
+    facts.extend(longest_wait(requests.days_used, requests.days_allowed));
+    facts.extend(requests.error.as_ref().map(|error| fact("error", error)));
+    facts
+}
+
+fn longest_wait(used: Option<u32>, allowed: Option<u32>) -> Option<Fact> {
+    Some(fact("longest wait", format!("{} of {} days", used?, allowed?)))
 }
 
 fn plural(n: usize, one: &str) -> String {

@@ -1,8 +1,7 @@
 //! Reports as files in the state directory: for people, and for dry runs, which write no database.
 
 use std::fs;
-use std::io::{Read as _, Seek as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -41,37 +40,6 @@ fn replace(path: &Path, content: &str) -> std::io::Result<()> {
     file.write_all(content.as_bytes())?;
     file.sync_all()?;
     fs::rename(&new, path)
-}
-
-/// Appends to the register of erasures in the state directory, a line each: a database that is restored from a backup has lost
-/// the newest rows of its ledger, and this file has them.
-pub fn register(state_dir: &Path, lines: &str) -> anyhow::Result<()> {
-    let path = register_file(state_dir);
-    let append = || {
-        fs::create_dir_all(state_dir)?;
-        let mut file = fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
-        // A line that a crash has cut off must not take the next one with it.
-        let begin = if ends_with_a_line(&path)? { "" } else { "\n" };
-        file.write_all(format!("{begin}{lines}").as_bytes())?;
-        file.sync_all()
-    };
-    append().with_context(|| format!("cannot write the register {}", path.display()))
-}
-
-fn ends_with_a_line(path: &Path) -> std::io::Result<bool> {
-    let mut file = fs::File::open(path)?;
-    if file.metadata()?.len() == 0 {
-        return Ok(true);
-    }
-    let mut last = [0];
-    file.seek(std::io::SeekFrom::End(-1))?;
-    file.read_exact(&mut last)?;
-    Ok(last == *b"\n")
-}
-
-/// Where the register is.
-pub fn register_file(state_dir: &Path) -> PathBuf {
-    state_dir.join("erasures.jsonl")
 }
 
 /// Records of runs whose id starts with `prefix`, newest first.

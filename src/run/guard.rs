@@ -15,8 +15,8 @@ pub enum Consent {
     Ask,
     /// `--yes`, by this actor.
     Yes(String),
-    /// An approval of a run that a guard stopped: its rules with their figures. A rule that would do more than was
-    /// approved is stopped again.
+    /// An approval of a run that a guard stopped: its rules with their figures, and whom it would have erased. A rule that would
+    /// do more than was approved is stopped again, and so is the erasure of anybody else.
     Approved { by: String, run: Box<RunRecord> },
 }
 
@@ -123,6 +123,20 @@ pub(super) fn decide(rule: &mut RuleRecord, consent: &Consent) -> Option<String>
             Some(format!("{by} approved rule `{}` as run `{}` had planned it", rule.rule, run.run))
         }
     }
+}
+
+/// The sentence where the erasure is about other people than those for whom it was approved. Fewer people are others as well:
+/// a digest does not tell whether anybody is new among them.
+pub(super) fn of_other_people(consent: &Consent, due: impl FnOnce() -> Option<String>) -> Option<String> {
+    let Consent::Approved { run, .. } = consent else { return None };
+    let people = run.people.as_ref()?;
+    let same = people.due_digest.is_some() && people.due_digest == due();
+    (!same).then(|| {
+        format!(
+            "other people are due than the {} of run `{}`, for whom it was approved, or nobody can tell whether they are the same",
+            people.due, run.run
+        )
+    })
 }
 
 /// The approval was for figures; more than those is another plan.

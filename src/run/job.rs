@@ -135,6 +135,7 @@ impl Job<'_> {
             rules: planned.rules(),
             holds: planned.holds.clone(),
             people: planned.people.as_ref().map(|people| people.record.clone()),
+            requests: planned.requests.clone(),
             notes: Vec::new(),
             ledger: None,
             since: None,

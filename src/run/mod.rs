@@ -14,6 +14,7 @@ mod log;
 pub mod orders;
 mod past;
 mod people;
+pub mod register;
 pub mod requests;
 mod survey;
 
@@ -28,7 +29,7 @@ use crate::deliver;
 use crate::execute::{self, Ending, Halt, Stop, Tally, Worker};
 use crate::ledger::{self, Closed, Holder};
 use crate::plan::{self, RulePlan};
-use crate::report::record::{HoldRecord, RuleRecord, RunKind, RunRecord, Status};
+use crate::report::record::{HoldRecord, RequestsRecord, RuleRecord, RunKind, RunRecord, Status};
 use crate::resolve;
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{ERASURES, Rule};
@@ -86,16 +87,9 @@ pub fn dry_run(job: &Job<'_>) -> Result<RunRecord, Refusal> {
     let planned = make_plan(job, &mut conn, Access::ReadOnly, &Consent::Ask, &mut |_, _, _| {})?;
     let mut record = job.record(RunKind::DryRun, started, &planned);
     record.notes.extend(planned.notes);
-    record.notes.extend(notes_of_requests(job, &mut conn));
     past::compare(job, &mut conn, &mut record);
     record.finished = Some(time::now());
     Ok(record)
-}
-
-/// Each is carried out by a run of its own, whose figures these are not.
-fn notes_of_requests(job: &Job<'_>, conn: &mut Connection) -> Vec<String> {
-    let is_asked = job.people.is_none() && job.is_chosen(ERASURES) && job.schedule.subject.is_some();
-    if is_asked { requests::notes(job, conn) } else { Vec::new() }
 }
 
 /// Plans, and then does what was planned.
@@ -109,12 +103,13 @@ pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>
     let over = expire_orders(&mut conn, started)?;
     let mut unregistered = Vec::new();
     let closed = ledger::close_dead(&mut conn, &address, &mut |conn, run| {
-        unregistered.extend(register(job, conn, run));
+        unregistered.extend(register::add(job, conn, run));
     })?;
     if !closed.is_empty() {
         // Somebody waits to hear that a run died, and this one may take hours.
         deliver(job);
     }
+    unregistered.extend(register::catch_up(job, &mut conn, stop)?);
     let mut planned = make_plan(job, &mut conn, Access::ReadWrite, consent, &mut *progress)?;
     let mut record = job.record(RunKind::Run, started, &planned);
     record.notes.extend(closed.iter().map(|run| format!("run `{run}` had died and was closed before this one")));
@@ -136,7 +131,7 @@ pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>
     record.finished = Some(started + time::since_boot().saturating_sub(begun));
     // Before the run is closed: who dies between the two is registered again by whoever closes it.
     let runs = closed.iter().chain([&record.run]);
-    unregistered.extend(runs.filter_map(|run| register_patiently(job, &mut conn, run, stop)));
+    unregistered.extend(runs.filter_map(|run| register::add_patiently(job, &mut conn, run, stop)));
     if !unregistered.is_empty() {
         record.notes.append(&mut unregistered);
         record.status = Status::Failed;
@@ -207,34 +202,6 @@ fn close(job: &Job<'_>, conn: &mut Connection, record: &mut RunRecord, stop: &St
     }
 }
 
-/// Puts what a run erased into the register beside the reports, or says why it is not there. The ledger has it, but one that
-/// is restored from a backup would not: without the register nobody would be erased again.
-fn register(job: &Job<'_>, conn: &mut Connection, run: &str) -> Option<String> {
-    let error = people::register(&job.config.state_dir, conn, run).err()?;
-    Some(not_registered(run, &format!("{error:#}")))
-}
-
-/// The same, again where the connection is lost meanwhile: who is in the register twice is there all the same.
-fn register_patiently(job: &Job<'_>, conn: &mut Connection, run: &str, stop: &Stop) -> Option<String> {
-    let reopen = || job.connect(Access::ReadWrite);
-    let done = execute::patiently(conn, &reopen, stop, |conn| {
-        let written = people::register(&job.config.state_dir, conn, run);
-        written
-            .map_or_else(|error| error.downcast::<DbError>().map_or_else(|error| Ok(Err(error)), Err), |()| Ok(Ok(())))
-    });
-    match done {
-        Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(not_registered(run, &format!("{error:#}"))),
-        Err(halt) => Some(not_registered(run, &halt.sentence())),
-    }
-}
-
-fn not_registered(run: &str, reason: &str) -> String {
-    format!(
-        "what run `{run}` erased is not in the register of erasures, by which it would be erased again after a restore: {reason}"
-    )
-}
-
 /// Sends the report, and whatever else is due.
 fn deliver(job: &Job<'_>) {
     send_mails(job.config, job.database);
@@ -264,6 +231,8 @@ struct Planned {
     changes: Changes,
     /// Erasures, which act after the rules.
     people: Option<people::Planned>,
+    /// Requests for more of them, which runs of their own carry out.
+    requests: Option<RequestsRecord>,
 }
 
 impl Planned {
@@ -355,11 +324,16 @@ fn make_plan(
         }
         rules.push((Some(plan), record));
     }
-    let mut people = None;
+    let (mut people, mut requests) = (None, None);
     match erasure.filter(|_| job.is_chosen(ERASURES)) {
         Some(Ok(erasure)) => {
-            let erasure = job.of_whom(&catalog, erasure)?;
             let pause = ledger::pause::of_rule(&orders.pauses, &job.schedule.policy.name, ERASURES, now);
+            if job.people.is_none() {
+                let inbox =
+                    requests::Inbox { job, catalog: &catalog, map: &erasure, consent, is_paused: pause.is_some() };
+                requests = inbox.survey(conn, access, &mut notes);
+            }
+            let erasure = job.of_whom(&catalog, erasure)?;
             let (planned, who) =
                 people::plan(job, conn, erasure, &acting, pause, &Asking { changes: &changes, consent });
             notes.extend(who);
@@ -373,7 +347,7 @@ fn make_plan(
         ),
         None => {}
     }
-    Ok(Planned { rules, holds: in_force, notes, ordered: orders.holds.added, changes, people })
+    Ok(Planned { rules, holds: in_force, notes, ordered: orders.holds.added, changes, people, requests })
 }
 
 /// A rule whose figures counted on another that was then stopped is counted again, and asked by its guard again: its rows

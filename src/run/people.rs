@@ -3,13 +3,12 @@
 //! Erasures act after the rules. All entries are one act: where one of them cannot go ahead, none does.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::change::Changes;
-use super::{Consent, Job, Refusal, files, guard, orders, survey};
+use super::{Consent, Job, Refusal, guard, orders, register, survey};
 use crate::db::catalog::{self, Catalog};
 use crate::db::count::{self, Counts};
 use crate::db::people;
@@ -98,6 +97,7 @@ fn blank(erasure: &Erasure, is_request: bool) -> PeopleRecord {
         in_part: 0,
         remaining: 0,
         skipped: 0,
+        due_digest: None,
     }
 }
 
@@ -238,9 +238,32 @@ impl Planned {
             self.entries.iter_mut().for_each(|entry| survey::stop(entry, pause));
             return Vec::new();
         }
-        let notes = self.entries.iter_mut().filter_map(|entry| guard::decide(entry, asking.consent)).collect();
+        let notes = match guard::of_other_people(asking.consent, || self.digest_of_due(job)) {
+            Some(question) => {
+                self.stop_at(question);
+                Vec::new()
+            }
+            None => self.entries.iter_mut().filter_map(|entry| guard::decide(entry, asking.consent)).collect(),
+        };
+        if self.entries.iter().any(|entry| entry.status == Status::Guarded) {
+            self.record.due_digest = self.digest_of_due(job);
+        }
         self.all_or_none();
         notes
+    }
+
+    /// The entry that acts first asks.
+    fn stop_at(&mut self, question: String) {
+        if let Some(first) = self.entries.first_mut() {
+            guard::also(first, question);
+            first.status = Status::Guarded;
+        }
+    }
+
+    /// Who is due, without a name, and in one line however many they are.
+    fn digest_of_due(&self, job: &Job<'_>) -> Option<String> {
+        let keys = self.due.iter().map(|due| due.key.to_text());
+        Some(job.config.pseudonyms()?.of_all(&self.erasure.called, keys).to_string())
     }
 
     /// Counts again where a rule on which the figures counted was stopped, and asks the guards again.
@@ -361,6 +384,17 @@ pub(super) fn execute(job: &Job<'_>, worker: &mut Worker<'_>, planned: &mut Plan
         return;
     }
     let Some(pseudonyms) = job.config.pseudonyms() else { return };
+    // From here on the register lacks this run. Who were erased without a mark of it could not be erased again after a restore.
+    if !planned.due.is_empty()
+        && let Err(error) = register::mark(&job.config.state_dir, worker.run)
+    {
+        let reason = format!(
+            "nobody is erased while nothing can be written down beside the register of erasures: {error:#}; make room there, or \
+             let this user write there"
+        );
+        planned.entries.iter_mut().for_each(|entry| super::end(entry, Status::Failed, reason.clone()));
+        return;
+    }
     let started = std::time::Instant::now();
     let (cause, asked) = job.people.as_ref().map_or((Cause::Closed, None), |some| (some.cause, Some(some.asked)));
     let category = job.people.as_ref().and_then(|some| some.category.as_deref());
@@ -378,18 +412,6 @@ pub(super) fn execute(job: &Job<'_>, worker: &mut Worker<'_>, planned: &mut Plan
     if let Some(first) = planned.entries.first_mut() {
         first.elapsed_ms += started.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
     }
-}
-
-/// Appends what a run erased to the register in the state directory.
-pub(super) fn register(state_dir: &Path, conn: &mut Connection, run: &str) -> anyhow::Result<()> {
-    const LINES: usize = 1_000;
-    let mut waiting: Vec<String> = Vec::new();
-    let flush = |waiting: &mut Vec<String>| files::register(state_dir, &std::mem::take(waiting).concat());
-    ledger::erasure::each_of_run(conn, run, &mut |erased| -> anyhow::Result<()> {
-        waiting.push(serde_json::to_string(&erased)? + "\n");
-        if waiting.len() == LINES { flush(&mut waiting) } else { Ok(()) }
-    })?;
-    if waiting.is_empty() { Ok(()) } else { flush(&mut waiting) }
 }
 
 /// Rows that stayed because they are somebody else's as well are not the person's any more once the person is gone: they

@@ -1,20 +1,23 @@
 //! Requests for erasure, each carried out by a run of its own: who asked is to have a report of their own, and one person of
 //! whom something cannot be done keeps nobody else waiting.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use anyhow::{Context as _, anyhow};
+use jiff::Timestamp;
 
 use super::change::people::Unconsented;
 use super::{Consent, Job, Progress, Refusal, SomePeople, people, prepare_ledger};
 use crate::db::catalog::Catalog;
-use crate::db::person::{self, Made, Requested};
-use crate::db::{Access, Connection, DbError};
+use crate::db::person::{self, Made, Requested, Standing};
+use crate::db::{Access, Connection, DbError, ErrorKind};
 use crate::execute::Stop;
 use crate::ledger::erasure::{self, Cause};
 use crate::ledger::request::{self, Settlement, Waiting};
 use crate::plan::{Erasure, PersonKey, Who};
-use crate::report::record::RunRecord;
+use crate::report::record::{RequestsRecord, RunRecord};
 use crate::resolve;
-use crate::time;
+use crate::time::{self, Light};
 
 /// What came of carrying requests out.
 #[derive(Default)]
@@ -48,7 +51,12 @@ pub fn carry_out(
             continue;
         }
         let (number, verified) = (waiting.number, waiting.request.verified);
-        let asked = Asked { what: format!("request {number}"), people: people_of(&waiting), verified };
+        let asked = Asked {
+            what: format!("request {number}"),
+            people: people_of(&waiting),
+            latest: waiting.request.asked,
+            verified,
+        };
         let outcome = carry_out_one(job, &asked, consent, stop, &mut *progress, |conn| {
             request::settle(conn, number, Settlement::Erased, None, &job.actor, time::now()).map(drop)
         });
@@ -66,20 +74,169 @@ fn unconsented(job: &Job<'_>) -> Result<Unconsented, Refusal> {
     Ok(Unconsented::of(job, &mut conn, &catalog, &map)?)
 }
 
-/// What a plan tells of requests, as far as they can be seen: a role that may only plan may not be let near them.
-pub(super) fn notes(job: &Job<'_>, conn: &mut Connection) -> Vec<String> {
-    let is_meant = |waiting: &&Waiting| waiting.request.verified;
-    let received =
-        request::open(conn, &job.schedule.policy.name).map_or(0, |open| open.iter().filter(is_meant).count());
-    let map = people::map(job, conn).ok().map(|(_, map)| map);
-    let written = map.and_then(|map| person::requested(conn, &map, job.as_of).ok()).unwrap_or_default();
-    let waiting = received + written.iter().filter(|one| one.made.has_come()).count();
-    let would_be_carried_out = format!(
-        "{waiting} verified requests for erasure wait, which a run carries out each by itself; see `tenure subject status` \
-         and `tenure subject erase KEY --dry-run`"
-    );
-    let carried_out = (waiting > 0).then_some(would_be_carried_out);
-    carried_out.into_iter().chain(notes_of_waiting(job, &written)).collect()
+/// What is asked about the requests that wait: how their clocks stand, and which of them a run would carry out.
+pub(super) struct Inbox<'a> {
+    pub job: &'a Job<'a>,
+    pub catalog: &'a Catalog,
+    pub map: &'a Erasure,
+    pub consent: &'a Consent,
+    pub is_paused: bool,
+}
+
+/// A request that waits, wherever it was written down.
+struct Open {
+    /// `None` where it is no key of anybody.
+    key: Option<PersonKey>,
+    category: Option<String>,
+    asked: Timestamp,
+    /// As [`Asked::latest`].
+    latest: Timestamp,
+    verified: bool,
+    /// Is it in a table of the application?
+    is_written: bool,
+}
+
+impl Inbox<'_> {
+    /// How the requests stand, `None` where none waits; what is to be said of them goes to the notes.
+    pub fn survey(&self, conn: &mut Connection, access: Access, notes: &mut Vec<String>) -> Option<RequestsRecord> {
+        let blank = RequestsRecord {
+            promises: self.map.promises.clone(),
+            within: self.map.request_deadline.term.to_string(),
+            ..RequestsRecord::default()
+        };
+        match self.read(conn, access, blank.clone(), notes) {
+            Ok(record) => {
+                notes.extend(notes_of(&record, access == Access::ReadOnly));
+                (record.waiting() > 0).then_some(record)
+            }
+            // A role that may only plan may not be let near them.
+            Err(error) if access == Access::ReadOnly && error.kind == ErrorKind::Privilege => {
+                notes.push(format!("requests for erasure, if any wait, are not in these figures: {error}"));
+                None
+            }
+            Err(error) => Some(RequestsRecord { error: Some(error.message), ..blank }),
+        }
+    }
+
+    fn read(
+        &self,
+        conn: &mut Connection,
+        access: Access,
+        mut record: RequestsRecord,
+        notes: &mut Vec<String>,
+    ) -> Result<RequestsRecord, DbError> {
+        let open = self.open(conn, notes)?;
+        let acted_upon = self.acted_upon(conn, &open)?;
+        for (request, is_acted_upon) in open.iter().zip(acted_upon) {
+            *(if request.verified { &mut record.verified } else { &mut record.unverified }) += 1;
+            record.kept_back += u64::from(request.verified && !is_acted_upon);
+            let used = self.map.request_deadline.used(request.asked, self.job.as_of);
+            match used.light() {
+                Light::Red => record.overdue += 1,
+                Light::Amber if access == Access::ReadOnly || !is_acted_upon => record.near_deadline += 1,
+                Light::Amber | Light::Green => {}
+            }
+            if record.days_used.is_none_or(|days| used.days > days) {
+                (record.days_used, record.days_allowed) = (Some(used.days), Some(used.allowed));
+            }
+        }
+        Ok(record)
+    }
+
+    fn open(&self, conn: &mut Connection, notes: &mut Vec<String>) -> Result<Vec<Open>, DbError> {
+        let of_desk = request::open(conn, &self.job.schedule.policy.name)?;
+        let written = person::requested(conn, self.map, self.job.as_of)?;
+        notes.extend(notes_of_waiting(self.job, &written));
+        let of_desk = of_desk.into_iter().map(|Waiting { request, .. }| Open {
+            key: resolve::person_key(self.catalog, self.map, &request.key).ok(),
+            category: request.category,
+            asked: request.asked,
+            latest: request.asked,
+            verified: request.verified,
+            is_written: false,
+        });
+        let dialect = conn.dialect();
+        let latest = |asked| self.map.requests.as_ref().map_or(asked, |of| person::asked_until(of, asked, dialect));
+        let written = written.iter().filter_map(|one| {
+            let (key, asked) = match one.made {
+                Made::At(asked) => (key_as_written(self.catalog, self.map, &one.key), asked),
+                // No run carries it out, and no clock tells how late it is.
+                Made::Unknown => (None, self.job.as_of),
+                Made::Ahead(_) => return None,
+            };
+            Some(Open { key, category: None, asked, latest: latest(asked), verified: true, is_written: true })
+        });
+        Ok(of_desk.chain(written).collect())
+    }
+
+    /// Of each, whether a run carries it out as things are.
+    fn acted_upon(&self, conn: &mut Connection, open: &[Open]) -> Result<Vec<bool>, DbError> {
+        /// Each statement names them all.
+        const AT_ONCE: usize = 500;
+        if open.is_empty() || self.is_paused || self.job.not_yet_in_force().is_some() {
+            return Ok(vec![false; open.len()]);
+        }
+        let unconsented = match self.consent {
+            Consent::Ask => Unconsented::of(self.job, conn, self.catalog, self.map)?,
+            Consent::Yes(_) | Consent::Approved { .. } => Unconsented::default(),
+        };
+        let mut wanted: BTreeMap<Option<&str>, Vec<PersonKey>> = BTreeMap::new();
+        let mut keys = Vec::new();
+        for request in open {
+            let waits = match request.is_written {
+                true => unconsented.concerns_written(),
+                false => unconsented.concerns(request.category.as_deref()),
+            };
+            let key = request.key.as_ref().filter(|_| request.verified && !waits);
+            let key = match key {
+                Some(key) => person::look_up(conn, self.map, key)?
+                    .filter(|person| !is_newcomer(person, request.latest))
+                    .map(|person| person.key),
+                None => None,
+            };
+            if let Some(key) = &key {
+                wanted.entry(request.category.as_deref()).or_default().push(key.clone());
+            }
+            keys.push(key);
+        }
+        let mut due: BTreeSet<(Option<&str>, PersonKey)> = BTreeSet::new();
+        for (category, keys) in wanted {
+            for some in keys.chunks(AT_ONCE) {
+                let found = people::due_among(conn, &self.map.of_some(some.to_vec(), category))?;
+                due.extend(found.into_iter().map(|key| (category, key)));
+            }
+        }
+        let is_due = |(request, key): (&Open, Option<PersonKey>)| {
+            key.is_some_and(|key| due.contains(&(request.category.as_deref(), key)))
+        };
+        Ok(open.iter().zip(keys).map(is_due).collect())
+    }
+}
+
+/// Each is carried out by a run of its own, whose figures these are not.
+fn notes_of(requests: &RequestsRecord, is_dry_run: bool) -> Vec<String> {
+    let mut notes = Vec::new();
+    if is_dry_run && requests.verified > 0 {
+        notes.push(format!(
+            "{} verified requests for erasure wait, which a run carries out each by itself; see `tenure subject status` and \
+             `tenure subject erase KEY --dry-run`",
+            requests.verified
+        ));
+    }
+    if requests.kept_back > 0 {
+        notes.push(format!(
+            "{} verified requests for erasure cannot be carried out as things are, because of a hold, a pause, a reference or a \
+             consent that is wanted, or because nobody has that key; see `tenure subject status`",
+            requests.kept_back
+        ));
+    }
+    if requests.unverified > 0 {
+        notes.push(format!(
+            "{} requests for erasure wait until somebody verifies or refuses them; see `tenure subject status`",
+            requests.unverified
+        ));
+    }
+    notes
 }
 
 /// Of requests in the application's own table that no run carries out yet.
@@ -125,9 +282,10 @@ fn carry_out_written(
         let (Made::At(made), Some(key)) = (requested.made, key_as_written(&catalog, &map, &requested.key)) else {
             continue;
         };
+        let latest = map.requests.as_ref().map_or(made, |of| person::asked_until(of, made, conn.dialect()));
         let people =
             SomePeople { keys: vec![requested.key.clone()], category: None, cause: Cause::Request, asked: made };
-        let asked = Asked { what: format!("a request in `{table}`"), people, verified: true };
+        let asked = Asked { what: format!("a request in `{table}`"), people, latest, verified: true };
         let outcome = carry_out_one(job, &asked, consent, stop, &mut *progress, |conn| {
             person::mark(conn, &map, &requested, &key, time::now()).map(drop)
         });
@@ -175,6 +333,8 @@ struct Asked {
     /// How messages name it; the person is not named.
     what: String,
     people: SomePeople,
+    /// The last instant at which it may have been asked for: a day tells no hour.
+    latest: Timestamp,
     verified: bool,
 }
 
@@ -189,7 +349,7 @@ fn carry_out_one(
     let mut conn = job.open(Access::ReadWrite)?;
     prepare_ledger(&mut conn)?;
     let job = job.about(as_the_database_writes(job, &mut conn, &asked.people)?);
-    let mut found = look(&job, &mut conn)?;
+    let mut found = look(&job, &mut conn, asked.latest)?;
     let mut record = None;
     if found.is_newcomer && !found.was_erased {
         let what = &asked.what;
@@ -202,7 +362,7 @@ fn carry_out_one(
     if asked.verified && found.is_there && !found.is_newcomer && found.is_due {
         record = Some(super::run(&job, consent, stop, progress)?);
         // A second look, and not what the run says of itself: rows may have come since.
-        found = look(&job, &mut conn)?;
+        found = look(&job, &mut conn, asked.latest)?;
     }
     if found.is_settled(asked.verified) {
         settle(&mut conn).with_context(|| format!("{} was carried out, and could not be settled", asked.what))?;
@@ -247,7 +407,13 @@ impl Found {
     }
 }
 
-fn look(job: &Job<'_>, conn: &mut Connection) -> Result<Found, Refusal> {
+/// Somebody who signed up after it was asked for, and so is somebody else. Who signed up on the day of the asking, of which no hour
+/// is told, may ask.
+fn is_newcomer(person: &Standing, asked: Timestamp) -> bool {
+    person.created.is_some_and(|created| created.is_after(asked))
+}
+
+fn look(job: &Job<'_>, conn: &mut Connection, latest: Timestamp) -> Result<Found, Refusal> {
     let (catalog, map) = people::map(job, conn)?;
     let map = job.of_whom(&catalog, map)?;
     let (Some(asked), Who::Only(keys, _)) = (&job.people, &map.who) else {
@@ -260,7 +426,7 @@ fn look(job: &Job<'_>, conn: &mut Connection) -> Result<Found, Refusal> {
     let left = people::Left::of(conn, &map)?;
     Ok(Found {
         is_there: person.is_some(),
-        is_newcomer: person.as_ref().and_then(|person| person.created).is_some_and(|created| created > asked.asked),
+        is_newcomer: person.as_ref().is_some_and(|person| is_newcomer(person, latest)),
         was_erased: erasures.iter().any(|part| part.is_whole() && part.finished >= Some(asked.asked)),
         is_due: left.is_due,
         is_kept_back: left.is_held || left.is_blocked || person.is_some_and(|person| !person.held_by.is_empty()),

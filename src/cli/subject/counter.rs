@@ -33,7 +33,7 @@ pub struct Known {
 impl Known {
     /// Is it somebody who is there to whom that was done? Whoever signed up after it is somebody else with the same key.
     pub fn is_who(&self, part: &Erased) -> bool {
-        self.person.as_ref().is_some_and(|person| person.created.is_none_or(|created| created < part.begun))
+        self.person.as_ref().is_some_and(|person| person.created.is_none_or(|created| !created.is_after(part.begun)))
     }
 }
 

@@ -20,6 +20,9 @@ use crate::time;
 pub(super) fn erase(common: &Common, wanted: &Erase) -> Outcome {
     let setup = Setup::with_schedules(common)?;
     let counter = Counter::find(&setup, &wanted.place)?;
+    if !wanted.dry_run {
+        runs::refuse_future(&setup)?;
+    }
     know_category(&counter, wanted.only.as_deref())?;
     if wanted.reason.trim().is_empty() {
         return Err(Failure::Usage("--reason is empty; reports and the ledger show it".to_owned()));
@@ -65,7 +68,7 @@ fn asker(
 ) -> Result<Known, Failure> {
     let (known, person) = counter.know_present(conn, live, &wanted.key)?;
     match person.created {
-        Some(created) if created > asked => Err(Failure::Usage(
+        Some(created) if created.is_after(asked) => Err(Failure::Usage(
             "whoever has that key signed up after it was asked for, so it is somebody else's, and nothing was written down; \
              look at the letter, and at --requested-at"
                 .to_owned(),
@@ -152,6 +155,7 @@ fn is_waiting(counter: &Counter<'_>, conn: &mut Connection, number: i64) -> Resu
 
 pub(super) fn verify(common: &Common, place: &Place, number: i64, by: Option<&str>) -> Outcome {
     let setup = Setup::with_schedules(common)?;
+    runs::refuse_future(&setup)?;
     let counter = Counter::find(&setup, place)?;
     let mut conn = counter.open()?;
     must_wait(&counter, &mut conn, number)?;
@@ -165,6 +169,7 @@ pub(super) fn verify(common: &Common, place: &Place, number: i64, by: Option<&st
 
 pub(super) fn refuse(common: &Common, place: &Place, number: i64, reason: &str, by: Option<&str>) -> Outcome {
     let setup = Setup::with_schedules(common)?;
+    runs::refuse_future(&setup)?;
     let counter = Counter::find(&setup, place)?;
     let mut conn = counter.open()?;
     let by = by.map_or_else(actor, str::to_owned);

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::Place;
 use super::counter::Counter;
-use crate::cli::{Common, Failure, Outcome, say};
+use crate::cli::{Common, Failure, Outcome, run as runs, say};
 use crate::db::catalog::Catalog;
 use crate::db::person::{self, Part};
 use crate::db::{Connection, DbError, ErrorKind, Mode};
@@ -30,6 +30,7 @@ pub(super) fn export(
     by: Option<&str>,
 ) -> Outcome {
     let setup = Setup::with_schedules(common)?;
+    runs::refuse_future(&setup)?;
     let counter = Counter::find(&setup, place)?;
     if output.exists() {
         return Err(Failure::Usage(format!("{} is there already; name another file", output.display())));

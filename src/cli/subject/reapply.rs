@@ -2,20 +2,22 @@
 //! old as the backup, so the register beside the reports, or one that was kept elsewhere, is asked as well.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use jiff::Timestamp;
 
 use super::Reapply;
 use super::counter::Counter;
 use crate::cli::{Common, Failure, Outcome, run as runs, say, to_stderr};
+use crate::db::people::Person;
 use crate::db::{Connection, person};
 use crate::ledger::actor;
 use crate::ledger::erasure::{self, Cause, Erased};
+use crate::overview;
 use crate::plan::{Erasure, PersonKey};
-use crate::run::{self, Consent, SomePeople, files};
+use crate::report::record::Status;
+use crate::run::{self, Consent, SomePeople, register};
 use crate::setup::Setup;
 use crate::time;
 
@@ -24,20 +26,25 @@ const PEOPLE_A_RUN: usize = 500;
 
 pub(super) fn reapply(common: &Common, wanted: &Reapply) -> Outcome {
     let setup = Setup::with_schedules(common)?;
+    if !wanted.dry_run {
+        runs::refuse_future(&setup)?;
+    }
     let counter = Counter::find(&setup, &wanted.place)?;
     let mut conn = counter.open_to_read()?;
     let (_, map) = counter.map(&mut conn)?;
     let register = Register::read(&counter, &mut conn, &wanted.registers)?;
     let back = Back::find(&counter, &mut conn, &map, &register)?;
     drop(conn);
+    register.gaps.iter().chain(&back.left_alone(&map)).for_each(|note| to_stderr(format_args!("tenure: {note}\n")));
+    let at_least = |code| worst(code, &register, &back);
     if back.people.values().all(Vec::is_empty) {
         let known: BTreeSet<&String> = register.people.keys().map(|(digest, _)| digest).collect();
         say(&format!("nobody of {} who were erased is back\n", known.len()))?;
-        return Ok(0);
+        return Ok(at_least(Status::Ok.exit_code()));
     }
     if !wanted.yes && !wanted.dry_run {
         to_stderr(format_args!("tenure: {}\n", back.question(&map)));
-        return Ok(3);
+        return Ok(at_least(Status::Guarded.exit_code()));
     }
     let consent = if wanted.yes { Consent::Yes(actor()) } else { Consent::Ask };
     let stop = runs::stop_on_signals()?;
@@ -59,12 +66,24 @@ pub(super) fn reapply(common: &Common, wanted: &Reapply) -> Outcome {
             }
         }
     }
-    runs::finish(common, &setup, &records, refused)
+    Ok(at_least(runs::finish(common, &setup, &records, refused)?))
+}
+
+/// Whoever may have missed somebody has failed, whatever else was done; whom nobody can decide of but the desk is asked about.
+fn worst(code: u8, register: &Register, back: &Back) -> u8 {
+    let failed = Status::Failed.exit_code();
+    match code {
+        code if code == failed || !register.gaps.is_empty() => failed,
+        _ if !back.of_same_day.is_empty() => Status::Guarded.exit_code(),
+        code => code,
+    }
 }
 
 /// Who was erased, and how for the last time, by what was erased: everything, or one category.
 struct Register {
     people: BTreeMap<(String, Option<String>), Last>,
+    /// Why somebody may be missing in it, in sentences.
+    gaps: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,15 +95,20 @@ struct Last {
 
 impl Register {
     fn read(counter: &Counter<'_>, conn: &mut Connection, wanted: &[PathBuf]) -> Result<Self, Failure> {
-        let own = files::register_file(&counter.setup.config.state_dir);
+        let own = register::file(&counter.setup.config.state_dir);
         let mut paths: Vec<&Path> = wanted.iter().map(PathBuf::as_path).collect();
         if wanted.is_empty() && own.exists() {
             paths.push(&own);
         }
-        let mut all = Vec::new();
+        let (mut all, mut gaps) = (Vec::new(), Vec::new());
         for path in paths {
-            all.extend(lines(path)?);
+            let lines = register::read(path)?;
+            all.extend(lines.erased);
+            gaps.extend(gap(path, &lines.unreadable));
         }
+        gaps.extend(
+            overview::register_lacks(counter.setup)?.iter().filter(|lack| lack.is_lost).map(ToString::to_string),
+        );
         erasure::each(conn, &mut |erased| all.push(erased))?;
         let is_known =
             |erased: &&Erased| counter.setup.schedules.iter().any(|schedule| schedule.policy.name == erased.policy);
@@ -116,17 +140,23 @@ impl Register {
             let latest = people.entry((erased.person.digest, erased.category)).or_insert(last);
             *latest = last.max(*latest);
         }
-        Ok(Self { people })
+        Ok(Self { people, gaps })
     }
 }
 
-fn lines(path: &Path) -> Result<Vec<Erased>, Failure> {
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read the register {}", path.display()))?;
-    let erased = text.lines().enumerate().map(|(at, line)| {
-        serde_json::from_str(line)
-            .with_context(|| format!("line {} of {} is none of a register of erasures", at + 1, path.display()))
-    });
-    Ok(erased.collect::<Result<_, _>>()?)
+/// What is to be said of lines that are none; half a line names nobody, and is not guessed at.
+fn gap(path: &Path, unreadable: &[usize]) -> Option<String> {
+    const NAMED: usize = 20;
+    let numbers = unreadable.iter().take(NAMED).map(usize::to_string).collect::<Vec<_>>().join(", ");
+    let more = if unreadable.len() > NAMED { ", …" } else { "" };
+    (!unreadable.is_empty()).then(|| {
+        format!(
+            "{} lines of the register {} are cut off or none of a register, so whoever they name was not looked for: {numbers}{more}; \
+             name another copy of it with --register, and take these lines out once nobody is missed",
+            unreadable.len(),
+            path.display()
+        )
+    })
 }
 
 /// Who was erased and is there again with something that is to go.
@@ -134,15 +164,38 @@ struct Back {
     people: BTreeMap<Option<String>, Vec<PersonKey>>,
     /// Of whom nobody can tell whether they are back or somebody new.
     doubtful: BTreeSet<PersonKey>,
+    /// Who signed up on the day of their erasure: before it, and are back, or after it, and are new.
+    of_same_day: BTreeSet<PersonKey>,
     /// Of whom something stayed when they were erased, because of a hold for example, which the backup may not know.
     in_part: BTreeSet<PersonKey>,
+}
+
+/// What the data tells of somebody who was erased and is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sign {
+    Back,
+    Doubtful,
+    SameDay,
+}
+
+impl Sign {
+    /// Of somebody who was erased then. `None`: who signed up after that is somebody else, or the same person with a new account,
+    /// which is theirs.
+    fn of(person: &Person, erased: Timestamp) -> Option<Self> {
+        match person.created {
+            None => Some(Self::Doubtful),
+            Some(created) if created.is_before(erased) => Some(Self::Back),
+            Some(created) if created.is_after(erased) => None,
+            Some(_) => Some(Self::SameDay),
+        }
+    }
 }
 
 impl Back {
     fn find(counter: &Counter<'_>, conn: &mut Connection, map: &Erasure, register: &Register) -> Result<Self, Failure> {
         let categories: BTreeSet<Option<String>> = register.people.keys().map(|(_, what)| what.clone()).collect();
-        let mut found: BTreeMap<Option<String>, Vec<PersonKey>> = BTreeMap::new();
-        let (mut doubtful, mut in_part) = (BTreeSet::new(), BTreeSet::new());
+        let mut found: BTreeMap<Option<String>, Vec<(PersonKey, Sign)>> = BTreeMap::new();
+        let mut in_part = BTreeSet::new();
         person::each(conn, map, &mut |person| {
             let names = counter.pseudonyms.all_of(map.names(), &person.key.to_text());
             for what in &categories {
@@ -150,12 +203,8 @@ impl Back {
                     register.people.get(&(name.digest.clone(), what.clone())).copied()
                 };
                 let Some(last) = names.iter().filter_map(known).max() else { continue };
-                // Who signed up after that is somebody else, or the same person with a new account: it is theirs.
-                if person.created.is_none_or(|created| created < last.finished) {
-                    found.entry(what.clone()).or_default().push(person.key.clone());
-                    if person.created.is_none() {
-                        doubtful.insert(person.key.clone());
-                    }
+                if let Some(sign) = Sign::of(&person, last.finished) {
+                    found.entry(what.clone()).or_default().push((person.key.clone(), sign));
                     if last.in_part {
                         in_part.insert(person.key.clone());
                     }
@@ -163,14 +212,39 @@ impl Back {
             }
             Ok(())
         })?;
-        let mut back = Self { people: BTreeMap::new(), doubtful, in_part };
+        let (doubtful, of_same_day) = (BTreeSet::new(), BTreeSet::new());
+        let mut back = Self { people: BTreeMap::new(), doubtful, of_same_day, in_part };
         for (what, people) in found {
             for some in people.chunks(PEOPLE_A_RUN) {
-                let due = run::due_among(conn, &map.of_some(some.to_vec(), what.as_deref()))?;
-                back.people.entry(what.clone()).or_default().extend(due);
+                let keys = some.iter().map(|(key, _)| key.clone()).collect();
+                let due: BTreeSet<_> = run::due_among(conn, &map.of_some(keys, what.as_deref()))?.into_iter().collect();
+                for (key, sign) in some.iter().filter(|(key, _)| due.contains(key)) {
+                    match sign {
+                        Sign::SameDay => {
+                            back.of_same_day.insert(key.clone());
+                            continue;
+                        }
+                        Sign::Doubtful => {
+                            back.doubtful.insert(key.clone());
+                        }
+                        Sign::Back => {}
+                    }
+                    back.people.entry(what.clone()).or_default().push(key.clone());
+                }
             }
         }
         Ok(back)
+    }
+
+    /// What is said of those whom nothing tells from somebody new: they are not erased.
+    fn left_alone(&self, map: &Erasure) -> Option<String> {
+        let (many, table) = (self.of_same_day.len(), &map.subject);
+        (many > 0).then(|| {
+            format!(
+                "{many} people in `{table}` signed up on the day on which they were erased, and `created` tells no hour: they may be \
+                 back or new, and are left alone; look at them, and erase whoever is back with `tenure subject erase KEY`"
+            )
+        })
     }
 
     /// Nothing in the data tells a restore from somebody who came back: whoever restored it has to say so.

@@ -41,10 +41,10 @@ fn everybody(common: &Common, counter: &Counter<'_>, conn: &mut Connection, live
     let waiting = counter.waiting(conn)?;
     let written = counter.written(conn, live)?;
     let rules = [ERASURES.to_owned()];
-    let people = run::dry_run(&Job { rules: &rules, ..counter.job(None) })?.people;
-    let overdue = people.as_ref().map_or(0, |people| people.overdue);
-    let is_late = overdue > 0
-        || waiting.iter().any(|waiting| clock(map, waiting).is_late())
+    let planned = run::dry_run(&Job { rules: &rules, ..counter.job(None) })?;
+    let (people, requests) = (planned.people, planned.requests);
+    let is_late = people.as_ref().is_some_and(|people| people.overdue > 0)
+        || requests.as_ref().is_some_and(|requests| requests.overdue > 0)
         || written.iter().any(|one| one.is_late(map));
     if common.json {
         let written = written.iter().map(|one| one.document(map));

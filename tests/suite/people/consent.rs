@@ -72,6 +72,24 @@ on_every_database! {
         tenure.run(&["verify"]).expect_code(0);
     }
 
+    fn an_approval_is_for_the_people_of_its_plan_and_for_nobody_else(db: TestDb) {
+        platform(&db, 6, 4);
+        let tenure = tenure(&db, &MAP.replace("grace = ", "guard = { max_people = 2 }\ngrace = "));
+        let (stopped, _, question) = asked(&db, &tenure, "run");
+        assert_eq!(question, "4 people are more than max_people = 2");
+        // As many as before: one came back, and somebody was closed with a time that had passed already.
+        db.script("UPDATE account SET closed_at = NULL WHERE id = 1; UPDATE account SET closed_at = '2026-06-10 00:00:00' WHERE id = 6");
+        let again = others_than_approved(&db, &tenure, &stopped);
+        // Fewer, and nothing tells that nobody else is among them.
+        tenure.run(&["hold", "add", "case-7", "--subject", "2", "--reason", "court"]).expect_code(0);
+        let last = others_than_approved(&db, &tenure, &again);
+        let approved = tenure.run(&["approve", id(&last), "--json"]).expect_code(0).json();
+        assert_eq!((&approved["people"]["erased"], erasures(&db)), (&3.into(), 3));
+        assert_eq!(db.count("account WHERE id IN (3, 4, 6) AND name IS NULL"), 3);
+        assert_eq!(db.count("account WHERE id IN (1, 2, 5) AND name IS NOT NULL"), 3);
+        tenure.run(&["verify"]).expect_code(0);
+    }
+
     fn an_entry_that_keeps_no_more_shows_its_rows_and_waits_and_yes_is_recorded_with_the_actor(db: TestDb) {
         platform(&db, 3, 1);
         let tenure = tenure(&db, &MAP.replace("table = \"letter\"", "table = \"letter\"\nwhere = \"id < 4711\""));
@@ -165,6 +183,21 @@ on_every_database! {
         assert_eq!(db.count("deletion_request WHERE done_at IS NOT NULL"), 1);
         tenure.run(&["verify"]).expect_code(0);
     }
+}
+
+/// An approval that reaches other people than those of its run: nobody is erased, and it can be asked for again.
+#[track_caller]
+fn others_than_approved(db: &TestDb, tenure: &Tenure, approved: &Told) -> Told {
+    let before = db.tables_dump();
+    let told = Told(tenure.run(&["approve", id(approved), "--json"]).expect_code(3).json());
+    assert_eq!(db.tables_dump(), before);
+    let rules = told.0["rules"].as_array().unwrap();
+    let guards: Vec<&str> = rules.iter().filter_map(|rule| rule["guard"].as_str()).collect();
+    let question = format!("other people are due than the 4 of run `{}`", id(approved));
+    assert!(guards.len() == 1 && guards[0].contains(&question), "{guards:?}");
+    assert!(rules.iter().all(|rule| rule["guard_passed"].is_null()), "{rules:#?}");
+    assert_ne!(told.0["people"]["due_digest"], approved.0["people"]["due_digest"]);
+    told
 }
 
 /// A run that carries out no request, and says why.

@@ -1,0 +1,179 @@
+//! The register of erasures, `erasures.jsonl` in the state directory: it repeats the ledger's rows for the day on which the
+//! database is restored from a backup and has lost the newest of them. Lines are added to it, and never taken away.
+//!
+//! Before a run erases anybody it puts an empty file of its name beside the register, for which there is room also on most
+//! disks that are full, and takes it away when its rows are in the register. So whatever fails or dies in between, the next run
+//! of this state directory sees which runs the register lacks without reading either of the two, and adds them from the ledger.
+//! Each state directory has marks of its own runs, and of those that one of its runs found dead and closed.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use super::Job;
+use crate::db::{Access, Connection, DbError};
+use crate::execute::{self, Stop};
+use crate::ledger::erasure::{self, Erased};
+use crate::ledger::{self, Presence};
+
+/// Where the register is.
+pub fn file(state_dir: &Path) -> PathBuf {
+    state_dir.join("erasures.jsonl")
+}
+
+/// Where the marks are of the runs that it lacks.
+pub fn marks(state_dir: &Path) -> PathBuf {
+    state_dir.join("unregistered")
+}
+
+/// Marks a run whose rows are not in the register; it stays through a crash of the host.
+pub(super) fn mark(state_dir: &Path, run: &str) -> anyhow::Result<()> {
+    let dir = marks(state_dir);
+    let make = || {
+        fs::create_dir_all(&dir)?;
+        fs::File::create(dir.join(run))?.sync_all()?;
+        fs::File::open(&dir)?.sync_all()
+    };
+    make().with_context(|| format!("cannot make the file `{run}` in {}", dir.display()))
+}
+
+/// Of a run that was not marked, nothing is to be taken away. A mark that stays costs the next run some lines twice.
+fn unmark(state_dir: &Path, run: &str) {
+    let _ = fs::remove_file(marks(state_dir).join(run));
+}
+
+/// The runs that are marked, also those that are under way.
+///
+/// # Errors
+/// Where the marks cannot be read.
+pub fn marked(state_dir: &Path) -> anyhow::Result<BTreeSet<String>> {
+    let dir = marks(state_dir);
+    let names = match fs::read_dir(&dir) {
+        // What is no directory has no marks in it either: whoever has to make one is told.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(BTreeSet::new());
+        }
+        entries => {
+            entries.and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>())
+        }
+    };
+    let names = names.with_context(|| format!("cannot read {}", dir.display()))?;
+    Ok(names.into_iter().filter_map(|name| name.into_string().ok()).collect())
+}
+
+/// Adds what a run erased, or says why it is not there. The ledger has it, but one that is restored from a backup would not:
+/// without the register nobody would be erased again.
+pub(super) fn add(job: &Job<'_>, conn: &mut Connection, run: &str) -> Option<String> {
+    let error = append(&job.config.state_dir, conn, run).err()?;
+    Some(lacks(run, &format!("{error:#}")))
+}
+
+/// The same, again where the connection is lost meanwhile: who is in the register twice is there all the same.
+pub(super) fn add_patiently(job: &Job<'_>, conn: &mut Connection, run: &str, stop: &Stop) -> Option<String> {
+    let reopen = || job.connect(Access::ReadWrite);
+    let done = execute::patiently(conn, &reopen, stop, |conn| match append(&job.config.state_dir, conn, run) {
+        Ok(()) => Ok(None),
+        Err(error) => error.downcast::<DbError>().map_or_else(|error| Ok(Some(format!("{error:#}"))), Err),
+    });
+    Some(lacks(run, &done.unwrap_or_else(|halt| Some(halt.sentence()))?))
+}
+
+/// Adds what runs before this one could not; of which it still lacks. What another run is at is its own affair, and what this
+/// ledger does not know is in another one, or in none any more: both keep their marks.
+pub(super) fn catch_up(job: &Job<'_>, conn: &mut Connection, stop: &Stop) -> Result<Vec<String>, DbError> {
+    let marked = match marked(&job.config.state_dir) {
+        Ok(marked) => marked,
+        Err(error) => {
+            return Ok(vec![format!("nobody can tell whether the register of erasures lacks a run: {error:#}")]);
+        }
+    };
+    let mut lacking = Vec::new();
+    for run in marked {
+        if ledger::presence(conn, &run)? == Presence::Closed {
+            lacking.extend(add_patiently(job, conn, &run, stop));
+        }
+    }
+    Ok(lacking)
+}
+
+fn lacks(run: &str, reason: &str) -> String {
+    format!(
+        "what run `{run}` erased is not in the register of erasures, by which it would be erased again after a restore: \
+         {reason}; the next run adds it"
+    )
+}
+
+/// Appends what a run erased; its mark goes when all of it is there.
+fn append(state_dir: &Path, conn: &mut Connection, run: &str) -> anyhow::Result<()> {
+    const LINES: usize = 1_000;
+    let mut waiting: Vec<String> = Vec::new();
+    let flush = |waiting: &mut Vec<String>| write(state_dir, &std::mem::take(waiting).concat());
+    let written = erasure::each_of_run(conn, run, &mut |erased| -> anyhow::Result<()> {
+        waiting.push(serde_json::to_string(&erased)? + "\n");
+        if waiting.len() == LINES { flush(&mut waiting) } else { Ok(()) }
+    });
+    match written.and_then(|()| if waiting.is_empty() { Ok(()) } else { flush(&mut waiting) }) {
+        Ok(()) => unmark(state_dir, run),
+        Err(error) => {
+            // A run that died under another state directory has no mark here yet. Where none can be made, the run that meets
+            // this says so, and no other will.
+            let _ = mark(state_dir, run);
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+/// A line each.
+fn write(state_dir: &Path, lines: &str) -> anyhow::Result<()> {
+    let path = file(state_dir);
+    let append = || {
+        fs::create_dir_all(state_dir)?;
+        let mut file = fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
+        // A line that a crash has cut off must not take the next one with it.
+        let begin = if ends_with_a_line(&path)? { "" } else { "\n" };
+        file.write_all(format!("{begin}{lines}").as_bytes())?;
+        file.sync_all()
+    };
+    append().with_context(|| format!("cannot write the register {}", path.display()))
+}
+
+fn ends_with_a_line(path: &Path) -> io::Result<bool> {
+    let mut file = fs::File::open(path)?;
+    if file.metadata()?.len() == 0 {
+        return Ok(true);
+    }
+    let mut last = [0];
+    file.seek(io::SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last == *b"\n")
+}
+
+/// What is in a register.
+#[derive(Debug, Default)]
+pub struct Lines {
+    pub erased: Vec<Erased>,
+    /// The numbers, from 1, of lines that are none of a register: cut off by a crash or a full disk, or not ours. A disk that lost
+    /// its power may hold anything there, also what is no text.
+    pub unreadable: Vec<usize>,
+}
+
+/// Reads a register, a copy of one, or one of another host. What is whole is read, whatever stands around it.
+///
+/// # Errors
+/// Where the file cannot be read.
+pub fn read(path: &Path) -> anyhow::Result<Lines> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read the register {}", path.display()))?;
+    let mut lines = Lines::default();
+    for (at, line) in bytes.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.trim_ascii().is_empty()) {
+        match serde_json::from_slice(line) {
+            Ok(erased) => lines.erased.push(erased),
+            Err(_) => lines.unreadable.push(at + 1),
+        }
+    }
+    Ok(lines)
+}
