@@ -94,7 +94,7 @@ on_every_database! {
         db.create(FORUM);
         db.script("INSERT INTO post VALUES (1, 1, NULL, NULL, 'a', 'x'), (2, 1, NULL, NULL, 'b', 'y')");
         let kept = "action = \"keep\"\nreason = \"law\"\nredact = { author_id = \"null\" }";
-        let words = "where = \"note IS NOT NULL\"\naction = \"redact\"\nredact = { words = \"null\" }";
+        let words = "where = \"note IS NOT NULL\"\naction = \"redact\"\nkept_too = true\nredact = { words = \"null\" }";
         let hold = "[[hold]]\nname = \"case\"\ntable = \"post\"\nwhere = \"note = 'x'\"\nreason = \"court\"\n";
         let entries = [entry("post", "author_id", kept), entry("post", "author_id", words)].concat();
         let tenure = tenure(&db, &(hold.to_owned() + &map(&entries)));
