@@ -25,6 +25,7 @@ mod redact;
 pub mod rollup;
 mod sqlite_functions;
 pub mod url;
+pub mod taken;
 mod value;
 mod whose;
 pub mod window;

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::batch::{self, Attempt, Identity};
+use super::batch::{self, Attempt, Identity, Refused};
 use super::pace::Pace;
 use super::patience::{ATTEMPTS, pause};
 use super::turn::Turn;
@@ -64,8 +64,6 @@ pub struct PeopleTally {
     pub erased: BTreeSet<PersonKey>,
     /// People who were begun, and are not in `erased`.
     pub unfinished: BTreeSet<PersonKey>,
-    /// Why some people could not be erased at all, the first of the reasons.
-    pub refused: Option<String>,
 }
 
 /// Erases the people one batch after the other, and says how it ended; what was committed is in the tally in any case.
@@ -82,9 +80,16 @@ pub fn people(worker: &mut Worker<'_>, erasure: &Erasure, due: &[Due], desk: &De
         let _ = lease.release(worker.conn);
         return (tally, halt.into());
     }
-    let mut round = Round { turn: Turn::new(worker, &lease, ERASURES), erasure, desk, tally: &mut tally, sequence: 0 };
+    let mut round = Round {
+        turn: Turn::new(worker, &lease, ERASURES),
+        erasure,
+        desk,
+        tally: &mut tally,
+        refused: Refused::default(),
+        sequence: 0,
+    };
     let ending = match round.everybody(due).and_then(|()| round.turn.still_ours()) {
-        Ok(()) => round.verdict(),
+        Ok(()) => round.refused.ending("people could not be erased"),
         Err(halt) => halt.into(),
     };
     // A gate that cannot be given back opens by itself: this process is gone then, or its lease has run out.
@@ -98,6 +103,8 @@ struct Round<'a, 'w> {
     erasure: &'a Erasure,
     desk: &'a Desk<'a>,
     tally: &'a mut PeopleTally,
+    /// People who could not be erased at all.
+    refused: Refused,
     sequence: u64,
 }
 
@@ -134,8 +141,10 @@ impl Round<'_, '_> {
             };
             if let [one] = &due[chunk.people.clone()]
                 && one.rows > MANY_ROWS
+                && let Attempt::Again(error) = self.drain(&one.key)?
             {
-                self.drain(&one.key)?;
+                self.again(chunk, error, &mut again)?;
+                continue;
             }
             let started = Instant::now();
             let keys: Vec<PersonKey> = due[chunk.people.clone()].iter().map(|due| due.key.clone()).collect();
@@ -150,7 +159,8 @@ impl Round<'_, '_> {
     }
 
     /// A batch that failed is tried again by halves, so that one person of whom something cannot be done keeps nobody else
-    /// waiting; who fails alone is left to the next run.
+    /// waiting; who fails alone has another try after the others of the batch, one of whom may have been in the way, and is then
+    /// left to the next run.
     fn again(&mut self, chunk: Chunk, error: DbError, again: &mut VecDeque<Chunk>) -> Result<(), Halt> {
         let failures = chunk.failures + u32::from(error.is_transient() || chunk.people.len() == 1);
         if failures >= ATTEMPTS && error.is_transient() {
@@ -163,10 +173,10 @@ impl Round<'_, '_> {
         let middle = start + (end - start) / 2;
         if start == middle {
             if failures >= ATTEMPTS / 2 {
-                self.tally.refused.get_or_insert(error.message);
+                self.refused.note(error);
                 return Ok(());
             }
-            again.push_front(Chunk { people: start..end, failures });
+            again.push_back(Chunk { people: start..end, failures });
         } else {
             again.push_front(Chunk { people: middle..end, failures });
             again.push_front(Chunk { people: start..middle, failures });
@@ -175,13 +185,6 @@ impl Round<'_, '_> {
             pause(failures);
         }
         Ok(())
-    }
-
-    fn verdict(&self) -> Ending {
-        match &self.tally.refused {
-            None => Ending::Done,
-            Some(reason) => Ending::Failed(format!("some people could not be erased: {reason}")),
-        }
     }
 
     /// All entries for these people in one transaction.
@@ -195,7 +198,7 @@ impl Round<'_, '_> {
             for (place, entry) in erasure.entries.iter().enumerate() {
                 let keys = told.keys_for(erasure, place);
                 let few = Few { column: &erasure.key, keys: &keys };
-                let erased = people::erase(conn, entry, few)?;
+                let erased = people::erase(conn, entry, few).map_err(|error| of_entry(entry, error))?;
                 batch::write(conn, &log.identity(place), &erased.done)?;
                 told.hear(erasure, place, &erased);
                 outcome.done.insert(place, erased.done);
@@ -208,8 +211,8 @@ impl Round<'_, '_> {
 
     /// The rows of one person in windows, entry by entry, but for those that lead to others: whether these stay is known in the
     /// transaction that finishes the person. The last window of each table is left to it as well: a crash before that leaves
-    /// something by which the person is found again.
-    fn drain(&mut self, key: &PersonKey) -> Result<(), Halt> {
+    /// something by which the person is found again. What cannot be done to a part will not pass with the rest.
+    fn drain(&mut self, key: &PersonKey) -> Result<Attempt<()>, Halt> {
         for place in 0..self.erasure.entries.len() {
             let erasure = self.erasure;
             let entry = &erasure.entries[place];
@@ -219,25 +222,29 @@ impl Round<'_, '_> {
             loop {
                 let before = self.done_by(entry);
                 for target in &entry.plan.targets {
-                    self.drain_table(key, place, target)?;
+                    if let Attempt::Again(error) = self.drain_table(key, place, target)? {
+                        return Ok(Attempt::Again(error));
+                    }
                 }
                 if self.done_by(entry) == before || !frees_its_own(&entry.plan) {
                     break;
                 }
             }
         }
-        Ok(())
+        Ok(Attempt::Done(()))
     }
 
     fn done_by(&self, entry: &Entry) -> u64 {
         self.tally.entries.get(&entry.plan.rule).map_or(0, |tally| tally.done.rows)
     }
 
-    fn drain_table(&mut self, key: &PersonKey, place: usize, target: &Target) -> Result<(), Halt> {
+    fn drain_table(&mut self, key: &PersonKey, place: usize, target: &Target) -> Result<Attempt<()>, Halt> {
         let erasure = self.erasure;
         let keys = std::slice::from_ref(key);
         let few = Few { column: &erasure.key, keys };
-        let Some(axis) = target.axes.iter().find(|axis| matches!(axis, Axis::Key(_))) else { return Ok(()) };
+        let Some(axis) = target.axes.iter().find(|axis| matches!(axis, Axis::Key(_))) else {
+            return Ok(Attempt::Done(()));
+        };
         let mut pace = Pace::of(self.turn.worker.conn.dialect(), axis);
         let mut lower: Option<Edge> = None;
         loop {
@@ -248,7 +255,7 @@ impl Round<'_, '_> {
                 .turn
                 .worker
                 .patiently(|conn| window::next_of_people(conn, plan, target, few, axis, lower.clone(), size))?;
-            let Some(window) = next else { return Ok(()) };
+            let Some(window) = next else { return Ok(Attempt::Done(())) };
             let started = Instant::now();
             match self.part(key, place, target, axis, &window)? {
                 Attempt::Done(outcome) => {
@@ -256,10 +263,11 @@ impl Round<'_, '_> {
                     pace.took(started.elapsed());
                     match window.after() {
                         Some(edge) => lower = Some(edge),
-                        None => return Ok(()),
+                        None => return Ok(Attempt::Done(())),
                     }
                 }
-                Attempt::Again(error) => pace.shrink(error)?,
+                Attempt::Again(error) if error.is_transient() => pace.shrink(error)?,
+                Attempt::Again(error) => return Ok(Attempt::Again(error)),
             }
         }
     }
@@ -279,7 +287,8 @@ impl Round<'_, '_> {
             let people = people::lock(conn, erasure, std::slice::from_ref(key))?;
             let Some(person) = people.first() else { return Ok(Outcome::default()) };
             let few = Few { column: &erasure.key, keys: std::slice::from_ref(key) };
-            let done = people::erase_window(conn, entry, target, few, axis, window)?;
+            let done =
+                people::erase_window(conn, entry, target, few, axis, window).map_err(|error| of_entry(entry, error))?;
             if done == Done::default() {
                 return Ok(Outcome::default());
             }
@@ -475,6 +484,14 @@ impl<'a> Told<'a> {
             counts.entry(entry.plan.rule.clone()).or_default().done = *rows;
         }
         counts
+    }
+}
+
+/// An error that stays names the entry that met it.
+fn of_entry(entry: &Entry, error: DbError) -> DbError {
+    match error.is_transient() {
+        true => error,
+        false => DbError { message: format!("entry `{}`: {}", entry.plan.rule, error.message), ..error },
     }
 }
 

@@ -65,7 +65,11 @@ pub(super) fn plan(
     let entries = erasure.entries.iter().map(|entry| survey::blank(&entry.plan)).collect();
     let record = blank(&erasure, job.people.is_some());
     let mut planned = Planned { erasure: erasure.after(removing(acting)), entries, record, due: Vec::new() };
-    let notes = planned.count_and_ask(job, conn, pause, asking);
+    let mut notes = planned.count_and_ask(job, conn, pause, asking);
+    for entry in &planned.erasure.entries {
+        let what = format!("entry `{}`", entry.plan.rule);
+        notes.extend(survey::placeholders_taken(conn, &entry.plan, &entry.redact_first, &what));
+    }
     (planned, notes)
 }
 

@@ -8,6 +8,7 @@ mod hard;
 mod interrupted;
 mod keys;
 mod stopped;
+mod taken;
 mod traces;
 
 use serde_json::Value;
