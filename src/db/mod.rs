@@ -22,6 +22,7 @@ pub mod person;
 mod predicate;
 pub mod probe;
 mod redact;
+pub mod rewrite;
 pub mod rollup;
 mod sqlite_functions;
 pub mod url;
