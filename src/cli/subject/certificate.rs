@@ -11,7 +11,7 @@ use super::counter::{Counter, Known};
 use super::{Format, Place};
 use crate::cli::{Common, Failure, Outcome, hand_out};
 use crate::db::count::Counts;
-use crate::db::person;
+use crate::db::person::{self, Standing};
 use crate::db::{Connection, people};
 use crate::ledger::erasure::{self, Cause, Erased, Rows};
 use crate::ledger::{self, add_all};
@@ -59,7 +59,7 @@ fn make(
     let Some(last) = parts.last() else { return Err(anyhow!("the ledger holds no erasure of that person").into()) };
     let counts = sum(parts);
     // Of a consent that was withdrawn, the rest of the person's data is not to go.
-    let now = Now::look(conn, map, known, last.category.as_deref())?;
+    let now = Now::look(conn, map, known, last)?;
     let deadline = match last.cause {
         Cause::Closed | Cause::Reapply => &map.deadline,
         Cause::Request | Cause::Category => &map.request_deadline,
@@ -179,15 +179,17 @@ fn staying(map: &Erasure) -> Vec<Staying<'_>> {
 }
 
 impl Now {
-    fn look(conn: &mut Connection, map: &Erasure, known: &Known, category: Option<&str>) -> Result<Self, Failure> {
-        if known.person.is_none() {
+    fn look(conn: &mut Connection, map: &Erasure, known: &Known, last: &Erased) -> Result<Self, Failure> {
+        // Who signed up after that, with the same key, is somebody else.
+        let is_there = |person: &Standing| person.created.is_none_or(|created| created < last.begun);
+        if !known.person.as_ref().is_some_and(is_there) {
             return Ok(Self { rows: None, stuck: Vec::new(), is_anything_to_go: false });
         }
         let mut rows = BTreeMap::new();
         for part in staying(&map.seen(known.key.clone(), None)) {
             rows.insert(part.name.to_owned(), count(conn, &part)?);
         }
-        let (stuck, is_anything_to_go) = stuck(conn, map, &known.key, category)?;
+        let (stuck, is_anything_to_go) = stuck(conn, map, &known.key, last.category.as_deref())?;
         Ok(Self { rows: Some(rows), stuck, is_anything_to_go })
     }
 
