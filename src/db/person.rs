@@ -194,7 +194,7 @@ pub fn mark(
     sql.push(" = ");
     // By the key itself: the person's own row may be gone.
     match step.likeness {
-        Likeness::Same => few::typed(&mut sql, &erasure.key, key),
+        Likeness::Same | Likeness::Number => few::typed(&mut sql, &erasure.key, key),
         Likeness::Exact | Likeness::Letters | Likeness::Folded => form.write(&mut sql, |sql| {
             sql.bind_as(Value::Text(key.to_text()), "text");
         }),

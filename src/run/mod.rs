@@ -383,6 +383,8 @@ fn make_plan(
             survey::find_oldest_due(conn, &plan, &mut record);
         }
         if record.status == Status::Ok {
+            let what = format!("rule `{}`", plan.rule);
+            notes.extend(survey::placeholders_taken(conn, &plan, &[], &what));
             acting.push(plan.clone());
         } else {
             stopped.push(plan.rule.clone());
@@ -413,8 +415,6 @@ fn make_plan(
 /// A rule whose figures counted on another that was then stopped is counted again, and asked by its guard again: its rows
 /// may be many more than were planned.
 fn recount(
-            let what = format!("rule `{}`", plan.rule);
-            notes.extend(survey::placeholders_taken(conn, &plan, &[], &what));
     job: &Job<'_>,
     conn: &mut Connection,
     plan: &RulePlan,

@@ -175,6 +175,11 @@ impl Figures {
         }
     }
 
+    /// Is all that is due that of people whom nobody can name?
+    fn is_of_illegible_keys(&self) -> bool {
+        !self.rows.is_empty() && self.rows.keys().all(PersonKey::may_be_illegible)
+    }
+
     /// People of whom a run would change something, with the rows that it would change.
     fn due(&mut self) -> Vec<Due> {
         std::mem::take(&mut self.rows).into_iter().map(|(key, rows)| Due { key, rows, asked: None }).collect()
@@ -379,12 +384,20 @@ fn still_somebody_elses(entry: &mut RuleRecord, planned: u64) {
 
 impl Planned {
     fn settle(&mut self, job: &Job<'_>, mut tally: PeopleTally, ending: &Ending, left: Result<Figures, String>) {
+        let are_illegible = matches!(ending, Ending::Done) && left.as_ref().is_ok_and(Figures::is_of_illegible_keys);
         for (place, entry) in self.entries.iter_mut().enumerate() {
             let done = tally.entries.remove(&entry.rule).unwrap_or_default();
             let left = left.as_ref().map(|left| left.by_entry[place].clone()).map_err(Clone::clone);
             let planned = entry.blocked;
             super::settle(entry, done, ending.clone(), || left);
             still_somebody_elses(entry, planned);
+            if are_illegible && entry.remaining > 0 {
+                entry.error = Some(format!(
+                    "some people could not be erased: their `{}` in `{}` is no UTF-8 text, so that they cannot be called by it; \
+                     correct it, in the rows that refer to it as well, and run again",
+                    self.erasure.key.name, self.erasure.subject
+                ));
+            }
         }
         self.record.erased = tally.erased.len() as u64;
         self.record.unfinished = tally.unfinished.len() as u64;
