@@ -65,6 +65,8 @@ pub struct DatabaseConfig {
     pub workers: u32,
     /// What naive timestamps in it mean.
     pub naive_timezone: TimeZone,
+    /// SQLite: up to this size, in MiB, the file is written anew after people were erased; 0 for never.
+    pub vacuum_up_to_mib: u64,
 }
 
 impl Config {
@@ -94,6 +96,12 @@ const DEFAULT_STATE_DIR: &str = "tenure-state";
 /// Parallel connections of one database: more of them would only wait for each other.
 const MOST_WORKERS: u64 = 64;
 
+/// A SQLite file cannot be larger.
+const MOST_MIB: u64 = 281_474_976;
+
+/// Written anew in about a second, for which writers wait.
+const VACUUM_UP_TO_MIB: u64 = 64;
+
 /// The shortest key of the `hmac` redaction, in bytes: a shorter one can be guessed from a few known values.
 const SHORTEST_HMAC_KEY: usize = 16;
 
@@ -119,6 +127,7 @@ impl Config {
             read_only_url: None,
             workers: 1,
             naive_timezone: TimeZone::UTC,
+            vacuum_up_to_mib: VACUUM_UP_TO_MIB,
         };
         Config {
             path: None,
@@ -161,7 +170,7 @@ fn read(path: &Path, environment: Environment) -> Result<Config, Vec<Mistake>> {
 /// The text with every line covered by asterisks but headers and those keys that hold no secret. Bytes keep their places,
 /// so that mistakes are still shown under the right line.
 fn covered(text: &str) -> String {
-    const OPEN_KEYS: [&str; 27] = [
+    const OPEN_KEYS: [&str; 28] = [
         "schedules",
         "state_dir",
         "hmac_key_file",
@@ -173,6 +182,7 @@ fn covered(text: &str) -> String {
         "read_only_password_file",
         "workers",
         "naive_timezone",
+        "vacuum_up_to_mib",
         "max_share",
         "max_rows",
         "transport",
@@ -299,6 +309,7 @@ impl Reader<'_> {
             "read_only_password_file",
             "workers",
             "naive_timezone",
+            "vacuum_up_to_mib",
         ]);
         let url = self.url(&table);
         let read_only_url = self.read_only_url(&table);
@@ -307,12 +318,18 @@ impl Reader<'_> {
             Some(item) => item.parse(notation::timezone),
             None => Some(TimeZone::UTC),
         };
+        let largest = table.get("vacuum_up_to_mib");
+        let vacuum_up_to_mib = match largest.as_ref().map(|item| item.whole(0..=MOST_MIB)) {
+            Some(given) => given?,
+            None => VACUUM_UP_TO_MIB,
+        };
         Some(DatabaseConfig {
             name: name?,
             url: url?,
             read_only_url,
             workers: u32::try_from(workers).expect("MOST_WORKERS fits"),
             naive_timezone: naive_timezone?,
+            vacuum_up_to_mib,
         })
     }
 

@@ -63,6 +63,7 @@ fn a_config_is_read_with_its_paths_beginning_at_its_folder() {
             naive_timezone = "America/Los_Angeles"
             [database.billing]
             url = "sqlite:///srv/billing.db"
+            vacuum_up_to_mib = 500
             [guard]
             max_share = 0.5
             max_rows = 5000000
@@ -91,6 +92,7 @@ fn a_config_is_read_with_its_paths_beginning_at_its_folder() {
     let billing = &config.databases["billing"];
     assert_eq!((billing.workers, &billing.naive_timezone), (1, &TimeZone::UTC));
     assert_eq!(billing.read_only_url, None);
+    assert_eq!((main.vacuum_up_to_mib, billing.vacuum_up_to_mib), (64, 500));
 }
 
 #[test]

@@ -312,12 +312,15 @@ impl Connection {
         }
     }
 
-    /// SQLite: moves the write-ahead log into the file and empties it, so that deleted text does not survive there. It
-    /// does what it can: a reader in another process may hold a part back until the next time.
-    pub fn checkpoint(&mut self) -> Result<(), DbError> {
+    /// SQLite: moves the write-ahead log into the file and empties it, so that deleted text does not survive there. False where
+    /// a reader in another process holds a part back until the next time.
+    pub fn checkpoint(&mut self) -> Result<bool, DbError> {
         match self.dialect() {
-            Dialect::Sqlite => self.query(&Statement::plain("PRAGMA wal_checkpoint(TRUNCATE)")).map(drop),
-            Dialect::Postgres | Dialect::Mysql => Ok(()),
+            Dialect::Sqlite => {
+                let told = self.query(&Statement::plain("PRAGMA wal_checkpoint(TRUNCATE)"))?;
+                Ok(told.first().and_then(|row| row.int(0)) != Some(1))
+            }
+            Dialect::Postgres | Dialect::Mysql => Ok(true),
         }
     }
 

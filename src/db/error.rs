@@ -61,6 +61,11 @@ impl DbError {
         matches!(self.kind, ErrorKind::Lost | ErrorKind::Conflict | ErrorKind::LockTimeout)
     }
 
+    /// Does what is written into some row not fit there, so that the same act may pass without that row?
+    pub fn is_of_a_row(&self) -> bool {
+        matches!(self.kind, ErrorKind::Constraint | ErrorKind::TooLong)
+    }
+
     /// For statements whose text holds nothing but the schedule's and the schema's own words, such as a probe that reads
     /// no row: here the server's own sentence may be shown, and it is the best explanation there is.
     pub(super) fn of_probe(dialect: Dialect, error: &DieselError) -> Self {
@@ -101,6 +106,7 @@ impl DbError {
         info: &(dyn DatabaseErrorInformation + Send + Sync),
     ) -> Self {
         let text = info.message();
+        let constraint = constraint_in(dialect, kind, text);
         let kind = match kind {
             DatabaseErrorKind::ClosedConnection => ErrorKind::Lost,
             DatabaseErrorKind::SerializationFailure => ErrorKind::Conflict,
@@ -112,7 +118,22 @@ impl DbError {
             DatabaseErrorKind::ReadOnlyTransaction => ErrorKind::ReadOnly,
             _ => kind_of_text(dialect, text),
         };
-        Self::new(kind, sentence(kind, info))
+        Self::new(kind, sentence(kind, info, constraint))
+    }
+}
+
+/// What was violated, where the driver passes no names on: of these sentences the server wrote the end, which holds names of
+/// the schema's things only.
+fn constraint_in<'t>(dialect: Dialect, kind: &DatabaseErrorKind, text: &'t str) -> Option<&'t str> {
+    match (dialect, kind) {
+        // Before it stands the value.
+        (Dialect::Mysql, DatabaseErrorKind::UniqueViolation) => text.rsplit_once(" for key '")?.1.strip_suffix('\''),
+        (Dialect::Mysql, DatabaseErrorKind::NotNullViolation) => {
+            text.strip_prefix("Column '")?.strip_suffix("' cannot be null")
+        }
+        (Dialect::Sqlite, DatabaseErrorKind::UniqueViolation) => text.strip_prefix("UNIQUE constraint failed: "),
+        (Dialect::Sqlite, DatabaseErrorKind::NotNullViolation) => text.strip_prefix("NOT NULL constraint failed: "),
+        _ => None,
     }
 }
 
@@ -171,7 +192,7 @@ fn kind_of_text(dialect: Dialect, text: &str) -> ErrorKind {
     known.iter().find(|(part, _)| text.contains(part)).map_or(ErrorKind::Other, |(_, kind)| *kind)
 }
 
-fn sentence(kind: ErrorKind, info: &(dyn DatabaseErrorInformation + Send + Sync)) -> String {
+fn sentence(kind: ErrorKind, info: &(dyn DatabaseErrorInformation + Send + Sync), constraint: Option<&str>) -> String {
     let mut sentence = match kind {
         ErrorKind::Connect => "cannot connect",
         ErrorKind::Lost => "the connection to the database was lost",
@@ -197,7 +218,11 @@ fn sentence(kind: ErrorKind, info: &(dyn DatabaseErrorInformation + Send + Sync)
         }
     }
     .to_owned();
-    let named = [("table", info.table_name()), ("column", info.column_name()), ("constraint", info.constraint_name())];
+    let named = [
+        ("table", info.table_name()),
+        ("column", info.column_name()),
+        ("constraint", info.constraint_name().or(constraint)),
+    ];
     for (what, name) in named {
         if let Some(name) = name {
             sentence.push_str(&format!(", {what} `{name}`"));

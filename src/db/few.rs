@@ -126,6 +126,9 @@ pub(super) fn typed(sql: &mut Sql, column: &KeyColumn, key: &PersonKey) {
     inward(sql, column, &value(key));
 }
 
+/// 2^53: below it each whole number in floating point is one of its own.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
 pub(super) fn key_of(row: &Row, column: usize) -> Result<PersonKey, DbError> {
     match row.0.get(column) {
         Some(Value::Int(whole)) => Ok(PersonKey::Whole(*whole)),
@@ -133,6 +136,8 @@ pub(super) fn key_of(row: &Row, column: usize) -> Result<PersonKey, DbError> {
         Some(Value::Unsigned(unsigned)) => {
             Ok(i64::try_from(*unsigned).map_or(PersonKey::Unsigned(*unsigned), PersonKey::Whole))
         }
+        // A copy of a key that SQLite keeps in floating point.
+        Some(Value::Float(float)) if float.fract() == 0.0 && float.abs() < EXACT => Ok(PersonKey::Whole(*float as i64)),
         Some(Value::Text(text)) => Ok(PersonKey::Text(text.clone())),
         _ => Err(DbError::new(
             ErrorKind::Other,

@@ -209,8 +209,8 @@ fn key_of_request(sql: &mut Sql, map: &Erasure, requests: &Requests) {
     match (sql.dialect, are_bytes, step.likeness) {
         // A column of any type may hold bytes, and one of bytes a text.
         (Dialect::Sqlite, true, _) => blob(sql, "hex(", ") END"),
-        (Dialect::Sqlite, false, _) => blob(sql, "NULL ELSE CAST(", " AS text) END"),
-        (_, true, Likeness::Same | Likeness::Exact) => {
+        (Dialect::Sqlite, false, _) => blob(sql, "NULL ELSE ", " END"),
+        (_, true, Likeness::Same | Likeness::Number | Likeness::Exact) => {
             outward(sql, &requests.alias, &step.column, &Transport::Hex);
         }
         // Letters that the people's column keeps as bytes.
@@ -272,7 +272,7 @@ pub fn mark(
     let step = &requests.whose;
     // By the key itself: the person's own row may be gone.
     match step.likeness {
-        Likeness::Same => {
+        Likeness::Same | Likeness::Number => {
             sql.column(&requests.alias, &step.column).push(" = ");
             few::typed(&mut sql, &map.key, key);
         }

@@ -78,7 +78,7 @@ fn uncut(sql_type: &str) -> &str {
     if sql_type.starts_with("character") { "text" } else { sql_type }
 }
 
-fn becomes(sql: &mut Sql, alias: &Name, redaction: &Redaction) {
+pub(super) fn becomes(sql: &mut Sql, alias: &Name, redaction: &Redaction) {
     match &redaction.how {
         Redact::Null => {
             sql.push("NULL");

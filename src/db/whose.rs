@@ -423,6 +423,10 @@ fn forms(likeness: Likeness, dialect: Dialect) -> &'static [Form] {
         (Likeness::Exact, Dialect::Postgres) => &[AS_IT_IS, POSTGRES_LETTERS],
         (Likeness::Exact, Dialect::Sqlite) => &[AS_IT_IS, SQLITE_LETTERS],
         (Likeness::Exact, Dialect::Mysql) => &[AS_IT_IS, MYSQL_LETTERS],
+        // Up to 2^53 each whole number is one of its own.
+        (Likeness::Number, _) => {
+            &[Form("NULLIF(", " BETWEEN -9007199254740991 AND 9007199254740991, FALSE)"), AS_IT_IS]
+        }
         (Likeness::Letters, Dialect::Postgres) => &[POSTGRES_LETTERS],
         (Likeness::Letters, Dialect::Sqlite) => &[SQLITE_LETTERS],
         (Likeness::Letters, Dialect::Mysql) => &[MYSQL_LETTERS],
@@ -432,7 +436,7 @@ fn forms(likeness: Likeness, dialect: Dialect) -> &'static [Form] {
     }
 }
 
-/// The strictest form in which two values are compared.
+/// The one form that tells two values apart, where others beside it are for an index or for what it cannot tell.
 pub(super) fn form(likeness: Likeness, dialect: Dialect) -> Form {
     forms(likeness, dialect).last().copied().unwrap_or(AS_IT_IS)
 }

@@ -1,5 +1,6 @@
 //! One batch: the act and its record in one transaction.
 
+use super::Ending;
 use crate::db::batch::{self, Done};
 use crate::db::count::Consequences;
 use crate::db::window::Window;
@@ -89,7 +90,33 @@ pub(super) fn act(
 }
 
 /// Beside what is transient by nature: a reference that the application added while the batch ran is seen, and keeps its
-/// row, when the batch is tried again; and servers in other languages hide a deadlock among the other errors.
+/// row, when the batch is tried again; servers in other languages hide a deadlock among the other errors; and what is not to be
+/// written into one row keeps no other row waiting.
 pub(super) fn may_pass_later(error: &DbError) -> bool {
-    error.is_transient() || matches!(error.kind, ErrorKind::ForeignKey | ErrorKind::Other)
+    error.is_transient() || error.is_of_a_row() || matches!(error.kind, ErrorKind::ForeignKey | ErrorKind::Other)
+}
+
+/// Why some could not be done, the first of the reasons: the others were.
+#[derive(Debug, Default)]
+pub(super) struct Refused(Option<String>);
+
+impl Refused {
+    pub fn note(&mut self, error: DbError) {
+        let remedy = match error.kind {
+            ErrorKind::Constraint => {
+                "; where another row bears already what is to be written, change that one, or let the schedule write what \
+                 nobody else can bear"
+            }
+            _ => "",
+        };
+        self.0.get_or_insert(format!("{}{remedy}", error.message));
+    }
+
+    /// How it ended where nothing but these stood in the way; `what` they are.
+    pub fn ending(self, what: &str) -> Ending {
+        match self.0 {
+            None => Ending::Done,
+            Some(reason) => Ending::Failed(format!("some {what}: {reason}")),
+        }
+    }
 }

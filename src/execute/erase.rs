@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::batch::{self, Attempt, Identity};
+use super::batch::{self, Attempt, Identity, Refused};
 use super::pace::Pace;
 use super::patience::{ATTEMPTS, pause};
 use super::turn::Turn;
@@ -20,7 +20,7 @@ use crate::db::few::Few;
 use crate::db::people::{self, Person};
 use crate::db::person;
 use crate::db::window::{self, Edge, Window};
-use crate::db::{Connection, DbError, Dialect, ErrorKind, Mode};
+use crate::db::{Connection, DbError, Dialect, Mode};
 use crate::ledger;
 use crate::ledger::erasure::{Cause, Erased, Rows, new_reference};
 use crate::ledger::lease::{self, Taken};
@@ -66,8 +66,6 @@ pub struct PeopleTally {
     pub in_part: BTreeSet<PersonKey>,
     /// People who were begun, and are in none of the others.
     pub unfinished: BTreeSet<PersonKey>,
-    /// Why some people could not be erased at all, the first of the reasons.
-    pub refused: Option<String>,
 }
 
 /// Erases the people one batch after the other, and says how it ended; what was committed is in the tally in any case.
@@ -84,10 +82,17 @@ pub fn people(worker: &mut Worker<'_>, erasure: &Erasure, due: &[Due], desk: &De
         let _ = lease.release(worker.conn);
         return (tally, halt.into());
     }
-    let turn = Turn::new(worker, &lease, ERASURES);
-    let mut round = Round { turn, erasure, desk, tally: &mut tally, sequence: 0, waiting: BTreeSet::new() };
+    let mut round = Round {
+        turn: Turn::new(worker, &lease, ERASURES),
+        erasure,
+        desk,
+        tally: &mut tally,
+        refused: Refused::default(),
+        sequence: 0,
+        waiting: BTreeSet::new(),
+    };
     let ending = match round.everybody(due).and_then(|()| round.turn.still_ours()) {
-        Ok(()) => round.verdict(),
+        Ok(()) => round.refused.ending("people could not be erased"),
         Err(halt) => halt.into(),
     };
     // A gate that cannot be given back opens by itself: this process is gone then, or its lease has run out.
@@ -101,6 +106,8 @@ struct Round<'a, 'w> {
     erasure: &'a Erasure,
     desk: &'a Desk<'a>,
     tally: &'a mut PeopleTally,
+    /// People who could not be erased at all.
+    refused: Refused,
     sequence: u64,
     /// Of whom something stayed because of other rows, which may be those of somebody who comes later.
     waiting: BTreeSet<PersonKey>,
@@ -157,16 +164,14 @@ impl Round<'_, '_> {
             };
             if let [one] = &due[chunk.people.clone()]
                 && one.rows > MANY_ROWS
+                && let Attempt::Again(error) = self.drain(&one.key)?
             {
-                let drained = self.drain(&one.key).map(Attempt::Done);
-                if let Attempt::Again(error) = of_somebody(drained)? {
-                    self.again(chunk, error, &mut again)?;
-                    continue;
-                }
+                self.again(chunk, error, &mut again)?;
+                continue;
             }
             let started = Instant::now();
             let keys: Vec<PersonKey> = due[chunk.people.clone()].iter().map(|due| due.key.clone()).collect();
-            match of_somebody(self.batch(&keys))? {
+            match self.batch(&keys)? {
                 Attempt::Done(outcome) => {
                     self.count(outcome);
                     pace.took(started.elapsed());
@@ -177,7 +182,8 @@ impl Round<'_, '_> {
     }
 
     /// A batch that failed is tried again by halves, so that one person of whom something cannot be done keeps nobody else
-    /// waiting; who fails alone is left to the next run.
+    /// waiting; who fails alone has another try after the others of the batch, one of whom may have been in the way, and is then
+    /// left to the next run.
     fn again(&mut self, chunk: Chunk, error: DbError, again: &mut VecDeque<Chunk>) -> Result<(), Halt> {
         let failures = chunk.failures + u32::from(error.is_transient() || chunk.people.len() == 1);
         if failures >= ATTEMPTS && error.is_transient() {
@@ -190,10 +196,10 @@ impl Round<'_, '_> {
         let middle = start + (end - start) / 2;
         if start == middle {
             if failures >= ATTEMPTS / 2 {
-                self.tally.refused.get_or_insert(error.message);
+                self.refused.note(error);
                 return Ok(());
             }
-            again.push_front(Chunk { people: start..end, failures });
+            again.push_back(Chunk { people: start..end, failures });
         } else {
             again.push_front(Chunk { people: middle..end, failures });
             again.push_front(Chunk { people: start..middle, failures });
@@ -202,13 +208,6 @@ impl Round<'_, '_> {
             pause(failures);
         }
         Ok(())
-    }
-
-    fn verdict(&self) -> Ending {
-        match &self.tally.refused {
-            None => Ending::Done,
-            Some(reason) => Ending::Failed(format!("some people could not be erased: {reason}")),
-        }
     }
 
     /// All entries for these people in one transaction.
@@ -222,7 +221,7 @@ impl Round<'_, '_> {
             for (place, entry) in erasure.entries.iter().enumerate() {
                 let keys = told.keys_for(erasure, place);
                 let few = Few { column: &erasure.key, keys: &keys };
-                let erased = people::erase(conn, entry, few)?;
+                let erased = people::erase(conn, entry, few).map_err(|error| of_entry(entry, error))?;
                 batch::write(conn, &log.identity(place), &erased.done)?;
                 told.hear(erasure, place, &erased);
                 outcome.done.insert(place, erased.done);
@@ -236,8 +235,8 @@ impl Round<'_, '_> {
 
     /// The rows of one person in windows, entry by entry, but for those that lead to others: whether these stay is known in the
     /// transaction that finishes the person. The last window of each table is left to it as well: a crash before that leaves
-    /// something by which the person is found again.
-    fn drain(&mut self, key: &PersonKey) -> Result<(), Halt> {
+    /// something by which the person is found again. What cannot be done to a part will not pass with the rest.
+    fn drain(&mut self, key: &PersonKey) -> Result<Attempt<()>, Halt> {
         for place in 0..self.erasure.entries.len() {
             let erasure = self.erasure;
             let entry = &erasure.entries[place];
@@ -247,25 +246,29 @@ impl Round<'_, '_> {
             loop {
                 let before = self.done_by(entry);
                 for target in &entry.plan.targets {
-                    self.drain_table(key, place, target)?;
+                    if let Attempt::Again(error) = self.drain_table(key, place, target)? {
+                        return Ok(Attempt::Again(error));
+                    }
                 }
                 if self.done_by(entry) == before || !frees_its_own(&entry.plan) {
                     break;
                 }
             }
         }
-        Ok(())
+        Ok(Attempt::Done(()))
     }
 
     fn done_by(&self, entry: &Entry) -> u64 {
         self.tally.entries.get(&entry.plan.rule).map_or(0, |tally| tally.done.rows)
     }
 
-    fn drain_table(&mut self, key: &PersonKey, place: usize, target: &Target) -> Result<(), Halt> {
+    fn drain_table(&mut self, key: &PersonKey, place: usize, target: &Target) -> Result<Attempt<()>, Halt> {
         let erasure = self.erasure;
         let keys = std::slice::from_ref(key);
         let few = Few { column: &erasure.key, keys };
-        let Some(axis) = target.axes.iter().find(|axis| matches!(axis, Axis::Key(_))) else { return Ok(()) };
+        let Some(axis) = target.axes.iter().find(|axis| matches!(axis, Axis::Key(_))) else {
+            return Ok(Attempt::Done(()));
+        };
         let mut pace = Pace::of(self.turn.worker.conn.dialect(), axis);
         let mut lower: Option<Edge> = None;
         loop {
@@ -276,7 +279,7 @@ impl Round<'_, '_> {
                 .turn
                 .worker
                 .patiently(|conn| window::next_of_people(conn, plan, target, few, axis, lower.clone(), size))?;
-            let Some(window) = next else { return Ok(()) };
+            let Some(window) = next else { return Ok(Attempt::Done(())) };
             let started = Instant::now();
             match self.part(key, place, target, axis, &window)? {
                 Attempt::Done(outcome) => {
@@ -284,10 +287,11 @@ impl Round<'_, '_> {
                     pace.took(started.elapsed());
                     match window.after() {
                         Some(edge) => lower = Some(edge),
-                        None => return Ok(()),
+                        None => return Ok(Attempt::Done(())),
                     }
                 }
-                Attempt::Again(error) => pace.shrink(error)?,
+                Attempt::Again(error) if error.is_transient() => pace.shrink(error)?,
+                Attempt::Again(error) => return Ok(Attempt::Again(error)),
             }
         }
     }
@@ -307,7 +311,8 @@ impl Round<'_, '_> {
             let people = people::lock(conn, erasure, std::slice::from_ref(key))?;
             let Some(person) = people.first() else { return Ok(Outcome::default()) };
             let few = Few { column: &erasure.key, keys: std::slice::from_ref(key) };
-            let done = people::erase_window(conn, entry, target, few, axis, window)?;
+            let done =
+                people::erase_window(conn, entry, target, few, axis, window).map_err(|error| of_entry(entry, error))?;
             if done == Done::default() {
                 return Ok(Outcome::default());
             }
@@ -368,17 +373,6 @@ impl Round<'_, '_> {
 
     fn rows_done(&self) -> u64 {
         self.tally.entries.values().map(|tally| tally.done.rows).sum()
-    }
-}
-
-/// What does not fit into somebody's rows, such as a name that another account bears already, is wrong with them alone: it ends
-/// the round for nobody else.
-fn of_somebody<T>(attempt: Result<Attempt<T>, Halt>) -> Result<Attempt<T>, Halt> {
-    match attempt {
-        Err(Halt::Failed(error)) if matches!(error.kind, ErrorKind::Constraint | ErrorKind::TooLong) => {
-            Ok(Attempt::Again(error))
-        }
-        attempt => attempt,
     }
 }
 
@@ -539,6 +533,14 @@ impl<'a> Told<'a> {
             counts.entry(name(*place)).or_default().stays = true;
         }
         counts
+    }
+}
+
+/// An error that stays names the entry that met it.
+fn of_entry(entry: &Entry, error: DbError) -> DbError {
+    match error.is_transient() {
+        true => error,
+        false => DbError { message: format!("entry `{}`: {}", entry.plan.rule, error.message), ..error },
     }
 }
 

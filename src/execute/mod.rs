@@ -23,7 +23,7 @@ use crate::ledger::{self, pause};
 use crate::plan::{Act, Anchor, Axis, Rollup, RulePlan, Target};
 use crate::time;
 
-use batch::Attempt;
+use batch::{Attempt, Refused};
 use pace::Pace;
 use turn::Turn;
 
@@ -148,9 +148,10 @@ pub fn rule(worker: &mut Worker<'_>, plan: &RulePlan) -> (Tally, Ending) {
         let _ = lease.release(worker.conn);
         return (tally, halt.into());
     }
-    let mut walk = Walk { turn: Turn::new(worker, &lease, &plan.rule), plan, tally: &mut tally, sequence: 0 };
+    let (turn, refused) = (Turn::new(worker, &lease, &plan.rule), Refused::default());
+    let mut walk = Walk { turn, plan, tally: &mut tally, refused, sequence: 0 };
     let ending = match walk.tables().and_then(|()| walk.turn.still_ours()) {
-        Ok(()) => Ending::Done,
+        Ok(()) => walk.refused.ending("rows could not be changed"),
         Err(halt) => halt.into(),
     };
     // A gate that cannot be given back opens by itself: this process is gone then, or its lease has run out.
@@ -180,6 +181,8 @@ struct Walk<'a, 'w> {
     turn: Turn<'a, 'w>,
     plan: &'a RulePlan,
     tally: &'a mut Tally,
+    /// Rows that could not be changed at all.
+    refused: Refused,
     sequence: u64,
 }
 
@@ -200,20 +203,27 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// Along the best axis, or the next one where that one has too many equal values.
+    /// Along the best axis, or the next one where that one has too many equal values, or cannot go around one row.
     fn windows(&mut self, target: &Target) -> Result<(), Halt> {
-        for axis in &target.axes {
-            if self.along(target, axis)? {
+        let mut axes = target.axes.as_slice();
+        while let Some((axis, others)) = axes.split_first() {
+            let is_last = !others.iter().any(|axis| matches!(axis, Axis::Key(_)));
+            if self.along(target, axis, is_last)? {
                 return Ok(());
             }
+            axes = others;
         }
         Ok(())
     }
 
-    /// False where the axis ran into a tie; what was done until then is done.
-    fn along(&mut self, target: &Target, axis: &Axis) -> Result<bool, Halt> {
+    /// False where another axis is to be taken; what was done until then is done. Along a key a window that fails is cut down to
+    /// the row that is in the way, which keeps none behind it waiting.
+    fn along(&mut self, target: &Target, axis: &Axis, is_last: bool) -> Result<bool, Halt> {
+        /// Refused one after the other: nothing will fit then, and each costs a transaction.
+        const MOST_REFUSED: u32 = 1_000;
         let mut pace = Pace::of(self.turn.worker.conn.dialect(), axis);
         let mut lower: Option<Edge> = None;
+        let mut refused = 0;
         loop {
             self.turn.between_batches()?;
             let window = match self.next_window(target, axis, &lower, &mut pace)? {
@@ -225,14 +235,30 @@ impl Walk<'_, '_> {
                 .attempt(|conn, plan| batch::act(conn, plan, target, axis, &window), takes_several(self.plan, target))?
             {
                 Attempt::Done(done) => {
+                    refused = 0;
                     self.count(done);
                     pace.took(started.elapsed());
-                    match window.after() {
-                        Some(edge) => lower = Some(edge),
-                        None => return Ok(true),
-                    }
                 }
-                Attempt::Again(error) => pace.shrink(error)?,
+                Attempt::Again(error) if !error.is_of_a_row() => {
+                    pace.shrink(error)?;
+                    continue;
+                }
+                Attempt::Again(error) if matches!(axis, Axis::Key(_)) => {
+                    if pace.narrow() {
+                        continue;
+                    }
+                    refused += 1;
+                    if refused > MOST_REFUSED {
+                        return Err(Halt::Failed(error));
+                    }
+                    self.refused.note(error);
+                }
+                Attempt::Again(error) if is_last => return Err(Halt::Failed(error)),
+                Attempt::Again(_) => return Ok(false),
+            }
+            match window.after() {
+                Some(edge) => lower = Some(edge),
+                None => return Ok(true),
             }
         }
     }
@@ -277,6 +303,7 @@ impl Walk<'_, '_> {
             let Some((first, ended)) = bucket_edges(self.plan, target, start, end) else { return Ok(()) };
             match self.attempt(|conn, plan| rollup::bucket(conn, plan, &ended, rollup, &first, start), true)? {
                 Attempt::Done(done) => self.count(done),
+                Attempt::Again(error) if error.is_of_a_row() => return Err(Halt::Failed(error)),
                 Attempt::Again(error) => pace.shrink(error)?,
             }
         }

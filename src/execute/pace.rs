@@ -58,6 +58,13 @@ impl Pace {
         self.size = (next as u64).clamp(1, self.largest);
     }
 
+    /// Half the size, in search of the row that cannot be changed; false where the window was one row already.
+    pub fn narrow(&mut self) -> bool {
+        let was_one = self.size == 1;
+        self.size = (self.size / 2).max(1);
+        !was_one
+    }
+
     /// After an attempt that failed but may pass: a smaller size, after a pause; the rule fails with the last error once
     /// that has been tried often enough. The size falls ever faster, down to one row: what rows of one batch do to each
     /// other (the cascade of one removes what kept another) they do not do there.

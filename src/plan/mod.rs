@@ -320,6 +320,8 @@ pub struct Redaction {
     pub column: Name,
     /// Holds texts or bytes.
     pub is_text: bool,
+    /// By itself a unique key: two rows cannot be given one text.
+    pub is_unique: bool,
     /// As the database writes it; safe behind a cast.
     pub sql_type: String,
     pub how: Redact,

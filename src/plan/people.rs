@@ -193,6 +193,8 @@ pub enum Likeness {
     Same,
     /// As they are, which an index serves, and byte by byte besides: their collation takes some texts for one.
     Exact,
+    /// As numbers, one of them kept in floating point: what is so large that it may be another number there leads to nobody.
+    Number,
     /// As text, byte by byte: their types or collations differ.
     Letters,
     /// As text in lower case, byte by byte after that.
@@ -232,6 +234,11 @@ impl PersonKey {
             PersonKey::Unsigned(unsigned) => unsigned.to_string(),
             PersonKey::Text(text) => text.clone(),
         }
+    }
+
+    /// SQLite's text need be no UTF-8. What is none is read with U+FFFD in it, and then leads to nobody.
+    pub fn may_be_illegible(&self) -> bool {
+        matches!(self, PersonKey::Text(text) if text.contains(char::REPLACEMENT_CHARACTER))
     }
 }
 

@@ -195,6 +195,8 @@ fn unlike(blame: &Blame<'_>, table: &Table, from: &Column, parent: &Table, to: &
 fn likeness(dialect: Dialect, from: &Column, to: &Column, declared: bool) -> Option<Likeness> {
     let is_exact_number =
         |kind| matches!(kind, ColumnKind::Integer | ColumnKind::UnsignedInteger | ColumnKind::Decimal);
+    let is_number = |column: &Column| is_exact_number(column.kind) || column.kind == ColumnKind::Float;
+    let has_floats = from.kind == ColumnKind::Float || to.kind == ColumnKind::Float;
     let is_citext = |column: &Column| column.sql_type.contains("citext");
     let plain_text = |column: &Column| column.collation.is_none() && !is_citext(column) && dialect != Dialect::Mysql;
     let both = |kind| from.kind == kind && to.kind == kind;
@@ -204,8 +206,12 @@ fn likeness(dialect: Dialect, from: &Column, to: &Column, declared: bool) -> Opt
         return None;
     }
     let same = match dialect {
-        // A key is enforced under the same collation and affinity as the comparison, where both columns share them.
-        Dialect::Sqlite => from.kind == to.kind && from.collation == to.collation && (declared || plain_text(from)),
+        // A key is enforced under the same collation and affinity as the comparison, where both columns share them; numbers are
+        // compared as such, and a text beside them is none.
+        Dialect::Sqlite => {
+            let are_numbers = is_number(from) && is_number(to) && (declared || !has_floats);
+            from.collation == to.collation && (are_numbers || from.kind == to.kind && (declared || plain_text(from)))
+        }
         Dialect::Postgres | Dialect::Mysql => {
             declared
                 || is_exact_number(from.kind) && is_exact_number(to.kind)
@@ -217,6 +223,7 @@ fn likeness(dialect: Dialect, from: &Column, to: &Column, declared: bool) -> Opt
     let one_collation = from.collation == to.collation && is_citext(from) == is_citext(to);
     Some(match same {
         true => Likeness::Same,
+        false if dialect == Dialect::Sqlite && is_number(from) && is_number(to) => Likeness::Number,
         false if both(ColumnKind::Text) && one_collation => Likeness::Exact,
         false => Likeness::Letters,
     })

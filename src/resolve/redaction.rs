@@ -56,18 +56,22 @@ fn one(
     Ok(Redaction {
         column: target.name.clone(),
         is_text: matches!(target.kind, ColumnKind::Text | ColumnKind::Binary),
+        is_unique: is_unique(table, target),
         sql_type: target.sql_type.clone(),
         how: wanted.how.clone(),
         key: hmac_key,
     })
 }
 
+/// A unique index over a column that may be NULL is no key, and lets a value stand once all the same.
+fn is_unique(table: &Table, column: &Column) -> bool {
+    let alone = [column.name.clone()];
+    table.unique_keys.iter().any(|key| *key == alone)
+        || table.indexes.iter().any(|index| index.unique && index.columns == alone)
+}
+
 fn flaw(context: &Context<'_>, table: &Table, column: &Column, how: &Redact) -> Option<(String, &'static str)> {
     let sqlite = context.catalog.dialect == Dialect::Sqlite;
-    // A unique index over a column that may be NULL is no key, and lets a value stand once all the same.
-    let alone = [column.name.clone()];
-    let alone_unique = table.unique_keys.iter().any(|key| *key == alone)
-        || table.indexes.iter().any(|index| index.unique && index.columns == alone);
     if column.generated {
         return Some(("is computed by the database".into(), "redact the columns that it is computed from"));
     }
@@ -81,7 +85,7 @@ fn flaw(context: &Context<'_>, table: &Table, column: &Column, how: &Redact) -> 
         Redact::Null if !column.nullable => {
             Some(("is NOT NULL".into(), "redact with `{ set = … }` or `{ placeholder = … }`"))
         }
-        Redact::Set(_) if alone_unique => Some((
+        Redact::Set(_) if is_unique(table, column) => Some((
             "is unique, so one value cannot stand in every row".into(),
             "redact with `{ placeholder = \"deleted-{id}\" }`",
         )),

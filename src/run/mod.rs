@@ -24,7 +24,7 @@ use jiff::Timestamp;
 use crate::check::{self, Asker};
 use crate::config::{Config, DatabaseConfig};
 use crate::db::count::Counts;
-use crate::db::{Access, Connection, DbError, Dialect, ErrorKind, Mode, catalog, control};
+use crate::db::{Access, Connection, DbError, Dialect, ErrorKind, Mode, catalog, control, rewrite};
 use crate::deliver;
 use crate::execute::{self, Ending, Halt, Stop, Tally, Worker};
 use crate::ledger::{self, Closed, Holder};
@@ -127,6 +127,7 @@ pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>
     }
     erase(job, &mut conn, &mut planned, &mut record, consent, stop, &mut *progress);
     record.notes.extend(job.stint.and_then(|stint| backlog::note(&record, stint)));
+    record.notes.extend(leave_no_trace(job, &mut conn, &record, !closed.is_empty(), stop));
     // A clock that jumps meanwhile writes no wrong time into the ledger.
     record.finished = Some(started + time::since_boot().saturating_sub(begun));
     // Before the run is closed: who dies between the two is registered again by whoever closes it.
@@ -169,18 +170,47 @@ fn compact_ledger(job: &Job<'_>, conn: &mut Connection, now: Timestamp) -> Optio
     }
 }
 
+/// Writes the file anew that people were erased from; what is to be said where it was not. A run that died may not have come to that.
+fn leave_no_trace(
+    job: &Job<'_>,
+    conn: &mut Connection,
+    record: &RunRecord,
+    some_died: bool,
+    stop: &Stop,
+) -> Option<String> {
+    const MIB: u64 = 1024 * 1024;
+    let erased = record.people.as_ref().map_or(0, |people| people.erased + people.unfinished);
+    let died_erasing = some_died && job.schedule.subject.is_some();
+    if erased == 0 && !died_erasing {
+        return None;
+    }
+    let (largest, reopen) = (job.database.vacuum_up_to_mib * MIB, || job.connect(Access::ReadWrite));
+    let left = execute::patiently(conn, &reopen, stop, |conn| rewrite::rewrite(conn, largest));
+    let reason = left.unwrap_or_else(|halt| Some(halt.sentence()))?;
+    Some(format!(
+        "what was erased may be legible in gaps of the pages of the database's file until it is written anew, which was not done: \
+         {reason}; run VACUUM on it"
+    ))
+}
+
 /// From here on nothing is deleted any more. A run that cannot be closed is closed by the next one; that it did what it did
 /// is to be reported all the same.
 fn close(job: &Job<'_>, conn: &mut Connection, record: &mut RunRecord, stop: &Stop) {
     let reopen = || job.connect(Access::ReadWrite);
     let address = |record: &RunRecord| job.address(record);
     // Before the run is closed, so that its entry says it too: what is noted after that, nothing vouches for.
-    if let Err(halt) = execute::patiently(conn, &reopen, stop, Connection::checkpoint) {
-        let reason = halt.sentence();
-        record
-            .notes
-            .push(format!("deleted rows may survive in the database's write-ahead log until the next run: {reason}"));
-        record.status = Status::Failed;
+    let survives = |reason: &str| {
+        format!("deleted rows may survive in the database's write-ahead log until the next run: {reason}")
+    };
+    match execute::patiently(conn, &reopen, stop, Connection::checkpoint) {
+        Ok(true) => {}
+        Ok(false) => {
+            record.notes.push(survives("somebody was reading in the database for longer than it was waited for"))
+        }
+        Err(halt) => {
+            record.notes.push(survives(&halt.sentence()));
+            record.status = Status::Failed;
+        }
     }
     let trouble = match execute::patiently(conn, &reopen, stop, |conn| ledger::close(conn, record, &address)) {
         Ok(Closed::Now) => {
@@ -318,6 +348,8 @@ fn make_plan(
             survey::find_oldest_due(conn, &plan, &mut record);
         }
         if record.status == Status::Ok {
+            let what = format!("rule `{}`", plan.rule);
+            notes.extend(survey::placeholders_taken(conn, &plan, &[], &what));
             acting.push(plan.clone());
         } else {
             stopped.push(plan.rule.clone());

@@ -64,7 +64,11 @@ pub(super) fn plan(
     let entries = erasure.entries.iter().map(|entry| survey::blank(&entry.plan)).collect();
     let record = blank(&erasure, job.people.is_some());
     let mut planned = Planned { erasure: erasure.after(removing(acting)), entries, record, due: Vec::new() };
-    let notes = planned.count_and_ask(job, conn, pause, asking);
+    let mut notes = planned.count_and_ask(job, conn, pause, asking);
+    for entry in &planned.erasure.entries {
+        let what = format!("entry `{}`", entry.plan.rule);
+        notes.extend(survey::placeholders_taken(conn, &entry.plan, &entry.redact_first, &what));
+    }
     (planned, notes)
 }
 
@@ -173,6 +177,11 @@ impl Figures {
         } else if due > 0 {
             *self.rows.entry(key).or_default() += due;
         }
+    }
+
+    /// Is all that is due that of people whom nobody can name?
+    fn is_of_illegible_keys(&self) -> bool {
+        !self.rows.is_empty() && self.rows.keys().all(PersonKey::may_be_illegible)
     }
 
     /// People of whom a run would change something, with the rows that it would change, in the order of their keys: those of a
@@ -424,12 +433,21 @@ fn still_somebody_elses(entry: &mut RuleRecord, planned: u64) {
 
 impl Planned {
     fn settle(&mut self, job: &Job<'_>, mut tally: PeopleTally, ending: &Ending, left: Result<(Figures, u64), String>) {
+        let is_illegible = |(left, _): &(Figures, u64)| left.is_of_illegible_keys();
+        let are_illegible = matches!(ending, Ending::Done) && left.as_ref().is_ok_and(is_illegible);
         for (place, entry) in self.entries.iter_mut().enumerate() {
             let done = tally.entries.remove(&entry.rule).unwrap_or_default();
             let left = left.as_ref().map(|(left, _)| left.by_entry[place].clone()).map_err(Clone::clone);
             let planned = entry.blocked;
             super::settle(entry, done, ending.clone(), || left);
             still_somebody_elses(entry, planned);
+            if are_illegible && entry.remaining > 0 {
+                entry.error = Some(format!(
+                    "some people could not be erased: their `{}` in `{}` is no UTF-8 text, so that they cannot be called by it; \
+                     correct it, in the rows that refer to it as well, and run again",
+                    self.erasure.key.name, self.erasure.subject
+                ));
+            }
         }
         match &left {
             Ok((left, held_as_people)) => self.tell_ends(&tally, left, *held_as_people),

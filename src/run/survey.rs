@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::db::count::{self, Counts};
-use crate::db::{Connection, DbError, Dialect, Mode, Value, batch};
+use crate::db::{Connection, DbError, Dialect, Mode, Value, batch, taken};
 use crate::ledger::pause;
-use crate::plan::{HoldFact, RulePlan, Target};
+use crate::name::Name;
+use crate::plan::{HoldFact, Redaction, RulePlan, Target};
 use crate::report::record::{HoldRecord, RuleRecord, Status};
 use crate::schedule::ERASURES;
 use crate::schedule::mistake::Mistake;
@@ -169,6 +170,25 @@ pub(super) fn find_oldest_due(conn: &mut Connection, plan: &RulePlan, record: &m
         let due = |conn: &mut Connection| oldest_of(plan, |target| count::oldest_due(conn, plan, target));
         record.oldest_due = conn.transaction(Mode::ReadOnly, due).ok().flatten();
     }
+}
+
+/// What will be in the way of the redactions of a plan, for the notes; left out where it cannot be had. `what` redacts, and
+/// `first` is what it writes into rows before they go.
+pub(super) fn placeholders_taken(
+    conn: &mut Connection,
+    plan: &RulePlan,
+    first: &[Redaction],
+    what: &str,
+) -> Vec<String> {
+    let found = conn.transaction(Mode::ReadOnly, |conn| taken::placeholders(conn, plan, first));
+    let note = |(column, rows): (Name, u64)| {
+        format!(
+            "{what}: in `{}.{column}`, which takes each text once, other rows bear {rows} of the placeholders already, and whoever \
+             is to get one of these stays as they are; change those rows, or choose a placeholder that nobody else can bear",
+            plan.table
+        )
+    };
+    found.unwrap_or_default().into_iter().map(note).collect()
 }
 
 fn oldest_of(

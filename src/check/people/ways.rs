@@ -33,11 +33,13 @@ fn without_index(map: &Map<'_>, table: &Table, step: &Step) -> Option<Told> {
     let holders = map.catalog.leaves_of(table);
     let (dialect, column) = (map.catalog.dialect, &step.column);
     let index = match step.likeness {
-        Likeness::Same | Likeness::Exact => Some(advice::create_index(dialect, table, std::slice::from_ref(column))),
+        Likeness::Same | Likeness::Exact | Likeness::Number => {
+            Some(advice::create_index(dialect, table, std::slice::from_ref(column)))
+        }
         Likeness::Letters | Likeness::Folded => advice::create_index_as_compared(dialect, table, column, step.likeness),
     };
     let serves = |holder: &&Table| match step.likeness {
-        Likeness::Same | Likeness::Exact => holder.index_led_by(column).is_some(),
+        Likeness::Same | Likeness::Exact | Likeness::Number => holder.index_led_by(column).is_some(),
         // Which expression it is, the catalog does not say.
         Likeness::Letters | Likeness::Folded => {
             holder.indexes.iter().any(|index| index.columns.is_empty() && !index.partial)
@@ -51,7 +53,9 @@ fn without_index(map: &Map<'_>, table: &Table, step: &Step) -> Option<Told> {
     let name = spelled(map.catalog, &table.name);
     let other = format!("`{}.{}`", spelled(map.catalog, &step.table), step.key);
     let reason = match step.likeness {
-        Likeness::Same | Likeness::Exact => format!("no index of `{name}` begins with `{column}`; without one"),
+        Likeness::Same | Likeness::Exact | Likeness::Number => {
+            format!("no index of `{name}` begins with `{column}`; without one")
+        }
         Likeness::Letters => format!(
             "`{name}.{column}` and {other} are compared by their letters, since their types or collations differ; a plain index \
              does not serve that, and without one"

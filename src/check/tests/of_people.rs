@@ -35,6 +35,7 @@ fn way(whose: &Whose) -> String {
         let likeness = match step.likeness {
             Likeness::Same => "=",
             Likeness::Exact => "==",
+            Likeness::Number => "=#",
             Likeness::Letters => "~",
             Likeness::Folded => "~~",
         };

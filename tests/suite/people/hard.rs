@@ -273,6 +273,25 @@ on_every_database! {
         assert_eq!((db.count("member WHERE organisation_id = 1"), db.count("member WHERE account_id IS NULL")), (5, 2));
     }
 
+    fn a_certificate_stays_what_it_is_where_somebody_new_is_given_the_key(db: TestDb) {
+        db.create(
+            "CREATE TABLE account (id {bigint} PRIMARY KEY, closed_at {ts}, made_at {ts});
+             CREATE TABLE note (id {bigint} PRIMARY KEY, account_id {bigint});
+             INSERT INTO account VALUES (1, NULL, '2019-01-01 00:00:00');
+             INSERT INTO note VALUES (1, 1);",
+        );
+        let notes = "[[subject.data]]\ntable = \"note\"\ncolumn = \"account_id\"\naction = \"delete\"\n";
+        let tenure = tenure(&db, &map(notes).replace("within =", "created = \"made_at\"\nwithin ="));
+        tenure.run(&["subject", "erase", "1", "--reason", "letter"]).expect_code(0);
+        let certificate = || tenure.run(&["subject", "certificate", "1", "--format", "json"]).expect_code(0).json();
+        let before = certificate();
+        assert!(before["finished"].is_string(), "{before:#}");
+        db.script("INSERT INTO account VALUES (1, NULL, '2100-01-01 00:00:00'); INSERT INTO note VALUES (2, 1), (3, 1)");
+        assert_eq!(certificate(), before);
+        db.script("UPDATE account SET made_at = '2019-01-01 00:00:00'");
+        assert!(certificate()["finished"].is_null(), "a restore brought back who was erased");
+    }
+
     fn whoever_signs_up_anew_with_the_same_address_is_somebody_else(db: TestDb) {
         platform(&db, 2, 1);
         let tenure = tenure(&db, MAP);

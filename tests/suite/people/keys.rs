@@ -2,9 +2,9 @@
 
 use tenure::db::Dialect;
 
-use super::{erasures, people, run, tenure};
+use super::{erasures, people, run, run_at, tenure};
 use crate::harness::TestDb;
-use crate::harness::story::plan_and_run;
+use crate::harness::story::{AS_OF, ids, plan_and_run};
 
 const BY_UUID: &str = r#"
 [subject]
@@ -339,6 +339,68 @@ fn a_request_in_letters_finds_the_person_whose_key_is_kept_as_bytes() {
     tenure(&db, map).run(&["run"]).expect_code(0);
     assert_eq!((db.count("note WHERE id = 1"), db.count("note")), (0, 2));
     assert_eq!(db.scalar("SELECT id FROM request WHERE done_at IS NULL"), 2);
+}
+
+/// SQLite keeps 1 as 1.0 in a column of type REAL, and lets any text stand beside its numbers.
+#[test]
+fn a_number_is_the_same_in_every_numeric_column_of_sqlite_and_nothing_else_is() {
+    for (declared, by_reference) in
+        [("real", false), ("double", false), ("numeric", false), ("decimal(10,2)", false), ("real", true)]
+    {
+        println!("{declared}, by a foreign key: {by_reference}");
+        let db = TestDb::new(Dialect::Sqlite);
+        let reference = if by_reference { "REFERENCES account (id)" } else { "" };
+        db.script(&format!(
+            "PRAGMA foreign_keys = OFF;
+             CREATE TABLE account (id integer PRIMARY KEY, name text, closed_at timestamp);
+             CREATE TABLE note (id integer PRIMARY KEY, account_id {declared} {reference});
+             CREATE TABLE request (id integer PRIMARY KEY, account_id {declared}, made_at timestamp, done_at timestamp);
+             INSERT INTO account VALUES (1, 'A', '2026-06-01 00:00:00'), (2, 'B', NULL), (3, 'C', NULL), (0, 'D', NULL);
+             INSERT INTO note VALUES (1, 1), (2, 2), (3, '1'), (4, '1abc'), (5, 1.5), (6, '1 x'), (7, 0), (8, x'31'), (9, NULL);
+             INSERT INTO request VALUES (1, 3, '2026-06-20 00:00:00', NULL);"
+        ));
+        tenure(&db, BY_REQUEST).run(&["run"]).expect_code(0);
+        assert_eq!(ids(&db, "note"), [2, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(
+            (ids(&db, "account WHERE name IS NULL"), db.count("request WHERE done_at IS NULL")),
+            (vec![1, 3], 0)
+        );
+    }
+}
+
+/// SQLite takes any bytes for a text.
+#[test]
+fn whose_key_is_no_utf_8_stays_for_that_reason_and_the_others_go() {
+    let db = TestDb::new(Dialect::Sqlite);
+    db.script(
+        "CREATE TABLE account (id text PRIMARY KEY NOT NULL, name text, closed_at timestamp);
+         CREATE TABLE note (id integer PRIMARY KEY, account_id text);
+         CREATE TABLE request (id integer PRIMARY KEY, account_id text, made_at timestamp, done_at timestamp);
+         INSERT INTO account VALUES (CAST(x'ff41' AS text), 'A', '2026-06-01 00:00:00'), ('ok', 'B', '2026-06-01 00:00:00'),
+             ('\u{fffd}', 'C', '2026-06-01 00:00:00');
+         INSERT INTO note VALUES (1, CAST(x'ff41' AS text)), (2, 'ok'), (3, '\u{fffd}');",
+    );
+    let ran = run_at(&tenure(&db, BY_REQUEST), AS_OF, 1);
+    assert_eq!((people(&ran, "erased"), ids(&db, "note"), db.count("account WHERE name IS NULL")), (2, vec![1], 2));
+    for entry in ["erase:note.account_id", "erase:account.id"] {
+        let error = ran.rule(entry)["error"].to_string();
+        assert!(error.contains("their `id` in `account` is no UTF-8 text"), "{error}");
+    }
+}
+
+/// 2^53 + 1 is kept as 2^53 in floating point, which may be somebody else.
+#[test]
+fn whoever_a_floating_point_number_cannot_tell_apart_is_not_taken_for_another_one() {
+    let db = TestDb::new(Dialect::Sqlite);
+    db.script(
+        "CREATE TABLE account (id integer PRIMARY KEY, name text, closed_at timestamp);
+         CREATE TABLE note (id integer PRIMARY KEY, account_id real);
+         CREATE TABLE request (id integer PRIMARY KEY, account_id real, made_at timestamp, done_at timestamp);
+         INSERT INTO account VALUES (9007199254740992, 'A', '2026-06-01 00:00:00'), (9007199254740993, 'B', NULL);
+         INSERT INTO note VALUES (1, 9007199254740993);",
+    );
+    tenure(&db, BY_REQUEST).run(&["run"]).expect_code(0);
+    assert_eq!((ids(&db, "account WHERE name IS NULL"), ids(&db, "note")), (vec![9_007_199_254_740_992], vec![1]));
 }
 
 /// A request that names nothing that could be a key waits, and lets the others go.

@@ -15,6 +15,7 @@ mod requests;
 mod shared;
 mod standing;
 mod stopped;
+mod taken;
 mod traces;
 
 use serde_json::Value;
