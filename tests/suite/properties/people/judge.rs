@@ -30,7 +30,8 @@ pub fn judge(db: &TestDb, Case { world, map }: &Case) -> Verdict {
     let schedule = map.parse(world);
     let state = tempfile::tempdir().expect("a temporary directory can be made");
     let hmac_key = Some(Secret::new("0123456789abcdef0123456789abcdef"));
-    let config = Config { hmac_key, state_dir: state.path().to_owned(), ..Config::for_url(db.url()) };
+    let mut config = Config { hmac_key, state_dir: state.path().to_owned(), ..Config::for_url(db.url()) };
+    config.databases.values_mut().for_each(|database| database.workers = db.workers);
 
     let before = db.tables_dump();
     let planned = dry_run(&config, &schedule);
