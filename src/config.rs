@@ -61,7 +61,7 @@ pub struct DatabaseConfig {
     pub url: Secret,
     /// For plans and checks, where given.
     pub read_only_url: Option<Secret>,
-    /// Connections that one run may use at a time.
+    /// Connections over which a run may erase people at a time, where the database lets several write.
     pub workers: u32,
     /// What naive timestamps in it mean.
     pub naive_timezone: TimeZone,

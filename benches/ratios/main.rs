@@ -82,9 +82,11 @@ fn run_tenure(place: &Place, dir: &Path) -> Measured {
     let schedule = dir.join("schedule.toml");
     std::fs::write(&schedule, place.case.schedule()).expect("the schedule can be written");
     let mut command = tenure(dir);
-    command.args(["run", "--json", "--yes", "--as-of", AS_OF, "--database", &place.url, "--schedule"]).arg(&schedule);
+    command.args(["run", "--json", "--yes", "--as-of", AS_OF, "--schedule"]).arg(&schedule);
     if place.case.erases() {
-        people::name_a_key(dir, &mut command);
+        command.arg("--config").arg(people::config(dir, &place.url));
+    } else {
+        command.args(["--database", &place.url]);
     }
     let measured = measure::run(&mut command);
     let document: serde_json::Value = serde_json::from_slice(&measured.stdout).expect("--json prints JSON");

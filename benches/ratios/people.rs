@@ -1,7 +1,6 @@
 //! Closed accounts with rows in eleven more tables, each with an index on the person: eight are deleted from, three redacted.
 
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
 
 use crate::cases::{CUTOFF, Case};
 
@@ -59,9 +58,11 @@ pub fn bare() -> String {
     statements.join("; ")
 }
 
-/// People are called by a keyed digest in the ledger.
-pub fn name_a_key(dir: &Path, command: &mut Command) {
+/// People are called by a keyed digest in the ledger, and erased over two connections.
+pub fn config(dir: &Path, url: &str) -> PathBuf {
+    let file = dir.join("people.toml");
+    let text = format!("hmac_key_file = \"hmac.key\"\n[database.main]\nurl = \"{url}\"\nworkers = 2\n");
     std::fs::write(dir.join("hmac.key"), "0123456789abcdef0123456789abcdef").expect("a file can be written");
-    std::fs::write(dir.join("people.toml"), "hmac_key_file = \"hmac.key\"\n").expect("a file can be written");
-    command.arg("--config").arg(dir.join("people.toml"));
+    std::fs::write(&file, text).expect("a file can be written");
+    file
 }

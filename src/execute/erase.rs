@@ -3,7 +3,6 @@
 //! So each person is erased as a whole or not at all, and the ledger says which in the same transaction. Only somebody with
 //! very many rows is drained first, part by part; each part says in the ledger that more is to follow.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Range;
 use std::time::Instant;
@@ -13,6 +12,7 @@ use jiff::Timestamp;
 use super::batch::{self, Attempt, Identity, Refused};
 use super::pace::Pace;
 use super::patience::{ATTEMPTS, pause};
+use super::side_by_side::Connections;
 use super::turn::Turn;
 use super::{Ending, Halt, Tally, Worker};
 use crate::db::batch::{Done, frees_its_own};
@@ -20,10 +20,10 @@ use crate::db::few::Few;
 use crate::db::people::{self, Person};
 use crate::db::person;
 use crate::db::window::{self, Edge, Window};
-use crate::db::{Connection, DbError, Dialect, Mode};
+use crate::db::{Connection, DbError, Dialect, ErrorKind, Mode};
 use crate::ledger;
 use crate::ledger::erasure::{Cause, Erased, Rows, new_reference};
-use crate::ledger::lease::{self, Taken};
+use crate::ledger::lease::{self, Lease, Taken};
 use crate::plan::{Axis, Entry, Erasure, PersonKey, Target};
 use crate::pseudonym::Pseudonyms;
 use crate::schedule::ERASURES;
@@ -68,8 +68,15 @@ pub struct PeopleTally {
     pub unfinished: BTreeSet<PersonKey>,
 }
 
-/// Erases the people one batch after the other, and says how it ended; what was committed is in the tally in any case.
-pub fn people(worker: &mut Worker<'_>, erasure: &Erasure, due: &[Due], desk: &Desk<'_>) -> (PeopleTally, Ending) {
+/// Erases the people batch by batch, on so many connections at a time where the database lets several write, and says how it
+/// ended; what was committed is in the tally in any case.
+pub fn people(
+    worker: &mut Worker<'_>,
+    erasure: &Erasure,
+    due: &[Due],
+    desk: &Desk<'_>,
+    workers: u32,
+) -> (PeopleTally, Ending) {
     let _span = tracing::info_span!("erase", run = worker.run).entered();
     let mut tally = PeopleTally::default();
     let (policy, run) = (worker.policy, worker.run);
@@ -82,8 +89,11 @@ pub fn people(worker: &mut Worker<'_>, erasure: &Erasure, due: &[Due], desk: &De
         let _ = lease.release(worker.conn);
         return (tally, halt.into());
     }
+    let turn = Turn::new(worker, &lease, ERASURES);
+    let others = Connections::beside(most_workers(turn.worker.conn.dialect(), workers));
     let mut round = Round {
-        turn: Turn::new(worker, &lease, ERASURES),
+        turn,
+        others,
         erasure,
         desk,
         tally: &mut tally,
@@ -103,6 +113,7 @@ pub fn people(worker: &mut Worker<'_>, erasure: &Erasure, due: &[Due], desk: &De
 /// One erasure on its way over the people.
 struct Round<'a, 'w> {
     turn: Turn<'a, 'w>,
+    others: Connections,
     erasure: &'a Erasure,
     desk: &'a Desk<'a>,
     tally: &'a mut PeopleTally,
@@ -114,6 +125,7 @@ struct Round<'a, 'w> {
 }
 
 /// Some of those who are due, and how often they were tried.
+#[derive(Clone)]
 struct Chunk {
     people: Range<usize>,
     failures: u32,
@@ -129,7 +141,7 @@ struct Outcome {
     waiting: Vec<PersonKey>,
 }
 
-impl Round<'_, '_> {
+impl<'a, 'w: 'a> Round<'a, 'w> {
     /// All who are due, and again those whose rows waited for others, for as long as that frees any: the rows of two people
     /// may be in each other's way, and one batch acts in the order of the entries upon all of whom it is about.
     fn everybody(&mut self, due: &[Due]) -> Result<(), Halt> {
@@ -148,37 +160,77 @@ impl Round<'_, '_> {
 
     fn each_once(&mut self, due: &[Due]) -> Result<(), Halt> {
         let mut pace = Pace::of_people(self.turn.worker.conn.dialect());
-        let most = most_people(self.turn.worker.conn.dialect());
         let mut next = 0;
         let mut again: VecDeque<Chunk> = VecDeque::new();
         loop {
             self.turn.between_batches()?;
-            let chunk = match again.pop_front() {
-                Some(chunk) => chunk,
-                None if next == due.len() => return Ok(()),
-                None => {
-                    let people = next..end_of_chunk(due, next, pace.size(), most);
-                    next = people.end;
-                    Chunk { people, failures: 0 }
-                }
+            let chunks = match again.pop_front() {
+                // Alone: what was in its way beside another batch of ours is not there this time.
+                Some(chunk) => vec![chunk],
+                None => self.next_chunks(due, &mut next, pace.size()),
             };
-            if let [one] = &due[chunk.people.clone()]
+            if chunks.is_empty() {
+                return Ok(());
+            }
+            if let [chunk] = &chunks[..]
+                && let [one] = &due[chunk.people.clone()]
                 && one.rows > MANY_ROWS
                 && let Attempt::Again(error) = self.drain(&one.key)?
             {
-                self.again(chunk, error, &mut again)?;
+                self.again(chunk.clone(), error, &mut again)?;
                 continue;
             }
             let started = Instant::now();
-            let keys: Vec<PersonKey> = due[chunk.people.clone()].iter().map(|due| due.key.clone()).collect();
-            match self.batch(&keys)? {
-                Attempt::Done(outcome) => {
-                    self.count(outcome);
-                    pace.took(started.elapsed());
-                }
-                Attempt::Again(error) => self.again(chunk, error, &mut again)?,
+            let keys_of = |chunk: &Chunk| due[chunk.people.clone()].iter().map(|due| due.key.clone()).collect();
+            let keys: Vec<Vec<PersonKey>> = chunks.iter().map(keys_of).collect();
+            let attempts = self.batches(&keys);
+            if attempts.iter().any(|attempt| matches!(attempt, Ok(Attempt::Done(_)))) {
+                pace.took(started.elapsed());
+            }
+            let alone = chunks.len() == 1;
+            // What one of them ends does not undo what the others committed.
+            let mut went = Ok(());
+            for (chunk, attempt) in chunks.into_iter().zip(attempts) {
+                went = went.and(match attempt {
+                    Ok(Attempt::Done(outcome)) => {
+                        self.count(outcome);
+                        Ok(())
+                    }
+                    Ok(Attempt::Again(error)) => {
+                        if !alone && matches!(error.kind, ErrorKind::Conflict | ErrorKind::LockTimeout) {
+                            self.others.give_up(&error);
+                        }
+                        self.again(chunk, error, &mut again)
+                    }
+                    Err(halt) => Err(halt),
+                });
+            }
+            went?;
+        }
+    }
+
+    /// The people of the batches that come next, a batch a connection: evenly where they are the last ones, and somebody who
+    /// has very many rows alone.
+    fn next_chunks(&mut self, due: &[Due], next: &mut usize, rows: u64) -> Vec<Chunk> {
+        let most = most_people(self.turn.worker.conn.dialect());
+        let abreast = self.others.open(self.turn.worker, due.len() - *next);
+        let to_come = due[*next..].iter().take(most.saturating_mul(abreast)).map(|due| due.rows);
+        let share = rows.min(to_come.take_while(|rows| *rows <= MANY_ROWS).sum::<u64>().div_ceil(abreast as u64));
+        let mut chunks: Vec<Chunk> = Vec::new();
+        while let Some(first) = due.get(*next).filter(|_| chunks.len() < abreast) {
+            let is_alone = first.rows > MANY_ROWS;
+            if is_alone && !chunks.is_empty() {
+                break;
+            }
+            let is_last = chunks.len() + 1 == abreast;
+            let people = *next..end_of_chunk(due, *next, if is_last { rows } else { share }, most);
+            *next = people.end;
+            chunks.push(Chunk { people, failures: 0 });
+            if is_alone {
+                break;
             }
         }
+        chunks
     }
 
     /// A batch that failed is tried again by halves, so that one person of whom something cannot be done keeps nobody else
@@ -210,10 +262,10 @@ impl Round<'_, '_> {
         Ok(())
     }
 
-    /// All entries for these people in one transaction.
-    fn batch(&mut self, keys: &[PersonKey]) -> Result<Attempt<Outcome>, Halt> {
+    /// All entries for these people, in one transaction for each of the lists.
+    fn batches(&mut self, all: &[Vec<PersonKey>]) -> Vec<Result<Attempt<Outcome>, Halt>> {
         let (erasure, desk, begun) = (self.erasure, self.desk, time::now());
-        self.transact(|conn, log| {
+        self.transact_each(all, |conn, log, keys| {
             let people = people::lock(conn, erasure, keys)?;
             let mut told = Told::of(&people);
             told.keep(conn, erasure, keys)?;
@@ -324,32 +376,57 @@ impl Round<'_, '_> {
         })
     }
 
-    /// One transaction under the lease. Where its COMMIT was not answered, the batches that it would have written tell.
+    /// One transaction under the lease.
     fn transact(
         &mut self,
         act: impl Fn(&mut Connection, &Log<'_>) -> Result<Outcome, DbError>,
     ) -> Result<Attempt<Outcome>, Halt> {
-        self.sequence += 1;
+        let log = self.log();
+        let sent = Sent::send(self.turn.worker.conn, self.turn.lease, |conn| act(conn, &log));
+        self.learn(&log, sent)
+    }
+
+    /// One transaction for each of the tasks, all at the same time. What came of each is asked once all are over: whoever
+    /// renews the lease or looks for a COMMIT waits for no batch of ours but that one.
+    fn transact_each<T: Sync>(
+        &mut self,
+        tasks: &[T],
+        act: impl Fn(&mut Connection, &Log<'_>, &T) -> Result<Outcome, DbError> + Sync,
+    ) -> Vec<Result<Attempt<Outcome>, Halt>> {
         let lease = self.turn.lease;
+        let tasks: Vec<(Log<'_>, &T)> = tasks.iter().map(|task| (self.log(), task)).collect();
+        let sent = self.others.each(self.turn.worker.conn, &tasks, |conn, (log, task)| {
+            Sent::send(conn, lease, |conn| act(conn, log, task))
+        });
+        if sent.iter().any(Sent::lost_its_connection) {
+            self.others.close();
+        }
+        let mut has_halted = false;
+        let learn = |((log, _), sent): (&(Log<'_>, &T), Sent)| {
+            let came = match sent.came {
+                // Known to have done nothing, in a round that is over: the database is not waited for once more.
+                Err(error) if has_halted && error.kind != ErrorKind::CommitUnknown => Err(Halt::Failed(error)),
+                _ => self.learn(log, sent),
+            };
+            has_halted |= came.is_err();
+            came
+        };
+        tasks.iter().zip(sent).map(learn).collect()
+    }
+
+    /// The names of the next transaction: no other one of this run has the same, whichever connection it is sent on.
+    fn log(&mut self) -> Log<'a> {
+        self.sequence += 1;
         let worker = &self.turn.worker;
-        let log = Log { policy: worker.policy, run: worker.run, erasure: self.erasure, sequence: self.sequence };
-        let sent = RefCell::new(None);
-        self.turn.attempt(
-            |conn| {
-                conn.transaction(Mode::Several, |conn| {
-                    if !lease.holds(conn)? {
-                        return Ok(None);
-                    }
-                    let outcome = act(conn, &log)?;
-                    sent.replace(Some(outcome.clone()));
-                    Ok(Some(outcome))
-                })
-            },
-            |conn| match sent.borrow().clone() {
-                Some(outcome) if log.was_committed(conn, &outcome)? => Ok(Some(outcome)),
-                _ => Ok(None),
-            },
-        )
+        Log { policy: worker.policy, run: worker.run, erasure: self.erasure, sequence: self.sequence }
+    }
+
+    /// What came of a transaction. Where its COMMIT was not answered, the batches that it would have written tell.
+    fn learn(&mut self, log: &Log<'_>, sent: Sent) -> Result<Attempt<Outcome>, Halt> {
+        self.turn.judge(sent.came, |conn| match &sent.outcome {
+            Some(outcome) if log.was_committed(conn, outcome)? => Ok(Some(outcome.clone())),
+            _ => Ok(None),
+        })
     }
 
     fn count(&mut self, outcome: Outcome) {
@@ -373,6 +450,37 @@ impl Round<'_, '_> {
 
     fn rows_done(&self) -> u64 {
         self.tally.entries.values().map(|tally| tally.done.rows).sum()
+    }
+}
+
+/// A transaction that was sent.
+struct Sent {
+    /// What it was to commit, where it came so far.
+    outcome: Option<Outcome>,
+    /// `None` where the lease is lost and nothing was done.
+    came: Result<Option<Outcome>, DbError>,
+}
+
+impl Sent {
+    fn send(
+        conn: &mut Connection,
+        lease: &Lease,
+        act: impl FnOnce(&mut Connection) -> Result<Outcome, DbError>,
+    ) -> Self {
+        let mut sent = None;
+        let came = conn.transaction(Mode::Several, |conn| {
+            if !lease.holds(conn)? {
+                return Ok(None);
+            }
+            let outcome = act(conn)?;
+            sent = Some(outcome.clone());
+            Ok(Some(outcome))
+        });
+        Self { outcome: sent, came }
+    }
+
+    fn lost_its_connection(&self) -> bool {
+        matches!(&self.came, Err(error) if matches!(error.kind, ErrorKind::Lost | ErrorKind::CommitUnknown))
     }
 }
 
@@ -570,6 +678,15 @@ fn end_of_chunk(due: &[Due], first: usize, rows: u64, most: usize) -> usize {
         }
     }
     end
+}
+
+/// Batches at the same time. SQLite has one writer; and on MariaDB and MySQL a batch locks the gaps between the rows that it
+/// reads, in which those of the other one's people lie.
+fn most_workers(dialect: Dialect, wanted: u32) -> usize {
+    match dialect {
+        Dialect::Sqlite | Dialect::Mysql => 1,
+        Dialect::Postgres => wanted as usize,
+    }
 }
 
 /// People in one batch. MariaDB turns longer lists of values into tables, and then reads everything.

@@ -8,6 +8,7 @@ mod batch;
 pub mod erase;
 mod pace;
 mod patience;
+mod side_by_side;
 mod turn;
 
 use std::sync::Arc;

@@ -73,7 +73,17 @@ impl<'a, 'w> Turn<'a, 'w> {
         act: impl FnOnce(&mut Connection) -> Result<Option<T>, DbError>,
         outcome: impl Fn(&mut Connection) -> Result<Option<T>, DbError>,
     ) -> Result<Attempt<T>, Halt> {
-        match act(self.worker.conn) {
+        let came = act(self.worker.conn);
+        self.judge(came, outcome)
+    }
+
+    /// What came of a batch, on whichever connection it was sent; asked between batches, as the ledger is asked on the worker's.
+    pub fn judge<T>(
+        &mut self,
+        came: Result<Option<T>, DbError>,
+        outcome: impl Fn(&mut Connection) -> Result<Option<T>, DbError>,
+    ) -> Result<Attempt<T>, Halt> {
+        match came {
             Ok(Some(done)) => Ok(Attempt::Done(done)),
             Ok(None) => Err(self.lost()),
             Err(error) if error.kind == ErrorKind::CommitUnknown => self.find_out(outcome, error),

@@ -411,7 +411,7 @@ pub(super) fn execute(job: &Job<'_>, worker: &mut Worker<'_>, planned: &mut Plan
     let (tally, ending) = if planned.due.is_empty() {
         (PeopleTally::default(), Ending::Done)
     } else {
-        erase::people(worker, &planned.erasure, &planned.due, &desk)
+        erase::people(worker, &planned.erasure, &planned.due, &desk, job.database.workers)
     };
     let erasure = &planned.erasure;
     let left = worker.patiently(|conn| {

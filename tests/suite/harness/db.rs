@@ -16,6 +16,8 @@ static NEXT: AtomicU32 = AtomicU32::new(1);
 /// A fresh, empty database, gone when it is dropped.
 pub struct TestDb {
     pub dialect: Dialect,
+    /// The `workers` of its config, where a story writes one.
+    pub workers: u32,
     url: String,
     /// The database's name on its server; also makes the names of its roles unique there.
     name: String,
@@ -28,6 +30,20 @@ pub struct TestDb {
 impl TestDb {
     pub fn new(dialect: Dialect) -> Self {
         Self::with_pass(dialect, Pass::shared(dialect))
+    }
+
+    /// On PostgreSQL, with a config that lets two work at a time.
+    pub fn for_two_workers() -> Self {
+        let mut db = Self::new(Dialect::Postgres);
+        db.workers = 2;
+        db
+    }
+
+    /// Another one of the kind.
+    pub fn another(&self) -> Self {
+        let mut db = Self::new(self.dialect);
+        db.workers = self.workers;
+        db
     }
 
     /// As [`new`](Self::new), on a server that no other test uses meanwhile: [`restart_server`](Self::restart_server) may
@@ -52,7 +68,7 @@ impl TestDb {
                 server::url_with(dialect, None, &name)
             }
         };
-        Self { dialect, url, name, roles: Mutex::default(), pass, _dir: dir }
+        Self { dialect, workers: 1, url, name, roles: Mutex::default(), pass, _dir: dir }
     }
 
     /// Of the owner, who may do everything in this database.

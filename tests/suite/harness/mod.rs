@@ -21,7 +21,7 @@ macro_rules! on_every_database {
             #[allow(unused_imports)]
             use super::*;
 
-            fn story($db: $crate::harness::TestDb) $body
+            pub(super) fn story($db: $crate::harness::TestDb) $body
 
             $(#[$attribute])*
             #[test]
@@ -42,4 +42,16 @@ macro_rules! on_every_database {
             }
         }
     )+};
+}
+
+/// Tells stories of [`on_every_database`] once more on PostgreSQL, where two batches of people are under way at a time.
+macro_rules! by_two_workers {
+    ($($story:ident),+ $(,)?) => {
+        mod by_two_workers {
+            $(#[test]
+            fn $story() {
+                super::$story::story($crate::harness::TestDb::for_two_workers());
+            })+
+        }
+    };
 }

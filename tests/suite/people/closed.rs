@@ -43,3 +43,5 @@ on_every_database! {
         assert_eq!(db.tables_dump(), before);
     }
 }
+
+by_two_workers! { what_is_mapped_to_closed_accounts_is_gone_and_everything_else_is_as_it_was }

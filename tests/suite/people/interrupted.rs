@@ -56,7 +56,7 @@ on_every_database! {
         let (took, whole) = (started.elapsed(), db.tables_dump());
         let mut dice = Dice::new();
         for _ in 0..rounds() {
-            let db = TestDb::new(db.dialect);
+            let db = db.another();
             with_much(&db);
             let tenure = tenure(&db, &map());
             for _ in 0..=dice.below(3) {
@@ -93,4 +93,10 @@ on_every_database! {
         assert_eq!((db.count("attempt WHERE account_id = 1"), db.count("attempt WHERE account_id = 2")), (2, 0));
         assert_eq!(erasures(&db), 1);
     }
+}
+
+by_two_workers! {
+    a_person_with_very_many_rows_goes_part_by_part_and_is_certified_at_the_end,
+    an_erasure_that_is_killed_at_any_moment_is_finished_by_the_next_run,
+    whoever_comes_back_while_the_run_is_at_it_keeps_everything,
 }

@@ -17,6 +17,7 @@ mod standing;
 mod stopped;
 mod taken;
 mod traces;
+mod two_at_a_time;
 
 use serde_json::Value;
 
@@ -117,14 +118,14 @@ fn tenure(db: &TestDb, map: &str) -> Tenure {
 }
 
 fn house(db: &TestDb, schedule: &str) -> Tenure {
-    house_at(db.url(), schedule)
+    house_at(db.url(), db.workers, schedule)
 }
 
 /// The same by any URL, such as a proxy's.
-fn house_at(url: &str, schedule: &str) -> Tenure {
+fn house_at(url: &str, workers: u32, schedule: &str) -> Tenure {
     Tenure::alone()
         .file("hmac.key", "0123456789abcdef0123456789abcdef")
-        .config(&format!("hmac_key_file = \"hmac.key\"\nstate_dir = \"state\"\n[database.main]\nurl = \"{url}\"\n"))
+        .config(&format!("hmac_key_file = \"hmac.key\"\nstate_dir = \"state\"\n[database.main]\nurl = \"{url}\"\nworkers = {workers}\n"))
         .schedule(schedule)
 }
 

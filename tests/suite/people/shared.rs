@@ -212,3 +212,10 @@ on_every_database! {
         }
     }
 }
+
+by_two_workers! {
+    a_row_does_not_forget_whose_it_is_while_another_entry_has_to_wait,
+    what_leads_to_a_row_that_stays_waits_for_it_of_whomever_it_is,
+    rows_that_wait_for_somebody_who_comes_later_go_in_the_same_run,
+    a_chain_of_rows_waits_for_the_one_at_its_end,
+}

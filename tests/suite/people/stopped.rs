@@ -120,14 +120,14 @@ fn run_with_that_commit(db: &TestDb, fate: Fate) -> (Proxy, Arc<Mutex<bool>>) {
     (Proxy::before(db, Box::new(judge)), was_cut)
 }
 
-fn through(proxy: &Proxy) -> Tenure {
-    super::house_at(proxy.url(), &crate::harness::story::policy(MAP))
+fn through(proxy: &Proxy, workers: u32) -> Tenure {
+    super::house_at(proxy.url(), workers, &crate::harness::story::policy(MAP))
 }
 
 fn outlives_a_lost_answer(db: &TestDb, fate: Fate) {
     platform(db, 6, 3);
     let (proxy, was_cut) = run_with_that_commit(db, fate);
-    let tenure = through(&proxy);
+    let tenure = through(&proxy, db.workers);
     let running = tenure.spawn(&RUN);
     if fate == Fate::Late {
         await_a_waiting_session(db);
@@ -144,10 +144,10 @@ fn outlives_a_lost_answer(db: &TestDb, fate: Fate) {
 
 #[test]
 fn an_erasure_whose_commit_got_no_answer_is_neither_done_nor_certified_twice() {
-    for dialect in [Dialect::Postgres, Dialect::Mysql] {
+    for db in [TestDb::new(Dialect::Postgres), TestDb::for_two_workers(), TestDb::new(Dialect::Mysql)] {
         for fate in [Fate::Lost, Fate::Unanswered, Fate::Late] {
-            println!("{fate:?} on {dialect:?}");
-            outlives_a_lost_answer(&TestDb::new(dialect), fate);
+            println!("{fate:?} on {:?} with {} workers", db.dialect, db.workers);
+            outlives_a_lost_answer(&db.another(), fate);
         }
     }
 }
@@ -198,4 +198,10 @@ on_every_database! {
             assert_certificate_adds_up(&tenure, id);
         }
     }
+}
+
+by_two_workers! {
+    a_signal_ends_an_erasure_at_the_next_batch_and_leaves_everybody_whole,
+    whoever_opens_the_account_again_while_the_run_is_at_it_is_no_longer_due_and_not_unfinished,
+    a_run_that_is_killed_between_two_parts_of_a_person_is_finished_by_the_next_one,
 }

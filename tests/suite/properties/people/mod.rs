@@ -15,10 +15,10 @@ use self::judge::Verdict;
 use super::for_all;
 use crate::harness::TestDb;
 
-fn everybody_meets_their_fate(dialect: Dialect, cases: u32) {
+fn everybody_meets_their_fate(fresh: impl Fn() -> TestDb, cases: u32) {
     let (erased, refused) = (Cell::new(0), Cell::new(0));
     for_all(cases, Duration::from_secs(8), arbitrary::case(), |case| {
-        let came_of_it = match judge::judge(&TestDb::new(dialect), case) {
+        let came_of_it = match judge::judge(&fresh(), case) {
             Verdict::Erased => &erased,
             Verdict::Refused => &refused,
         };
@@ -29,15 +29,20 @@ fn everybody_meets_their_fate(dialect: Dialect, cases: u32) {
 
 #[test]
 fn whoever_is_due_is_erased_as_the_map_says_and_nobody_else_on_sqlite() {
-    everybody_meets_their_fate(Dialect::Sqlite, 200);
+    everybody_meets_their_fate(|| TestDb::new(Dialect::Sqlite), 200);
 }
 
 #[test]
 fn whoever_is_due_is_erased_as_the_map_says_and_nobody_else_on_postgres() {
-    everybody_meets_their_fate(Dialect::Postgres, 40);
+    everybody_meets_their_fate(|| TestDb::new(Dialect::Postgres), 40);
 }
 
 #[test]
 fn whoever_is_due_is_erased_as_the_map_says_and_nobody_else_on_mysql() {
-    everybody_meets_their_fate(Dialect::Mysql, 40);
+    everybody_meets_their_fate(|| TestDb::new(Dialect::Mysql), 40);
+}
+
+#[test]
+fn whoever_is_due_is_erased_as_the_map_says_and_nobody_else_by_two_workers() {
+    everybody_meets_their_fate(TestDb::for_two_workers, 40);
 }
