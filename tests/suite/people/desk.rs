@@ -281,11 +281,11 @@ on_every_database! {
         db.script("UPDATE account SET closed_at = NULL");
         let open = || (1..=4).filter(|id| db.count(&format!("deletion_request WHERE id = {id} AND done_at IS NULL")) == 1).collect::<Vec<_>>();
         let planned = tenure.run(&["plan", "--json"]).expect_code(0).json()["notes"].to_string();
-        for note in ["1 verified requests for erasure wait", "2 people ask in `deletion_request` for a time that has not come", "1 people ask in `deletion_request`, and `asked_at` tells no time of it"] {
+        for note in ["2 verified requests for erasure wait", "2 people ask in `deletion_request` for a time that has not come", "1 people ask in `deletion_request`, and `asked_at` tells no time of it"] {
             assert!(planned.contains(note), "no `{note}` in {planned}");
         }
         let then = tenure.run(&["plan", "--json", "--as-of", "2999-01-02"]).json()["notes"].to_string();
-        assert!(then.contains("2 verified requests for erasure wait") && !then.contains("for a time"), "{then}");
+        assert!(then.contains("3 verified requests for erasure wait") && !then.contains("for a time"), "{then}");
         let said = subject(&tenure, &["status"], 1).stdout;
         assert_eq!(said.matches("verified, waits until 2999-01-01 00:00 UTC, from when its days count").count(), 2, "{said}");
         assert!(said.contains("nothing tells when it was made, so nobody is erased for it"), "{said}");
