@@ -3,37 +3,34 @@
 //! So each person is erased as a whole or not at all, and the ledger says which in the same transaction. Only somebody with
 //! very many rows is drained first, part by part; each part says in the ledger that more is to follow.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::batch::{self, Attempt, Identity, Refused};
+use super::batch::{self, Attempt, Refused};
 use super::pace::Pace;
 use super::patience::{ATTEMPTS, pause};
 use super::side_by_side::Connections;
+use super::told::{Log, Told, rows_of};
 use super::turn::Turn;
 use super::{Ending, Halt, Tally, Worker};
 use crate::db::batch::{Done, frees_its_own};
 use crate::db::few::Few;
-use crate::db::people::{self, Person};
-use crate::db::person;
+use crate::db::people;
 use crate::db::window::{self, Edge, Window};
 use crate::db::{Connection, DbError, Dialect, ErrorKind, Mode};
 use crate::ledger;
-use crate::ledger::erasure::{Cause, Erased, Rows, new_reference};
 use crate::ledger::lease::{self, Lease, Taken};
 use crate::plan::{Axis, Entry, Erasure, PersonKey, Target};
-use crate::pseudonym::Pseudonyms;
 use crate::schedule::ERASURES;
 use crate::time;
 
+pub use super::told::Desk;
+
 /// A person with more rows than this in all tables is drained first.
 const MANY_ROWS: u64 = 20_000;
-
-/// So many people are written into the ledger at a time.
-const PEOPLE_AT_A_TIME: usize = 1_000;
 
 /// Somebody of whom a run would change something.
 #[derive(Debug, Clone)]
@@ -42,16 +39,6 @@ pub struct Due {
     /// Rows that would be changed, as the plan counted them: a batch is as many people as have so many rows.
     pub rows: u64,
     /// When the account was closed, or the request made, as far as that is known.
-    pub asked: Option<Timestamp>,
-}
-
-/// Who asked for it, and how people are called in the ledger.
-pub struct Desk<'a> {
-    pub pseudonyms: &'a Pseudonyms,
-    pub cause: Cause,
-    /// Where one category was asked for only.
-    pub category: Option<&'a str>,
-    /// When it was asked for, where it was not by closing the account.
     pub asked: Option<Timestamp>,
 }
 
@@ -424,7 +411,7 @@ impl<'a, 'w: 'a> Round<'a, 'w> {
     /// What came of a transaction. Where its COMMIT was not answered, the batches that it would have written tell.
     fn learn(&mut self, log: &Log<'_>, sent: Sent) -> Result<Attempt<Outcome>, Halt> {
         self.turn.judge(sent.came, |conn| match &sent.outcome {
-            Some(outcome) if log.was_committed(conn, outcome)? => Ok(Some(outcome.clone())),
+            Some(outcome) if log.was_committed(conn, &outcome.done)? => Ok(Some(outcome.clone())),
             _ => Ok(None),
         })
     }
@@ -484,181 +471,11 @@ impl Sent {
     }
 }
 
-/// Under which names a transaction is recorded.
-struct Log<'a> {
-    policy: &'a str,
-    run: &'a str,
-    erasure: &'a Erasure,
-    sequence: u64,
-}
-
-impl Log<'_> {
-    fn identity(&self, place: usize) -> Identity<'_> {
-        let rule = &self.erasure.entries[place].plan.rule;
-        Identity { id: format!("{}/{rule}/{:06}", self.run, self.sequence), run: self.run, rule }
-    }
-
-    /// A transaction that did nothing left nothing to be found, and it is all the same whether it was committed.
-    fn was_committed(&self, conn: &mut Connection, outcome: &Outcome) -> Result<bool, DbError> {
-        match outcome.done.iter().find(|(_, done)| **done != Done::default()) {
-            Some((place, _)) => Ok(batch::outcome(conn, &self.identity(*place))?.is_some()),
-            None => Ok(true),
-        }
-    }
-
-    fn erased(
-        &self,
-        person: &Person,
-        desk: &Desk<'_>,
-        begun: Timestamp,
-        finished: Option<Timestamp>,
-        counts: BTreeMap<String, Rows>,
-    ) -> Result<Erased, DbError> {
-        Ok(Erased {
-            reference: new_reference()?,
-            person: desk.pseudonyms.of(&self.erasure.called, &person.key.to_text()),
-            policy: self.policy.to_owned(),
-            cause: desk.cause,
-            category: desk.category.map(str::to_owned),
-            asked: desk.asked.or(person.closed).unwrap_or(begun),
-            begun,
-            finished,
-            run: self.run.to_owned(),
-            counts,
-        })
-    }
-}
-
-/// What a batch did, person by person.
-struct Told<'a> {
-    people: &'a [Person],
-    /// Rows done, by the places of the entries: thousands of people have little beside these.
-    done: HashMap<PersonKey, Vec<u64>>,
-    /// What else there is to tell, by the names of the entries.
-    beside: BTreeMap<PersonKey, BTreeMap<String, Rows>>,
-    /// Of whom something stays that is to go one day, by the places of the entries.
-    staying: BTreeMap<PersonKey, BTreeSet<usize>>,
-}
-
-impl<'a> Told<'a> {
-    fn of(people: &'a [Person]) -> Self {
-        Self { people, done: HashMap::new(), beside: BTreeMap::new(), staying: BTreeMap::new() }
-    }
-
-    /// What stays for its ground, before what it is found by may go. What is found afterwards too is not counted here, where it
-    /// is redacted.
-    fn keep(&mut self, conn: &mut Connection, erasure: &Erasure, keys: &[PersonKey]) -> Result<(), DbError> {
-        let whole = erasure.kept.iter().map(|kept| (&kept.name, &kept.targets));
-        let redacted = erasure.entries.iter().filter(|entry| entry.kept.is_some());
-        let lost = redacted.map(|entry| (&entry.plan.rule, &entry.plan.targets));
-        for (name, targets) in whole.chain(lost.filter(|(_, targets)| erasure.loses_sight_of(targets))) {
-            let few = Few { column: &erasure.key, keys };
-            for (key, rows) in person::rows_of_few(conn, targets, &erasure.key, few)? {
-                self.beside(&key, name).kept = rows;
-            }
-        }
-        Ok(())
-    }
-
-    /// The people whose rows an entry may act upon now: the person's own row, and what tells that the person is to go, wait for
-    /// whatever stays, which could not be found without it.
-    fn keys_for(&mut self, erasure: &Erasure, place: usize) -> Vec<PersonKey> {
-        let entry = &erasure.entries[place];
-        for staying in self.staying.values_mut() {
-            if staying.iter().any(|other| entry.hides_the_person_from(&erasure.entries[*other])) {
-                staying.insert(place);
-            }
-        }
-        let waits = |key: &PersonKey| self.staying.get(key).is_some_and(|staying| staying.contains(&place));
-        self.people.iter().map(|person| person.key.clone()).filter(|key| !waits(key)).collect()
-    }
-
-    fn beside(&mut self, key: &PersonKey, entry: &str) -> &mut Rows {
-        self.beside.entry(key.clone()).or_default().entry(entry.to_owned()).or_default()
-    }
-
-    /// What went along with the rows can be told of one person only where the batch is about nobody else.
-    fn hear(&mut self, erasure: &Erasure, place: usize, erased: &people::Erased) {
-        let entry = &erasure.entries[place];
-        let is_alone = self.people.len() == 1;
-        for (key, rows) in &erased.by_person {
-            self.done.entry(key.clone()).or_insert_with(|| vec![0; erasure.entries.len()])[place] += *rows;
-            if is_alone {
-                let told = self.beside(key, &entry.plan.rule);
-                *told = Rows { kept: told.kept, ..rows_of(&erased.done, 0) };
-            }
-        }
-        for (key, stayed) in &erased.stayed {
-            let rows = self.beside(key, &entry.plan.rule);
-            rows.held_by.clone_from(&stayed.held_by);
-            rows.blocked = stayed.blocked;
-            if people::keep_the_person(entry, stayed) {
-                self.staying.entry(key.clone()).or_default().insert(place);
-            }
-        }
-    }
-
-    /// The people of whom something was done.
-    fn the_done(&self) -> impl Iterator<Item = &'a Person> {
-        let is_done =
-            |person: &&Person| self.done.get(&person.key).is_some_and(|rows| rows.iter().any(|rows| *rows > 0));
-        self.people.iter().filter(is_done)
-    }
-
-    /// The same: those of whom something stays that is to go one day, and the others.
-    fn keys_of_the_done(&self) -> (Vec<PersonKey>, Vec<PersonKey>) {
-        self.the_done().map(|person| person.key.clone()).partition(|key| self.staying.contains_key(key))
-    }
-
-    /// Writes one row for each of them.
-    fn record(
-        mut self,
-        conn: &mut Connection,
-        log: &Log<'_>,
-        desk: &Desk<'_>,
-        begun: Timestamp,
-    ) -> Result<(), DbError> {
-        let finished = Some(time::now());
-        let people: Vec<&Person> = self.the_done().collect();
-        for some in people.chunks(PEOPLE_AT_A_TIME) {
-            let rows = some.iter().map(|person| {
-                let counts = self.counts_of(log.erasure, &person.key);
-                log.erased(person, desk, begun, finished, counts)
-            });
-            ledger::erasure::record(conn, rows.collect::<Result<Vec<_>, _>>()?)?;
-        }
-        Ok(())
-    }
-
-    /// By the names of the entries.
-    fn counts_of(&mut self, erasure: &Erasure, key: &PersonKey) -> BTreeMap<String, Rows> {
-        let mut counts = self.beside.remove(key).unwrap_or_default();
-        let name = |place: usize| erasure.entries[place].plan.rule.clone();
-        for (place, rows) in self.done.get(key).into_iter().flatten().enumerate().filter(|(_, rows)| **rows > 0) {
-            counts.entry(name(place)).or_default().done = *rows;
-        }
-        for place in self.staying.get(key).into_iter().flatten() {
-            counts.entry(name(*place)).or_default().stays = true;
-        }
-        counts
-    }
-}
-
 /// An error that stays names the entry that met it.
 fn of_entry(entry: &Entry, error: DbError) -> DbError {
     match error.is_transient() {
         true => error,
         false => DbError { message: format!("entry `{}`: {}", entry.plan.rule, error.message), ..error },
-    }
-}
-
-fn rows_of(done: &Done, rows: u64) -> Rows {
-    let consequences = &done.consequences;
-    Rows {
-        done: rows,
-        cascaded: consequences.cascaded.clone(),
-        detached: consequences.detached.clone(),
-        ..Rows::default()
     }
 }
 

@@ -9,6 +9,7 @@ pub mod erase;
 mod pace;
 mod patience;
 mod side_by_side;
+mod told;
 mod turn;
 
 use std::sync::Arc;
