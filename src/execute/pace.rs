@@ -40,7 +40,7 @@ impl Pace {
     pub fn of_people(dialect: Dialect) -> Self {
         let (aim, size) = match dialect {
             Dialect::Sqlite => (Duration::from_millis(500), 20_000),
-            Dialect::Postgres => (Duration::from_secs(5), 250_000),
+            Dialect::Postgres => (Duration::from_secs(5), 400_000),
             Dialect::Mysql => (Duration::from_secs(1), 20_000),
         };
         Self { size, largest: 1_000_000, aim, failures: 0 }

@@ -109,7 +109,8 @@ fn lacks(run: &str, reason: &str) -> String {
 
 /// Appends what a run erased; its mark goes when all of it is there.
 fn append(state_dir: &Path, conn: &mut Connection, run: &str) -> anyhow::Result<()> {
-    const LINES: usize = 1_000;
+    /// Each time waits for the disk, and what is written says nothing until the mark is gone.
+    const LINES: usize = 10_000;
     let mut waiting: Vec<String> = Vec::new();
     let flush = |waiting: &mut Vec<String>| write(state_dir, &std::mem::take(waiting).concat());
     let written = erasure::each_of_run(conn, run, &mut |erased| -> anyhow::Result<()> {
