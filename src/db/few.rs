@@ -75,10 +75,15 @@ pub(super) fn between(sql: &mut Sql, alias: &Name, column: &Name, (least, greate
     sql.column(alias, column).push(" <= ").bind(Value::Int(greatest));
 }
 
-/// Between which whole numbers several keys lie, where such a range is of use: those of a batch are neighbours.
+/// Between which whole numbers several keys lie, where such a range is of use: where they are neighbours, as on the night on which
+/// many leave. A few that are scattered over a large table are looked up one by one; their range would be all of it.
 pub(super) fn range(dialect: Dialect, few: Few<'_>) -> Option<(i64, i64)> {
+    /// So many numbers a key.
+    const DENSE: u64 = 10;
     let keys = wholes(few).filter(|keys| dialect == Dialect::Postgres && keys.len() > 1)?;
-    Some((*keys.iter().min()?, *keys.iter().max()?))
+    let (least, greatest) = (*keys.iter().min()?, *keys.iter().max()?);
+    let are_neighbours = greatest.abs_diff(least) / DENSE < keys.len() as u64;
+    are_neighbours.then_some((least, greatest))
 }
 
 fn wholes(few: Few<'_>) -> Option<Vec<i64>> {
@@ -144,5 +149,24 @@ pub(super) fn key_of(row: &Row, column: usize) -> Result<PersonKey, DbError> {
             "the key of a person is neither a whole number nor a text, so nobody can be called by it; name another column \
              as `key`",
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_neighbours_are_looked_for_by_their_range() {
+        let column = KeyColumn { name: Name::new("id").unwrap(), transport: Transport::Plain };
+        let range_of = |dialect, keys: &[i64]| {
+            let keys: Vec<_> = keys.iter().map(|key| PersonKey::Whole(*key)).collect();
+            range(dialect, Few { column: &column, keys: &keys })
+        };
+        assert_eq!(range_of(Dialect::Postgres, &[9, -3, 4]), Some((-3, 9)));
+        assert_eq!(range_of(Dialect::Postgres, &[1, 2, 10_000_000]), None, "they are all over the table");
+        assert_eq!(range_of(Dialect::Postgres, &[i64::MIN, i64::MAX]), None);
+        assert_eq!(range_of(Dialect::Postgres, &[7]), None);
+        assert_eq!(range_of(Dialect::Mysql, &[1, 2]), None);
     }
 }
