@@ -52,9 +52,13 @@ pub(super) enum Link {
 
 pub struct Connection {
     link: Link,
+    access: Access,
     /// Signs what is chained over this connection.
     signer: Option<Arc<Signer>>,
 }
+
+/// For as long as another connection takes that sees the same. Elsewhere somebody who is idle in a transaction hangs.
+const PATIENT: &str = "SET LOCAL idle_in_transaction_session_timeout = 0";
 
 /// Runs the same expression on whichever link there is.
 macro_rules! on_link {
@@ -92,7 +96,7 @@ impl Connection {
                 Link::Mysql(MysqlConnection::establish(&url).map_err(failed)?)
             }
         };
-        let mut connection = Self { link, signer: None };
+        let mut connection = Self { link, access, signer: None };
         connection.settle(url, access)?;
         Ok(connection)
     }
@@ -105,6 +109,11 @@ impl Connection {
 
     pub fn signer(&self) -> Option<Arc<Signer>> {
         self.signer.clone()
+    }
+
+    /// What it was opened for.
+    pub fn access(&self) -> Access {
+        self.access
     }
 
     pub fn dialect(&self) -> Dialect {
@@ -282,6 +291,31 @@ impl Connection {
                 Err(error)
             }
         }
+    }
+
+    /// PostgreSQL, in a read-only transaction: lets others see what it sees for as long as it lasts, by the name that it gives.
+    /// It may be idle meanwhile for as long as they take.
+    pub fn share_snapshot(&mut self) -> Result<String, DbError> {
+        self.script(PATIENT)?;
+        let rows = self.query(&Statement::plain("SELECT pg_export_snapshot()"))?;
+        let name = rows.first().and_then(|row| row.text(0));
+        name.map(str::to_owned).ok_or_else(|| DbError::new(ErrorKind::Other, "the server gives no name of a snapshot"))
+    }
+
+    /// A read-only transaction that sees what the one sees that shared its snapshot.
+    ///
+    /// # Errors
+    /// Where that one is over, or on another server; and those of the body.
+    pub fn in_snapshot<T>(
+        &mut self,
+        name: &str,
+        body: impl FnOnce(&mut Self) -> Result<T, DbError>,
+    ) -> Result<T, DbError> {
+        assert!(name.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-'), "a snapshot's name needs no quotes");
+        self.transaction(Mode::ReadOnly, |conn| {
+            conn.script(&format!("SET TRANSACTION SNAPSHOT '{name}'; {PATIENT}"))?;
+            body(conn)
+        })
     }
 
     fn begin(&self, mode: Mode) -> &'static str {

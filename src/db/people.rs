@@ -71,7 +71,7 @@ pub struct Person {
 }
 
 /// Called with each person and what their rows in one table count to.
-pub(super) type Tell<'a> = &'a mut dyn FnMut(PersonKey, Counts);
+pub(super) type Tell<'a> = &'a mut dyn FnMut(PersonKey, Counts) -> Result<(), DbError>;
 
 /// Counts the rows of one table by their people: of the few, or of everybody who is due. Nothing is told of people without any.
 fn counts_in(
@@ -105,10 +105,7 @@ fn counts_in(
         // The statements that follow in the transaction are to meet the same rows.
         sql.push(" FOR UPDATE");
     }
-    conn.each(&sql.finish(), &mut |row| {
-        tell(key_of(&row, 0)?, counts_of(&row, 1, scope.target));
-        Ok(())
-    })
+    conn.each(&sql.finish(), &mut |row| tell(key_of(&row, 0)?, counts_of(&row, 1, scope.target)))
 }
 
 /// Counts the rows of an entry by their people, as a plan does: what earlier rules take is gone. Whoever has rows in several
@@ -151,6 +148,7 @@ fn counts_now(conn: &mut Connection, plan: &RulePlan, few: Few<'_>, sharers: Sha
     let mut all = ByPerson::new();
     counts_by_person(conn, plan, few.column, Some(few), (Look::Now, sharers), &mut |person, counts| {
         all.entry(person).or_default().add(&counts);
+        Ok(())
     })?;
     Ok(all)
 }

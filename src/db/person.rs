@@ -121,6 +121,7 @@ pub fn rows_of_few(
         let target = Target { redactions: Vec::new(), ..target.clone() };
         people::counts_of_target(conn, &target, key, few, &mut |person, counts| {
             *all.entry(person).or_default() += counts.eligible;
+            Ok(())
         })?;
     }
     Ok(all)

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use data_encoding::BASE32_NOPAD;
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -84,9 +85,12 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
-/// What one transaction did to one person's rows; also a line of the register.
+/// Rows by entry of the map: `erase:answer.account_id`.
+pub type ByEntry = BTreeMap<String, Rows>;
+
+/// What one transaction did to one person's rows; also a line of the register, which has the counts as the ledger has them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Erased {
+pub struct Erased<C = ByEntry> {
     /// `E-` and 16 letters and digits.
     pub reference: String,
     pub person: Pseudonym,
@@ -101,8 +105,7 @@ pub struct Erased {
     /// `None` where more of the person's rows were to follow.
     pub finished: Option<Timestamp>,
     pub run: String,
-    /// By entry of the map: `erase:answer.account_id`.
-    pub counts: BTreeMap<String, Rows>,
+    pub counts: C,
 }
 
 impl Erased {
@@ -158,24 +161,25 @@ fn cause_of(words: &str) -> Option<(Cause, Option<&str>)> {
     }
 }
 
-fn erased_of(row: ErasureRow) -> Result<Erased, DbError> {
-    let read = || {
+fn erased_of<C: DeserializeOwned>(row: ErasureRow) -> Result<Erased<C>, DbError> {
+    let read = |row: ErasureRow| {
+        let (cause, category) = cause_of(&row.cause)?;
         Some(Erased {
-            reference: row.reference.clone(),
-            person: Pseudonym { digest: row.person.clone(), key_id: row.key_id.clone() },
-            policy: row.policy.clone(),
-            cause: cause_of(&row.cause)?.0,
-            category: cause_of(&row.cause)?.1.map(str::to_owned),
+            cause,
+            category: category.map(str::to_owned),
+            person: Pseudonym { digest: row.person, key_id: row.key_id },
+            policy: row.policy,
             asked: Timestamp::from_microsecond(row.asked).ok()?,
             begun: Timestamp::from_microsecond(row.begun).ok()?,
             finished: row.finished.map(Timestamp::from_microsecond).transpose().ok()?,
-            run: row.run.clone(),
+            run: row.run,
             counts: serde_json::from_str(&row.counts).ok()?,
+            reference: row.reference,
         })
     };
-    read().ok_or_else(|| {
-        DbError::new(ErrorKind::Other, format!("erasure `{}` of the ledger cannot be read", row.reference))
-    })
+    let reference = row.reference.clone();
+    read(row)
+        .ok_or_else(|| DbError::new(ErrorKind::Other, format!("erasure `{reference}` of the ledger cannot be read")))
 }
 
 /// What was done to a person's rows, oldest first, whichever of these names the person had; nothing where the ledger is
@@ -193,22 +197,27 @@ pub fn each(conn: &mut Connection, tell: &mut dyn FnMut(Erased)) -> Result<(), D
     if !erasure::is_there(conn)? {
         return Ok(());
     }
-    in_pages(conn, erasure::all, &mut |row| {
-        tell(erased_of(row)?);
-        Ok(())
-    })
+    let mut after = String::new();
+    loop {
+        let rows = erasure::all(conn, &after, PAGE)?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after.clone_from(&last.reference);
+        for row in rows {
+            tell(erased_of(row)?);
+        }
+    }
 }
 
 /// Calls `tell` with every erasure of a run.
 ///
 /// # Errors
 /// Those of the database, and those of `tell`.
-pub fn each_of_run<E: From<DbError>>(
+pub fn each_of_run<C: DeserializeOwned, E: From<DbError>>(
     conn: &mut Connection,
     run: &str,
-    tell: &mut dyn FnMut(Erased) -> Result<(), E>,
+    tell: &mut dyn FnMut(Erased<C>) -> Result<(), E>,
 ) -> Result<(), E> {
-    in_pages(conn, |conn, after, limit| erasure::of_run(conn, run, after, limit), &mut |row| tell(erased_of(row)?))
+    each_row_of_run(conn, run, &mut |row| tell(erased_of(row)?))
 }
 
 /// How many people a run has begun, by how far it came with them.
@@ -224,7 +233,7 @@ pub(super) struct Begun {
 /// A night may have hundreds of thousands of people, each with one row that is finished: only those with more are remembered.
 pub(super) fn begun_by_run(conn: &mut Connection, run: &str) -> Result<Begun, DbError> {
     let (mut begun, mut in_parts) = (Begun::default(), BTreeSet::new());
-    each_of_run(conn, run, &mut |erased| -> Result<(), DbError> {
+    each_of_run(conn, run, &mut |erased: Erased| -> Result<(), DbError> {
         match erased.finished {
             None => drop(in_parts.insert(erased.person)),
             Some(_) if erased.is_whole() => begun.erased += 1,
@@ -233,7 +242,7 @@ pub(super) fn begun_by_run(conn: &mut Connection, run: &str) -> Result<Begun, Db
         Ok(())
     })?;
     if !in_parts.is_empty() {
-        each_of_run(conn, run, &mut |erased| -> Result<(), DbError> {
+        each_of_run(conn, run, &mut |erased: Erased| -> Result<(), DbError> {
             if erased.finished.is_some() {
                 in_parts.remove(&erased.person);
             }
@@ -250,7 +259,7 @@ pub(super) fn cover(conn: &mut Connection, run: &str) -> Result<Option<Cover>, D
         return Ok(None);
     }
     let (mut hash, mut erasures) = (Sha256::new(), 0);
-    in_pages(conn, |conn, after, limit| erasure::of_run(conn, run, after, limit), &mut |row| {
+    each_row_of_run(conn, run, &mut |row| {
         // MySQL finds ids with spaces behind them too.
         if row.run == run {
             hash.update(line(&row).as_bytes());
@@ -277,18 +286,19 @@ fn line(row: &ErasureRow) -> String {
     )
 }
 
-/// A night may have hundreds of thousands of them: they are read a page at a time.
-fn in_pages<E: From<DbError>>(
+/// A night may have hundreds of thousands of them: so many are read at a time.
+const PAGE: u64 = 2_000;
+
+fn each_row_of_run<E: From<DbError>>(
     conn: &mut Connection,
-    mut page: impl FnMut(&mut Connection, &str, u64) -> Result<Vec<ErasureRow>, DbError>,
+    run: &str,
     tell: &mut dyn FnMut(ErasureRow) -> Result<(), E>,
 ) -> Result<(), E> {
-    const PAGE: u64 = 2_000;
-    let mut after = String::new();
-    loop {
-        let rows = page(conn, &after, PAGE)?;
-        let Some(last) = rows.last() else { return Ok(()) };
-        after.clone_from(&last.reference);
-        rows.into_iter().try_for_each(&mut *tell)?;
+    let ends = erasure::page_ends(conn, run, PAGE)?;
+    let mut after = "";
+    for up_to in ends.iter().map(Some).chain([None]) {
+        erasure::of_run(conn, run, after, up_to.map(String::as_str))?.into_iter().try_for_each(&mut *tell)?;
+        after = up_to.map_or(after, String::as_str);
     }
+    Ok(())
 }

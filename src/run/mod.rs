@@ -7,6 +7,7 @@ pub mod alarm;
 mod backlog;
 mod change;
 pub mod clocks;
+mod figures;
 pub mod files;
 mod guard;
 mod job;

@@ -2,12 +2,13 @@
 //!
 //! Erasures act after the rules. All entries are one act: where one of them cannot go ahead, none does.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::change::Changes;
+use super::figures::{self, Figures};
 use super::{Consent, Job, Refusal, guard, orders, register, survey};
 use crate::db::catalog::{self, Catalog};
 use crate::db::count::{self, Counts};
@@ -109,94 +110,9 @@ fn deadline(erasure: &Erasure, is_request: bool) -> &Deadline {
     if is_request { &erasure.request_deadline } else { &erasure.deadline }
 }
 
-/// What every entry of the map counts, whose rows a run would change, and of whom something stays that is to go.
-struct Figures {
-    by_entry: Vec<Counts>,
-    rows: HashMap<PersonKey, u64>,
-    held: BTreeSet<PersonKey>,
-    blocked: BTreeSet<PersonKey>,
-    /// By the places of the entries.
-    staying: BTreeMap<PersonKey, BTreeSet<usize>>,
-}
-
-impl Figures {
-    fn read(conn: &mut Connection, erasure: &Erasure) -> Result<Self, DbError> {
-        let (held, blocked, staying) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
-        let mut figures = Self { by_entry: Vec::new(), rows: HashMap::new(), held, blocked, staying };
-        for (place, entry) in erasure.entries.iter().enumerate() {
-            figures.wait(erasure, place);
-            figures.by_entry.push(Counts::default());
-            let mut stay = Vec::new();
-            let mut hear_stay = |key: &PersonKey, counts: &Counts| {
-                let stays = Counts { eligible: counts.held + counts.blocked, ..counts.clone() };
-                if people::keep_the_person(entry, &stays) {
-                    stay.push((key.clone(), counts.held > 0));
-                }
-            };
-            let are_shared = people::has_sharers(&entry.plan);
-            people::counts_ahead(conn, &entry.plan, &erasure.key, &mut |key, counts| {
-                if !are_shared {
-                    hear_stay(&key, &counts);
-                }
-                figures.hear(place, key, &counts);
-            })?;
-            if are_shared {
-                people::counts_of_sharers(conn, &entry.plan, &erasure.key, &mut |key, counts| {
-                    hear_stay(&key, &counts)
-                })?;
-            }
-            // Only now: what stays of an entry lets the entry's own rows go.
-            stay.into_iter().for_each(|(key, is_held)| figures.keep(place, key, is_held));
-        }
-        Ok(figures)
-    }
-
-    fn keep(&mut self, place: usize, key: PersonKey, is_held: bool) {
-        let stays = if is_held { &mut self.held } else { &mut self.blocked };
-        stays.insert(key.clone());
-        self.staying.entry(key).or_default().insert(place);
-    }
-
-    /// The person's own row, and what tells that the person is to go, wait for whatever stays: it could not be found without
-    /// it.
-    fn wait(&mut self, erasure: &Erasure, place: usize) {
-        for staying in self.staying.values_mut() {
-            if staying.iter().any(|other| erasure.entries[place].hides_the_person_from(&erasure.entries[*other])) {
-                staying.insert(place);
-            }
-        }
-    }
-
-    /// A night may have hundreds of thousands of people: of each entry only the sum is kept.
-    fn hear(&mut self, place: usize, key: PersonKey, counts: &Counts) {
-        let due = counts.remaining();
-        let sum = &mut self.by_entry[place];
-        sum.add(counts);
-        if self.staying.get(&key).is_some_and(|staying| staying.contains(&place)) {
-            sum.blocked += due;
-        } else if due > 0 {
-            *self.rows.entry(key).or_default() += due;
-        }
-    }
-
-    /// Is all that is due that of people whom nobody can name?
-    fn is_of_illegible_keys(&self) -> bool {
-        !self.rows.is_empty() && self.rows.keys().all(PersonKey::may_be_illegible)
-    }
-
-    /// People of whom a run would change something, with the rows that it would change, in the order of their keys: those of a
-    /// batch are neighbours.
-    fn due(&mut self) -> Vec<Due> {
-        let rows = std::mem::take(&mut self.rows);
-        let mut due: Vec<_> = rows.into_iter().map(|(key, rows)| Due { key, rows, asked: None }).collect();
-        due.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        due
-    }
-}
-
 /// Those of the people of whom a run would change something.
 pub fn due_among(conn: &mut Connection, erasure: &Erasure) -> Result<Vec<PersonKey>, DbError> {
-    let mut figures = conn.transaction(Mode::ReadOnly, |conn| Figures::read(conn, erasure))?;
+    let mut figures = conn.transaction(Mode::ReadOnly, |conn| Figures::read(conn, &mut [], erasure))?;
     Ok(figures.due().into_iter().map(|due| due.key).collect())
 }
 
@@ -213,7 +129,7 @@ pub struct Left {
 
 impl Left {
     pub fn of(conn: &mut Connection, erasure: &Erasure) -> Result<Self, DbError> {
-        let figures = conn.transaction(Mode::ReadOnly, |conn| Figures::read(conn, erasure))?;
+        let figures = conn.transaction(Mode::ReadOnly, |conn| Figures::read(conn, &mut [], erasure))?;
         Ok(Self {
             is_due: !figures.rows.is_empty(),
             is_held: !figures.held.is_empty(),
@@ -235,7 +151,9 @@ impl Planned {
             self.fail(NO_KEY);
             return Vec::new();
         }
-        let surveyed = conn.transaction(Mode::ReadOnly, |conn| self.survey(job, conn));
+        let mut helpers = figures::helpers(job, conn, &self.erasure);
+        let surveyed = conn.transaction(Mode::ReadOnly, |conn| self.survey(job, conn, &mut helpers));
+        drop(helpers);
         let due = self.due.len();
         let asked =
             surveyed.and_then(|()| asking.changes.ask_of_people(job, conn, &self.erasure, &mut self.entries, due));
@@ -296,8 +214,8 @@ impl Planned {
         self.count_and_ask(job, conn, None, asking)
     }
 
-    fn survey(&mut self, job: &Job<'_>, conn: &mut Connection) -> Result<(), DbError> {
-        let mut figures = Figures::read(conn, &self.erasure)?;
+    fn survey(&mut self, job: &Job<'_>, conn: &mut Connection, helpers: &mut [Connection]) -> Result<(), DbError> {
+        let mut figures = Figures::read(conn, helpers, &self.erasure)?;
         self.due = figures.due();
         for ((entry, record), counts) in self.erasure.entries.iter().zip(&mut self.entries).zip(&figures.by_entry) {
             survey::fill(record, counts.clone());
@@ -415,7 +333,10 @@ pub(super) fn execute(job: &Job<'_>, worker: &mut Worker<'_>, planned: &mut Plan
     };
     let erasure = &planned.erasure;
     let left = worker.patiently(|conn| {
-        conn.transaction(Mode::ReadOnly, |conn| Ok((Figures::read(conn, erasure)?, people::held(conn, erasure)?)))
+        let mut helpers = figures::helpers(job, conn, erasure);
+        conn.transaction(Mode::ReadOnly, |conn| {
+            Ok((Figures::read(conn, &mut helpers, erasure)?, people::held(conn, erasure)?))
+        })
     });
     planned.settle(job, tally, &ending, left.map_err(execute::Halt::sentence));
     if let Some(first) = planned.entries.first_mut() {

@@ -13,6 +13,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use serde_json::value::RawValue;
 
 use super::Job;
 use crate::db::{Access, Connection, DbError};
@@ -113,7 +114,7 @@ fn append(state_dir: &Path, conn: &mut Connection, run: &str) -> anyhow::Result<
     const LINES: usize = 10_000;
     let mut waiting: Vec<String> = Vec::new();
     let flush = |waiting: &mut Vec<String>| write(state_dir, &std::mem::take(waiting).concat());
-    let written = erasure::each_of_run(conn, run, &mut |erased| -> anyhow::Result<()> {
+    let written = erasure::each_of_run(conn, run, &mut |erased: Erased<Box<RawValue>>| -> anyhow::Result<()> {
         waiting.push(serde_json::to_string(&erased)? + "\n");
         if waiting.len() == LINES { flush(&mut waiting) } else { Ok(()) }
     });

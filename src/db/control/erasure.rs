@@ -66,11 +66,26 @@ fn into(dialect: Dialect) -> InsertInto {
     InsertInto { table, columns: COLUMNS.iter().map(|(column, kind)| (name(column), *kind)).collect() }
 }
 
-/// The rows of a run in the order of their references, `limit` at most, from after `reference`.
-pub fn of_run(conn: &mut Connection, run: &str, reference: &str, limit: u64) -> Result<Vec<ErasureRow>, DbError> {
+/// Where the pages of a run end: every so many rows the reference, in their order. A page between two references reads nothing
+/// beside itself, while of one that is only told how long it may be PostgreSQL, which has not heard yet of a hundred thousand
+/// new rows, sorts all the rest.
+pub fn page_ends(conn: &mut Connection, run: &str, rows: u64) -> Result<Vec<String>, DbError> {
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("SELECT reference FROM (SELECT reference, ROW_NUMBER() OVER (ORDER BY reference) AS place FROM ");
+    sql.control(Table::Erasure).push(" WHERE run = ").text(run).push(") AS numbered WHERE place % ").number(rows);
+    sql.push(" = 0 ORDER BY reference");
+    let rows = Table::Erasure.query(conn, &sql.finish())?;
+    Ok(rows.iter().map(|row| row.text(0).unwrap_or_default().to_owned()).collect())
+}
+
+/// The rows of a run in the order of their references: those after the one, up to the other or up to the last.
+pub fn of_run(conn: &mut Connection, run: &str, after: &str, up_to: Option<&str>) -> Result<Vec<ErasureRow>, DbError> {
     let mut sql = select(conn.dialect());
-    sql.push(" WHERE run = ").text(run).push(" AND reference > ").text(reference);
-    sql.push(" ORDER BY reference LIMIT ").number(limit);
+    sql.push(" WHERE run = ").text(run).push(" AND reference > ").text(after);
+    if let Some(last) = up_to {
+        sql.push(" AND reference <= ").text(last);
+    }
+    sql.push(" ORDER BY reference");
     rows(conn, sql)
 }
 
@@ -116,21 +131,21 @@ fn select(dialect: Dialect) -> Sql {
 }
 
 fn rows(conn: &mut Connection, sql: Sql) -> Result<Vec<ErasureRow>, DbError> {
-    Ok(Table::Erasure.query(conn, &sql.finish())?.iter().map(row_of).collect())
+    Ok(Table::Erasure.query(conn, &sql.finish())?.into_iter().map(row_of).collect())
 }
 
-fn row_of(row: &Row) -> ErasureRow {
-    let text = |column| row.text(column).unwrap_or_default().to_owned();
+fn row_of(mut row: Row) -> ErasureRow {
+    let mut text = |column: usize| row.take_text(column).unwrap_or_default();
     ErasureRow {
         reference: text(0),
         person: text(1),
         key_id: text(2),
         policy: text(3),
         cause: text(4),
+        run: text(8),
+        counts: text(9),
         asked: row.int(5).unwrap_or(0),
         begun: row.int(6).unwrap_or(0),
         finished: row.int(7),
-        run: text(8),
-        counts: text(9),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tenure::db::{Connection, Statement};
+use tenure::db::{Connection, DbError, Mode, Statement};
 
 use super::{MAP, erasures, people, platform, run, tenure};
 use crate::faults::locks::await_a_waiting_session;
@@ -175,4 +175,25 @@ fn whoever_gets_one_connection_only_goes_on_with_that() {
     let ended = tenure.run(&RUN).expect_code(0);
     assert!(ended.stderr.contains("fewer-workers"), "{}", ended.stderr);
     assert_eq!((people(&Told(ended.json()), "erased"), erased(&db)), (3, 3));
+}
+
+#[test]
+fn what_is_counted_over_several_connections_is_of_one_moment() {
+    let db = TestDb::for_two_workers();
+    platform(&db, 6, 3);
+    let (mut first, mut second) = (db.open(), db.open());
+    let count = |conn: &mut Connection| {
+        let rows = conn.query(&Statement { sql: "SELECT COUNT(*) FROM account".to_owned(), binds: vec![] })?;
+        Ok::<_, DbError>(rows[0].int(0))
+    };
+    let name = first
+        .transaction(Mode::ReadOnly, |first| {
+            let name = first.share_snapshot()?;
+            db.script("INSERT INTO account SELECT 7, email || '.org', name, closed_at FROM account WHERE id = 6");
+            assert_eq!((count(first)?, second.in_snapshot(&name, count)?), (Some(6), Some(6)));
+            Ok::<_, DbError>(name)
+        })
+        .expect("a snapshot can be shared");
+    assert_eq!(count(&mut second).expect("it is connected"), Some(7));
+    second.in_snapshot(&name, count).expect_err("nobody shares it any more");
 }
