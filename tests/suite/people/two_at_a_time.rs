@@ -1,11 +1,14 @@
 //! Two batches of people under way at the same time, each held in the middle for as long as the story wants.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tenure::db::{Connection, DbError, Mode, Statement};
 
 use super::{MAP, erasures, people, platform, run, tenure};
 use crate::faults::locks::await_a_waiting_session;
+use crate::faults::proxy::{Fate, Proxy, holds};
 use crate::harness::story::{AS_OF, Told, policy};
 use crate::harness::{Output, Running, Tenure, TestDb, catch_when};
 use crate::outsider::Ledger;
@@ -196,4 +199,25 @@ fn what_is_counted_over_several_connections_is_of_one_moment() {
         .expect("a snapshot can be shared");
     assert_eq!(count(&mut second).expect("it is connected"), Some(7));
     second.in_snapshot(&name, count).expect_err("nobody shares it any more");
+}
+
+/// A pool may lead the other connection to a server that has never heard of the snapshot.
+#[test]
+fn what_the_other_connection_cannot_see_the_first_one_counts() {
+    let db = TestDb::for_two_workers();
+    platform(&db, 6, 3);
+    let lost = Arc::new(AtomicUsize::new(0));
+    let losing = Arc::clone(&lost);
+    let proxy = Proxy::before(
+        &db,
+        Box::new(move |message| {
+            let is_asked_to_see = holds(message, "SET TRANSACTION SNAPSHOT");
+            losing.fetch_add(usize::from(is_asked_to_see), Ordering::SeqCst);
+            if is_asked_to_see { Fate::Lost } else { Fate::Pass }
+        }),
+    );
+    let tenure = super::house_at(proxy.url(), db.workers, &policy(MAP));
+    let ran = Told(tenure.run(&RUN).expect_code(0).json());
+    assert_eq!((people(&ran, "erased"), erased(&db)), (3, 3));
+    assert_eq!(lost.load(Ordering::SeqCst), 2, "before and after");
 }
