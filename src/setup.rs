@@ -299,10 +299,9 @@ fn config(sources: &Sources) -> Result<Config, Unready> {
         return Ok(from_file.unwrap_or_else(|| Config { databases: Default::default(), ..Config::for_url("") }));
     };
     crate::db::url::check(url).map_err(|flaw| Unready::Usage(format!("--database: {flaw}")))?;
-    let given = Config::for_url(url);
     Ok(match from_file {
-        Some(config) => Config { databases: given.databases, ..config },
-        None => given,
+        Some(config) => config.on(url),
+        None => Config::for_url(url),
     })
 }
 
