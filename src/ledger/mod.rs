@@ -15,6 +15,7 @@ pub mod keys;
 pub mod lease;
 pub mod pause;
 pub mod request;
+pub mod roster;
 pub mod terms;
 pub mod under_way;
 pub mod verify;

@@ -327,6 +327,7 @@ fn make_plan(
     // Where it would release a hold nobody is erased.
     let erasure = resolved.erasure.map(|map| if resolved.released.is_empty() { map } else { Err(resolved.released) });
     let changes = Changes::of(job, conn, &context, &holds, &plans, erasure.as_ref())?;
+    notes.extend(changes.notes(job));
     plans.retain(|plan| job.is_chosen(&plan.rule));
     let now = time::now();
     let mut stopped = Vec::new();
@@ -339,7 +340,7 @@ fn make_plan(
             record.status = Status::Failed;
             record.error = Some(reason);
         }
-        let pause = ledger::pause::of_rule(&orders.pauses, &job.schedule.policy.name, &plan.rule, now);
+        let pause = ledger::pause::of_rule(&orders.pauses, &job.roster, &job.schedule.policy.name, &plan.rule, now);
         match pause.filter(|_| record.status == Status::Ok) {
             Some(pause) => survey::wait(conn, &plan, &mut record, pause),
             None => notes.extend(ask_guard(conn, &plan, &changes, &mut record, consent)),
@@ -359,7 +360,7 @@ fn make_plan(
     let (mut people, mut requests) = (None, None);
     match erasure.filter(|_| job.is_chosen(ERASURES)) {
         Some(Ok(erasure)) => {
-            let pause = ledger::pause::of_rule(&orders.pauses, &job.schedule.policy.name, ERASURES, now);
+            let pause = ledger::pause::of_rule(&orders.pauses, &job.roster, &job.schedule.policy.name, ERASURES, now);
             if job.people.is_none() {
                 let inbox =
                     requests::Inbox { job, catalog: &catalog, map: &erasure, consent, is_paused: pause.is_some() };
@@ -456,6 +457,7 @@ fn erase(
         conn,
         reopen: &reopen,
         policy: &job.schedule.policy.name,
+        roster: &job.roster,
         run: &record.run,
         holds: planned.ordered,
         stop,
@@ -491,6 +493,7 @@ fn execute_rule(
         conn,
         reopen: &reopen,
         policy: &job.schedule.policy.name,
+        roster: &job.roster,
         run: &record.run,
         holds,
         stop,
