@@ -424,6 +424,12 @@ pub fn presence(conn: &mut Connection, run: &str) -> Result<Presence, DbError> {
     })
 }
 
+/// What tells a ledger from every other: the hash of its first entry; `None` before there is one. Restored from a backup it is
+/// the same ledger.
+pub fn identity(conn: &mut Connection) -> Result<Option<String>, DbError> {
+    Ok(control::walk::entries_after(conn, 0, 1)?.into_iter().next().map(|entry| entry.hash))
+}
+
 /// What was ordered by hand and stands.
 #[derive(Debug, Default)]
 pub struct Orders {

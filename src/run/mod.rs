@@ -109,11 +109,16 @@ pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>
         // Somebody waits to hear that a run died, and this one may take hours.
         deliver(job);
     }
+    let rebuilt = register::look_through(job, &mut conn).unwrap_or_else(|error| {
+        unregistered.push(format!("nobody can tell what the register of erasures lacks: {error:#}"));
+        None
+    });
     unregistered.extend(register::catch_up(job, &mut conn, stop)?);
     let mut planned = make_plan(job, &mut conn, Access::ReadWrite, consent, &mut *progress)?;
     let mut record = job.record(RunKind::Run, started, &planned);
     record.notes.extend(closed.iter().map(|run| format!("run `{run}` had died and was closed before this one")));
     record.notes.extend(over);
+    record.notes.extend(rebuilt);
     record.notes.extend(deliver::outbox::notes(&mut conn)?);
     record.notes.extend(planned.notes.iter().cloned());
     record.notes.extend(compact_ledger(job, &mut conn, started));
