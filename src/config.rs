@@ -69,7 +69,39 @@ pub struct DatabaseConfig {
     pub vacuum_up_to_mib: u64,
 }
 
+impl DatabaseConfig {
+    /// A database of which nothing else is said.
+    fn for_url(url: &str) -> Self {
+        Self {
+            name: MAIN.to_owned(),
+            url: Secret::new(url),
+            read_only_url: None,
+            workers: 1,
+            naive_timezone: TimeZone::UTC,
+            vacuum_up_to_mib: VACUUM_UP_TO_MIB,
+        }
+    }
+}
+
 impl Config {
+    /// The database that is meant where none is named: `main`, else the only one.
+    pub fn default_database(&self) -> Option<&DatabaseConfig> {
+        let only = || self.databases.values().next().filter(|_| self.databases.len() == 1);
+        self.databases.get(MAIN).or_else(only)
+    }
+
+    /// The same for a database that was named on the command line, instead of those of the file. It is the file's by that very
+    /// URL or, by another one, that which is meant where none is named: so its naive times mean what they mean there. What
+    /// is read by `read_only_url` there may be another database.
+    pub(crate) fn on(self, url: &str) -> Self {
+        let by_url = self.databases.values().find(|database| database.url.reveal() == url);
+        let database = match by_url.or_else(|| self.default_database()) {
+            Some(known) => DatabaseConfig { url: Secret::new(url), read_only_url: None, ..known.clone() },
+            None => DatabaseConfig::for_url(url),
+        };
+        Self { databases: BTreeMap::from([(database.name.clone(), database)]), ..self }
+    }
+
     /// What people are called in the ledger; `None` where there is no key to call them by.
     pub fn pseudonyms(&self) -> Option<Pseudonyms> {
         Some(Pseudonyms::new(self.hmac_key.clone()?, self.former_hmac_keys.clone()))
@@ -86,6 +118,9 @@ impl Config {
         Ok(conn.signing_with(self.signer.as_ref()))
     }
 }
+
+/// What rules mean that name no database.
+const MAIN: &str = "main";
 
 /// Where a config is looked for when neither the command line nor the environment names one.
 const USUAL_PLACES: [&str; 2] = ["tenure.toml", "/etc/tenure/tenure.toml"];
@@ -121,14 +156,7 @@ impl Config {
 
     /// The config of a command that was given a database and no file: that database, called `main`, and defaults.
     pub fn for_url(url: &str) -> Config {
-        let database = DatabaseConfig {
-            name: "main".to_owned(),
-            url: Secret::new(url),
-            read_only_url: None,
-            workers: 1,
-            naive_timezone: TimeZone::UTC,
-            vacuum_up_to_mib: VACUUM_UP_TO_MIB,
-        };
+        let database = DatabaseConfig::for_url(url);
         Config {
             path: None,
             schedules: Vec::new(),

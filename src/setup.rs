@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::config::{Config, DatabaseConfig};
 use crate::db::{Access, Connection};
 use crate::ledger::actor;
+use crate::ledger::roster::Roster;
 use crate::resolve::StandingHold;
 use crate::run::{self, Job};
 use crate::schedule::ERASURES;
@@ -51,6 +52,8 @@ impl Unready {
 pub struct Setup {
     pub config: Config,
     pub schedules: Vec<Schedule>,
+    /// Those of the config that others were named instead of, as far as they can be read: their policies are there all the same.
+    pub set_aside: Vec<Schedule>,
     /// Taken once.
     pub as_of: Timestamp,
 }
@@ -74,7 +77,10 @@ impl Setup {
         warn(&config.warnings);
         let files = if sources.schedules.is_empty() { &config.schedules } else { &sources.schedules };
         let schedules = load_all(files)?;
-        let setup = Self { config, schedules, as_of: sources.as_of.unwrap_or_else(time::now) };
+        let others = config.schedules.iter().filter(|file| !files.contains(file));
+        let is_there = |other: &Schedule| schedules.iter().any(|one| one.policy.name == other.policy.name);
+        let set_aside = others.filter_map(|file| schedule::load(file).ok()).filter(|other| !is_there(other)).collect();
+        let setup = Self { config, schedules, set_aside, as_of: sources.as_of.unwrap_or_else(time::now) };
         setup.know_databases()?;
         if sources.schedules.is_empty() {
             setup.know_policies()?;
@@ -84,7 +90,8 @@ impl Setup {
 
     /// The config alone, for commands that must work while a schedule is broken.
     pub fn without_schedules(sources: impl Into<Sources>) -> Result<Self, Unready> {
-        Ok(Self { config: config(&sources.into())?, schedules: Vec::new(), as_of: time::now() })
+        let config = config(&sources.into())?;
+        Ok(Self { config, schedules: Vec::new(), set_aside: Vec::new(), as_of: time::now() })
     }
 
     /// As [`load`](Self::load), for commands that need a schedule.
@@ -149,16 +156,22 @@ impl Setup {
         self.schedules.iter().filter_map(map).collect()
     }
 
-    /// What `database` nowhere says: the only one, or `main`.
+    /// The policies that there are on one database. Of what was set aside nothing is looked up: it is there, wherever it acts.
+    pub fn roster_on(&self, database: &DatabaseConfig) -> Roster<'_> {
+        let mut roster = Roster::default();
+        for pair in self.pairs().iter().filter(|pair| pair.database.name == database.name) {
+            roster.add(&pair.schedule.policy.name, parts(pair.schedule).filter(|name| pair.has_rule(name)));
+        }
+        for schedule in &self.set_aside {
+            roster.add(&schedule.policy.name, parts(schedule));
+        }
+        roster
+    }
+
+    /// What is meant where `database` nowhere says it.
     fn default_database<'a>(&'a self, schedule: &'a Schedule) -> Option<&'a str> {
-        let only = || {
-            let mut names = self.config.databases.keys();
-            names.next().filter(|_| names.next().is_none())
-        };
         let policy = schedule.policy.database.as_deref();
-        policy.or_else(|| {
-            self.config.databases.get_key_value("main").map(|(name, _)| name).or_else(only).map(String::as_str)
-        })
+        policy.or_else(|| self.config.default_database().map(|database| database.name.as_str()))
     }
 
     /// Every database that a schedule names must be in the config.
@@ -214,9 +227,7 @@ impl Setup {
 
     /// Rules named on the command line must be somewhere.
     pub fn know_rules(&self, wanted: &[String]) -> Result<(), Unready> {
-        let rules = || self.schedules.iter().flat_map(|schedule| &schedule.rules).map(|rule| rule.name.as_str());
-        let erasures = self.schedules.iter().find_map(|schedule| schedule.subject.as_ref().map(|_| ERASURES));
-        let known = || rules().chain(erasures);
+        let known = || self.schedules.iter().flat_map(parts);
         for name in wanted {
             if !known().any(|rule| rule == name) {
                 let hint = nearest(name, known()).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
@@ -234,6 +245,7 @@ impl Setup {
             is_default_database: pair.is_default,
             holds: self.holds_on(pair.database),
             maps: self.maps_on(pair.database),
+            roster: self.roster_on(pair.database),
             rules,
             as_of: self.as_of,
             actor: actor(),
@@ -284,6 +296,12 @@ impl Pair<'_> {
     }
 }
 
+/// The rules of a schedule by name; the erasure of people counts as one.
+fn parts(schedule: &Schedule) -> impl Iterator<Item = &str> {
+    let erasures = schedule.subject.as_ref().map(|_| ERASURES);
+    schedule.rules.iter().map(|rule| rule.name.as_str()).chain(erasures)
+}
+
 /// The databases that the rules, holds and map of a schedule name; `None` where they name none.
 fn named(schedule: &Schedule) -> impl Iterator<Item = Option<&str>> {
     let rules = schedule.rules.iter().map(|rule| rule.database.as_deref());
@@ -299,10 +317,9 @@ fn config(sources: &Sources) -> Result<Config, Unready> {
         return Ok(from_file.unwrap_or_else(|| Config { databases: Default::default(), ..Config::for_url("") }));
     };
     crate::db::url::check(url).map_err(|flaw| Unready::Usage(format!("--database: {flaw}")))?;
-    let given = Config::for_url(url);
     Ok(match from_file {
-        Some(config) => Config { databases: given.databases, ..config },
-        None => given,
+        Some(config) => config.on(url),
+        None => Config::for_url(url),
     })
 }
 

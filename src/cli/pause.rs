@@ -91,9 +91,9 @@ pub(super) fn resume(common: &Common, wanted: &Resume) -> Outcome {
     let by = wanted.by.clone().unwrap_or_else(actor);
     let (mut ended, mut left) = (Vec::new(), Vec::new());
     for (database, scopes) in meant(&setup, &wanted.rules)?.into_values() {
-        let mut conn = open(&setup, database)?;
+        let (mut conn, roster) = (open(&setup, database)?, setup.roster_on(database));
         for (scope, _) in scopes {
-            if pause::resume(&mut conn, &scope, &wanted.reason, &by, time::now())? > 0 {
+            if pause::resume(&mut conn, &roster, &scope, &wanted.reason, &by, time::now())? > 0 {
                 ended.push(Ok(format!("{} on `{}` may run again", name(&scope), database.name)));
             }
         }

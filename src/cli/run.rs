@@ -9,6 +9,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use super::{Common, Failure, Outcome, Selection, mail, report, say};
 use crate::db::{Access, Connection};
 use crate::execute::Stop;
+use crate::ledger::roster::Roster;
 use crate::ledger::{self, actor, pause};
 use crate::report::record::{RuleRecord, RunKind, RunRecord, Status};
 use crate::run::requests::carry_out;
@@ -72,7 +73,7 @@ pub(super) fn approve(common: &Common, prefix: &str) -> Outcome {
             planned.run
         )));
     }
-    may_go_ahead(&mut conn, pair.schedule, &planned, &rules)?;
+    may_go_ahead(&mut conn, &setup.roster_on(database), pair.schedule, &planned, &rules)?;
     let name = pair.schedule.policy.name.clone();
     ledger::record_approval(&mut conn, &planned.run, &actor(), time::now())?;
     drop(conn);
@@ -94,6 +95,7 @@ pub(super) fn approve(common: &Common, prefix: &str) -> Outcome {
 /// An approval is good for one run, so none is used up where that run would do nothing.
 fn may_go_ahead(
     conn: &mut Connection,
+    roster: &Roster<'_>,
     schedule: &Schedule,
     planned: &RunRecord,
     rules: &[String],
@@ -101,7 +103,7 @@ fn may_go_ahead(
     let now = time::now();
     let pauses = pause::standing(conn)?;
     for rule in rules {
-        if let Some(pause) = pause::of_rule(&pauses, &schedule.policy.name, rule, now) {
+        if let Some(pause) = pause::of_rule(&pauses, roster, &schedule.policy.name, rule, now) {
             let name = if pause.record().all { String::new() } else { format!(" {rule}") };
             return Err(Failure::Usage(format!(
                 "rule `{rule}` is {}; let it run again with `tenure resume{name}`, and then approve: the approval is not used up",

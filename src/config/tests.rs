@@ -292,3 +292,26 @@ fn the_password_of_a_mail_server_comes_from_where_those_of_databases_come_from()
         assert_eq!((smtp.port, smtp.tls == Tls::Implicit), (port, lines.contains("smtps")), "{lines}");
     }
 }
+
+#[test]
+fn a_database_of_the_command_line_is_the_one_of_the_file_that_it_stands_for() {
+    let read = |text: &str| read_in(&folder(&[("tenure.toml", text)])).unwrap();
+    let campus = "[database.campus]\nurl = \"postgres://a/campus\"\nread_only_url = \"postgres://r/campus\"\nworkers = 4\n\
+                  naive_timezone = \"America/Los_Angeles\"\nvacuum_up_to_mib = 7\n";
+    let billing = "[database.billing]\nurl = \"postgres://a/billing\"\nworkers = 3\n";
+    let main = "[database.main]\nurl = \"postgres://a/main\"\nworkers = 2\n";
+    let on = |text: &str, url: &str| {
+        let [database] = read(text).on(url).databases.into_values().collect::<Vec<_>>().try_into().unwrap();
+        assert_eq!((database.url.reveal(), &database.read_only_url), (url, &None));
+        database
+    };
+    let only = on(campus, "postgres://b/campus");
+    assert_eq!((only.name.as_str(), only.workers, only.vacuum_up_to_mib), ("campus", 4, 7));
+    assert_eq!(only.naive_timezone.iana_name(), Some("America/Los_Angeles"));
+    let named_main = on(&format!("{campus}{main}"), "postgres://b/main");
+    assert_eq!((named_main.name.as_str(), named_main.workers), ("main", 2));
+    let by_url = on(&format!("{campus}{billing}{main}"), "postgres://a/billing");
+    assert_eq!((by_url.name.as_str(), by_url.workers), ("billing", 3));
+    let neither = on(&format!("{campus}{billing}"), "postgres://b/else");
+    assert_eq!((neither.name.as_str(), neither.workers, neither.naive_timezone), ("main", 1, TimeZone::UTC));
+}

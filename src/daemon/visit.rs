@@ -133,6 +133,8 @@ impl Visit {
         }
         let now = time::now();
         let (rows, pauses) = (self.rows(conn, now)?, pause::standing(conn)?);
+        let databases = &self.setup.config.databases;
+        let roster = databases.get(&self.database).map(|database| self.setup.roster_on(database)).unwrap_or_default();
         let mut last_due = HashMap::new();
         let mut due = Vec::new();
         for entry in &self.wanted {
@@ -143,7 +145,7 @@ impl Visit {
                 continue;
             };
             match due::standing(row, last, now) {
-                Standing::Due(at) => match pause::of_rule(&pauses, &entry.policy, &entry.rule, now) {
+                Standing::Due(at) => match pause::of_rule(&pauses, &roster, &entry.policy, &entry.rule, now) {
                     Some(pause) => visited.looked.push(Looked::paused(entry, row, pause, now)),
                     None => due.push(Due { entry, row: (*row).clone(), at }),
                 },

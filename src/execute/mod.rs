@@ -21,6 +21,7 @@ use crate::db::batch::{Done, frees_its_own};
 use crate::db::window::{self, Edge, Next, Window};
 use crate::db::{Connection, DbError, rollup};
 use crate::ledger::lease::{self, Taken};
+use crate::ledger::roster::Roster;
 use crate::ledger::{self, pause};
 use crate::plan::{Act, Anchor, Axis, Rollup, RulePlan, Target};
 use crate::time;
@@ -96,6 +97,8 @@ pub struct Worker<'a> {
     /// Opens the same database again after the connection was lost.
     pub reopen: Reopen<'a>,
     pub policy: &'a str,
+    /// The policies that there are.
+    pub roster: &'a Roster<'a>,
     pub run: &'a str,
     /// How many holds had been added to the ledger when the plan was made.
     pub holds: u64,
@@ -165,7 +168,7 @@ impl Worker<'_> {
     /// Asked after the gate was taken: whoever adds a hold or pauses the rule from now on raises it.
     fn may_begin(&mut self, rule: &str) -> Result<(), Halt> {
         let orders = self.patiently(ledger::orders_beyond_a_gate)?;
-        match pause::of_rule(&orders.pauses, self.policy, rule, time::now()) {
+        match pause::of_rule(&orders.pauses, self.roster, self.policy, rule, time::now()) {
             Some(pause) => Err(Halt::Stopped(pause.record().to_string())),
             None if orders.holds.added != self.holds => Err(called_off()),
             None => Ok(()),

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use super::{chain, json};
 use crate::db::control::erasure::{self, ErasureRow};
 use crate::db::{Connection, DbError, ErrorKind};
-use crate::pseudonym::Pseudonym;
+use crate::pseudonym::{Pseudonym, Pseudonyms};
 
 /// Why somebody's rows were erased.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -190,6 +190,14 @@ pub fn of_person(conn: &mut Connection, names: &[Pseudonym]) -> Result<Vec<Erase
     }
     let digests: Vec<String> = names.iter().map(|name| name.digest.clone()).collect();
     erasure::of_person(conn, &digests)?.into_iter().map(erased_of).collect()
+}
+
+/// The keys of the ledger's erasures that are none of these: whose those are, nobody can tell.
+pub fn unknown_keys(conn: &mut Connection, names: &Pseudonyms) -> Result<Vec<String>, DbError> {
+    if !erasure::is_there(conn)? {
+        return Ok(Vec::new());
+    }
+    Ok(erasure::key_ids(conn)?.into_iter().filter(|key| !names.knows(key)).collect())
 }
 
 /// Calls `tell` with every erasure of the ledger.

@@ -15,6 +15,7 @@ pub mod keys;
 pub mod lease;
 pub mod pause;
 pub mod request;
+pub mod roster;
 pub mod terms;
 pub mod under_way;
 pub mod verify;
@@ -421,6 +422,12 @@ pub fn presence(conn: &mut Connection, run: &str) -> Result<Presence, DbError> {
         Some(row) if row.finished.is_none() => Presence::Open,
         Some(_) => Presence::Closed,
     })
+}
+
+/// What tells a ledger from every other: the hash of its first entry; `None` before there is one. Restored from a backup it is
+/// the same ledger.
+pub fn identity(conn: &mut Connection) -> Result<Option<String>, DbError> {
+    Ok(control::walk::entries_after(conn, 0, 1)?.into_iter().next().map(|entry| entry.hash))
 }
 
 /// What was ordered by hand and stands.

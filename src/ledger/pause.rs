@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::roster::Roster;
 use super::{appending, chain, json, lease};
 use crate::db::control::{self, gate, pause::PauseRow};
 use crate::db::{Connection, DbError, ErrorKind};
@@ -62,8 +63,10 @@ impl Standing {
         self.order.expires.is_none_or(|expires| now < expires)
     }
 
-    fn covers(&self, policy: &str, rule: &str) -> bool {
-        self.order.scope.policy().is_none_or(|known| known == policy)
+    /// What was paused in a policy that has it no more waits wherever a rule is called so: whoever moves it, or calls the policy
+    /// otherwise, has not ended the pause.
+    fn covers(&self, roster: &Roster<'_>, policy: &str, rule: &str) -> bool {
+        self.order.scope.policy().is_none_or(|known| known == policy || !roster.has(known, rule))
             && self.order.scope.rule().is_none_or(|known| known == rule)
     }
 
@@ -79,9 +82,15 @@ impl Standing {
     }
 }
 
-/// The pause that a rule waits for, if any: of several, the one that lasts longest.
-pub fn of_rule<'p>(pauses: &'p [Standing], policy: &str, rule: &str, now: Timestamp) -> Option<&'p Standing> {
-    let in_force = pauses.iter().filter(|pause| pause.is_in_force(now) && pause.covers(policy, rule));
+/// The pause that a rule waits for, if any, where schedules have these now: of several, the one that lasts longest.
+pub fn of_rule<'p>(
+    pauses: &'p [Standing],
+    roster: &Roster<'_>,
+    policy: &str,
+    rule: &str,
+    now: Timestamp,
+) -> Option<&'p Standing> {
+    let in_force = pauses.iter().filter(|pause| pause.is_in_force(now) && pause.covers(roster, policy, rule));
     in_force.max_by_key(|pause| pause.order.expires.unwrap_or(Timestamp::MAX))
 }
 
@@ -152,10 +161,22 @@ pub fn pause(conn: &mut Connection, order: &Order, at: Timestamp) -> Result<(), 
     })
 }
 
-/// Ends every pause of exactly this scope. How many there were.
-pub fn resume(conn: &mut Connection, scope: &Scope, reason: &str, by: &str, at: Timestamp) -> Result<usize, DbError> {
+/// Ends every pause of exactly this scope, or of a rule that waits for one of another policy that has it no more. How many there
+/// were.
+pub fn resume(
+    conn: &mut Connection,
+    roster: &Roster<'_>,
+    scope: &Scope,
+    reason: &str,
+    by: &str,
+    at: Timestamp,
+) -> Result<usize, DbError> {
     let ended = |number| Ended { pause: number, reason: Some(reason.to_owned()), by: Some(by.to_owned()) };
-    let meant: Vec<_> = standing(conn)?.into_iter().filter(|pause| pause.order.scope == *scope).collect();
+    let is_meant = |pause: &Standing| match (&pause.order.scope, scope) {
+        (Scope::Rule { .. }, Scope::Rule { policy, rule }) => pause.covers(roster, policy, rule),
+        (known, meant) => known == meant,
+    };
+    let meant: Vec<_> = standing(conn)?.into_iter().filter(is_meant).collect();
     let numbers: Vec<_> = meant.iter().map(|pause| pause.number).collect();
     end(conn, &numbers, RESUMED, ended, at)
 }

@@ -168,21 +168,18 @@ pub fn settle(
     })
 }
 
-/// The requests that wait at a policy, verified or not.
+/// The requests that wait, verified or not, at whatever policy.
 ///
 /// # Errors
-/// Where one, at whatever policy, names another person than the one who was written down: nobody is erased then before
-/// somebody has looked.
-pub fn open(conn: &mut Connection, policy: &str) -> Result<Vec<Waiting>, DbError> {
+/// Where one names another person than the one who was written down: nobody is erased then before somebody has looked.
+pub fn open(conn: &mut Connection) -> Result<Vec<Waiting>, DbError> {
     let rows = control::request::open(conn)?;
     if rows.is_empty() {
         return Ok(Vec::new());
     }
     let received: Vec<Received> = told(conn, RECEIVED)?;
     let verified: Vec<Then> = told(conn, VERIFIED)?;
-    let mut all = rows.into_iter().map(|row| waiting(row, &received, &verified)).collect::<Result<Vec<_>, _>>()?;
-    all.retain(|waiting| waiting.request.policy == policy);
-    Ok(all)
+    rows.into_iter().map(|row| waiting(row, &received, &verified)).collect()
 }
 
 /// What the entries of a kind say.

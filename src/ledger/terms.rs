@@ -5,15 +5,17 @@ pub mod memory;
 pub mod people;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{chain, json};
 use crate::db::{Connection, DbError};
+use crate::schedule::ERASURES;
 use crate::time::Period;
 
-use memory::Memory;
+use memory::{Basis, Memory};
 use people::PeopleTerms;
 
 /// Redactions that leave nothing of a value.
@@ -76,6 +78,29 @@ pub struct Known {
     /// As `in_force`, of the map.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub people_in_force: Option<PeopleTerms>,
+    /// What is new to it, and goes on with something that another policy had and no schedule has there any more. The map of
+    /// people counts as the rule `erase`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub continues: BTreeMap<String, Origin>,
+    /// Where it goes on with anything, the other policies that there were, so that one that came with it is known for that.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub beside: BTreeSet<String>,
+}
+
+/// A rule of another policy.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Origin {
+    pub policy: String,
+    pub rule: String,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.rule == ERASURES {
+            true => write!(f, "the map of people of policy `{}`", self.policy),
+            false => write!(f, "rule `{}` of policy `{}`", self.rule, self.policy),
+        }
+    }
 }
 
 impl Known {
@@ -245,31 +270,44 @@ fn pairs(map: &BTreeMap<String, String>) -> String {
     map.iter().map(|(what, how)| format!("{what}: {how}")).collect::<Vec<_>>().join(", ")
 }
 
-/// What `new` says that the ledger did not know, in sentences. `memory` is `None` where it sees the policy for the first time.
-pub fn changes(memory: Option<&Memory>, new: &Known) -> Vec<String> {
-    let Some(memory) = memory else { return vec!["the ledger sees this policy for the first time".to_owned()] };
-    let old = memory.newest();
+/// What `new` says that the ledger did not know, in sentences.
+pub fn changes(memory: &Memory, new: &Known) -> Vec<String> {
     let mut changes = Vec::new();
+    let nothing = BTreeMap::new();
+    let (rules, in_force) = memory.newest().map_or((&nothing, &nothing), |old| (&old.rules, &old.in_force));
+    let is_first = memory.newest().is_none();
+    if is_first {
+        changes.push("the ledger sees this policy for the first time".to_owned());
+    }
+    for (rule, origin) in memory.returned() {
+        changes.push(format!("{} is back, with which {origin} had gone on", called(rule)));
+    }
     for (name, terms) in &new.rules {
-        match (old.rules.get(name), memory.once_had(name)) {
+        let mut since = |what: String, before: &Terms| {
+            let since = terms.differences(before);
+            changes.push(format!("rule `{name}` {what}"));
+            changes.extend(since.iter().map(|line| format!("rule `{name}`, since it was taken out: {line}")));
+        };
+        let continued = new.continues.get(name);
+        match (rules.get(name), continued.and_then(|origin| Some((origin, memory.last_of(origin)?)))) {
             (Some(before), _) => {
                 changes.extend(terms.differences(before).iter().map(|line| format!("rule `{name}`: {line}")));
             }
-            (None, Some(before)) => {
-                changes.push(format!("rule `{name}` was put back: {}", terms.shown()));
-                let since = terms.differences(before);
-                changes.extend(since.iter().map(|line| format!("rule `{name}`, since it was taken out: {line}")));
-            }
-            (None, None) => changes.push(format!("rule `{name}` was added: {}", terms.shown())),
+            (None, Some((origin, before))) => since(format!("goes on with {origin}: {}", terms.shown()), before),
+            (None, None) => match memory.once_had(name) {
+                Some(before) => since(format!("was put back: {}", terms.shown()), before),
+                None if is_first => {}
+                None => changes.push(format!("rule `{name}` was added: {}", terms.shown())),
+            },
         }
-        match (old.in_force.contains_key(name), new.in_force.contains_key(name)) {
+        match (in_force.contains_key(name), new.in_force.contains_key(name)) {
             (false, true) => changes.push(format!("rule `{name}` waits for consent to its new terms")),
             (true, false) => changes.push(format!("rule `{name}` goes by its new terms from now on")),
             _ => {}
         }
     }
     changes.extend(changes_of_people(memory, new));
-    let gone = old.rules.iter().filter(|(name, _)| !new.rules.contains_key(*name));
+    let gone = rules.iter().filter(|(name, _)| !new.rules.contains_key(*name));
     changes.extend(gone.map(|(name, terms)| format!("rule `{name}` was taken out: {}", terms.shown())));
     if changes.is_empty() {
         changes.push("the file changed, and no rule with it".to_owned());
@@ -277,22 +315,32 @@ pub fn changes(memory: Option<&Memory>, new: &Known) -> Vec<String> {
     changes
 }
 
+/// A rule as messages call it.
+fn called(rule: &str) -> String {
+    if rule == ERASURES { "the map of people".to_owned() } else { format!("rule `{rule}`") }
+}
+
 fn changes_of_people(memory: &Memory, new: &Known) -> Vec<String> {
-    let old = memory.newest();
+    let (people, in_force) = memory.newest().map_or((&None, &None), |newest| (&newest.people, &newest.people_in_force));
     let told = |lines: Vec<String>| lines.into_iter().map(|line| format!("the map of people: {line}"));
-    let mut changes = match (&old.people, memory.people_in_force(), &new.people) {
-        (None, _, None) => Vec::new(),
-        (None, None, Some(terms)) => {
-            vec![format!("the ledger sees the map of the people in {} for the first time", terms.table)]
-        }
-        (None, Some(before), Some(terms)) => {
-            let back = format!("the map of the people in {} was put back", terms.table);
-            [back].into_iter().chain(told(terms.differences(before))).collect()
-        }
-        (Some(terms), _, None) => vec![format!("the map of the people in {} was taken out", terms.table)],
-        (Some(old), _, Some(new)) => told(new.differences(old)).collect(),
+    let mut changes = match (people, &new.people) {
+        (None, None) => Vec::new(),
+        (None, Some(terms)) => match memory.people_in_force(&terms.table) {
+            None if memory.newest().is_none() => Vec::new(),
+            None => vec![format!("the ledger sees the map of the people in {} for the first time", terms.table)],
+            Some(Basis { terms: before, of }) => {
+                let what = match of {
+                    Some(origin) => format!("goes on with {origin}"),
+                    None => "was put back".to_owned(),
+                };
+                let back = format!("the map of the people in {} {what}", terms.table);
+                [back].into_iter().chain(told(terms.differences(&before))).collect()
+            }
+        },
+        (Some(terms), None) => vec![format!("the map of the people in {} was taken out", terms.table)],
+        (Some(old), Some(new)) => told(new.differences(old)).collect(),
     };
-    match (&old.people_in_force, &new.people_in_force) {
+    match (in_force, &new.people_in_force) {
         (None, Some(_)) => changes.push("the map of people waits for consent to its new terms".to_owned()),
         (Some(_), None) if new.people.is_some() => {
             changes.push("the map of people goes by its new terms from now on".to_owned());
@@ -304,7 +352,9 @@ fn changes_of_people(memory: &Memory, new: &Known) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::memory::History;
     use super::*;
+    use crate::ledger::roster::Roster;
 
     fn terms(retain: &str) -> Terms {
         Terms {
@@ -416,15 +466,20 @@ mod tests {
             in_force: BTreeMap::new(),
             people: None,
             people_in_force: None,
+            continues: BTreeMap::new(),
+            beside: BTreeSet::new(),
         };
+        let roster = {
+            let mut roster = Roster::default();
+            roster.add("house", ["x", "y"]);
+            roster
+        };
+        let remembered = |known: &Known| History::of([known.clone()].into_iter()).memory("house", &roster);
         let (a, b) = (known(&[("x", terms("30 days"))]), known(&[("x", terms("7 days")), ("y", terms("1 year"))]));
         assert_eq!(
-            changes(Memory::of([a.clone()].into_iter()).as_ref(), &b),
+            changes(&remembered(&a), &b),
             ["rule `x`: retain `30 days` became `7 days`", "rule `y` was added: delete of log, retain `1 year`"]
         );
-        assert_eq!(
-            changes(Memory::of([b].into_iter()).as_ref(), &a)[1],
-            "rule `y` was taken out: delete of log, retain `1 year`"
-        );
+        assert_eq!(changes(&remembered(&b), &a)[1], "rule `y` was taken out: delete of log, retain `1 year`");
     }
 }

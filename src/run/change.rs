@@ -3,20 +3,20 @@
 
 pub(super) mod people;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Job, guard, survey};
 use crate::db::{Connection, DbError, ErrorKind, Mode};
 use crate::ledger::chain;
 use crate::ledger::terms::memory::Memory;
-use crate::ledger::terms::{self, HoldTerms, Known, Terms};
+use crate::ledger::terms::{self, HoldTerms, Known, Origin, Terms};
 use crate::name::Name;
 use crate::plan::{Erasure, RulePlan};
 use crate::report::record::{RuleRecord, RunRecord};
 use crate::resolve::{self, Context, StandingHold};
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{
-    self, Action, Age, Bucket, Cascade, Measure, MeasureFunction, Reading, Rule, Schedule, Term, Then,
+    self, Action, Age, Bucket, Cascade, ERASURES, Measure, MeasureFunction, Reading, Rule, Schedule, Term, Then,
 };
 use crate::time::Period;
 
@@ -24,10 +24,12 @@ use people::MapOfPeople;
 
 /// What the schedule says otherwise than the ledger knows it.
 pub(super) struct Changes {
-    memory: Option<Memory>,
+    memory: Memory,
     /// Terms of every rule that could be planned.
     now: BTreeMap<String, Terms>,
     wider: BTreeMap<String, Wider>,
+    /// What is new to the policy, and whose it was.
+    continues: BTreeMap<String, Origin>,
     people: People,
     /// Before the schedule takes effect nobody is asked, and nobody can consent.
     takes_effect: bool,
@@ -64,46 +66,62 @@ impl Changes {
         erasure: Option<&Result<Erasure, Vec<Mistake>>>,
     ) -> Result<Self, DbError> {
         let policy = &job.schedule.policy.name;
-        let memory = match conn.transaction(Mode::ReadOnly, |conn| Memory::read(conn, policy)) {
-            Err(error) if error.kind == ErrorKind::Privilege => None,
+        let memory = match conn.transaction(Mode::ReadOnly, |conn| Memory::read(conn, policy, &job.roster)) {
+            Err(error) if error.kind == ErrorKind::Privilege => Memory::default(),
             outcome => outcome?,
         };
         let takes_effect = job.not_yet_in_force().is_none();
         let people = match erasure {
             None => People::None,
             Some(Err(_)) => People::Unresolved,
-            Some(Ok(erasure)) => MapOfPeople::of(job, context, standing, memory.as_ref(), erasure)
+            Some(Ok(erasure)) => MapOfPeople::of(job, context, standing, &memory, erasure)
                 .map_or(People::None, |map| People::Map(Box::new(map))),
         };
-        let mut changes = Self { memory, now: BTreeMap::new(), wider: BTreeMap::new(), people, takes_effect };
+        let mut changes = Self {
+            memory,
+            now: BTreeMap::new(),
+            wider: BTreeMap::new(),
+            continues: BTreeMap::new(),
+            people,
+            takes_effect,
+        };
+        if let People::Map(map) = &changes.people {
+            let of = map.goes_on_with().cloned();
+            changes.continue_with(ERASURES, of);
+        }
         let holds = holds_of(job);
         for plan in plans {
             let Some(rule) = job.schedule.rules.iter().find(|rule| rule.name == plan.rule) else { continue };
             let terms = terms_of(rule, plan, &holds);
-            if let Some(wider) = changes.wider(job, context, standing, rule, &terms, &holds) {
-                changes.wider.insert(rule.name.clone(), wider);
+            if let Some(basis) = changes.memory.in_force(&rule.name, &terms) {
+                let wider = wider(job, context, standing, rule, &terms, &holds, basis.terms);
+                changes.wider.extend(wider.map(|wider| (rule.name.clone(), wider)));
+                changes.continue_with(&rule.name, basis.of);
             }
             changes.now.insert(rule.name.clone(), terms);
         }
         Ok(changes)
     }
 
-    fn wider(
-        &self,
-        job: &Job<'_>,
-        context: &Context<'_>,
-        standing: &[StandingHold<'_>],
-        rule: &Rule,
-        terms: &Terms,
-        holds: &BTreeMap<String, HoldTerms>,
-    ) -> Option<Wider> {
-        let stands = |name: &str| job.schedule.rules.iter().any(|rule| rule.name == name);
-        let in_force = self.memory.as_ref()?.in_force(&rule.name, terms, stands)?;
-        let reasons = terms.reach_beyond(&in_force, holds, has_ended(job));
-        let with_old_period = Terms { retain: in_force.retain.clone(), ..terms.clone() };
-        let is_only_shorter = with_old_period.reach_beyond(&in_force, holds, has_ended(job)).is_empty();
-        let before = if is_only_shorter { as_it_was(job, context, standing, rule, &in_force) } else { None };
-        (!reasons.is_empty()).then_some(Wider { in_force, reasons, before })
+    /// What the policy had before and is back is its own.
+    fn continue_with(&mut self, rule: &str, of: Option<Origin>) {
+        let is_back = self.memory.returned().any(|(returned, _)| returned == rule);
+        self.continues.extend(of.filter(|_| !is_back).map(|origin| (rule.to_owned(), origin)));
+    }
+
+    /// Of which policies something goes on in this one that the ledger knows there.
+    pub fn notes(&self, job: &Job<'_>) -> Vec<String> {
+        let returned = self.memory.returned().map(|(_, origin)| origin);
+        let policies: BTreeSet<&str> =
+            self.continues.values().chain(returned).map(|origin| origin.policy.as_str()).collect();
+        let note = |policy: &&str| {
+            format!(
+                "policy `{}` is taken for the successor of policy `{policy}`, of which no schedule has any more what goes on in it: that is \
+                 held against the terms by which it went last",
+                job.schedule.policy.name
+            )
+        };
+        policies.iter().map(note).collect()
     }
 
     /// The sentence that stops the rule until somebody consents; the rows that the change lets go are counted in it.
@@ -156,7 +174,7 @@ impl Changes {
     /// What the ledger is to know from now on, where that is anything new: the terms of rules that nobody had to be asked
     /// about, or that somebody has let pass in this run, are in force.
     pub fn to_be_known(&self, job: &Job<'_>, record: &RunRecord) -> Option<Known> {
-        let known = self.memory.as_ref().map(Memory::newest);
+        let known = self.memory.newest();
         let mut next = Known {
             policy: job.schedule.policy.name.clone(),
             digest: record.schedule.digest.clone(),
@@ -166,13 +184,20 @@ impl Changes {
             in_force: BTreeMap::new(),
             people: None,
             people_in_force: None,
+            continues: self.continues.clone(),
+            beside: BTreeSet::new(),
         };
+        if !next.continues.is_empty() {
+            next.beside = job.roster.others(&next.policy).map(str::to_owned).collect();
+        }
         // A rule that could not be planned this time is as it was.
         for rule in job.schedule.rules.iter().filter(|rule| !self.now.contains_key(&rule.name)) {
             let Some(known) = known else { continue };
             next.rules.extend(known.rules.get_key_value(&rule.name).map(|(name, terms)| (name.clone(), terms.clone())));
             next.in_force
                 .extend(known.in_force.get_key_value(&rule.name).map(|(name, terms)| (name.clone(), terms.clone())));
+            // Nor is it held against its own terms by that, where another policy had gone on with it.
+            next.in_force.extend(self.memory.returned_rule(&rule.name).map(|terms| (rule.name.clone(), terms.clone())));
         }
         for (name, wider) in self.wider.iter().filter(|(name, _)| !self.was_let_pass(record, name)) {
             next.in_force.insert(name.clone(), wider.in_force.clone());
@@ -184,20 +209,38 @@ impl Changes {
             }
             (People::Unresolved, Some(known)) => {
                 next.people = known.people.clone();
-                next.people_in_force = known.people_in_force.clone();
+                next.people_in_force = self.memory.returned_map().cloned().or(known.people_in_force.clone());
             }
             (People::Unresolved, None) | (People::None, _) => {}
         }
-        if known.is_some_and(|known| known.says_the_same_as(&next)) {
+        let is_told = |rule: &str| next.rules.contains_key(rule) || rule == ERASURES && next.people.is_some();
+        let is_back = self.memory.returned().any(|(rule, _)| is_told(rule));
+        if known.is_some_and(|known| !is_back && known.says_the_same_as(&next)) {
             return None;
         }
-        next.changes = terms::changes(self.memory.as_ref(), &next);
+        next.changes = terms::changes(&self.memory, &next);
         Some(next)
     }
 
     fn was_let_pass(&self, record: &RunRecord, rule: &str) -> bool {
         self.takes_effect && record.rules.iter().any(|entry| entry.rule == rule && entry.guard_passed.is_some())
     }
+}
+
+fn wider(
+    job: &Job<'_>,
+    context: &Context<'_>,
+    standing: &[StandingHold<'_>],
+    rule: &Rule,
+    terms: &Terms,
+    holds: &BTreeMap<String, HoldTerms>,
+    in_force: Terms,
+) -> Option<Wider> {
+    let reasons = terms.reach_beyond(&in_force, holds, has_ended(job));
+    let with_old_period = Terms { retain: in_force.retain.clone(), ..terms.clone() };
+    let is_only_shorter = with_old_period.reach_beyond(&in_force, holds, has_ended(job)).is_empty();
+    let before = if is_only_shorter { as_it_was(job, context, standing, rule, &in_force) } else { None };
+    (!reasons.is_empty()).then_some(Wider { in_force, reasons, before })
 }
 
 /// The plan of a rule with the period that is in force.

@@ -12,6 +12,7 @@ use crate::db::catalog::Catalog;
 use crate::db::control::outbox::OutboxRow;
 use crate::db::{Access, Connection, DbError};
 use crate::deliver;
+use crate::ledger::roster::Roster;
 use crate::plan::Erasure;
 use crate::report::record::{RunKind, RunRecord, ScheduleRecord, Status};
 use crate::resolve::{self, StandingHold};
@@ -29,6 +30,8 @@ pub struct Job<'a> {
     pub holds: Vec<StandingHold<'a>>,
     /// The maps of people of every schedule that speaks of this database.
     pub maps: Vec<&'a Subject>,
+    /// Of every schedule that speaks of this database: the policies that there are.
+    pub roster: Roster<'a>,
     /// Empty for all; the erasure of people is called `erase`.
     pub rules: &'a [String],
     /// Of whom an erasure is asked: then no rule is run, and nobody else is erased.
@@ -51,6 +54,7 @@ impl<'a> Job<'a> {
         Job {
             holds: self.holds.clone(),
             maps: self.maps.clone(),
+            roster: self.roster.clone(),
             actor: self.actor.clone(),
             people: Some(people),
             ..*self

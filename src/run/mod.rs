@@ -110,11 +110,16 @@ pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>
         // Somebody waits to hear that a run died, and this one may take hours.
         deliver(job);
     }
+    let rebuilt = register::look_through(job, &mut conn).unwrap_or_else(|error| {
+        unregistered.push(format!("nobody can tell what the register of erasures lacks: {error:#}"));
+        None
+    });
     unregistered.extend(register::catch_up(job, &mut conn, stop)?);
     let mut planned = make_plan(job, &mut conn, Access::ReadWrite, consent, &mut *progress)?;
     let mut record = job.record(RunKind::Run, started, &planned);
     record.notes.extend(closed.iter().map(|run| format!("run `{run}` had died and was closed before this one")));
     record.notes.extend(over);
+    record.notes.extend(rebuilt);
     record.notes.extend(deliver::outbox::notes(&mut conn)?);
     record.notes.extend(planned.notes.iter().cloned());
     record.notes.extend(compact_ledger(job, &mut conn, started));
@@ -328,6 +333,7 @@ fn make_plan(
     // Where it would release a hold nobody is erased.
     let erasure = resolved.erasure.map(|map| if resolved.released.is_empty() { map } else { Err(resolved.released) });
     let changes = Changes::of(job, conn, &context, &holds, &plans, erasure.as_ref())?;
+    notes.extend(changes.notes(job));
     plans.retain(|plan| job.is_chosen(&plan.rule));
     let now = time::now();
     let mut stopped = Vec::new();
@@ -340,7 +346,7 @@ fn make_plan(
             record.status = Status::Failed;
             record.error = Some(reason);
         }
-        let pause = ledger::pause::of_rule(&orders.pauses, &job.schedule.policy.name, &plan.rule, now);
+        let pause = ledger::pause::of_rule(&orders.pauses, &job.roster, &job.schedule.policy.name, &plan.rule, now);
         match pause.filter(|_| record.status == Status::Ok) {
             Some(pause) => survey::wait(conn, &plan, &mut record, pause),
             None => notes.extend(ask_guard(conn, &plan, &changes, &mut record, consent)),
@@ -360,7 +366,7 @@ fn make_plan(
     let (mut people, mut requests) = (None, None);
     match erasure.filter(|_| job.is_chosen(ERASURES)) {
         Some(Ok(erasure)) => {
-            let pause = ledger::pause::of_rule(&orders.pauses, &job.schedule.policy.name, ERASURES, now);
+            let pause = ledger::pause::of_rule(&orders.pauses, &job.roster, &job.schedule.policy.name, ERASURES, now);
             if job.people.is_none() {
                 let inbox =
                     requests::Inbox { job, catalog: &catalog, map: &erasure, consent, is_paused: pause.is_some() };
@@ -457,6 +463,7 @@ fn erase(
         conn,
         reopen: &reopen,
         policy: &job.schedule.policy.name,
+        roster: &job.roster,
         run: &record.run,
         holds: planned.ordered,
         stop,
@@ -492,6 +499,7 @@ fn execute_rule(
         conn,
         reopen: &reopen,
         policy: &job.schedule.policy.name,
+        roster: &job.roster,
         run: &record.run,
         holds,
         stop,

@@ -6,7 +6,7 @@
 //! of this state directory sees which runs the register lacks without reading either of the two, and adds them from the ledger.
 //! Each state directory has marks of its own runs, and of those that one of its runs found dead and closed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -99,6 +99,50 @@ pub(super) fn catch_up(job: &Job<'_>, conn: &mut Connection, stop: &Stop) -> Res
         }
     }
     Ok(lacking)
+}
+
+/// Where it is noted of which ledgers the register has what they knew when it was looked through.
+fn looked_through(state_dir: &Path) -> PathBuf {
+    state_dir.join("registered")
+}
+
+/// Marks the runs of this ledger of which the register lacks anything, once for each register and ledger: of a register that was
+/// deleted, or of a state directory that is new, that is all of them. What is to be said of that; [`catch_up`] adds them.
+///
+/// # Errors
+/// Why nobody can tell what it lacks, and those of the database.
+pub(super) fn look_through(job: &Job<'_>, conn: &mut Connection) -> anyhow::Result<Option<String>> {
+    let state_dir = &job.config.state_dir;
+    let (path, dir) = (file(state_dir), looked_through(state_dir));
+    let is_missing = !path.exists();
+    if is_missing && dir.exists() {
+        // Before anything is written to another one: what is noted there was noted of the one that is gone.
+        fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()))?;
+    }
+    let Some(ledger) = ledger::identity(conn)?.filter(|ledger| !dir.join(ledger).exists()) else { return Ok(None) };
+    let lines = if is_missing { Lines::default() } else { read(&path)? };
+    let there: HashSet<String> = lines.erased.into_iter().map(|erased| erased.reference).collect();
+    let mut lacking = BTreeSet::new();
+    erasure::each(conn, &mut |erased| {
+        if !there.contains(&erased.reference) {
+            lacking.insert(erased.run);
+        }
+    })?;
+    if is_missing && lacking.is_empty() {
+        return Ok(None);
+    }
+    // Who dies before it is noted looks through it again.
+    lacking.iter().try_for_each(|run| mark(state_dir, run))?;
+    fs::create_dir_all(&dir)
+        .and_then(|()| fs::File::create(dir.join(&ledger))?.sync_all())
+        .with_context(|| format!("cannot make the file `{ledger}` in {}", dir.display()))?;
+    Ok((!lacking.is_empty()).then(|| {
+        format!(
+            "the register of erasures {} lacked what {} runs of this ledger had erased, or some of it; it is added from the ledger",
+            path.display(),
+            lacking.len()
+        )
+    }))
 }
 
 fn lacks(run: &str, reason: &str) -> String {

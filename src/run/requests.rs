@@ -13,10 +13,12 @@ use crate::db::person::{self, Made, Requested, Standing};
 use crate::db::{Access, Connection, DbError, ErrorKind};
 use crate::execute::Stop;
 use crate::ledger::erasure::{self, Cause};
-use crate::ledger::request::{self, Settlement, Waiting};
+use crate::ledger::request::{self, Request, Settlement, Waiting};
+use crate::ledger::terms::memory::Memory;
 use crate::plan::{Erasure, PersonKey, Who};
 use crate::report::record::{RequestsRecord, RunRecord};
 use crate::resolve;
+use crate::schedule::{ERASURES, Subject};
 use crate::time::{self, Light};
 
 /// What came of carrying requests out.
@@ -72,6 +74,51 @@ fn unconsented(job: &Job<'_>) -> Result<Unconsented, Refusal> {
     let mut conn = job.open(Access::ReadOnly)?;
     let (catalog, map) = people::map(job, &mut conn)?;
     Ok(Unconsented::of(job, &mut conn, &catalog, &map)?)
+}
+
+/// The requests that wait at the job's policy, and those that are left to it.
+pub fn open(
+    job: &Job<'_>,
+    conn: &mut Connection,
+    (catalog, map): &(Catalog, Erasure),
+) -> Result<Vec<Waiting>, DbError> {
+    let mut all = request::open(conn)?;
+    let left = left_to(job, conn, catalog, map, &all)?;
+    all.retain(|waiting| is_of(job, waiting) || left.contains(&waiting.number));
+    Ok(all)
+}
+
+fn is_of(job: &Job<'_>, waiting: &Waiting) -> bool {
+    waiting.request.policy == job.schedule.policy.name
+}
+
+/// Is it at a policy that has no map here any more?
+fn is_left(job: &Job<'_>, waiting: &Waiting) -> bool {
+    !is_of(job, waiting) && !job.roster.has(&waiting.request.policy, ERASURES)
+}
+
+/// Of the requests at policies that have no map here any more, the numbers of those that the job's map goes on with: whoever calls
+/// a policy otherwise must not lose what it has promised. A pseudonym is made of the table of people as well, so that no key is
+/// taken for one of other people; and where two maps share theirs, nobody can tell which of them is meant.
+fn left_to(
+    job: &Job<'_>,
+    conn: &mut Connection,
+    catalog: &Catalog,
+    map: &Erasure,
+    all: &[Waiting],
+) -> Result<BTreeSet<i64>, DbError> {
+    let left: Vec<&Waiting> = all.iter().filter(|waiting| is_left(job, waiting)).collect();
+    let of_them = |subject: &&&Subject| catalog.find(&subject.table).is_some_and(|table| table.name == map.people.root);
+    let (false, Some(names)) = (left.is_empty(), job.config.pseudonyms()) else { return Ok(BTreeSet::new()) };
+    if job.maps.iter().filter(of_them).count() > 1 {
+        return Ok(BTreeSet::new());
+    }
+    let memory = Memory::read(conn, &job.schedule.policy.name, &job.roster)?;
+    let is_for_this = |request: &Request| {
+        memory.goes_on_for_the_people_of(&request.policy)
+            && names.all_of(map.names(), &request.key).contains(&request.person)
+    };
+    Ok(left.into_iter().filter(|waiting| is_for_this(&waiting.request)).map(|waiting| waiting.number).collect())
 }
 
 /// What is asked about the requests that wait: how their clocks stand, and which of them a run would carry out.
@@ -144,7 +191,11 @@ impl Inbox<'_> {
     }
 
     fn open(&self, conn: &mut Connection, notes: &mut Vec<String>) -> Result<Vec<Open>, DbError> {
-        let of_desk = request::open(conn, &self.job.schedule.policy.name)?;
+        let mut of_desk = request::open(conn)?;
+        let left = left_to(self.job, conn, self.catalog, self.map, &of_desk)?;
+        let is_left_here = |waiting: &Waiting| left.contains(&waiting.number);
+        notes.extend(of_desk.iter().filter_map(|waiting| note_of_left(self.job, waiting, is_left_here(waiting))));
+        of_desk.retain(|waiting| is_of(self.job, waiting) || is_left_here(waiting));
         let written = person::requested(conn, self.map, self.job.as_of)?;
         notes.extend(notes_of_waiting(self.job, &written));
         let of_desk = of_desk.into_iter().map(|Waiting { request, .. }| Open {
@@ -211,6 +262,24 @@ impl Inbox<'_> {
         };
         Ok(open.iter().zip(keys).map(is_due).collect())
     }
+}
+
+/// What is said of a request at a policy that has no map here any more.
+fn note_of_left(job: &Job<'_>, waiting: &Waiting, is_left_here: bool) -> Option<String> {
+    if !is_left(job, waiting) {
+        return None;
+    }
+    let (number, policy) = (waiting.number, &waiting.request.policy);
+    Some(match is_left_here {
+        true => format!(
+            "request {number} was received for policy `{policy}`, which has no map of people here any more, and waits at policy `{}`",
+            job.schedule.policy.name
+        ),
+        false => format!(
+            "request {number} waits at policy `{policy}`, which has no map of people here any more, and nobody can tell which map is \
+             meant now: give the policy its name back, or refuse the request and ask again"
+        ),
+    })
 }
 
 /// Each is carried out by a run of its own, whose figures these are not.
@@ -314,8 +383,15 @@ impl CarriedOut {
 
 fn waiting(job: &Job<'_>, number: Option<i64>) -> Result<Vec<Waiting>, Refusal> {
     let mut conn = job.open(Access::ReadOnly)?;
-    let mut waiting = request::open(&mut conn, &job.schedule.policy.name)?;
+    let mut waiting = request::open(&mut conn)?;
     waiting.retain(|waiting| number.is_none_or(|number| waiting.number == number));
+    waiting.retain(|waiting| is_of(job, waiting) || is_left(job, waiting));
+    // A map that is out of order fails the run of its policy, and not this where there is nothing to be looked up in it.
+    if waiting.iter().any(|waiting| is_left(job, waiting)) {
+        let (catalog, map) = people::map(job, &mut conn)?;
+        let left = left_to(job, &mut conn, &catalog, &map, &waiting)?;
+        waiting.retain(|waiting| is_of(job, waiting) || left.contains(&waiting.number));
+    }
     Ok(waiting)
 }
 

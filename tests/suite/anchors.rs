@@ -98,6 +98,12 @@ on_every_database! {
         judged_by(&db, tenure, "{ts}", AT, &values);
     }
 
+    fn naive_times_mean_that_zone_also_in_a_database_that_the_command_line_names(db: TestDb) {
+        let elsewhere = "[database.campus]\nurl = \"sqlite://elsewhere.db\"\nnaive_timezone = \"America/Los_Angeles\"";
+        let values = [text("2026-05-31 04:59:59.999999", Goes), text("2026-05-31 05:00:00.000000", Stays)];
+        judged_by(&db, Tenure::at(&db).config(elsewhere), "{ts}", AT, &values);
+    }
+
     fn a_day_is_over_when_all_of_it_is(db: TestDb) {
         judged(&db, "date", AT, &[text("2026-05-30", Goes), text("2026-05-31", Stays), text("2026-06-01", Stays), null()]);
     }

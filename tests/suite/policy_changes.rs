@@ -35,6 +35,15 @@ fn keeps(period: &str, more: &str) -> String {
     policy(&delete_rule("logs", "log", more).replace("30 days", period))
 }
 
+/// A schedule of another policy's name.
+fn called(name: &str, schedule: &str) -> String {
+    schedule.replace("\"house\"", &format!("\"{name}\""))
+}
+
+fn notes(told: &Told) -> String {
+    told.0["notes"].to_string()
+}
+
 #[track_caller]
 fn told(tenure: &Tenure, command: &str, code: i32) -> Told {
     Told(tenure.run(&[command, "--json", "--as-of", AS_OF]).expect_code(code).json())
@@ -144,6 +153,148 @@ on_every_database! {
         let stopped = told(&tenure, "run", 3);
         assert!(stopped.rule("log-lines")["guard"].as_str().unwrap().contains("from `60 days` to `7 days`"), "{stopped:?}");
         assert_eq!(db.count("log"), 2);
+    }
+
+    fn another_name_of_the_policy_does_not_hide_a_shortened_period(db: TestDb) {
+        log(&db);
+        let tenure = with(&db, &keeps("60 days", ""));
+        told(&tenure, "run", 0);
+        now_it_says(&tenure, &called("home", &keeps("7 days", "")));
+        let planned = told(&tenure, "plan", 3);
+        assert!(question(&planned).contains("from `60 days` to `7 days`") && question(&planned).contains("2 more"), "{planned:?}");
+        let stopped = told(&tenure, "run", 3);
+        for told in [&planned, &stopped] {
+            assert!(notes(told).contains("policy `home` is taken for the successor of policy `house`"), "{told:?}");
+        }
+        // It waits under its new name as well, and says no more whose successor it is.
+        let again = told(&tenure, "run", 3);
+        assert_eq!((question(&again), ids(&db, "log")), (question(&planned), vec![2, 3]));
+        assert!(!notes(&again).contains("successor"), "{again:?}");
+        tenure.run(&["approve", again.0["run"].as_str().unwrap()]).expect_code(0);
+        assert_eq!(db.count("log"), 0);
+        told(&tenure, "run", 0);
+        let first = schedules_seen(&db).remove(1);
+        assert_eq!(first["continues"]["logs"], serde_json::json!({ "policy": "house", "rule": "logs" }));
+        let changes = first["changes"].to_string();
+        assert!(changes.contains("rule `logs` goes on with rule `logs` of policy `house`") && changes.contains("waits for consent"), "{changes}");
+        tenure.run(&["verify"]).expect_code(0);
+    }
+
+    fn a_policy_that_is_renamed_and_as_it_was_or_narrower_asks_nothing_and_is_remembered(db: TestDb) {
+        log(&db);
+        let tenure = with(&db, &keeps("60 days", ""));
+        told(&tenure, "run", 0);
+        now_it_says(&tenure, &called("home", &keeps("60 days", "")));
+        assert!(notes(&told(&tenure, "run", 0)).contains("taken for the successor of policy `house`"));
+        now_it_says(&tenure, &called("abode", &keeps("90 days", "").replace("\"logs\"", "\"lines\"")));
+        assert!(notes(&told(&tenure, "run", 0)).contains("taken for the successor of policy `home`"));
+        // Taken out meanwhile, and put back by the next one.
+        now_it_says(&tenure, &called("abode", &policy("[[rule]]\nname = \"none\"\ntable = \"log\"\nanchor = \"at\"\nretain = \"forever\"\naction = \"delete\"\n")));
+        told(&tenure, "run", 0);
+        now_it_says(&tenure, &called("house", &keeps("60 days", "")));
+        assert!(question(&told(&tenure, "run", 3)).contains("from `90 days` to `60 days`"));
+        assert_eq!(ids(&db, "log"), [2, 3]);
+    }
+
+    fn a_policy_that_has_its_old_name_back_is_held_against_what_it_was_meanwhile(db: TestDb) {
+        log(&db);
+        let tenure = with(&db, &keeps("30 days", ""));
+        now_it_says(&tenure, &keeps("60 days", ""));
+        told(&tenure, "run", 0);
+        for (name, days) in [("home", "90 days"), ("abode", "100 days")] {
+            now_it_says(&tenure, &called(name, &keeps(days, "")));
+            told(&tenure, "run", 0);
+        }
+        now_it_says(&tenure, &keeps("60 days", ""));
+        for _ in 0..2 {
+            assert!(question(&told(&tenure, "run", 3)).contains("from `100 days` to `60 days`"));
+        }
+        let last = schedules_seen(&db).pop().unwrap();
+        assert!(last["changes"].to_string().contains("rule `logs` is back, with which rule `logs` of policy `abode` had gone on"), "{last:#}");
+        tenure.run(&["run", "--yes", "--as-of", AS_OF]).expect_code(0);
+        told(&tenure, "run", 0);
+        tenure.run(&["verify"]).expect_code(0);
+    }
+
+    fn a_policy_beside_another_is_new_and_a_rule_that_moves_into_it_is_not(db: TestDb) {
+        log(&db);
+        let others = called("home", &policy(&delete_rule("others", "log", "where = \"id = 1\"")));
+        let tenure = with(&db, &keeps("60 days", "")).schedule(&others);
+        let house = |schedule: &str| std::fs::write(tenure.dir().join("schedule-2.toml"), schedule).unwrap();
+        let home = |schedule: &str| std::fs::write(tenure.dir().join("schedule-4.toml"), schedule).unwrap();
+        house(&keeps("60 days", ""));
+        let first = tenure.run(&["run", "--json", "--as-of", AS_OF]).expect_code(0).json();
+        assert!(!first.to_string().contains("successor"), "{first:#}");
+        tenure.run(&["run", "--as-of", AS_OF]).expect_code(0);
+        // Out of the one and into the other, as it was and then shorter.
+        db.create("CREATE TABLE more (id {bigint} PRIMARY KEY, at {ts});");
+        house(&policy(&delete_rule("more", "more", "")));
+        let moved = |days: &str| others.clone() + &delete_rule("logs", "log", "").replace("30 days", days);
+        home(&moved("60 days"));
+        let told = tenure.run(&["run", "--json", "--as-of", AS_OF]).expect_code(0).json();
+        assert!(told.to_string().contains("policy `home` is taken for the successor of policy `house`"), "{told:#}");
+        home(&moved("7 days"));
+        let stopped = tenure.run(&["run", "--json", "--as-of", AS_OF]).expect_code(3).json();
+        assert!(stopped.to_string().contains("its period went from `60 days` to `7 days`"), "{stopped:#}");
+        assert_eq!(ids(&db, "log"), [2, 3]);
+    }
+
+    fn a_policy_that_is_split_in_two_hides_nothing_in_the_second(db: TestDb) {
+        log(&db);
+        let tenure = with(&db, &keeps("60 days", ""));
+        told(&tenure, "run", 0);
+        now_it_says(&tenure, &called("home", &keeps("90 days", "").replace("\"logs\"", "\"lines\"")));
+        let tenure = tenure.schedule(&called("office", &keeps("7 days", "")));
+        let stopped = tenure.run(&["run", "--json", "--as-of", AS_OF]).expect_code(3).json();
+        assert_eq!((&stopped["runs"][0]["status"], &stopped["runs"][1]["status"]), (&"ok".into(), &"guarded".into()), "{stopped:#}");
+        assert!(stopped["runs"][1]["rules"][0]["guard"].as_str().unwrap().contains("from `60 days` to `7 days`"), "{stopped:#}");
+        assert_eq!(ids(&db, "log"), [2, 3]);
+    }
+
+    fn policies_that_take_turns_are_asked_once_each_and_then_no_more(db: TestDb) {
+        log(&db);
+        let one = with(&db, &keeps("60 days", "where = \"id = 1\""));
+        let other = with(&db, &called("home", &keeps("40 days", "where = \"id = 2\"").replace("\"logs\"", "\"lines\"")));
+        told(&one, "run", 0);
+        told(&other, "run", 3);
+        other.run(&["run", "--yes", "--as-of", AS_OF]).expect_code(0);
+        told(&one, "run", 3);
+        one.run(&["run", "--yes", "--as-of", AS_OF]).expect_code(0);
+        let seen = schedules_seen(&db).len();
+        for _ in 0..2 {
+            told(&other, "run", 0);
+            told(&one, "run", 0);
+        }
+        assert_eq!(schedules_seen(&db).len(), seen);
+        now_it_says(&one, &keeps("50 days", "where = \"id = 1\""));
+        assert!(question(&told(&one, "run", 3)).contains("from `60 days` to `50 days`"));
+    }
+
+    fn a_schedule_that_is_set_aside_for_one_command_is_there_all_the_same(db: TestDb) {
+        log(&db);
+        let config = format!("schedules = [\"house.toml\"]\n[database.main]\nurl = \"{}\"\n", db.url());
+        let tenure = Tenure::alone().file("house.toml", &keeps("60 days", "where = \"id = 1\"")).config(&config);
+        told(&tenure, "run", 0);
+        let tenure = tenure.schedule(&called("home", &keeps("7 days", "where = \"id = 2\"")));
+        let ran = told(&tenure, "run", 0);
+        assert!(!notes(&ran).contains("successor"), "{ran:?}");
+        // The same policy in another file is that policy.
+        now_it_says(&tenure, &keeps("7 days", "").replace("\"logs\"", "\"lines\""));
+        told(&tenure, "run", 3);
+    }
+
+    fn a_pause_outlives_the_name_of_the_policy_and_is_ended_under_the_new_one(db: TestDb) {
+        log(&db);
+        let tenure = with(&db, &keeps("60 days", ""));
+        tenure.run(&["migrate"]).expect_code(0);
+        tenure.run(&["pause", "logs", "--reason", "audit"]).expect_code(0);
+        now_it_says(&tenure, &called("home", &keeps("60 days", "")));
+        told(&tenure, "run", 4);
+        assert_eq!(db.count("log"), 3);
+        let resumed = tenure.run(&["resume", "logs", "--reason", "done"]).expect_code(0);
+        assert!(resumed.stdout.contains("may run again"), "{}", resumed.stdout);
+        told(&tenure, "run", 0);
+        assert_eq!(ids(&db, "log"), [2, 3]);
     }
 
     fn a_rule_that_is_taken_out_and_put_back_wider_is_asked_about_and_one_that_is_the_same_is_not(db: TestDb) {

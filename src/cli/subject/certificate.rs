@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use super::counter::{Counter, Known, Live};
 use super::standing::{Asked, SOMEBODY_ELSES, Standing};
 use super::{Format, Place};
-use crate::cli::{Common, Failure, Outcome, hand_out};
+use crate::cli::{Common, Failure, Outcome, hand_out, to_stderr};
 use crate::db::{Connection, person};
 use crate::ledger::erasure::{self, Cause, Erased, Rows};
 use crate::ledger::{self, add_all};
@@ -26,7 +26,8 @@ pub(super) fn certificate(common: &Common, place: &Place, key: &str, format: For
     let mut conn = counter.open_to_read()?;
     let live = counter.map(&mut conn)?;
     let known = counter.know(&mut conn, &live, key)?;
-    let erased = last_erasure(&mut conn, &known)?;
+    let illegible = counter.unknown_keys(&mut conn)?;
+    let erased = last_erasure(&mut conn, &known, illegible.as_deref())?;
     let certificate = make(&counter, &mut conn, &live, &known, &erased)?;
     let format = if common.json { Format::Json } else { format };
     let page = match format {
@@ -34,16 +35,23 @@ pub(super) fn certificate(common: &Common, place: &Place, key: &str, format: For
         Format::Html => html::certificate::render(&certificate),
         Format::Json => certificate::json(&certificate),
     };
-    hand_out(&page, output)
+    hand_out(&page, output)?;
+    // What is certified was done; what was done under another key may have been the person's too.
+    illegible.into_iter().for_each(|illegible| to_stderr(format_args!("tenure: {illegible}\n")));
+    Ok(0)
 }
 
 /// The parts of the person's newest erasure, oldest first: what one closing or one request led to, and before it what another
 /// had begun and left something of. What a restore brought back was erased anew.
-fn last_erasure(conn: &mut Connection, known: &Known) -> Result<Vec<Erased>, Failure> {
+fn last_erasure(conn: &mut Connection, known: &Known, illegible: Option<&str>) -> Result<Vec<Erased>, Failure> {
     let mut all = erasure::of_person(conn, &known.names)?;
     all.sort_by_key(|part| part.begun);
     let Some(last) = all.last().cloned() else {
-        return Err(anyhow!("the ledger holds no erasure of that person").into());
+        return Err(match illegible {
+            None => anyhow!("the ledger holds no erasure of that person"),
+            Some(illegible) => anyhow!("the ledger names no erasure of that person, and may hold one: {illegible}"),
+        }
+        .into());
     };
     let restored = all.iter().filter(|part| part.cause == Cause::Reapply).map(|part| part.asked).max();
     all.retain(|part| restored.is_none_or(|restored| part.begun >= restored));

@@ -5,12 +5,12 @@ use crate::cli::Failure;
 use crate::db::catalog::Catalog;
 use crate::db::person::{self, Made, Requested, Standing};
 use crate::db::{Access, Connection};
-use crate::ledger::erasure::Erased;
-use crate::ledger::request::{self, Waiting};
+use crate::ledger::erasure::{self, Erased};
+use crate::ledger::request::Waiting;
 use crate::plan::{Erasure, PersonKey};
 use crate::pseudonym::{Pseudonym, Pseudonyms};
 use crate::resolve;
-use crate::run::{self, Job, SomePeople};
+use crate::run::{self, Job, SomePeople, requests};
 use crate::schedule::mistake::nearest;
 use crate::setup::{Pair, Setup};
 
@@ -117,6 +117,12 @@ impl<'s> Counter<'s> {
         }
     }
 
+    /// What is to be said of erasures in the ledger under keys that the config does not name: whose they are, nobody can tell.
+    pub fn unknown_keys(&self, conn: &mut Connection) -> Result<Option<String>, Failure> {
+        let keys = erasure::unknown_keys(conn, &self.pseudonyms)?;
+        Ok((!keys.is_empty()).then(|| illegible("the ledger holds erasures", keys)))
+    }
+
     /// Who asked in the application's own table.
     pub fn written(&self, conn: &mut Connection, (catalog, map): &Live) -> Result<Vec<Written>, Failure> {
         let shown = map.requests.iter().map(|requests| requests.shown.to_string()).next().unwrap_or_default();
@@ -129,9 +135,18 @@ impl<'s> Counter<'s> {
     }
 
     /// The requests that wait at this policy.
-    pub fn waiting(&self, conn: &mut Connection) -> Result<Vec<Waiting>, Failure> {
-        Ok(request::open(conn, self.policy())?)
+    pub fn waiting(&self, conn: &mut Connection, live: &Live) -> Result<Vec<Waiting>, Failure> {
+        Ok(requests::open(&self.job(None), conn, live)?)
     }
+}
+
+/// Of erasures under keys that the config does not name.
+pub fn illegible(what: &str, keys: impl IntoIterator<Item = String>) -> String {
+    format!(
+        "{what} under keys that the config does not name, so nobody can tell whose they are: {}; name their files as \
+         `former_hmac_key_files`",
+        keys.into_iter().collect::<Vec<_>>().join(", ")
+    )
 }
 
 /// An empty text is nobody's: it is what a script types whose own look-up found nobody.

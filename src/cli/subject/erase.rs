@@ -119,7 +119,7 @@ fn receive(counter: &Counter<'_>, wanted: &Erase, asked: Timestamp) -> Result<i6
         verified: !wanted.unverified,
         by: wanted.by.clone().unwrap_or_else(actor),
     };
-    if let Some(same) = counter.waiting(&mut conn)?.iter().find(|waiting| {
+    if let Some(same) = counter.waiting(&mut conn, &live)?.iter().find(|waiting| {
         waiting.request.key == request.key
             && waiting.request.category == request.category
             && waiting.request.verified == request.verified
@@ -150,7 +150,8 @@ fn carry_out_now(common: &Common, counter: &Counter<'_>, number: i64, yes: bool)
 }
 
 fn is_waiting(counter: &Counter<'_>, conn: &mut Connection, number: i64) -> Result<bool, Failure> {
-    Ok(counter.waiting(conn)?.iter().any(|waiting| waiting.number == number))
+    let live = counter.map(conn)?;
+    Ok(counter.waiting(conn, &live)?.iter().any(|waiting| waiting.number == number))
 }
 
 pub(super) fn verify(common: &Common, place: &Place, number: i64, by: Option<&str>) -> Outcome {

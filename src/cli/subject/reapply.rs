@@ -8,12 +8,13 @@ use anyhow::anyhow;
 use jiff::Timestamp;
 
 use super::Reapply;
-use super::counter::Counter;
+use super::counter::{Counter, Live, illegible};
 use crate::cli::{Common, Failure, Outcome, run as runs, say, to_stderr};
 use crate::db::people::Person;
 use crate::db::{Connection, person};
 use crate::ledger::actor;
 use crate::ledger::erasure::{self, Cause, Erased};
+use crate::ledger::terms::memory;
 use crate::overview;
 use crate::plan::{Erasure, PersonKey};
 use crate::report::record::Status;
@@ -31,11 +32,12 @@ pub(super) fn reapply(common: &Common, wanted: &Reapply) -> Outcome {
     }
     let counter = Counter::find(&setup, &wanted.place)?;
     let mut conn = counter.open_to_read()?;
-    let (_, map) = counter.map(&mut conn)?;
-    let register = Register::read(&counter, &mut conn, &wanted.registers)?;
-    let back = Back::find(&counter, &mut conn, &map, &register)?;
+    let live = counter.map(&mut conn)?;
+    let map = &live.1;
+    let register = Register::read(&counter, &mut conn, &live, &wanted.registers)?;
+    let back = Back::find(&counter, &mut conn, map, &register)?;
     drop(conn);
-    register.gaps.iter().chain(&back.left_alone(&map)).for_each(|note| to_stderr(format_args!("tenure: {note}\n")));
+    register.gaps.iter().chain(&back.left_alone(map)).for_each(|note| to_stderr(format_args!("tenure: {note}\n")));
     let at_least = |code| worst(code, &register, &back);
     if back.people.values().all(Vec::is_empty) {
         let known: BTreeSet<&String> = register.people.keys().map(|(digest, _)| digest).collect();
@@ -43,7 +45,7 @@ pub(super) fn reapply(common: &Common, wanted: &Reapply) -> Outcome {
         return Ok(at_least(Status::Ok.exit_code()));
     }
     if !wanted.yes && !wanted.dry_run {
-        to_stderr(format_args!("tenure: {}\n", back.question(&map)));
+        to_stderr(format_args!("tenure: {}\n", back.question(map)));
         return Ok(at_least(Status::Guarded.exit_code()));
     }
     let consent = if wanted.yes { Consent::Yes(actor()) } else { Consent::Ask };
@@ -94,7 +96,7 @@ struct Last {
 }
 
 impl Register {
-    fn read(counter: &Counter<'_>, conn: &mut Connection, wanted: &[PathBuf]) -> Result<Self, Failure> {
+    fn read(counter: &Counter<'_>, conn: &mut Connection, live: &Live, wanted: &[PathBuf]) -> Result<Self, Failure> {
         let own = register::file(&counter.setup.config.state_dir);
         let mut paths: Vec<&Path> = wanted.iter().map(PathBuf::as_path).collect();
         if wanted.is_empty() && own.exists() {
@@ -110,28 +112,27 @@ impl Register {
             overview::register_lacks(counter.setup)?.iter().filter(|lack| lack.is_lost).map(ToString::to_string),
         );
         erasure::each(conn, &mut |erased| all.push(erased))?;
-        let is_known =
-            |erased: &&Erased| counter.setup.schedules.iter().any(|schedule| schedule.policy.name == erased.policy);
-        let strange: BTreeSet<&str> =
-            all.iter().filter(|erased| !is_known(erased)).map(|erased| erased.policy.as_str()).collect();
-        if !strange.is_empty() {
-            let names = strange.into_iter().collect::<Vec<_>>().join("`, `");
+        if wanted.is_empty() && !own.exists() && !all.is_empty() {
+            gaps.push(format!(
+                "there is no register {}, so only those of whom the ledger knows were looked for, and after a restore it has lost \
+                 the newest; name a copy of the register with --register",
+                own.display()
+            ));
+        }
+        let ended = Ended::of(counter, conn, live, &all)?;
+        if !ended.of_others.is_empty() {
+            let names = ended.of_others.into_iter().collect::<Vec<_>>().join("`, `");
             let sentence = format!(
                 "some people were erased by a policy that no schedule has any more, so nobody knows by which map: `{names}`; give \
                  the policy its name back for this command"
             );
             return Err(anyhow!(sentence).into());
         }
-        all.retain(|erased| erased.policy == counter.policy());
-        let unknown: BTreeSet<&str> = all.iter().map(|erased| erased.person.key_id.as_str()).collect();
-        let unknown: Vec<_> = unknown.into_iter().filter(|key| !counter.pseudonyms.knows(key)).collect();
+        all.retain(|erased| erased.policy == counter.policy() || ended.of_these.contains(&erased.policy));
+        let mut unknown: BTreeSet<String> = all.iter().map(|erased| erased.person.key_id.clone()).collect();
+        unknown.retain(|key| !counter.pseudonyms.knows(key));
         if !unknown.is_empty() {
-            return Err(anyhow!(
-                "some people were erased under keys that the config does not name, so nobody can tell who they are: {}; name \
-                 their files as `former_hmac_key_files`",
-                unknown.join(", ")
-            )
-            .into());
+            return Err(anyhow!(illegible("some people were erased", unknown)).into());
         }
         let mut people = BTreeMap::new();
         for erased in all {
@@ -141,6 +142,32 @@ impl Register {
             *latest = last.max(*latest);
         }
         Ok(Self { people, gaps })
+    }
+}
+
+/// The policies that no schedule has any more and by which people were erased.
+struct Ended {
+    /// They had a map of the people who are looked for: another one says now what is theirs.
+    of_these: BTreeSet<String>,
+    /// Whose people those were is not known, or that they were others.
+    of_others: BTreeSet<String>,
+}
+
+impl Ended {
+    fn of(
+        counter: &Counter<'_>,
+        conn: &mut Connection,
+        (catalog, map): &Live,
+        erased: &[Erased],
+    ) -> Result<Self, Failure> {
+        let schedules = || counter.setup.schedules.iter().chain(&counter.setup.set_aside);
+        let is_there = |policy: &str| schedules().any(|schedule| schedule.policy.name == policy);
+        let policies: BTreeSet<&String> = erased.iter().map(|erased| &erased.policy).collect();
+        let ended = policies.into_iter().filter(|policy| !is_there(policy)).cloned();
+        let (these, tables) = (catalog.as_written(&map.people.root).to_string(), memory::tables_of_people(conn)?);
+        let is_of_these = |policy: &String| tables.get(policy).is_some_and(|tables| tables.iter().eq([&these]));
+        let (of_these, of_others) = ended.partition(is_of_these);
+        Ok(Self { of_these, of_others })
     }
 }
 

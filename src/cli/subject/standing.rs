@@ -25,7 +25,7 @@ pub(super) struct Asked {
 
 impl Asked {
     pub fn of(counter: &Counter<'_>, conn: &mut Connection, live: &Live, known: &Known) -> Result<Self, Failure> {
-        let waiting = counter.waiting(conn)?.into_iter().map(|waiting| waiting.request);
+        let waiting = counter.waiting(conn, live)?.into_iter().map(|waiting| waiting.request);
         let theirs = waiting.filter(|request| request.verified && known.names.contains(&request.person));
         let mut requests: Vec<_> = theirs.map(|request| request.category).collect();
         let written = counter.written(conn, live)?.into_iter();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Place;
 use super::counter::{Counter, Known, Live, Written};
 use super::standing::{Asked, Standing};
-use crate::cli::{Common, Failure, Outcome, say};
+use crate::cli::{Common, Failure, Outcome, say, to_stderr};
 use crate::db::Connection;
 use crate::db::person::Made;
 use crate::ledger::erasure::{self, Cause, Erased};
@@ -21,7 +21,7 @@ use crate::schedule::ERASURES;
 use crate::setup::Setup;
 use crate::time::{self, Deadline, Light, Used};
 
-/// Exit code 1 where days are over.
+/// Exit code 1 where days are over, or where nobody can tell.
 pub(super) fn status(common: &Common, place: &Place, key: Option<&str>) -> Outcome {
     let setup = Setup::with_schedules(common)?;
     let counter = Counter::find(&setup, place)?;
@@ -38,7 +38,7 @@ pub(super) fn status(common: &Common, place: &Place, key: Option<&str>) -> Outco
 
 fn everybody(common: &Common, counter: &Counter<'_>, conn: &mut Connection, live: &Live) -> Outcome {
     let map = &live.1;
-    let waiting = counter.waiting(conn)?;
+    let waiting = counter.waiting(conn, live)?;
     let written = counter.written(conn, live)?;
     let rules = [ERASURES.to_owned()];
     let planned = run::dry_run(&Job { rules: &rules, ..counter.job(None) })?;
@@ -145,11 +145,13 @@ fn document(map: &Erasure, waiting: &Waiting) -> Value {
 
 fn one(common: &Common, counter: &Counter<'_>, conn: &mut Connection, live: &Live, known: &Known) -> Outcome {
     let map = &live.1;
-    let mut waiting = counter.waiting(conn)?;
+    let mut waiting = counter.waiting(conn, live)?;
     waiting.retain(|waiting| known.names.contains(&waiting.request.person));
     let mut written = counter.written(conn, live)?;
     written.retain(|one| known.names.contains(&one.person));
     let parts = erasure::of_person(conn, &known.names)?;
+    let illegible = counter.unknown_keys(conn)?;
+    let code = u8::from(illegible.is_some());
     let judged = judge(counter, conn, live, known, &parts)?;
     let closed = known.person.as_ref().and_then(|person| person.closed);
     let clock_of_closing = closed.map(|closed| {
@@ -173,7 +175,8 @@ fn one(common: &Common, counter: &Counter<'_>, conn: &mut Connection, live: &Liv
             "standing": judged.iter().map(Judged::document).collect::<Vec<_>>(),
         });
         say(&format!("{document:#}\n"))?;
-        return Ok(0);
+        illegible.into_iter().for_each(|illegible| to_stderr(format_args!("tenure: {illegible}\n")));
+        return Ok(code);
     }
     let mut page = match (&known.person, &clock_of_closing) {
         (None, _) => format!("nobody in `{}` has that key\n", map.subject),
@@ -187,8 +190,9 @@ fn one(common: &Common, counter: &Counter<'_>, conn: &mut Connection, live: &Liv
     page.extend(written.iter().map(|one| one.line(map)));
     page.extend(parts.iter().map(line_of_part));
     page.extend(judged.iter().map(Judged::lines));
+    page.extend(illegible.map(|illegible| format!("{illegible}\n")));
     say(&page)?;
-    Ok(0)
+    Ok(code)
 }
 
 fn line_of_part(part: &Erased) -> String {

@@ -109,8 +109,17 @@ pub fn all(conn: &mut Connection, reference: &str, limit: u64) -> Result<Vec<Era
 
 /// The runs of which there are rows.
 pub fn runs(conn: &mut Connection) -> Result<Vec<String>, DbError> {
+    distinct(conn, "run")
+}
+
+/// The ids of the keys under which people are called in the rows.
+pub fn key_ids(conn: &mut Connection) -> Result<Vec<String>, DbError> {
+    distinct(conn, "key_id")
+}
+
+fn distinct(conn: &mut Connection, column: &'static str) -> Result<Vec<String>, DbError> {
     let mut sql = Sql::new(conn.dialect());
-    sql.push("SELECT DISTINCT run FROM ").control(Table::Erasure).push(" ORDER BY run");
+    sql.push("SELECT DISTINCT ").push(column).push(" FROM ").control(Table::Erasure).push(" ORDER BY ").push(column);
     let rows = Table::Erasure.query(conn, &sql.finish())?;
     Ok(rows.iter().map(|row| row.text(0).unwrap_or_default().to_owned()).collect())
 }

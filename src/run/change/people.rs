@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{anchor, digest, has_ended, holds_of, shown};
 use crate::db::catalog::Catalog;
 use crate::db::{Connection, DbError};
-use crate::ledger::terms::HoldTerms;
-use crate::ledger::terms::memory::Memory;
+use crate::ledger::terms::memory::{Basis, Memory};
 use crate::ledger::terms::people::{EntryTerms, PeopleTerms, Reason, RequestTerms, Whom};
+use crate::ledger::terms::{HoldTerms, Origin};
 use crate::name::{Name, TableName};
 use crate::plan::{Dependent, Entry, Erasure, Hold, Likeness, RulePlan, SelfEffect, Step, Target};
 use crate::report::record::{RuleRecord, RunRecord};
@@ -20,6 +20,8 @@ use crate::time::Period;
 pub(super) struct MapOfPeople {
     now: PeopleTerms,
     wider: Option<Wider>,
+    /// Whose it was, where another policy had it.
+    origin: Option<Origin>,
 }
 
 /// More would go than by the terms in force.
@@ -37,26 +39,28 @@ impl MapOfPeople {
         job: &Job<'_>,
         context: &Context<'_>,
         standing: &[StandingHold<'_>],
-        memory: Option<&Memory>,
+        memory: &Memory,
         erasure: &Erasure,
     ) -> Option<Self> {
         let subject = job.schedule.subject.as_ref()?;
         let holds = holds_of(job);
         let now = terms_of(context.catalog, subject, erasure, &holds);
-        let in_force = memory.and_then(Memory::people_in_force);
-        let wider = in_force.and_then(|in_force| {
-            let reasons = now.reach_beyond(in_force, &holds, &has_ended(job));
+        let basis = memory.people_in_force(&now.table);
+        let origin = basis.as_ref().and_then(|basis| basis.of.clone());
+        let wider = basis.and_then(|Basis { terms: in_force, .. }| {
+            let reasons = now.reach_beyond(&in_force, &holds, &has_ended(job));
             let with_old_grace = PeopleTerms { grace: in_force.grace.clone(), ..now.clone() };
-            let is_only_shorter = with_old_grace.reach_beyond(in_force, &holds, &has_ended(job)).is_empty();
-            let before = || as_it_was(job, context, standing, subject, in_force);
-            (!reasons.is_empty()).then(|| Wider {
-                in_force: in_force.clone(),
-                before: is_only_shorter.then(before).flatten(),
-                asked: asked(erasure, &reasons),
-                reasons,
-            })
+            let is_only_shorter = with_old_grace.reach_beyond(&in_force, &holds, &has_ended(job)).is_empty();
+            let is_shorter = is_only_shorter && !reasons.is_empty();
+            let before = if is_shorter { as_it_was(job, context, standing, subject, &in_force) } else { None };
+            let asked = asked(erasure, &reasons);
+            (!reasons.is_empty()).then_some(Wider { in_force, before, asked, reasons })
         });
-        Some(Self { now, wider })
+        Some(Self { now, wider, origin })
+    }
+
+    pub fn goes_on_with(&self) -> Option<&Origin> {
+        self.origin.as_ref()
     }
 
     pub fn terms(&self) -> PeopleTerms {
@@ -152,14 +156,16 @@ pub(in crate::run) struct Unconsented {
 impl Unconsented {
     /// Nothing, of a schedule that is not in effect yet: it is not carried out at all.
     pub fn of(job: &Job<'_>, conn: &mut Connection, catalog: &Catalog, erasure: &Erasure) -> Result<Self, DbError> {
-        let memory = Memory::read(conn, &job.schedule.policy.name)?;
-        let in_force = memory.as_ref().and_then(Memory::people_in_force);
-        let (Some(subject), Some(in_force), None) = (&job.schedule.subject, in_force, job.not_yet_in_force()) else {
+        let (Some(subject), None) = (&job.schedule.subject, job.not_yet_in_force()) else {
             return Ok(Self::default());
         };
         let holds = holds_of(job);
         let now = terms_of(catalog, subject, erasure, &holds);
-        let reasons = now.reach_beyond(in_force, &holds, &has_ended(job));
+        let memory = Memory::read(conn, &job.schedule.policy.name, &job.roster)?;
+        let Some(Basis { terms: in_force, .. }) = memory.people_in_force(&now.table) else {
+            return Ok(Self::default());
+        };
+        let reasons = now.reach_beyond(&in_force, &holds, &has_ended(job));
         Ok(Self { reasons, categories: now.entries.into_iter().map(|entry| entry.category).collect() })
     }
 

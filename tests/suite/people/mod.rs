@@ -11,6 +11,7 @@ mod interrupted;
 mod keys;
 mod newcomers;
 mod register;
+mod renamed;
 mod requests;
 mod shared;
 mod standing;

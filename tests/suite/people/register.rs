@@ -121,6 +121,38 @@ on_every_database! {
         assert_eq!((registered(&tenure).len(), erasures(&db)), (1, 1));
     }
 
+    fn a_register_that_was_deleted_is_made_again_from_the_ledger_and_loses_nothing_to_an_older_one(db: TestDb) {
+        platform(&db, 4, 1);
+        let tenure = tenure(&db, MAP);
+        run_at(&tenure, AS_OF, 0);
+        tenure.run(&["subject", "erase", "3", "--reason", "letter"]).expect_code(0);
+        let whole = registered(&tenure);
+        assert_eq!(whole.len(), 2);
+        let missing = "lacked what 2 runs of this ledger had erased";
+        for time in 1..=2 {
+            fs::remove_file(file(&tenure)).unwrap();
+            let asked = tenure.run(&["subject", "reapply"]).expect_code(1);
+            assert!(asked.stderr.contains("there is no register"), "{}", asked.stderr);
+            let told = run_at(&tenure, AS_OF, 0);
+            assert!(told.0["notes"].to_string().contains(missing), "the {time}. time: {told:?}");
+            assert_eq!((registered(&tenure).len(), marks(&tenure).len()), (2, 0));
+            assert!(registered(&tenure).iter().all(|person| whole.contains(person)));
+            let again = run_at(&tenure, AS_OF, 0);
+            assert!(!again.0["notes"].to_string().contains("lacked"), "{again:?}");
+        }
+        // Of one that lost some lines, once for each ledger that is new to it.
+        let text = fs::read_to_string(file(&tenure)).unwrap();
+        fs::write(file(&tenure), text.lines().next().unwrap().to_owned() + "\n").unwrap();
+        fs::remove_dir_all(tenure.dir().join("state/registered")).unwrap();
+        assert!(run_at(&tenure, AS_OF, 0).0["notes"].to_string().contains("lacked what 1 runs"));
+        assert_eq!(registered(&tenure).len(), 2);
+        // A ledger that is older than the register takes nothing out of it.
+        let text = fs::read_to_string(file(&tenure)).unwrap();
+        restore_an_empty_ledger(&db);
+        run_at(&tenure, AS_OF, 0);
+        assert_eq!(fs::read_to_string(file(&tenure)).unwrap(), text);
+    }
+
     fn a_line_that_is_cut_off_takes_no_other_with_it_and_is_no_data(db: TestDb) {
         platform(&db, 4, 0);
         let tenure = tenure(&db, MAP);

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use tenure::config::Config;
 use tenure::db::{Dialect, control};
 use tenure::execute::Stop;
+use tenure::ledger::roster::Roster;
 use tenure::report::record::{RuleRecord, RunRecord, Status};
 use tenure::resolve::StandingHold;
 use tenure::run::{self, Consent, Job};
-use tenure::schedule::Schedule;
+use tenure::schedule::{ERASURES, Schedule};
 
 use super::case::Case;
 use super::oracle::{self, Figures};
@@ -121,6 +122,9 @@ pub fn execute(config: &Config, schedule: &Schedule) -> RunRecord {
 }
 
 fn job<'a>(config: &'a Config, schedule: &'a Schedule) -> Job<'a> {
+    let mut roster = Roster::default();
+    let erasures = schedule.subject.iter().map(|_| ERASURES);
+    roster.add(&schedule.policy.name, schedule.rules.iter().map(|rule| rule.name.as_str()).chain(erasures));
     Job {
         people: None,
         config,
@@ -134,6 +138,7 @@ fn job<'a>(config: &'a Config, schedule: &'a Schedule) -> Job<'a> {
         oldest_due: false,
         stint: None,
         maps: schedule.subject.iter().collect(),
+        roster,
         holds: schedule.holds.iter().map(|hold| StandingHold { schedule, hold, by_hand: false }).collect(),
     }
 }
