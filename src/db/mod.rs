@@ -4,6 +4,7 @@
 //! names, bound values, parsed conditions and the literals of this room; nothing else can get into one.
 
 pub mod advice;
+mod along;
 mod anchor;
 pub mod batch;
 mod builder;
