@@ -15,6 +15,7 @@ pub mod control;
 pub mod count;
 mod doomed;
 mod error;
+pub mod exclusion;
 pub mod few;
 mod insert;
 mod own_kind;

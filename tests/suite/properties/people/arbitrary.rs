@@ -199,12 +199,6 @@ fn fit_entries(world: &World, drawn: &[DrawnEntry]) -> Vec<Entry> {
         let table = usize::from(drawn.table) % world.tables.len();
         let word = entries.iter().filter(|entry| entry.table == table).count();
         let entry = fit_entry(world, drawn, table, word);
-        // Which of a table's rows are somebody else's as well is told before another entry takes them, where the way leads over
-        // the table itself.
-        let over_itself = entry.way_over(world)[1..].contains(&table);
-        if over_itself && entry.column(world) == Column::Address {
-            continue;
-        }
         let is_same = |other: &Entry| {
             let spelt = |entry: &Entry| (entry.table, entry.way.hops, entry.way.column, entry.kind);
             spelt(other) == spelt(&entry)
