@@ -1,5 +1,8 @@
 //! The acts on one window, inside the caller's transaction.
 
+use std::collections::BTreeMap;
+
+use super::along::{Along, Shares};
 use super::builder::Sql;
 use super::count::{Consequences, number, one_row, scope};
 use super::doomed::{self, Which, Within, where_due};
@@ -7,7 +10,7 @@ use super::predicate::{self, Scope};
 use super::window::Window;
 use super::{Connection, DbError, Dialect, ErrorKind, Statement, redact, whose};
 use crate::name::TableName;
-use crate::plan::{Axis, Link, RulePlan, SelfEffect, SelfLink, Target};
+use crate::plan::{Axis, Link, PersonKey, RulePlan, SelfEffect, SelfLink, Target};
 use crate::schedule::Then;
 
 /// What one batch did.
@@ -25,6 +28,54 @@ impl Done {
         self.rows += more.rows;
         self.rolled_up += more.rolled_up;
         self.consequences.add(&more.consequences);
+    }
+}
+
+/// What was deleted; of an erasure, also with whose rows others went.
+#[derive(Debug, Default)]
+pub(super) struct Deleted {
+    pub done: Done,
+    pub along: BTreeMap<PersonKey, Consequences>,
+}
+
+impl From<Done> for Deleted {
+    fn from(done: Done) -> Self {
+        Self { done, along: BTreeMap::new() }
+    }
+}
+
+impl Deleted {
+    pub fn add(&mut self, more: Deleted) {
+        self.done.add(more.done);
+        for (person, consequences) in more.along {
+            self.along.entry(person).or_default().add(&consequences);
+        }
+    }
+
+    fn took(&mut self, table: String, rows: u64, shares: Option<Shares>) -> Result<(), DbError> {
+        self.note(|consequences| &mut consequences.cascaded, table, rows, shares)
+    }
+
+    fn let_go_of(&mut self, reference: String, rows: u64, shares: Option<Shares>) -> Result<(), DbError> {
+        self.note(|consequences| &mut consequences.detached, reference, rows, shares)
+    }
+
+    fn note(
+        &mut self,
+        what: fn(&mut Consequences) -> &mut BTreeMap<String, u64>,
+        name: String,
+        rows: u64,
+        shares: Option<Shares>,
+    ) -> Result<(), DbError> {
+        if rows > 0 {
+            *what(&mut self.done.consequences).entry(name.clone()).or_default() += rows;
+        }
+        let Some(shares) = shares else { return Ok(()) };
+        require_same(sum_of(&shares), rows)?;
+        for (person, rows) in shares {
+            *what(self.along.entry(person).or_default()).entry(name.clone()).or_default() += rows;
+        }
+        Ok(())
     }
 }
 
@@ -56,7 +107,7 @@ pub fn delete(
     axis: &Axis,
     window: &Window,
 ) -> Result<Done, DbError> {
-    delete_of(conn, rule, scope(rule, target), Within::Window(axis, window))
+    Ok(delete_of(conn, rule, scope(rule, target), Within::Window(axis, window))?.done)
 }
 
 /// As [`delete`]; of an erasure, the rows of a few people.
@@ -65,15 +116,19 @@ pub(super) fn delete_of(
     rule: &RulePlan,
     scope: Scope<'_>,
     part: Within<'_>,
-) -> Result<Done, DbError> {
+) -> Result<Deleted, DbError> {
     if !takes_several(rule, scope.target) {
         let rows = conn.execute(&delete_roots(conn.dialect(), scope, part))?;
-        return Ok(Done { rows, ..Done::default() });
+        return Ok(Done { rows, ..Done::default() }.into());
     }
-    match scope.self_cascade() {
-        Some(link) => delete_with_descendants(conn, rule, scope, link, part),
-        None => delete_with_dependents(conn, rule, scope, part),
+    let mut deleted = match scope.self_cascade() {
+        Some(link) => delete_with_descendants(conn, rule, scope, link, part)?,
+        None => delete_with_dependents(conn, rule, scope, part)?,
+    };
+    if let Some([only]) = scope.few.map(|few| few.keys) {
+        deleted.along.insert(only.clone(), deleted.done.consequences.clone());
     }
+    Ok(deleted)
 }
 
 fn delete_with_dependents(
@@ -81,16 +136,17 @@ fn delete_with_dependents(
     rule: &RulePlan,
     scope: Scope<'_>,
     part: Within<'_>,
-) -> Result<Done, DbError> {
+) -> Result<Deleted, DbError> {
+    let mut deleted = Deleted::default();
     let expected = lock_and_count(conn, scope, part)?;
     if expected == 0 {
-        return Ok(Done::default());
+        return Ok(deleted);
     }
-    let mut consequences = let_go(conn, rule, scope, part)?;
-    delete_dependents(conn, rule, scope, part, &mut consequences)?;
-    let rows = conn.execute(&delete_roots(conn.dialect(), scope, part))?;
-    require_same(expected, rows)?;
-    Ok(Done { rows, consequences, rolled_up: 0 })
+    let_go(conn, rule, scope, part, &mut deleted)?;
+    delete_dependents(conn, scope, part, &mut deleted)?;
+    deleted.done.rows = conn.execute(&delete_roots(conn.dialect(), scope, part))?;
+    require_same(expected, deleted.done.rows)?;
+    Ok(deleted)
 }
 
 /// A cascade over the table itself: the closure is deleted from its leaves upwards, its roots last, so that the closure
@@ -101,22 +157,25 @@ fn delete_with_descendants(
     scope: Scope<'_>,
     link: &SelfLink,
     part: Within<'_>,
-) -> Result<Done, DbError> {
+) -> Result<Deleted, DbError> {
+    let mut deleted = Deleted::default();
     let row = one_row(conn, &doomed::count_descendants(conn.dialect(), scope, link, part))?;
     let (due, beyond) = (number(&row, 0), number(&row, 1));
     if due + beyond == 0 {
-        return Ok(Done::default());
+        return Ok(deleted);
     }
-    let mut consequences = let_go(conn, rule, scope, part)?;
-    delete_dependents(conn, rule, scope, part, &mut consequences)?;
+    if beyond > 0 {
+        let shares = shares(conn, scope, part, |along, conn| along.descendants(conn, link))?;
+        deleted.took(rule.table.to_string(), beyond, shares)?;
+    }
+    let_go(conn, rule, scope, part, &mut deleted)?;
+    delete_dependents(conn, scope, part, &mut deleted)?;
     let dialect = conn.dialect();
     let leaves = repeat(conn, &doomed::delete_descendants(dialect, scope, link, Which::Leaves, part))?;
     let gone = leaves + conn.execute(&doomed::delete_descendants(dialect, scope, link, Which::Rest, part))?;
     require_same(due + beyond, gone)?;
-    if beyond > 0 {
-        *consequences.cascaded.entry(rule.table.to_string()).or_default() += beyond;
-    }
-    Ok(Done { rows: due, consequences, rolled_up: 0 })
+    deleted.done.rows = due;
+    Ok(deleted)
 }
 
 /// How many rows of the window are due. On MySQL the rows and the gaps between them are locked on the way, so that the
@@ -133,44 +192,71 @@ pub(super) fn lock_and_count(conn: &mut Connection, scope: Scope<'_>, part: With
 }
 
 /// References that are to become NULL do so before anything is deleted.
-fn let_go(conn: &mut Connection, rule: &RulePlan, scope: Scope<'_>, part: Within<'_>) -> Result<Consequences, DbError> {
+fn let_go(
+    conn: &mut Connection,
+    rule: &RulePlan,
+    scope: Scope<'_>,
+    part: Within<'_>,
+    deleted: &mut Deleted,
+) -> Result<(), DbError> {
     let dialect = conn.dialect();
-    let mut found = Consequences::default();
     for dependent in scope.dependents.iter().filter(|dependent| dependent.then == Then::Null) {
         for link in &dependent.links {
+            let shares = shares(conn, scope, part, |along, conn| along.over(conn, link))?;
             let rows = conn.execute(&doomed::detach(dialect, scope, link, &dependent.stamped, part))?;
-            add(&mut found.detached, doomed::link_label(dependent), rows);
+            deleted.let_go_of(doomed::link_label(dependent), rows, shares)?;
         }
     }
     for link in scope.target.self_links.iter().filter(|link| link.effect == SelfEffect::Null) {
-        let stay = number(&one_row(conn, &doomed::count_orphans(dialect, scope, link, part))?, 0);
+        let shares = shares(conn, scope, part, |along, conn| along.orphans(conn, link))?;
+        let stay = match &shares {
+            Some(shares) => sum_of(shares),
+            None => number(&one_row(conn, &doomed::count_orphans(dialect, scope, link, part))?, 0),
+        };
         conn.execute(&doomed::detach_own(dialect, scope, link, part))?;
-        add(&mut found.detached, doomed::self_label(rule, link), stay);
+        deleted.let_go_of(doomed::self_label(rule, link), stay, shares)?;
     }
-    Ok(found)
+    Ok(())
 }
 
 /// Children before their parents.
 fn delete_dependents(
     conn: &mut Connection,
-    rule: &RulePlan,
     scope: Scope<'_>,
     part: Within<'_>,
-    found: &mut Consequences,
+    deleted: &mut Deleted,
 ) -> Result<(), DbError> {
     let dialect = conn.dialect();
-    for dependent in rule.dependents.iter().rev().filter(|dependent| dependent.then == Then::Delete) {
+    for dependent in scope.dependents.iter().rev().filter(|dependent| dependent.then == Then::Delete) {
         for link in &dependent.links {
+            let shares = shares(conn, scope, part, |along, conn| along.over(conn, link))?;
+            if shares.as_ref().is_some_and(Vec::is_empty) {
+                continue;
+            }
             let delete = |which| doomed::delete_dependent(dialect, scope, dependent, link, which, part);
             let mut rows = 0;
             if !dependent.self_links.is_empty() {
                 rows += repeat(conn, &delete(Which::Leaves))?;
             }
             rows += conn.execute(&delete(Which::Rest))?;
-            add(&mut found.cascaded, dependent.shown.to_string(), rows);
+            deleted.took(dependent.shown.to_string(), rows, shares)?;
         }
     }
     Ok(())
+}
+
+/// Of several people: whose rows those are with which others go, asked before they do.
+fn shares<'a>(
+    conn: &mut Connection,
+    scope: Scope<'a>,
+    part: Within<'a>,
+    ask: impl FnOnce(Along<'a>, &mut Connection) -> Result<Shares, DbError>,
+) -> Result<Option<Shares>, DbError> {
+    Along::of_several(conn.dialect(), scope, part).map(|along| ask(along, conn)).transpose()
+}
+
+fn sum_of(shares: &Shares) -> u64 {
+    shares.iter().map(|(_, rows)| rows).sum()
 }
 
 fn repeat(conn: &mut Connection, statement: &Statement) -> Result<u64, DbError> {
@@ -181,12 +267,6 @@ fn repeat(conn: &mut Connection, statement: &Statement) -> Result<u64, DbError> 
         if rows == 0 {
             return Ok(all);
         }
-    }
-}
-
-fn add(map: &mut std::collections::BTreeMap<String, u64>, key: String, rows: u64) {
-    if rows > 0 {
-        *map.entry(key).or_default() += rows;
     }
 }
 

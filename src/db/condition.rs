@@ -307,7 +307,7 @@ fn is_time_type(word: &str) -> bool {
     ["date", "time", "timestamp", "timestamptz"].iter().any(|known| word.eq_ignore_ascii_case(known))
 }
 
-fn grammar(dialect: Dialect) -> Box<dyn ParserDialect> {
+pub(super) fn grammar(dialect: Dialect) -> Box<dyn ParserDialect> {
     match dialect {
         Dialect::Sqlite => Box::new(SQLiteDialect {}),
         Dialect::Postgres => Box::new(PostgreSqlDialect {}),

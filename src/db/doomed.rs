@@ -149,16 +149,27 @@ pub(super) fn count_orphans(dialect: Dialect, scope: Scope<'_>, link: &SelfLink,
     sql.push("SELECT COUNT(*) FROM ").table(&scope.target.root).push(" AS ").name(alias).push(" WHERE (");
     sql.columns(alias, &link.columns).push(") IN (");
     roots(&mut sql, scope, part, &link.parent_columns);
-    sql.push(") AND (");
-    predicate::due(&mut sql, scope, Look::Ahead);
-    sql.push(") IS NOT TRUE");
+    sql.push(") AND ");
+    is_left(&mut sql, scope, part);
+    sql.finish()
+}
+
+/// The row does not go, neither by itself nor with one that it descends from.
+pub(super) fn is_left(sql: &mut Sql, scope: Scope<'_>, part: Within<'_>) {
+    is_not_due(sql, scope);
     if let Some(walked) = scope.self_cascade() {
-        sql.push(" AND ((").columns(alias, &walked.parent_columns).push(") IN (");
-        roots(&mut sql, scope, part, &walked.parent_columns);
+        sql.push(" AND ((").columns(scope.alias(), &walked.parent_columns).push(") IN (");
+        roots(sql, scope, part, &walked.parent_columns);
         sql.push(")) IS NOT TRUE");
     }
-    but_for_what_is_taken(&mut sql, scope, part);
-    sql.finish()
+    but_for_what_is_taken(sql, scope, part);
+}
+
+/// The row does not go by itself.
+pub(super) fn is_not_due(sql: &mut Sql, scope: Scope<'_>) {
+    sql.push("(");
+    predicate::due(sql, scope, Look::Ahead);
+    sql.push(") IS NOT TRUE");
 }
 
 /// Looking ahead, rows of the rule's own table that earlier rules take are gone.

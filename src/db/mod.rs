@@ -4,6 +4,7 @@
 //! names, bound values, parsed conditions and the literals of this room; nothing else can get into one.
 
 pub mod advice;
+mod along;
 mod anchor;
 pub mod batch;
 mod builder;
@@ -14,6 +15,7 @@ pub mod control;
 pub mod count;
 mod doomed;
 mod error;
+pub mod exclusion;
 pub mod few;
 mod insert;
 mod own_kind;

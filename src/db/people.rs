@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::batch::{self, Done};
+use super::batch::{self, Deleted, Done};
 use super::builder::Sql;
-use super::count::{self, Counts, counts_of, number, one_row, scope};
+use super::count::{self, Consequences, Counts, counts_of, number, one_row, scope};
 use super::doomed::Within;
 use super::few::{Few, key_of, typed};
 use super::predicate::{self, Look, Scope};
@@ -83,20 +83,15 @@ fn counts_in(
     tell: Tell<'_>,
 ) -> Result<(), DbError> {
     let mut sql = Sql::new(conn.dialect());
-    let found = whose.steps.first().map(|step| (step, sql.fresh_alias()));
-    let person = |sql: &mut Sql| whose::person(sql, scope, key, found.as_ref().map(|(_, alias)| alias));
+    let found = whose::found(&mut sql, whose);
+    let person = |sql: &mut Sql| whose::person(sql, scope, key, found.as_ref());
     sql.push("SELECT ");
     person(&mut sql);
     sql.push(", ");
     count::select_counts(&mut sql, Scope { is_joined: false, ..scope }, look);
     sql.push(" FROM ");
     predicate::from(&mut sql, scope.target);
-    if let Some((step, found)) = &found {
-        sql.push(" JOIN ");
-        whose::with_people(&mut sql, scope, whose, (look, sharers), key, found);
-        sql.push(" ON ");
-        whose::leads_to(&mut sql, scope, step, found);
-    }
+    whose::join_people(&mut sql, scope, whose, (look, sharers), key, found.as_ref());
     sql.push(" WHERE ");
     predicate::considered(&mut sql, Scope { is_joined: found.is_some(), ..scope }, look);
     sql.push(" GROUP BY ");
@@ -159,6 +154,8 @@ pub struct Erased {
     pub done: Done,
     /// Rows done, by person.
     pub by_person: HashMap<PersonKey, u64>,
+    /// What went along with them, or let go of them, by person.
+    pub along: BTreeMap<PersonKey, Consequences>,
     /// What stayed, by person: held or blocked.
     pub stayed: ByPerson,
 }
@@ -182,10 +179,10 @@ pub fn erase(conn: &mut Connection, entry: &Entry, few: Few<'_>) -> Result<Erase
     if eligible == 0 {
         return Ok(Erased::default());
     }
-    let done = act_on_all(conn, entry, few)?;
+    let Deleted { done, along } = act_on_all(conn, entry, few)?;
     if done.rows == eligible {
         let by_person = before.into_iter().map(|(person, counts)| (person, counts.eligible)).collect();
-        return Ok(Erased { done, by_person, stayed: ByPerson::new() });
+        return Ok(Erased { done, by_person, along, stayed: ByPerson::new() });
     }
     let stayed = counts_now(conn, plan, few, Sharers::One)?;
     let left = |person: &PersonKey| stayed.get(person).map_or(0, |counts| counts.eligible);
@@ -200,7 +197,7 @@ pub fn erase(conn: &mut Connection, entry: &Entry, few: Few<'_>) -> Result<Erase
         true => counts_now(conn, plan, few, Sharers::All)?,
         false => stayed,
     };
-    Ok(Erased { done, by_person, stayed })
+    Ok(Erased { done, by_person, along, stayed })
 }
 
 /// Can one statement a table do all that the entry says, and answer whose the rows were? PostgreSQL alone returns what a
@@ -238,7 +235,7 @@ fn erase_and_be_told(conn: &mut Connection, entry: &Entry, few: Few<'_>) -> Resu
         false => ByPerson::new(),
     };
     let done = Done { rows: sum_of(&by_person), ..Done::default() };
-    Ok(Erased { done, by_person, stayed })
+    Ok(Erased { done, by_person, along: BTreeMap::new(), stayed })
 }
 
 fn sum_of(by_person: &HashMap<PersonKey, u64>) -> u64 {
@@ -249,7 +246,7 @@ fn sum_of(by_person: &HashMap<PersonKey, u64>) -> u64 {
 /// take it longer than to say it.
 fn act_on_theirs(scope: Scope<'_>, whose: &Whose, key: &KeyColumn) -> Statement {
     let mut sql = Sql::new(Dialect::Postgres);
-    let found = whose.steps.first().map(|step| (step, sql.fresh_alias()));
+    let found = whose::found(&mut sql, whose);
     sql.push(if scope.removes { "DELETE FROM " } else { "UPDATE " });
     predicate::from(&mut sql, scope.target);
     if !scope.removes {
@@ -267,7 +264,7 @@ fn act_on_theirs(scope: Scope<'_>, whose: &Whose, key: &KeyColumn) -> Statement 
     }
     predicate::due(&mut sql, Scope { is_joined: found.is_some(), ..scope }, Look::Now);
     sql.push(" RETURNING ");
-    whose::person(&mut sql, scope, key, found.as_ref().map(|(_, alias)| alias));
+    whose::person(&mut sql, scope, key, found.as_ref());
     sql.finish()
 }
 
@@ -282,15 +279,15 @@ pub fn keep_the_person(entry: &Entry, stayed: &Counts) -> bool {
 }
 
 /// All tables of the entry, over and over while what went frees more of its own kind.
-fn act_on_all(conn: &mut Connection, entry: &Entry, few: Few<'_>) -> Result<Done, DbError> {
+fn act_on_all(conn: &mut Connection, entry: &Entry, few: Few<'_>) -> Result<Deleted, DbError> {
     let (axis, window) = (Axis::Whole, Window::default());
-    let mut all = Done::default();
+    let mut all = Deleted::default();
     loop {
-        let before = all.rows;
+        let before = all.done.rows;
         for target in &entry.plan.targets {
-            all.add(erase_window(conn, entry, target, few, &axis, &window)?);
+            all.add(act_within(conn, entry, target, few, Within::Window(&axis, &window))?);
         }
-        if all.rows == before || !batch::frees_its_own(&entry.plan) {
+        if all.done.rows == before || !batch::frees_its_own(&entry.plan) {
             return Ok(all);
         }
     }
@@ -308,10 +305,19 @@ pub fn erase_window(
     axis: &Axis,
     window: &Window,
 ) -> Result<Done, DbError> {
-    let part = Within::Window(axis, window);
+    Ok(act_within(conn, entry, target, few, Within::Window(axis, window))?.done)
+}
+
+fn act_within(
+    conn: &mut Connection,
+    entry: &Entry,
+    target: &Target,
+    few: Few<'_>,
+    part: Within<'_>,
+) -> Result<Deleted, DbError> {
     let scope = Scope { few: Some(few), ..scope(&entry.plan, target) };
     if !entry.plan.act.removes() {
-        return batch::redact_of(conn, scope, part);
+        return Ok(batch::redact_of(conn, scope, part)?.into());
     }
     if !entry.redact_first.is_empty() {
         let changed = Target { redactions: entry.redact_first.clone(), ..target.clone() };

@@ -371,7 +371,8 @@ fn named(sql: &mut Sql, number: usize) {
     sql.push(" AS ").name(&value_name(number));
 }
 
-fn person_name() -> Name {
+/// The column that holds a person's key.
+pub(super) fn person_name() -> Name {
     Name::new("tenure_person").expect("letters are a name")
 }
 
@@ -466,6 +467,30 @@ pub(super) fn join(sql: &mut Sql, scope: Scope<'_>) {
     leads_to(sql, scope, step, &found);
 }
 
+/// The people to whom the first step of a way leads, under the name by which they are joined.
+pub(super) type Found<'a> = (&'a Step, Name);
+
+/// `None` where the row is the person.
+pub(super) fn found<'a>(sql: &mut Sql, whose: &'a Whose) -> Option<Found<'a>> {
+    whose.steps.first().map(|step| (step, sql.fresh_alias()))
+}
+
+/// ` JOIN` the target to its people.
+pub(super) fn join_people(
+    sql: &mut Sql,
+    scope: Scope<'_>,
+    whose: &Whose,
+    how: (Look, Sharers),
+    key: &KeyColumn,
+    found: Option<&Found<'_>>,
+) {
+    let Some((step, alias)) = found else { return };
+    sql.push(" JOIN ");
+    with_people(sql, scope, whose, how, key, alias);
+    sql.push(" ON ");
+    leads_to(sql, scope, step, alias);
+}
+
 /// The people of the rows, as something to be joined: `(SELECT …) AS` the alias, by which [`leads_to`] and [`person`] know it.
 pub(super) fn with_people(
     sql: &mut Sql,
@@ -483,9 +508,9 @@ pub(super) fn with_people(
 }
 
 /// The key of the row's person: as the people who were joined say, or the row's own, where it is the person.
-pub(super) fn person(sql: &mut Sql, scope: Scope<'_>, key: &KeyColumn, joined: Option<&Name>) {
-    match joined {
-        Some(people) => {
+pub(super) fn person(sql: &mut Sql, scope: Scope<'_>, key: &KeyColumn, found: Option<&Found<'_>>) {
+    match found {
+        Some((_, people)) => {
             sql.column(people, &person_name());
         }
         None => outward(sql, scope.alias(), &key.name, &key.transport),

@@ -356,7 +356,7 @@ impl<'a, 'w: 'a> Round<'a, 'w> {
                 return Ok(Outcome::default());
             }
             batch::write(conn, &log.identity(place), &done)?;
-            let counts = BTreeMap::from([(entry.plan.rule.clone(), rows_of(&done, done.rows))]);
+            let counts = BTreeMap::from([(entry.plan.rule.clone(), rows_of(&done.consequences, done.rows))]);
             let row = log.erased(person, desk, begun, None, counts)?;
             ledger::erasure::record(conn, vec![row])?;
             Ok(Outcome { done: BTreeMap::from([(place, done)]), unfinished: vec![key.clone()], ..Outcome::default() })

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::batch::{self, Identity};
 use crate::db::batch::Done;
+use crate::db::count::Consequences;
 use crate::db::few::Few;
 use crate::db::people::{self, Person};
 use crate::db::{Connection, DbError, person};
@@ -121,16 +122,14 @@ impl<'a> Told<'a> {
         self.beside.entry(key.clone()).or_default().entry(entry.to_owned()).or_default()
     }
 
-    /// What went along with the rows can be told of one person only where the batch is about nobody else.
     pub fn hear(&mut self, erasure: &Erasure, place: usize, erased: &people::Erased) {
         let entry = &erasure.entries[place];
-        let is_alone = self.people.len() == 1;
         for (key, rows) in &erased.by_person {
             self.done.entry(key.clone()).or_insert_with(|| vec![0; erasure.entries.len()])[place] += *rows;
-            if is_alone {
-                let told = self.beside(key, &entry.plan.rule);
-                *told = Rows { kept: told.kept, ..rows_of(&erased.done, 0) };
-            }
+        }
+        for (key, along) in &erased.along {
+            let told = self.beside(key, &entry.plan.rule);
+            *told = Rows { kept: told.kept, ..rows_of(along, 0) };
         }
         for (key, stayed) in &erased.stayed {
             let rows = self.beside(key, &entry.plan.rule);
@@ -188,12 +187,6 @@ impl<'a> Told<'a> {
     }
 }
 
-pub(super) fn rows_of(done: &Done, rows: u64) -> Rows {
-    let consequences = &done.consequences;
-    Rows {
-        done: rows,
-        cascaded: consequences.cascaded.clone(),
-        detached: consequences.detached.clone(),
-        ..Rows::default()
-    }
+pub(super) fn rows_of(along: &Consequences, rows: u64) -> Rows {
+    Rows { done: rows, cascaded: along.cascaded.clone(), detached: along.detached.clone(), ..Rows::default() }
 }

@@ -77,7 +77,7 @@ fn should_follow(entry: &Entry, other: &Entry) -> bool {
 }
 
 /// May rows that `other` takes be kept from `entry` because they are somebody else's as well? Then they are gone first.
-fn shares_what_goes(entry: &Entry, other: &Entry) -> bool {
+pub fn shares_what_goes(entry: &Entry, other: &Entry) -> bool {
     let both_remove = entry.plan.act.removes() && other.plan.act.removes();
     both_remove && entry.root() == other.root() && entry.may_be_shared() && !other.may_be_shared()
 }
@@ -99,6 +99,13 @@ fn frees_its_kind(entry: &Entry, other: &Entry) -> bool {
     let takes = entry.plan.act.removes() && entry.kept_by_its_kind().next().is_none();
     let loosens = |link: &SelfLink| link.columns.iter().any(|column| entry.redacts(column));
     entry.root() == other.root() && other.kept_by_its_kind().any(|link| takes || loosens(link))
+}
+
+/// The reference of the table to itself by which rows that `entry` takes and rows that `other` takes may keep each other.
+pub fn keep_each_other<'e>(entry: &'e Entry, other: &Entry) -> Option<&'e SelfLink> {
+    let both_remove = entry.plan.act.removes() && other.plan.act.removes();
+    let keeps_too = |link: &&SelfLink| other.kept_by_its_kind().any(|own| own.columns == link.columns);
+    entry.kept_by_its_kind().find(keeps_too).filter(|_| both_remove && entry.root() == other.root())
 }
 
 /// Do both let go of the one column with which the ways of both begin? Which of them goes first, another question decides.

@@ -21,7 +21,7 @@ use crate::name::{Name, TableName};
 use crate::schedule::{Bucket, Redact, TextFormat, Then};
 
 pub use bound::epoch_bound;
-pub use entry_order::{entries_in_order, says_all_of};
+pub use entry_order::{entries_in_order, keep_each_other, says_all_of, shares_what_goes};
 pub use order::{in_order, undecided};
 pub use passage::{Passage, mind_each_other};
 pub use people::{

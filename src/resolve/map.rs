@@ -7,10 +7,11 @@ use super::people::{PeopleTable, label, steps};
 use super::reading::{Blame, anchors, find_table};
 use super::{Resolver, kept, owners, parse_condition, redaction, unfit};
 use crate::db::catalog::Table;
+use crate::db::exclusion::exclude_each_other;
 use crate::name::{Name, TableName};
 use crate::plan::{
     Act, Entry, Ground, Hold, Kept, Link, Parent, People, Redaction, RulePlan, SelfEffect, Target, Who, Whose,
-    entries_in_order, mind_each_other, says_all_of,
+    entries_in_order, keep_each_other, mind_each_other, says_all_of, shares_what_goes,
 };
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{Data, DataAct, Redact, Subject, Then};
@@ -55,9 +56,14 @@ pub(super) fn of(
     names_differ(entries.iter_mut().map(|entry| &mut entry.plan.rule));
     names_differ(kept.iter_mut().map(|kept| &mut kept.name));
     mind_each_other(&mut entries);
-    match entries_in_order(entries) {
-        Ok(entries) => Ok((entries, kept)),
-        Err(circle) => Err(vec![builder.in_a_circle(&circle)]),
+    let entries = entries_in_order(entries).map_err(|circle| vec![builder.in_a_circle(&circle)])?;
+    let unforeseen = builder
+        .kept_by_each_other(&entries)
+        .or_else(|| builder.shared_too_early(&entries))
+        .or_else(|| builder.taken_on_the_way(&entries));
+    match unforeseen {
+        Some(mistake) => Err(vec![mistake]),
+        None => Ok((entries, kept)),
     }
 }
 
@@ -359,13 +365,85 @@ impl Builder<'_, '_> {
         let mut mistakes = Vec::new();
         for (at, later) in entries.iter().enumerate() {
             let may_meet =
-                |other: &&(&Data, &Entry)| other.1.root() == later.1.root() && !are_told_apart(other.0, later.0);
+                |other: &&(&Data, &Entry)| other.1.root() == later.1.root() && !self.are_told_apart(other.1, later.1);
             for earlier in entries[..at].iter().filter(may_meet) {
                 mistakes.extend(two_values(*earlier, *later));
                 mistakes.extend(lost_from_sight(*earlier, *later).or_else(|| lost_from_sight(*later, *earlier)));
             }
         }
         mistakes
+    }
+
+    /// Is no row of both, as their conditions say?
+    fn are_told_apart(&self, one: &Entry, other: &Entry) -> bool {
+        let condition = |entry: &Entry| entry.plan.targets.first().and_then(|target| target.condition.clone());
+        let dialect = self.resolver.context.catalog.dialect;
+        matches!((condition(one), condition(other)), (Some(one), Some(other)) if exclude_each_other(dialect, &one, &other))
+    }
+
+    /// Two entries that delete rows of one table which refer to each other: each would have to act before the other, over and over.
+    fn kept_by_each_other(&self, entries: &[Entry]) -> Option<Mistake> {
+        let later = |at: usize| entries[at + 1..].iter();
+        let mut pairs = entries.iter().enumerate().flat_map(|(at, one)| later(at).map(move |other| (one, other)));
+        let (one, other, link) = pairs.find_map(|(one, other)| Some((one, other, keep_each_other(one, other)?)))?;
+        let (data, other) = (&self.subject.data[other.index], &self.subject.data[one.index]);
+        let (label, column) = (label(data), joined(&link.columns));
+        let blame = Blame { label: &label, places: &data.places, key: "action" };
+        let reason = format!(
+            "`{}.{column}` keeps these rows for those of `{}`{}, and those for these, so that no order lets all of them go",
+            data.table,
+            other.name(),
+            kept::place_of(other)
+        );
+        Some(blame.mistake(reason).remedy(format!(
+            "let the reference go before its row in one of the two: cascade = [{{ table = \"{}\", column = \"{column}\", then = \
+             \"null\" }}], or take what refers to a row along by then = \"delete\"",
+            data.table
+        )))
+    }
+
+    /// An entry over copies that no order lets act after one that takes its rows in any case: some would be somebody else's as well
+    /// and stay, what is theirs would wait for them, and then they would be gone.
+    fn shared_too_early(&self, entries: &[Entry]) -> Option<Mistake> {
+        let written = |entry: &Entry| &self.subject.data[entry.index];
+        let follows = |(at, early): (usize, &Entry)| {
+            let yields_to = |late: &&Entry| shares_what_goes(early, late) && !self.are_told_apart(early, late);
+            entries[at + 1..].iter().find(yields_to).map(|late| (written(early), written(late)))
+        };
+        let (data, other) = entries.iter().enumerate().find_map(follows)?;
+        let label = label(data);
+        let blame = Blame { label: &label, places: &data.places, key: "action" };
+        let reason = format!(
+            "rows that are somebody else's as well stay here, and `{}`{} deletes them, but only after these, so that nobody could \
+             tell beforehand what stays",
+            other.name(),
+            kept::place_of(other)
+        );
+        let mistake = blame.mistake(reason);
+        Some(mistake.remedy(format!("let one of the two redact its rows, or {TELL_APART}")))
+    }
+
+    /// An entry that is found by way of rows of its own table, beside one that deletes rows of both sorts by another way: which of them
+    /// lead to one that stays would hang on which of those go.
+    fn taken_on_the_way(&self, entries: &[Entry]) -> Option<Mistake> {
+        let written = |entry: &Entry| &self.subject.data[entry.index];
+        let taken = |found: &Entry| {
+            let takes = |other: &&Entry| takes_both_ends(other, found) && !self.are_told_apart(other, found);
+            entries.iter().find(takes).map(|other| (written(found), written(other)))
+        };
+        let (data, other) = entries.iter().find_map(taken)?;
+        let label = label(data);
+        let blame = Blame { label: &label, places: &data.places, key: "column" };
+        let reason = format!(
+            "these rows are found by way of others of `{}`, and `{}`{} deletes rows of either sort by another way, so that nobody could \
+             tell beforehand which of them still lead to one that stays",
+            data.table,
+            other.name(),
+            kept::place_of(other)
+        );
+        let mistake = blame.mistake(reason);
+        let redact = format!("let `{}` redact its rows, or {TELL_APART}", other.name());
+        Some(mistake.remedy(redact))
     }
 
     fn in_a_circle(&self, circle: &[Entry]) -> Mistake {
@@ -406,6 +484,9 @@ impl Builder<'_, '_> {
         })
     }
 }
+
+const TELL_APART: &str = "tell their rows apart by a `where` in each, such as a column's value in the one and another value of it in the \
+                          other, or `NOT (…)` around what the other one says";
 
 /// What tells which rows an entry deletes, and what goes with them.
 struct Asked<'a> {
@@ -463,12 +544,6 @@ impl Asked<'_> {
     }
 }
 
-/// Different conditions are taken to tell rows apart.
-fn are_told_apart(one: &Data, other: &Data) -> bool {
-    let condition = |data: &Data| data.condition.as_deref().map(str::trim).map(str::to_owned);
-    matches!((condition(one), condition(other)), (Some(one), Some(other)) if one != other)
-}
-
 /// A column of which each of two entries makes something else: it would be changed to and fro in every run.
 fn two_values((data, entry): (&Data, &Entry), (later, other): (&Data, &Entry)) -> Option<Mistake> {
     let differs = |own: &&Redaction| other.redactions().any(|one| one.column == own.column && one.how != own.how);
@@ -476,7 +551,18 @@ fn two_values((data, entry): (&Data, &Entry), (later, other): (&Data, &Entry)) -
     let (label, key) = (label(later), format!("redact.{column}"));
     let blame = Blame { label: &label, places: &later.places, key: &key };
     let reason = format!("`{column}` becomes something else here than in `{}`, and a row may be of both", data.name());
-    Some(blame.mistake(reason).remedy("let both say the same, or tell their rows apart by a `where` in each"))
+    Some(blame.mistake(reason).remedy(format!("let both say the same, or {TELL_APART}")))
+}
+
+/// Does `entry` delete rows of the table of `found`, both those that lead and those that are led to, by another way than the one
+/// that goes on from there?
+fn takes_both_ends(entry: &Entry, found: &Entry) -> bool {
+    let steps =
+        |entry: &Entry| entry.plan.targets.first().and_then(|target| Some(target.whose.as_ref()?.steps.clone()));
+    let (Some(own), Some(way), Some(root)) = (steps(entry), steps(found), entry.root()) else { return false };
+    let leads_over = |at: usize| way[at - 1].table == *root && way[at..] != own;
+    let is_another = entry.index != found.index && entry.plan.act.removes() && found.root() == Some(root);
+    is_another && (1..way.len()).any(leads_over)
 }
 
 /// The first lets a row forget whose it is before the second has done all that it says, or in rows of whoever else.
@@ -494,10 +580,11 @@ fn lost_from_sight((data, entry): (&Data, &Entry), (other_data, other): (&Data, 
         "`{column}` is what `{}` finds its rows by, which would be nobody's before it is done",
         other_data.name()
     );
-    Some(blame.mistake(reason).remedy(format!(
-        "let one entry of `{}` say all that becomes of such rows, or tell their rows apart by a `where` in each",
-        data.table
-    )))
+    Some(
+        blame
+            .mistake(reason)
+            .remedy(format!("let one entry of `{}` say all that becomes of such rows, or {TELL_APART}", data.table)),
+    )
 }
 
 /// `#2`, `#3` behind names that are borne already.

@@ -32,6 +32,13 @@ CREATE TABLE post (id {bigint} PRIMARY KEY, author_id {bigint}, reviewer_id {big
     FOREIGN KEY (parent_id) REFERENCES post (id));
 INSERT INTO account VALUES (1, '2026-06-01 00:00:00'), (2, '2026-06-01 00:00:00'), (3, NULL);";
 
+/// Accounts with addresses, of whom the third is open and has that of the second too, and posts.
+const MAILS: &str = "
+CREATE TABLE account (id {bigint} PRIMARY KEY, email {text}, closed_at {ts});
+CREATE TABLE post (id {bigint} PRIMARY KEY, author_id {bigint}, address {text}, parent_id {bigint}, words {text}, reviewer_id {bigint});
+INSERT INTO account VALUES (1, 'one@example.org', '2026-06-01 00:00:00'), (2, 'two@example.org', '2026-06-01 00:00:00'),
+    (3, 'two@example.org', NULL);";
+
 /// Accounts as in [`FORUM`], and threads that lead from posts to whoever moderates them.
 const THREADS: &str = "
 CREATE TABLE account (id {bigint} PRIMARY KEY, closed_at {ts});
@@ -178,6 +185,99 @@ on_every_database! {
         let ran = plan_and_run(&db, &tenure(&db, &(hold.to_owned() + &map(&entries.concat()))));
         assert_eq!(people(&ran, "blocked") + people(&ran, "held"), 3, "each of them has something that stays");
         assert_eq!((ids(&db, "forum"), ids(&db, "thread"), ids(&db, "post"), db.count("account")), (vec![1], vec![1], vec![1], 3));
+    }
+
+    fn where_nobody_could_tell_beforehand_what_stays_the_map_is_refused(db: TestDb) {
+        db.create(MAILS);
+        db.script("INSERT INTO post VALUES (1, NULL, 'two@example.org', NULL, 'a', NULL), (2, 1, NULL, 1, 'b', NULL)");
+        let replies = entry("post", "parent_id -> post.address", "matches = \"email\"\naction = \"delete\"");
+        let by_another = delete("post", "parent_id -> post.author_id");
+        let before = db.tables_dump();
+        for (entries, reason) in [
+            (delete("post", "author_id") + &replies, "rows that are somebody else's as well stay here, and `post.author_id` (line 11, column 10) deletes them, but only after"),
+            (delete("post", "reviewer_id") + &by_another, "these rows are found by way of others of `post`, and `post.reviewer_id` (line 11, column 10) deletes rows of either sort"),
+        ] {
+            let tenure = tenure(&db, &map(&entries));
+            let checked = tenure.run(&["check"]).expect_code(2);
+            let told = checked.stdout + &checked.stderr;
+            assert!(told.contains(reason) && told.contains("tell their rows apart by a `where` in each"), "{told}");
+            tenure.run(&["run", "--as-of", AS_OF]).expect_code(1);
+            assert_eq!(db.tables_dump(), before);
+        }
+        // Told apart, or by the same person, nobody has to wait for what goes.
+        let apart = |entry: String, kind: &str| entry.replace("action", &format!("where = \"words = '{kind}'\"\naction"));
+        let ran = plan_and_run(&db, &tenure(&db, &map(&(apart(delete("post", "author_id"), "b") + &apart(replies, "a")))));
+        assert_eq!((ran.count("erase:post.author_id", "done"), ids(&db, "post"), people(&ran, "erased")), (1, vec![1], 2));
+    }
+
+    fn a_way_that_passes_twice_through_its_own_table_leaves_nothing_that_nobody_finds(db: TestDb) {
+        db.create(&FORUM.replace(",\n    FOREIGN KEY (parent_id) REFERENCES post (id)", ""));
+        db.script(
+            "INSERT INTO post VALUES (1, 1, 3, NULL, 'a', 'x'), (2, 2, 3, 1, 'b', 'x'), (3, 3, 3, 2, 'c', 'x'),
+                 (4, 1, 3, 3, 'd', 'x'), (5, 3, 3, 4, 'e', 'x'), (6, 3, 3, 5, 'f', 'x'), (7, 3, 3, 6, 'g', 'x')",
+        );
+        let (once, twice) = (delete("post", "parent_id -> post.author_id"), delete("post", "parent_id -> post.parent_id -> post.author_id"));
+        let before = db.tables_dump();
+        let by_others = "these rows are found by way of others of `post`";
+        for (other, reason) in [(delete("post", "author_id"), by_others), (once, "wait for each other")] {
+            let refused = tenure(&db, &map(&(other + &twice)));
+            let told = refused.run(&["check"]).expect_code(2).stdout;
+            assert!(told.contains(reason), "{told}");
+            refused.run(&["run", "--as-of", AS_OF]).expect_code(1);
+            assert_eq!(db.tables_dump(), before);
+        }
+        let by_itself = twice + &redact("post", "author_id", "author_id = \"null\"");
+        let ran = plan_and_run(&db, &tenure(&db, &map(&by_itself)));
+        assert_eq!((ran.count("erase:post.parent_id", "done"), ids(&db, "post")), (3, vec![1, 2, 5, 7]));
+        assert_eq!((people(&ran, "erased"), db.count("post WHERE author_id < 3")), (2, 0));
+    }
+
+    fn replies_to_a_persons_posts_and_the_posts_go_together(db: TestDb) {
+        db.create(&FORUM.replace(",\n    FOREIGN KEY (parent_id) REFERENCES post (id)", ""));
+        db.script(
+            "INSERT INTO post VALUES (1, 1, 3, NULL, 'a', 'x'), (2, 2, 3, 1, 'b', 'x'), (3, 3, 3, 2, 'c', 'x'),
+                 (4, 1, 3, 3, 'd', 'x'), (5, 3, 3, 4, 'e', 'x'), (6, 3, 3, 5, 'f', 'x')",
+        );
+        let entries = delete("post", "parent_id -> post.author_id") + &delete("post", "author_id");
+        let ran = plan_and_run(&db, &tenure(&db, &map(&entries)));
+        assert_eq!((people(&ran, "erased"), ids(&db, "post")), (2, vec![6]));
+    }
+
+    fn two_entries_whose_rows_keep_each_other_are_refused_until_one_lets_go(db: TestDb) {
+        db.create(FORUM);
+        db.script(
+            "INSERT INTO post VALUES (1, 1, 3, NULL, 'a', 'x'), (2, 3, 1, 1, 'b', 'x'), (3, 1, 3, 2, 'c', 'x'),
+                 (4, 3, 1, 3, 'd', 'x'), (5, 2, 3, NULL, 'e', 'x'), (6, 3, 3, 5, 'f', 'x')",
+        );
+        let reviewed = delete("post", "reviewer_id");
+        let refused = tenure(&db, &map(&(delete("post", "author_id") + &reviewed)));
+        let before = db.tables_dump();
+        let told = refused.run(&["check"]).expect_code(2).stdout;
+        assert!(told.contains("`post.parent_id` keeps these rows for those of `post.author_id` (line 11, column 10), and those for these"), "{told}");
+        assert!(told.contains("cascade = [{ table = \"post\", column = \"parent_id\", then = \"null\" }]"), "{told}");
+        refused.run(&["run", "--as-of", AS_OF]).expect_code(1);
+        assert_eq!(db.tables_dump(), before);
+        let ran = plan_and_run(&db, &tenure(&db, &map(&(entry("post", "author_id", LETS_GO) + &reviewed))));
+        assert_eq!((ids(&db, "post"), people(&ran, "erased")), (vec![6], 2));
+    }
+
+    fn what_two_conditions_may_both_be_true_of_does_not_become_one_thing_and_then_another(db: TestDb) {
+        db.create(FORUM);
+        db.script("INSERT INTO post VALUES (1, 1, 3, NULL, 'a', 'x'), (2, 1, 3, NULL, 'b', 'y')");
+        let set = |condition: &str, to: &str| {
+            entry("post", "author_id", &format!("where = \"{condition}\"\naction = \"redact\"\nredact = {{ words = {{ set = \"{to}\" }} }}"))
+        };
+        let before = db.tables_dump();
+        for (one, other) in [("note >= 'x'", "note = 'x'"), ("note LIKE 'x%'", "note LIKE '%x'"), ("note <> 'z'", "note <> 'y'")] {
+            let tenure = tenure(&db, &map(&(set(one, "(gone)") + &set(other, "-"))));
+            let told = tenure.run(&["check"]).expect_code(2).stdout;
+            assert!(told.contains("`words` becomes something else here than in `post.author_id`, and a row may be of both"), "{told}");
+            assert!(told.contains("or `NOT (…)` around what the other one says"), "{told}");
+            tenure.run(&["run", "--as-of", AS_OF]).expect_code(1);
+            assert_eq!(db.tables_dump(), before);
+        }
+        plan_and_run(&db, &tenure(&db, &map(&(set("note LIKE 'x%'", "(gone)") + &set("NOT (note LIKE 'x%')", "-")))));
+        assert_eq!((ids(&db, "post WHERE words = '(gone)'"), ids(&db, "post WHERE words = '-'")), (vec![1], vec![2]));
     }
 
     fn what_cannot_be_said_of_one_row_is_refused_before_anything_starts(db: TestDb) {

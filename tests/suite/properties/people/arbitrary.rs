@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use tenure::db::Dialect;
 
 use super::map::{Act, Entry, Map, Own, Way};
-use super::world::{Address, Column, Key, Mention, Person, Row, Table, Up, WORDS, World};
+use super::world::{Address, Appendage, Column, Hook, Key, Mention, On, Person, Row, Table, Up, WORDS, World};
 
 /// Just before the grace is over, on that instant and after it, and well away from it.
 const CLOSED: [i64; 5] = [-300_000, -1, 0, 1, 86_400];
@@ -29,9 +29,10 @@ impl fmt::Debug for Case {
 pub fn case() -> impl Strategy<Value = Case> {
     let people = vec(person(), 1..=6);
     let holds = (any::<bool>(), vec((any::<u8>(), 0..3u8), 0..=2));
-    (0..3u8, people, vec(table(), 1..=3), 0..5u8, vec(entry(), 1..=6), holds).prop_map(
-        |(key, people, tables, own, entries, (people_are_held, holds))| {
-            let world = fit_world(key, people, &tables);
+    (0..3u8, people, vec(table(), 1..=3), 0..5u8, vec(entry(), 1..=6), holds, vec(appendage(), 0..=2)).prop_map(
+        |(key, people, tables, own, entries, (people_are_held, holds), appendages)| {
+            let mut world = fit_world(key, people, &tables);
+            world.appendages = fit_appendages(&world, &appendages);
             let own = match own {
                 0 | 1 => Own::Delete,
                 2 => Own::Redact { address: true },
@@ -113,7 +114,7 @@ fn fit_world(key: u8, people: Vec<Person>, drawn: &[DrawnTable]) -> World {
         }
         tables.push(Table { up, columns, rows });
     }
-    World { key, people, tables }
+    World { key, people, tables, appendages: Vec::new() }
 }
 
 /// Some row of the table above; in the table itself, one before it.
@@ -132,6 +133,46 @@ fn fit_mention(column: Column, people: usize, who: u8, odd: bool) -> Option<Ment
         Column::Letters => Mention::Of(there),
         Column::Address => Mention::Address(Address { number: who % 4, loud: odd }),
     })
+}
+
+#[derive(Debug, Clone)]
+struct DrawnAppendage {
+    hooks: Vec<(u8, bool)>,
+    rows: Vec<[Option<u8>; 2]>,
+}
+
+fn appendage() -> impl Strategy<Value = DrawnAppendage> {
+    let hang = || option::weighted(0.8, any::<u8>());
+    (vec((any::<u8>(), prop::bool::weighted(0.7)), 1..=2), vec([hang(), hang()], 0..=7))
+        .prop_map(|(hooks, rows)| DrawnAppendage { hooks, rows })
+}
+
+fn fit_appendages(world: &World, drawn: &[DrawnAppendage]) -> Vec<Appendage> {
+    let mut appendages: Vec<Appendage> = Vec::new();
+    for (number, drawn) in drawn.iter().enumerate() {
+        let tables = world.tables.len();
+        let hooks = drawn.hooks.iter().map(|(on, goes_along)| Hook {
+            on: match usize::from(*on) % (1 + tables + number) {
+                0 => On::People,
+                on if on <= tables => On::Table(on - 1),
+                on => On::Appendage(on - tables - 1),
+            },
+            goes_along: *goes_along,
+        });
+        let hooks: Vec<Hook> = hooks.collect();
+        let pick = |hook: &Hook, drawn: Option<u8>| {
+            let rows = match hook.on {
+                On::People => world.people.len(),
+                On::Table(table) => world.tables[table].rows.len(),
+                On::Appendage(appendage) => appendages[appendage].rows.len(),
+            };
+            drawn.filter(|_| rows > 0).map(|drawn| i64::from(drawn) % rows as i64 + 1)
+        };
+        let hang = |on: &[Option<u8>; 2]| hooks.iter().zip(on).map(|(hook, drawn)| pick(hook, *drawn)).collect();
+        let rows = (1..).zip(drawn.rows.iter().map(hang)).collect();
+        appendages.push(Appendage { hooks, rows });
+    }
+    appendages
 }
 
 #[derive(Debug, Clone)]
@@ -158,12 +199,6 @@ fn fit_entries(world: &World, drawn: &[DrawnEntry]) -> Vec<Entry> {
         let table = usize::from(drawn.table) % world.tables.len();
         let word = entries.iter().filter(|entry| entry.table == table).count();
         let entry = fit_entry(world, drawn, table, word);
-        // Which of a table's rows are somebody else's as well is told before another entry takes them, where the way leads over
-        // the table itself.
-        let over_itself = entry.way_over(world)[1..].contains(&table);
-        if over_itself && entry.column(world) == Column::Address {
-            continue;
-        }
         let is_same = |other: &Entry| {
             let spelt = |entry: &Entry| (entry.table, entry.way.hops, entry.way.column, entry.kind);
             spelt(other) == spelt(&entry)

@@ -49,6 +49,7 @@ pub fn judge(db: &TestDb, Case { world, map }: &Case) -> Verdict {
     assert_eq!(world.read(db), fate.after.texts(), "what is left");
     let told = erased(db);
     assert_certificates_add_up(&ran, &told);
+    assert_what_is_lost_is_told(world, &fate.after, &ran, &told);
     if db.workers == 1 {
         // All are one batch.
         assert_planned_is_done(&planned, &ran);
@@ -83,7 +84,9 @@ fn assert_planned_is_done(planned: &RunRecord, ran: &RunRecord) {
     for (plan, run) in planned.rules.iter().zip(&ran.rules) {
         let said = |entry: &RuleRecord| {
             let stayed = (entry.held, entry.blocked, entry.held_by.clone());
-            (entry.rule.clone(), entry.eligible, stayed, entry.detached.clone())
+            // What goes along with people's own rows is planned also of those who have to wait for something.
+            let along = (entry.table != "account").then(|| (entry.cascaded.clone(), entry.detached.clone()));
+            (entry.rule.clone(), entry.eligible, stayed, along)
         };
         assert_eq!((said(plan), plan.remaining, 0), (said(run), run.done, run.skipped), "{plan:?}\n{run:?}");
     }
@@ -125,14 +128,65 @@ fn erased(db: &TestDb) -> Vec<Erased> {
 
 /// What the certificates say of each entry is what the run says.
 fn assert_certificates_add_up(ran: &RunRecord, told: &[Erased]) {
-    let mut sums: BTreeMap<&str, u64> = BTreeMap::new();
-    for (entry, rows) in told.iter().flat_map(|erased| &erased.counts) {
-        *sums.entry(entry).or_default() += rows.done;
+    let parts = told.iter().flat_map(|erased| &erased.counts);
+    let certified = parts.map(|(entry, rows)| (entry, rows.done, &rows.cascaded, &rows.detached));
+    let done = ran.rules.iter().map(|entry| (&entry.rule, entry.done, &entry.cascaded, &entry.detached));
+    assert_eq!(sums_of(certified), sums_of(done), "what all certificates add up to");
+    assert!(told.iter().all(|erased| erased.finished.is_some()));
+}
+
+type Along = BTreeMap<String, u64>;
+
+/// By entry, and by what went or let go along with its rows.
+fn sums_of<'a>(
+    parts: impl Iterator<Item = (&'a String, u64, &'a Along, &'a Along)>,
+) -> BTreeMap<(String, &'static str, String), u64> {
+    let mut sums = BTreeMap::new();
+    for (entry, done, cascaded, detached) in parts {
+        *sums.entry((entry.clone(), "done", String::new())).or_default() += done;
+        for (what, along) in [("cascaded", cascaded), ("detached", detached)] {
+            for (name, rows) in along {
+                *sums.entry((entry.clone(), what, name.clone())).or_default() += rows;
+            }
+        }
     }
     sums.retain(|_, rows| *rows > 0);
-    let done = ran.rules.iter().filter(|entry| entry.done > 0).map(|entry| (entry.rule.as_str(), entry.done));
-    assert_eq!(sums, done.collect(), "what all certificates add up to");
-    assert!(told.iter().all(|erased| erased.finished.is_some()));
+    sums
+}
+
+/// Every row that is gone from any table is on one certificate, by the entry that took it or that it went along with; and so is
+/// whatever let go of such a row and stayed.
+fn assert_what_is_lost_is_told(before: &World, after: &World, ran: &RunRecord, told: &[Erased]) {
+    let deletes: BTreeMap<&str, &str> = ran
+        .rules
+        .iter()
+        .filter(|entry| entry.action == "delete")
+        .map(|entry| (entry.rule.as_str(), entry.table.as_str()))
+        .collect();
+    let (mut gone, mut let_go) = (Along::new(), Along::new());
+    for (entry, rows) in told.iter().flat_map(|erased| &erased.counts) {
+        if let Some(table) = deletes.get(entry.as_str()) {
+            *gone.entry((*table).to_owned()).or_default() += rows.done;
+        }
+        rows.cascaded.iter().for_each(|(table, rows)| *gone.entry(table.clone()).or_default() += rows);
+        rows.detached.iter().for_each(|(reference, rows)| *let_go.entry(reference.clone()).or_default() += rows);
+    }
+    gone.retain(|_, rows| *rows > 0);
+    let (before, after) = (before.texts(), after.texts());
+    let mut lost = Along::new();
+    for (table, _) in before.keys().filter(|row| !after.contains_key(row)) {
+        *lost.entry(table.clone()).or_default() += 1;
+    }
+    assert_eq!(gone, lost, "what all certificates say that is gone");
+    let mut loose = Along::new();
+    for ((table, id), values) in before.iter().filter(|((table, _), _)| table.starts_with('a') && table != "account") {
+        let Some(now) = after.get(&(table.clone(), id.clone())) else { continue };
+        for column in (0..values.len()).filter(|column| values[*column] != now[*column]) {
+            *loose.entry(format!("{table}.on{column}")).or_default() += 1;
+        }
+    }
+    let is_told = |(reference, rows): (&String, &u64)| let_go.get(reference).is_some_and(|told| told >= rows);
+    assert!(loose.iter().all(is_told), "{loose:?} of {let_go:?} that certificates tell of");
 }
 
 /// Everybody who was due has an end, and whoever is told to be erased has a certificate.

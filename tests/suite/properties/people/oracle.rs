@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::map::{Act, Entry, Map, Own};
-use super::world::{Column, Mention, Row, World};
+use super::world::{Column, Mention, On, Row, World};
 
 /// A row by its table and id.
 pub type RowKey = (usize, i64);
@@ -232,7 +232,10 @@ impl<'w> Oracle<'w> {
     fn may_be_referred_to(&self, entry: usize) -> bool {
         let entry = &self.map.entries[entry];
         let refers = |up: super::world::Up| up.to == entry.table && up.declared;
-        entry.deletes() && self.world.tables.iter().any(|table| table.up.is_some_and(refers))
+        let mut hooks = self.world.appendages.iter().flat_map(|appendage| &appendage.hooks);
+        entry.deletes()
+            && (self.world.tables.iter().any(|table| table.up.is_some_and(refers))
+                || hooks.any(|hook| hook.on == On::Table(entry.table)))
     }
 
     /// By entry: the rows by way of which one of another entry is found, somebody's, of which that entry has not done yet what
@@ -357,6 +360,7 @@ impl<'w> Oracle<'w> {
             }
             Own::Keep => {}
         }
+        settle_appendages(&mut after);
         Fate { after, gone, gone_people, redacted, perhaps_redacted, redacted_people, whose: self.whose() }
     }
 
@@ -366,6 +370,30 @@ impl<'w> Oracle<'w> {
             all.entry(*row).or_default().extend(whose.intersection(&self.due));
         }
         all
+    }
+}
+
+/// What hangs on a row that is gone goes with it, or lets go.
+fn settle_appendages(world: &mut World) {
+    for number in 0..world.appendages.len() {
+        let mut appendage = world.appendages[number].clone();
+        let is_there = |on: On, id: i64| match on {
+            On::People => u8::try_from(id).is_ok_and(|id| world.people.contains_key(&id)),
+            On::Table(table) => world.tables[table].rows.contains_key(&id),
+            On::Appendage(appendage) => world.appendages[appendage].rows.contains_key(&id),
+        };
+        let hooks = &appendage.hooks;
+        let holds = |(hook, id): (&_, &Option<i64>)| {
+            let hook: &super::world::Hook = hook;
+            !hook.goes_along || id.is_none_or(|id| is_there(hook.on, id))
+        };
+        appendage.rows.retain(|_, row| hooks.iter().zip(row.iter()).all(holds));
+        for row in appendage.rows.values_mut() {
+            for (hook, id) in hooks.iter().zip(row) {
+                *id = id.filter(|id| is_there(hook.on, *id));
+            }
+        }
+        world.appendages[number] = appendage;
     }
 }
 

@@ -18,6 +18,30 @@ pub struct World {
     pub people: BTreeMap<u8, Person>,
     /// In an order in which each refers only to itself and to those before it.
     pub tables: Vec<Table>,
+    /// Tables of which the map says nothing; each refers to people, to any of the tables, and to those before it.
+    pub appendages: Vec<Appendage>,
+}
+
+/// What hangs on other rows by foreign keys that take it along or let go; the column of number `n` is called `onn`.
+#[derive(Debug, Clone)]
+pub struct Appendage {
+    pub hooks: Vec<Hook>,
+    /// By id, on which rows each hangs.
+    pub rows: BTreeMap<i64, Vec<Option<i64>>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Hook {
+    pub on: On,
+    /// ON DELETE CASCADE; else SET NULL.
+    pub goes_along: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum On {
+    People,
+    Table(usize),
+    Appendage(usize),
 }
 
 /// What the keys of people are.
@@ -99,6 +123,18 @@ impl World {
         format!("t{table}")
     }
 
+    pub fn appendage_name(appendage: usize) -> String {
+        format!("a{appendage}")
+    }
+
+    /// A row of whatever an appendage hangs on, by its key.
+    fn hooked_key(&self, on: On, id: i64) -> String {
+        match on {
+            On::People => self.key_text(u8::try_from(id).expect("people are few")),
+            On::Table(_) | On::Appendage(_) => id.to_string(),
+        }
+    }
+
     /// Makes the tables and their rows.
     pub fn script(&self, dialect: Dialect) -> String {
         let mut script = String::new();
@@ -129,6 +165,9 @@ impl World {
             }
             writeln!(script, ");")?;
         }
+        for (number, appendage) in self.appendages.iter().enumerate() {
+            self.write_appendage(script, number, appendage)?;
+        }
         for (id, person) in &self.people {
             let closed = person.closed.map_or("NULL".to_owned(), moment);
             let values = [
@@ -148,7 +187,36 @@ impl World {
                 writeln!(script, "INSERT INTO {} VALUES ({});", Self::table_name(number), values.join(", "))?;
             }
         }
+        for (number, appendage) in self.appendages.iter().enumerate() {
+            for (id, hangs_on) in &appendage.rows {
+                let mut values = vec![id.to_string()];
+                values.extend(self.hung(appendage, hangs_on).into_iter().map(quoted));
+                writeln!(script, "INSERT INTO {} VALUES ({});", Self::appendage_name(number), values.join(", "))?;
+            }
+        }
         Ok(())
+    }
+
+    fn write_appendage(&self, script: &mut String, number: usize, appendage: &Appendage) -> std::fmt::Result {
+        write!(script, "CREATE TABLE {} (id bigint PRIMARY KEY", Self::appendage_name(number))?;
+        for (column, hook) in appendage.hooks.iter().enumerate() {
+            write!(script, ", on{column} {}", if hook.on == On::People { self.key_type() } else { "bigint" })?;
+        }
+        for (column, hook) in appendage.hooks.iter().enumerate() {
+            let to = match hook.on {
+                On::People => "account".to_owned(),
+                On::Table(table) => Self::table_name(table),
+                On::Appendage(appendage) => Self::appendage_name(appendage),
+            };
+            let action = if hook.goes_along { "CASCADE" } else { "SET NULL" };
+            write!(script, ", FOREIGN KEY (on{column}) REFERENCES {to} (id) ON DELETE {action}")?;
+        }
+        writeln!(script, ");")
+    }
+
+    fn hung(&self, appendage: &Appendage, on: &[Option<i64>]) -> Vec<Option<String>> {
+        let hooks = appendage.hooks.iter().zip(on);
+        hooks.map(|(hook, id)| id.map(|id| self.hooked_key(hook.on, id))).collect()
     }
 
     fn key_type(&self) -> &'static str {
@@ -193,6 +261,10 @@ impl World {
                 all.insert((Self::table_name(number), id.to_string()), values);
             }
         }
+        for (number, appendage) in self.appendages.iter().enumerate() {
+            let rows = appendage.rows.iter().map(|(id, on)| (id.to_string(), self.hung(appendage, on)));
+            all.extend(rows.map(|(id, values)| ((Self::appendage_name(number), id), values)));
+        }
         all
     }
 
@@ -206,6 +278,10 @@ impl World {
         let mut all = read(db, "account", &["email".to_owned(), "name".to_owned()]);
         for (number, table) in self.tables.iter().enumerate() {
             all.extend(read(db, &Self::table_name(number), &columns(table)));
+        }
+        for (number, appendage) in self.appendages.iter().enumerate() {
+            let hooks: Vec<_> = (0..appendage.hooks.len()).map(|column| format!("on{column}")).collect();
+            all.extend(read(db, &Self::appendage_name(number), &hooks));
         }
         all
     }
