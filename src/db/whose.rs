@@ -69,7 +69,8 @@ fn leads_by(sql: &mut Sql, alias: &Name, lead: &Lead<'_>, steps: &[Step], condit
     sql.push(")");
 }
 
-/// The row that `alias` names leads a row of another entry, which stays, to somebody.
+/// The row that `alias` names leads a row of another entry, which stays, to somebody. What stays because it is somebody else's as
+/// well, who is not due, is found by way of what is theirs.
 pub(super) fn leads_to_what_stays(sql: &mut Sql, scope: Scope<'_>, passage: &Passage, alias: &Name, look: Look) {
     let (before, after) = passage.way();
     let stays = |sql: &mut Sql| {
@@ -81,6 +82,11 @@ pub(super) fn leads_to_what_stays(sql: &mut Sql, scope: Scope<'_>, passage: &Pas
         }
         predicate::changes(sql, target, earlier);
         predicate::not_taken(sql, earlier, &target.root, &target.alias);
+        if let Some(whose) = target.whose.as_ref().filter(|whose| whose.is_shared() && target.holds.is_empty()) {
+            sql.push(" AND (");
+            someone_elses_too(sql, Scope { target, few: None, is_joined: false, ..scope }, whose);
+            sql.push(") IS NOT TRUE");
+        }
     };
     sql.push("(");
     led_here(sql, Led { scope, passage, stays: &stays }, before, alias);
@@ -131,6 +137,7 @@ fn led_here(sql: &mut Sql, led: Led<'_>, steps: &[Step], alias: &Name) {
         alike(sql, step, natural, alias);
         sql.push(")");
     }
+    not_empty(sql, alias, step);
 }
 
 /// These steps lead from the row to somebody, due or not.
@@ -321,6 +328,7 @@ impl<'a> Lead<'a> {
         further(sql, next);
         sql.push(")");
         lead_on(sql, next);
+        not_empty(sql, &step.table.table, step);
         predicate::not_taken(sql, self.earlier, &step.table, &step.table.table);
     }
 
@@ -332,6 +340,7 @@ impl<'a> Lead<'a> {
         own_values(sql, &step.table.table, next, Some(next_alias));
         sql.push(" WHERE 1 = 1");
         lead_on(sql, next);
+        not_empty(sql, &step.table.table, step);
         predicate::not_taken(sql, self.earlier, &step.table, &step.table.table);
     }
 
@@ -342,13 +351,18 @@ impl<'a> Lead<'a> {
         }
         sql.push(" WHERE ");
         (self.such)(sql);
-        if step.but_empty {
-            sql.push(" AND ");
-            form(step.likeness, sql.dialect).write(sql, |sql| {
-                sql.column(self.alias, &step.key);
-            });
-            sql.push(" <> ''");
-        }
+        not_empty(sql, self.alias, step);
+    }
+}
+
+/// ` AND` the value that a step leads to says something.
+fn not_empty(sql: &mut Sql, alias: &Name, step: &Step) {
+    if step.but_empty {
+        sql.push(" AND ");
+        form(step.likeness, sql.dialect).write(sql, |sql| {
+            sql.column(alias, &step.key);
+        });
+        sql.push(" <> ''");
     }
 }
 

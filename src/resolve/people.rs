@@ -132,7 +132,7 @@ fn bare_steps(context: &Context<'_>, data: &Data, root: &Table, people: PeopleTa
             (column(context, &blame, table, &way.hop.column)?, column(context, &blame, way.parent, &way.hop.key)?);
         let likeness = likeness(context.catalog.dialect, from, to, way.declared)
             .ok_or_else(|| unlike(&blame, table, from, way.parent, to))?;
-        steps.push(Step {
+        let step = Step {
             column: way.hop.column,
             conditions: Vec::new(),
             table: way.hop.table,
@@ -140,27 +140,37 @@ fn bare_steps(context: &Context<'_>, data: &Data, root: &Table, people: PeopleTa
             likeness,
             shared: !way.unique,
             but_empty: false,
-        });
+        };
+        let is_copy_in_any_case = data.ignore_case && data.matches.is_none() && hop.key.is_some();
+        steps.push(if is_copy_in_any_case { in_any_case(step, [from, to]) } else { step });
         table = way.parent;
     }
     let last = column(context, &blame, table, &data.path.column)?;
     let copied = match &data.matches {
-        Some(matches) => {
-            let blame = Blame { key: "matches", ..blame };
-            Some((column(context, &blame, people.table, &matches.column)?, matches.ignore_case))
-        }
+        Some(matches) => Some(column(context, &Blame { key: "matches", ..blame }, people.table, matches)?),
         None => None,
     };
     let is_the_person = table.name == people.table.name && copied.is_none() && last.name == people.key.name;
     if is_the_person {
         return Ok(steps);
     }
-    let (to, ignore_case) = copied.unwrap_or((people.key, false));
+    let to = copied.unwrap_or(people.key);
     let step = last_step(context, &blame, table, last, people, to)?;
-    let (likeness, shared) = if ignore_case { (Likeness::Folded, true) } else { (step.likeness, step.shared) };
-    let but_empty = copied.is_some() && [last, to].iter().all(|column| column.kind == ColumnKind::Text);
-    steps.push(Step { likeness, shared, but_empty, ..step });
+    steps.push(match copied {
+        Some(_) if data.ignore_case => in_any_case(step, [last, to]),
+        Some(_) => Step { but_empty: are_texts([last, to]), ..step },
+        None => step,
+    });
     Ok(steps)
+}
+
+/// Several rows may have what differs in case only, and an empty text is nobody's copy.
+fn in_any_case(step: Step, columns: [&Column; 2]) -> Step {
+    Step { likeness: Likeness::Folded, shared: true, but_empty: are_texts(columns), ..step }
+}
+
+fn are_texts(columns: [&Column; 2]) -> bool {
+    columns.iter().all(|column| column.kind == ColumnKind::Text)
 }
 
 /// From a column that holds a value of the table of people to that table.

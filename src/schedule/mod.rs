@@ -39,7 +39,7 @@ use crate::schedule::mistake::Mistake;
 use crate::time::Period;
 
 pub(crate) use conflict::act_on_same_rows;
-pub use subject::{Data, DataAct, MarkWith, Matches, Requests, Subject};
+pub use subject::{Data, DataAct, MarkWith, Requests, Subject};
 
 /// Reads and checks a schedule file.
 ///

@@ -48,7 +48,10 @@ pub struct Data {
     pub table: TableName,
     /// To the column that holds the person's key, or the copy that [`matches`](Self::matches) names.
     pub path: ColumnPath,
-    pub matches: Option<Matches>,
+    /// The end of the path holds a copy of this column of the table of people instead of its key.
+    pub matches: Option<Name>,
+    /// The copy is compared without case; where none is named by `matches`, the keys that the path states are.
+    pub ignore_case: bool,
     /// Only such rows of the table are meant; in the database's own SQL.
     pub condition: Option<String>,
     /// A name for some of the entries, for example `analytics`.
@@ -58,13 +61,6 @@ pub struct Data {
     /// The act is meant for rows as well that another entry keeps.
     pub kept_too: bool,
     pub places: Places,
-}
-
-/// The end of the path holds a copy of this column of the table of people instead of its key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Matches {
-    pub column: Name,
-    pub ignore_case: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -308,7 +304,8 @@ fn entry(table: &Table) -> Option<Data> {
     let path = table
         .require("column", "name the column that leads to the person: `account_id`, or `post_id -> post.author_id`")
         .and_then(|item| item.parse(notation::column_path));
-    let matches = matches(table);
+    let matches = table.get("matches").map(|item| item.parse(notation::column));
+    let ignore_case = ignore_case(table, path.as_ref());
     let act = act(table);
     let cascade = action::cascade(table);
     let kept_too = table.get("kept_too").and_then(|item| item.flag()).unwrap_or_default();
@@ -318,7 +315,11 @@ fn entry(table: &Table) -> Option<Data> {
         promises,
         table: name?,
         path: path?,
-        matches,
+        matches: match matches {
+            Some(matches) => Some(matches?),
+            None => None,
+        },
+        ignore_case,
         condition,
         category,
         act: act?,
@@ -328,19 +329,17 @@ fn entry(table: &Table) -> Option<Data> {
     })
 }
 
-fn matches(table: &Table) -> Option<Matches> {
-    let ignore_case = table.get("ignore_case");
-    let Some(item) = table.get("matches") else {
-        if let Some(item) = ignore_case {
-            item.refuse("a key is never compared without case", "name the copied column as `matches`");
-        }
-        return None;
-    };
-    let ignore_case = match ignore_case {
-        Some(item) => item.flag()?,
-        None => false,
-    };
-    Some(Matches { column: item.parse(notation::column)?, ignore_case })
+fn ignore_case(table: &Table, path: Option<&ColumnPath>) -> bool {
+    let Some(item) = table.get("ignore_case") else { return false };
+    let has_copies =
+        table.get("matches").is_some() || path.is_none_or(|path| path.hops.iter().any(|hop| hop.key.is_some()));
+    if !has_copies {
+        item.refuse(
+            "a key is never compared without case",
+            "name the copied column: as `matches`, or in the path as in `address -> user_email(email).user_id`",
+        );
+    }
+    item.flag().unwrap_or_default()
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -444,7 +443,7 @@ impl Subject {
             let same = |earlier: &&Data| {
                 earlier.table == later.table
                     && earlier.path == later.path
-                    && earlier.matches == later.matches
+                    && (&earlier.matches, earlier.ignore_case) == (&later.matches, later.ignore_case)
                     && earlier.condition == later.condition
             };
             if self.data[..at].iter().any(|earlier| same(&earlier)) {

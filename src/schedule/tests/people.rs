@@ -97,7 +97,7 @@ fn a_map_says_whose_data_it_is_where_it_stands_and_what_becomes_of_it() {
         (reason.as_str(), period.to_string().as_str(), anchors.len(), redact.len()),
         ("tax records", "10 years", 1, 1)
     );
-    assert_eq!(subject.data[2].matches, Some(Matches { column: name("email"), ignore_case: true }));
+    assert_eq!((&subject.data[2].matches, subject.data[2].ignore_case), (&Some(name("email")), true));
     let requests = subject.requests.expect("there is a table of requests");
     assert_eq!(
         requests.mark,
@@ -185,8 +185,8 @@ reason = "asked for"
         "24:10 subject data `post`, `reason`: this tells why and how long rows are kept (write `action = \"keep\"`, or \
          take it out)",
         "30:10 subject data `mail.address`, `action`: \"erase\" is not known (known here: \"delete\", \"redact\", \"keep\")",
-        "34:15 subject data `vote.voter`, `ignore_case`: a key is never compared without case (name the copied column as \
-         `matches`)",
+        "34:15 subject data `vote.voter`, `ignore_case`: a key is never compared without case (name the copied column: \
+         as `matches`, or in the path as in `address -> user_email(email).user_id`)",
         "41:1 subject: `requests.verified` is missing (write which requests are known to be the person's own: nothing \
          else is acted on)",
         "46:20 subject, `requests.mark.done_at`: this cannot be put into a column (write a text, a number, true or false)",

@@ -43,6 +43,28 @@ on_every_database! {
         assert_eq!((db.count("letter"), db.count("account"), erasures(&db)), (0, 0, 3));
     }
 
+    fn addresses_that_lie_beside_the_people_are_found_in_any_case_too(db: TestDb) {
+        db.create(
+            "CREATE TABLE account (id {bigint} PRIMARY KEY, closed_at {ts});
+             CREATE TABLE user_email (id {bigint} PRIMARY KEY, account_id {bigint}, email {text});
+             CREATE TABLE letter (id {bigint} PRIMARY KEY, address {text});
+             INSERT INTO account VALUES (1, '2026-06-01 00:00:00'), (2, NULL), (3, '2026-06-01 00:00:00');
+             INSERT INTO user_email VALUES (1, 1, 'ann@example.org'), (2, 2, 'bob@example.org'), (3, 3, 'BOB@example.org'), (4, 3, '');
+             INSERT INTO letter VALUES (1, 'ANN@example.org'), (2, 'Bob@Example.org'), (3, ''), (4, 'dan@example.org'),
+                 (5, 'ann@example.org');",
+        );
+        let letters = "[[subject.data]]\ntable = \"letter\"\ncolumn = \"address -> user_email(email).account_id\"\n\
+                       ignore_case = true\naction = \"delete\"\n\
+                       [[subject.data]]\ntable = \"user_email\"\ncolumn = \"account_id\"\naction = \"delete\"\n";
+        let tenure = tenure(&db, &map(letters));
+        let first = plan_and_run(&db, &tenure);
+        assert_eq!((first.count("erase:letter.address", "done"), people(&first, "erased")), (2, 2));
+        assert_eq!((ids(&db, "letter"), ids(&db, "user_email")), (vec![2, 3, 4], vec![2]), "one is Bob's as well, who stays");
+        db.script("UPDATE account SET closed_at = '2026-06-02 00:00:00'");
+        plan_and_run(&db, &tenure);
+        assert_eq!(ids(&db, "letter"), [3, 4]);
+    }
+
     fn two_closed_accounts_with_one_address_take_their_letters_along_at_once(db: TestDb) {
         db.create(
             "CREATE TABLE account (id {bigint} PRIMARY KEY, email {text}, closed_at {ts});
