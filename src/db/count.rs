@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::builder::Sql;
 use super::doomed::{self, Within};
+use super::few::Few;
 use super::predicate::{self, Look, Scope};
 use super::{Connection, DbError, Row, Statement, Value, anchor};
 use crate::name::TableName;
@@ -248,11 +249,11 @@ pub fn table_rows_up_to(conn: &mut Connection, table: &TableName, limit: u64) ->
     Ok(number(&one_row(conn, &sql.finish())?, 0))
 }
 
-/// Dependent rows that would go, or be let go, with all the rule's rows.
-pub fn consequences(conn: &mut Connection, rule: &RulePlan) -> Result<Consequences, DbError> {
+/// Dependent rows that would go, or be let go, with all the rule's rows, or with those of a few people.
+pub fn consequences(conn: &mut Connection, rule: &RulePlan, few: Option<Few<'_>>) -> Result<Consequences, DbError> {
     let mut found = Consequences::default();
     let Some(whole) = whole(rule) else { return Ok(found) };
-    let scope = scope(rule, &whole);
+    let scope = Scope { few, ..scope(rule, &whole) };
     for (index, dependent) in rule.dependents.iter().enumerate() {
         let statement = doomed::count_dependent(conn.dialect(), scope, index, Within::Everything);
         let count = number(&one_row(conn, &statement)?, 0);

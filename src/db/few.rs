@@ -14,6 +14,17 @@ pub struct Few<'a> {
     pub keys: &'a [PersonKey],
 }
 
+impl Few<'_> {
+    /// More of them are too many for one statement. MariaDB turns longer lists of values into tables, and then reads everything.
+    pub fn most(dialect: Dialect) -> usize {
+        match dialect {
+            Dialect::Sqlite => 4_000,
+            Dialect::Postgres => 40_000,
+            Dialect::Mysql => 900,
+        }
+    }
+}
+
 /// The key is one of these, letter for letter: a collation may take the key of somebody else for one of them.
 pub(super) fn among(sql: &mut Sql, alias: &Name, few: Few<'_>) {
     alike(sql, alias, few);

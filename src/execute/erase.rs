@@ -199,7 +199,7 @@ impl<'a, 'w: 'a> Round<'a, 'w> {
     /// The people of the batches that come next, a batch a connection: evenly where they are the last ones, and somebody who
     /// has very many rows alone.
     fn next_chunks(&mut self, due: &[Due], next: &mut usize, rows: u64) -> Vec<Chunk> {
-        let most = most_people(self.turn.worker.conn.dialect());
+        let most = Few::most(self.turn.worker.conn.dialect());
         let abreast = self.others.open(self.turn.worker, due.len() - *next);
         let to_come = due[*next..].iter().take(most.saturating_mul(abreast)).map(|due| due.rows);
         let share = rows.min(to_come.take_while(|rows| *rows <= MANY_ROWS).sum::<u64>().div_ceil(abreast as u64));
@@ -503,14 +503,5 @@ fn most_workers(dialect: Dialect, wanted: u32) -> usize {
     match dialect {
         Dialect::Sqlite | Dialect::Mysql => 1,
         Dialect::Postgres => wanted as usize,
-    }
-}
-
-/// People in one batch. MariaDB turns longer lists of values into tables, and then reads everything.
-fn most_people(dialect: Dialect) -> usize {
-    match dialect {
-        Dialect::Sqlite => 4_000,
-        Dialect::Postgres => 40_000,
-        Dialect::Mysql => 900,
     }
 }

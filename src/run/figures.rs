@@ -22,6 +22,8 @@ pub(super) struct Figures {
     pub blocked: BTreeSet<PersonKey>,
     /// By the places of the entries.
     staying: BTreeMap<PersonKey, BTreeSet<usize>>,
+    /// By the places of the entries: whose rows have to wait for something that stays by another one.
+    waiting: Vec<BTreeSet<PersonKey>>,
 }
 
 /// What the rows of one person count to in an entry.
@@ -78,11 +80,14 @@ impl Figures {
     /// The person's own row, and what tells that the person is to go, wait for whatever stays: it could not be found without
     /// it.
     fn wait(&mut self, erasure: &Erasure, place: usize) {
-        for staying in self.staying.values_mut() {
+        let mut waiting = BTreeSet::new();
+        for (key, staying) in &mut self.staying {
             if staying.iter().any(|other| erasure.entries[place].hides_the_person_from(&erasure.entries[*other])) {
                 staying.insert(place);
+                waiting.insert(key.clone());
             }
         }
+        self.waiting.push(waiting);
     }
 
     /// A night may have hundreds of thousands of people: of each entry only the sum is kept.
@@ -90,11 +95,18 @@ impl Figures {
         let due = counts.remaining();
         let sum = &mut self.by_entry[place];
         sum.add(counts);
-        if self.staying.get(&key).is_some_and(|staying| staying.contains(&place)) {
+        if self.waiting[place].contains(&key) {
             sum.blocked += due;
         } else if due > 0 {
             *self.rows.entry(key).or_default() += due;
         }
+    }
+
+    /// Those of the people whose rows an entry may take now; `None` where nobody's have to wait.
+    pub fn going(&self, place: usize, due: &[Due]) -> Option<Vec<PersonKey>> {
+        let waiting = &self.waiting[place];
+        let going = due.iter().map(|due| &due.key).filter(|key| !waiting.contains(key));
+        (!waiting.is_empty()).then(|| going.cloned().collect())
     }
 
     /// Is all that is due that of people whom nobody can name?

@@ -11,14 +11,15 @@ use super::change::Changes;
 use super::figures::{self, Figures};
 use super::{Consent, Job, Refusal, guard, orders, register, survey};
 use crate::db::catalog::{self, Catalog};
-use crate::db::count::{self, Counts};
+use crate::db::count::{self, Consequences, Counts};
+use crate::db::few::Few;
 use crate::db::people;
 use crate::db::{Connection, DbError, Mode};
 use crate::execute::erase::{self, Desk, Due, PeopleTally};
 use crate::execute::{self, Ending, Worker};
 use crate::ledger::erasure::Cause;
 use crate::ledger::{self, pause};
-use crate::plan::{Erasure, PersonKey, RulePlan};
+use crate::plan::{Entry, Erasure, PersonKey, RulePlan};
 use crate::report::record::{PeopleRecord, RuleRecord, Status};
 use crate::resolve;
 use crate::schedule::mistake::Mistake;
@@ -139,6 +140,21 @@ impl Left {
     }
 }
 
+/// What would go along with the rows of some people, or be let go.
+fn consequences(
+    conn: &mut Connection,
+    erasure: &Erasure,
+    entry: &Entry,
+    going: &[PersonKey],
+) -> Result<Consequences, DbError> {
+    let mut found = Consequences::default();
+    for keys in going.chunks(Few::most(conn.dialect())) {
+        let few = Few { column: &erasure.key, keys };
+        found.add(&count::consequences(conn, &entry.plan, Some(few))?);
+    }
+    Ok(found)
+}
+
 impl Planned {
     fn count_and_ask(
         &mut self,
@@ -217,10 +233,13 @@ impl Planned {
     fn survey(&mut self, job: &Job<'_>, conn: &mut Connection, helpers: &mut [Connection]) -> Result<(), DbError> {
         let mut figures = Figures::read(conn, helpers, &self.erasure)?;
         self.due = figures.due();
-        for ((entry, record), counts) in self.erasure.entries.iter().zip(&mut self.entries).zip(&figures.by_entry) {
-            survey::fill(record, counts.clone());
+        for (place, (entry, record)) in self.erasure.entries.iter().zip(&mut self.entries).enumerate() {
+            survey::fill(record, figures.by_entry[place].clone());
             if record.remaining > 0 {
-                let found = count::consequences(conn, &entry.plan)?;
+                let found = match figures.going(place, &self.due) {
+                    None => count::consequences(conn, &entry.plan, None)?,
+                    Some(going) => consequences(conn, &self.erasure, entry, &going)?,
+                };
                 record.cascaded = found.cascaded;
                 record.detached = found.detached;
             }

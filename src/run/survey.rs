@@ -113,7 +113,7 @@ fn count_into(conn: &mut Connection, plan: &RulePlan, record: &mut RuleRecord) -
         record.no_anchor += count::ageless(conn, target)?;
     }
     if record.remaining > 0 {
-        let found = count::consequences(conn, plan)?;
+        let found = count::consequences(conn, plan, None)?;
         record.cascaded = found.cascaded;
         record.detached = found.detached;
     }
