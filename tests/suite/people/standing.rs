@@ -311,7 +311,7 @@ on_every_database! {
              INSERT INTO attempt VALUES (90, 9);
              INSERT INTO letter VALUES (9, 'person1@example.org');",
         );
-        subject(&tenure, &["reapply", "--yes"], 0);
+        subject(&tenure, &["reapply", "--restored", "tables", "--yes"], 0);
         assert_eq!((left(&db, 1)[0], left(&db, 1)[3]), (0, 0));
         assert_eq!((left(&db, 9), left(&db, 3)), ([1, 0, 1, 1], [2, 2, 1, 1]));
         let told = certificate(&tenure, "1");
@@ -340,7 +340,7 @@ on_every_database! {
         hold(&tenure, &["case-7", "--table", "letter", "--where", "id = 1"]);
         erase(&tenure, "1", &[]);
         erase(&tenure, "2", &[]);
-        let asked = || subject(&tenure, &["reapply"], 3).stderr;
+        let asked = || subject(&tenure, &["reapply", "--restored", "tables"], 3).stderr;
         db.script("INSERT INTO attempt VALUES (80, 2)");
         assert!(!asked().contains("something stayed"), "{}", asked());
         db.script("INSERT INTO attempt VALUES (70, 1)");
