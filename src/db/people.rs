@@ -148,6 +148,11 @@ fn counts_now(conn: &mut Connection, plan: &RulePlan, few: Few<'_>, sharers: Sha
     Ok(all)
 }
 
+/// What is there of an entry's rows that are a few people's, in the batch's transaction; those that several share count for each.
+pub fn there_now(conn: &mut Connection, entry: &Entry, few: Few<'_>) -> Result<ByPerson, DbError> {
+    counts_now(conn, &entry.plan, few, Sharers::All)
+}
+
 /// What happened to the rows of an entry that are a few people's.
 #[derive(Debug, Default)]
 pub struct Erased {

@@ -265,6 +265,7 @@ impl<'a, 'w: 'a> Round<'a, 'w> {
                 told.hear(erasure, place, &erased);
                 outcome.done.insert(place, erased.done);
             }
+            told.look_again(conn, erasure)?;
             (outcome.in_part, outcome.erased) = told.keys_of_the_done();
             outcome.waiting = told.staying.keys().cloned().collect();
             told.record(conn, log, desk, begun)?;

@@ -6,13 +6,13 @@ use jiff::Timestamp;
 
 use super::batch::{self, Identity};
 use crate::db::batch::Done;
-use crate::db::count::Consequences;
+use crate::db::count::{Consequences, Counts};
 use crate::db::few::Few;
 use crate::db::people::{self, Person};
 use crate::db::{Connection, DbError, person};
 use crate::ledger;
 use crate::ledger::erasure::{Cause, Erased, Rows, new_reference};
-use crate::plan::{Erasure, PersonKey};
+use crate::plan::{Entry, Erasure, PersonKey};
 use crate::pseudonym::Pseudonyms;
 use crate::time;
 
@@ -132,13 +132,34 @@ impl<'a> Told<'a> {
             *told = Rows { kept: told.kept, ..rows_of(along, 0) };
         }
         for (key, stayed) in &erased.stayed {
-            let rows = self.beside(key, &entry.plan.rule);
-            rows.held_by.clone_from(&stayed.held_by);
-            rows.blocked = stayed.blocked;
-            if people::keep_the_person(entry, stayed) {
-                self.staying.entry(key.clone()).or_default().insert(place);
+            self.note_what_stayed(entry, place, key, stayed);
+        }
+    }
+
+    fn note_what_stayed(&mut self, entry: &Entry, place: usize, key: &PersonKey, stayed: &Counts) {
+        let rows = self.beside(key, &entry.plan.rule);
+        rows.held_by.clone_from(&stayed.held_by);
+        rows.blocked = stayed.blocked;
+        if people::keep_the_person(entry, stayed) {
+            self.staying.entry(key.clone()).or_default().insert(place);
+        }
+    }
+
+    /// What had to stay at its entry's turn may have gone with what a later entry took, as somebody else's: only what is there
+    /// when all entries have acted stays.
+    pub fn look_again(&mut self, conn: &mut Connection, erasure: &Erasure) -> Result<(), DbError> {
+        let staying = std::mem::take(&mut self.staying);
+        let places: BTreeSet<usize> = staying.values().flatten().copied().collect();
+        for place in places {
+            let entry = &erasure.entries[place];
+            let keys: Vec<_> =
+                staying.iter().filter(|(_, of)| of.contains(&place)).map(|(key, _)| key.clone()).collect();
+            let there = people::there_now(conn, entry, Few { column: &erasure.key, keys: &keys })?;
+            for key in &keys {
+                self.note_what_stayed(entry, place, key, there.get(key).unwrap_or(&Counts::default()));
             }
         }
+        Ok(())
     }
 
     /// The people of whom something was done.
@@ -183,6 +204,7 @@ impl<'a> Told<'a> {
         for place in self.staying.get(key).into_iter().flatten() {
             counts.entry(name(*place)).or_default().stays = true;
         }
+        counts.retain(|_, rows| *rows != Rows::default());
         counts
     }
 }

@@ -64,7 +64,9 @@ pub enum State {
     Ended,
     /// Nothing was left, and something has come since that nobody asks to go.
     Since,
-    /// Of the rest nothing is found any more, and no run took it.
+    /// Something had stayed, and is gone since.
+    Gone,
+    /// Of the rest nothing is found any more, nor what it was found by.
     Lost,
 }
 
@@ -122,6 +124,7 @@ impl Certificate {
             State::Blocked => format!("Erased in part: the rest is referred to{over}"),
             State::Ended => "Erased in part: the rest stays".to_owned(),
             State::Since => "Erased, and something has come since".to_owned(),
+            State::Gone => "Erased: what had stayed is gone since".to_owned(),
             State::Lost => "Erased in part: of the rest nothing is found".to_owned(),
         }
     }
@@ -138,7 +141,8 @@ impl Certificate {
             fact(
                 "days",
                 format!(
-                    "{} used of {} ({}, which end {})",
+                    "{}{} used of {} ({}, which end {})",
+                    if self.state == State::Gone { "at least " } else { "" },
                     self.days_used,
                     self.days_allowed,
                     self.within,
@@ -159,6 +163,7 @@ impl Certificate {
     fn done(&self) -> String {
         match (self.finished, &self.rest) {
             (Some(finished), _) => instant(finished),
+            (None, Some(rest)) if self.state == State::Gone => rest.clone(),
             (None, Some(rest)) => format!("not all: {rest}"),
             (None, None) => "not yet".to_owned(),
         }

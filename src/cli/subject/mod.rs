@@ -118,6 +118,10 @@ pub(super) struct Reapply {
     /// A register of erasures that was kept elsewhere; may be repeated [default: that of the state directory]
     #[arg(long = "register", value_name = "FILE")]
     registers: Vec<PathBuf>,
+    /// What was restored: the database with the ledger in it, so that of an erasure that it holds as done nothing can be back, or
+    /// tables without it, so that anybody may be [default: the database, and it is asked about whom tables could have brought back]
+    #[arg(long, value_name = "WHAT", value_enum)]
+    restored: Option<Restored>,
     /// Show who would be erased again; change nothing
     #[arg(long)]
     dry_run: bool,
@@ -126,6 +130,12 @@ pub(super) struct Reapply {
     yes: bool,
     #[command(flatten)]
     place: Place,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Restored {
+    Database,
+    Tables,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,7 @@
 //! `tenure subject reapply`: after a restore from a backup, whoever had been erased is back. The ledger in that database is as
-//! old as the backup, so the register beside the reports, or one that was kept elsewhere, is asked as well.
+//! old as the backup, so the register beside the reports, or one that was kept elsewhere, is asked as well: what it tells beyond
+//! the ledger is what the restore has lost. Of an erasure that the ledger itself holds as done nothing can be back, unless tables
+//! were restored without it: what is there of such a person came later, and is theirs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -7,8 +9,8 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use jiff::Timestamp;
 
-use super::Reapply;
 use super::counter::{Counter, Live, illegible};
+use super::{Reapply, Restored};
 use crate::cli::{Common, Failure, Outcome, run as runs, say, to_stderr};
 use crate::db::people::Person;
 use crate::db::{Connection, person};
@@ -35,10 +37,13 @@ pub(super) fn reapply(common: &Common, wanted: &Reapply) -> Outcome {
     let live = counter.map(&mut conn)?;
     let map = &live.1;
     let register = Register::read(&counter, &mut conn, &live, &wanted.registers)?;
-    let back = Back::find(&counter, &mut conn, map, &register)?;
+    let back = Back::find(&counter, &mut conn, map, &register, wanted.restored)?;
     drop(conn);
-    register.gaps.iter().chain(&back.left_alone(map)).for_each(|note| to_stderr(format_args!("tenure: {note}\n")));
-    let at_least = |code| worst(code, &register, &back);
+    let left_alone = [back.left_alone(map), back.let_be(map, wanted.restored)].into_iter().flatten();
+    let notes: Vec<_> = register.gaps.iter().cloned().chain(left_alone).collect();
+    notes.iter().for_each(|note| to_stderr(format_args!("tenure: {note}\n")));
+    let is_asked = !back.of_same_day.is_empty() || wanted.restored.is_none() && !back.since.is_empty();
+    let at_least = |code| worst(code, &register, is_asked);
     if back.people.values().all(Vec::is_empty) {
         let known: BTreeSet<&String> = register.people.keys().map(|(digest, _)| digest).collect();
         say(&format!("nobody of {} who were erased is back\n", known.len()))?;
@@ -72,11 +77,11 @@ pub(super) fn reapply(common: &Common, wanted: &Reapply) -> Outcome {
 }
 
 /// Whoever may have missed somebody has failed, whatever else was done; whom nobody can decide of but the desk is asked about.
-fn worst(code: u8, register: &Register, back: &Back) -> u8 {
+fn worst(code: u8, register: &Register, is_asked: bool) -> u8 {
     let failed = Status::Failed.exit_code();
     match code {
         code if code == failed || !register.gaps.is_empty() => failed,
-        _ if !back.of_same_day.is_empty() => Status::Guarded.exit_code(),
+        _ if is_asked => Status::Guarded.exit_code(),
         code => code,
     }
 }
@@ -93,6 +98,18 @@ struct Last {
     finished: Timestamp,
     /// Something stayed, because of a hold for example.
     in_part: bool,
+    /// The ledger that is there holds it, and what it did with it: the data that came with that ledger is as it left it.
+    is_held_done: bool,
+}
+
+impl Last {
+    /// `None` where more was to follow. What a hold kept of somebody who was back goes on with this command, and with no other.
+    fn of(erased: &Erased, ledger: &BTreeSet<String>) -> Option<Self> {
+        let in_part = !erased.is_whole();
+        let goes_on = in_part && erased.cause == Cause::Reapply;
+        let is_held_done = ledger.contains(&erased.reference) && !goes_on;
+        Some(Self { finished: erased.finished?, in_part, is_held_done })
+    }
 }
 
 impl Register {
@@ -111,7 +128,11 @@ impl Register {
         gaps.extend(
             overview::register_lacks(counter.setup)?.iter().filter(|lack| lack.is_lost).map(ToString::to_string),
         );
-        erasure::each(conn, &mut |erased| all.push(erased))?;
+        let mut ledger = BTreeSet::new();
+        erasure::each(conn, &mut |erased| {
+            ledger.insert(erased.reference.clone());
+            all.push(erased);
+        })?;
         if wanted.is_empty() && !own.exists() && !all.is_empty() {
             gaps.push(format!(
                 "there is no register {}, so only those of whom the ledger knows were looked for, and after a restore it has lost \
@@ -136,8 +157,7 @@ impl Register {
         }
         let mut people = BTreeMap::new();
         for erased in all {
-            let Some(finished) = erased.finished else { continue };
-            let last = Last { finished, in_part: !erased.is_whole() };
+            let Some(last) = Last::of(&erased, &ledger) else { continue };
             let latest = people.entry((erased.person.digest, erased.category)).or_insert(last);
             *latest = last.max(*latest);
         }
@@ -195,6 +215,8 @@ struct Back {
     of_same_day: BTreeSet<PersonKey>,
     /// Of whom something stayed when they were erased, because of a hold for example, which the backup may not know.
     in_part: BTreeSet<PersonKey>,
+    /// Whose erasure the ledger holds as done, so that what is there came since: nothing of it is taken.
+    since: BTreeSet<PersonKey>,
 }
 
 /// What the data tells of somebody who was erased and is there.
@@ -203,44 +225,57 @@ enum Sign {
     Back,
     Doubtful,
     SameDay,
+    Since,
 }
 
 impl Sign {
-    /// Of somebody who was erased then. `None`: who signed up after that is somebody else, or the same person with a new account,
-    /// which is theirs.
-    fn of(person: &Person, erased: Timestamp) -> Option<Self> {
+    /// Of somebody who was erased then, and whether that is held as done. `None`: who signed up after that is somebody else, or
+    /// the same person with a new account, which is theirs.
+    fn of(person: &Person, erased: Timestamp, is_held_done: bool) -> Option<Self> {
         match person.created {
+            Some(created) if created.is_after(erased) => None,
+            _ if is_held_done => Some(Self::Since),
             None => Some(Self::Doubtful),
             Some(created) if created.is_before(erased) => Some(Self::Back),
-            Some(created) if created.is_after(erased) => None,
             Some(_) => Some(Self::SameDay),
         }
     }
 }
 
 impl Back {
-    fn find(counter: &Counter<'_>, conn: &mut Connection, map: &Erasure, register: &Register) -> Result<Self, Failure> {
+    fn find(
+        counter: &Counter<'_>,
+        conn: &mut Connection,
+        map: &Erasure,
+        register: &Register,
+        restored: Option<Restored>,
+    ) -> Result<Self, Failure> {
         let categories: BTreeSet<Option<String>> = register.people.keys().map(|(_, what)| what.clone()).collect();
         let mut found: BTreeMap<Option<String>, Vec<(PersonKey, Sign)>> = BTreeMap::new();
         let mut in_part = BTreeSet::new();
         person::each(conn, map, &mut |person| {
             let names = counter.pseudonyms.all_of(map.names(), &person.key.to_text());
+            let last_of = |what: &Option<String>| {
+                names.iter().filter_map(|name| register.people.get(&(name.digest.clone(), what.clone())).copied()).max()
+            };
+            let whole = last_of(&None);
             for what in &categories {
-                let known = |name: &crate::pseudonym::Pseudonym| {
-                    register.people.get(&(name.digest.clone(), what.clone())).copied()
-                };
-                let Some(last) = names.iter().filter_map(known).max() else { continue };
-                if let Some(sign) = Sign::of(&person, last.finished) {
+                let Some(last) = last_of(what) else { continue };
+                // Who was erased as a whole after it was erased in this category as well.
+                let is_held_done = |one: Last| one.is_held_done && one.finished >= last.finished;
+                let is_done =
+                    restored != Some(Restored::Tables) && [Some(last), whole].into_iter().flatten().any(is_held_done);
+                if let Some(sign) = Sign::of(&person, last.finished, is_done) {
                     found.entry(what.clone()).or_default().push((person.key.clone(), sign));
-                    if last.in_part {
+                    if last.in_part && !is_done {
                         in_part.insert(person.key.clone());
                     }
                 }
             }
             Ok(())
         })?;
-        let (doubtful, of_same_day) = (BTreeSet::new(), BTreeSet::new());
-        let mut back = Self { people: BTreeMap::new(), doubtful, of_same_day, in_part };
+        let (doubtful, of_same_day, since) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let mut back = Self { people: BTreeMap::new(), doubtful, of_same_day, in_part, since };
         for (what, people) in found {
             for some in people.chunks(PEOPLE_A_RUN) {
                 let keys = some.iter().map(|(key, _)| key.clone()).collect();
@@ -249,6 +284,10 @@ impl Back {
                     match sign {
                         Sign::SameDay => {
                             back.of_same_day.insert(key.clone());
+                            continue;
+                        }
+                        Sign::Since => {
+                            back.since.insert(key.clone());
                             continue;
                         }
                         Sign::Doubtful => {
@@ -270,6 +309,24 @@ impl Back {
             format!(
                 "{many} people in `{table}` signed up on the day on which they were erased, and `created` tells no hour: they may be \
                  back or new, and are left alone; look at them, and erase whoever is back with `tenure subject erase KEY`"
+            )
+        })
+    }
+
+    /// What is said of those who have something again that the restore cannot have brought back, as far as anybody knows.
+    fn let_be(&self, map: &Erasure, restored: Option<Restored>) -> Option<String> {
+        let (many, table) = (self.since.len(), &map.subject);
+        let unless = match restored {
+            Some(_) => "",
+            None => {
+                ", unless tables were restored without this ledger; say what was restored, with `--restored database` or `--restored \
+                 tables`"
+            }
+        };
+        (many > 0).then(|| {
+            format!(
+                "{many} people in `{table}` have data again whose erasure this ledger holds as done: it came after that, and is left \
+                 alone{unless}"
             )
         })
     }

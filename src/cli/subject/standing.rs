@@ -87,7 +87,10 @@ impl Standing {
         // is one on every row.
         let theirs = map.seen(known.key.clone(), last.category.as_deref());
         let found = Left::of(conn, &theirs)?;
-        let state = state(&found, asked.goes_on_with(last), last);
+        let state = match state(&found, asked.goes_on_with(last), last) {
+            State::Gone if !would_be_found(map, last) => State::Lost,
+            state => state,
+        };
         let counts = theirs.entries.iter().zip(&found.by_entry);
         let left = counts.flat_map(|(entry, counts)| stuck(entry, counts, why_undone(state))).collect();
         let finished = last.finished.filter(|_| state == State::Erased);
@@ -98,7 +101,9 @@ impl Standing {
     pub fn waits_until(&self, last: &Erased) -> Timestamp {
         match self.state {
             State::Unfinished | State::Held | State::Blocked => time::now(),
-            State::Erased | State::Ended | State::Since | State::Lost => last.finished.unwrap_or(last.begun),
+            State::Erased | State::Ended | State::Since | State::Gone | State::Lost => {
+                last.finished.unwrap_or(last.begun)
+            }
         }
     }
 
@@ -116,13 +121,23 @@ impl Standing {
 fn state(found: &Left, goes_on: bool, last: &Erased) -> State {
     match found {
         Left { is_due: false, is_held: false, is_blocked: false, .. } if last.is_whole() => State::Erased,
-        Left { is_due: false, is_held: false, is_blocked: false, .. } => State::Lost,
+        Left { is_due: false, is_held: false, is_blocked: false, .. } => State::Gone,
         _ if !goes_on && last.is_whole() => State::Since,
         _ if !goes_on => State::Ended,
         Left { is_due: true, .. } => State::Unfinished,
         Left { is_held: true, .. } => State::Held,
         Left { .. } => State::Blocked,
     }
+}
+
+/// Would what had stayed still be found, were it there? Its way may have been cut by somebody else than a run.
+fn would_be_found(map: &Erasure, last: &Erased) -> bool {
+    let mut had_stayed = last.counts.iter().filter(|(_, rows)| rows.stays);
+    let is_found = |name: &str| {
+        let entry = map.entries.iter().find(|entry| entry.plan.rule == name);
+        entry.is_some_and(|entry| !map.loses_sight_of(&entry.plan.targets))
+    };
+    last.finished.is_some() && had_stayed.all(|(name, _)| is_found(name))
 }
 
 /// What becomes of what is there still.
@@ -140,7 +155,12 @@ fn rest(state: State, asked: &Asked, last: &Erased, found: &Left) -> Option<Stri
         State::Ended => asked.why_not(last),
         State::Since if asked.closed.is_some() => asked.why_not(last),
         State::Since => "it came after the erasure, and nothing asks for it to go".to_owned(),
-        State::Lost => "the rest is not there any more, and it was no run that took it".to_owned(),
+        State::Gone => {
+            "what had stayed is gone since: a run took it for somebody else or by a rule, or somebody outside of \
+                        tenure did; when, nothing tells"
+                .to_owned()
+        }
+        State::Lost => "nothing of the rest is found any more: it is gone, or what it was found by is".to_owned(),
     };
     Some(rest)
 }
@@ -150,7 +170,7 @@ fn why_undone(state: State) -> &'static str {
     match state {
         State::Since => "it came after the erasure",
         State::Ended => "nothing asks for it to go any more",
-        State::Erased | State::Unfinished | State::Held | State::Blocked | State::Lost => "not done yet",
+        State::Erased | State::Unfinished | State::Held | State::Blocked | State::Gone | State::Lost => "not done yet",
     }
 }
 

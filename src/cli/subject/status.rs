@@ -156,7 +156,7 @@ fn one(common: &Common, counter: &Counter<'_>, conn: &mut Connection, live: &Liv
     let closed = known.person.as_ref().and_then(|person| person.closed);
     let clock_of_closing = closed.map(|closed| {
         let is_its_end = |judged: &&Judged| judged.last.cause == Cause::Closed && judged.last.asked == closed;
-        let ended = judged.iter().find(is_its_end).and_then(|judged| judged.standing.finished);
+        let ended = judged.iter().find(is_its_end).map(|judged| judged.standing.waits_until(&judged.last));
         Clock::until(&map.deadline, closed, ended.unwrap_or_else(time::now))
     });
     if common.json {

@@ -44,7 +44,7 @@ pub fn render(certificate: &Certificate) -> String {
 
 fn band(certificate: &Certificate) -> Look {
     let standing = match certificate.state {
-        State::Ended | State::Since | State::Lost => Standing::AtRisk,
+        State::Ended | State::Since | State::Gone | State::Lost => Standing::AtRisk,
         _ if certificate.is_late() => Standing::Broken,
         State::Erased => Standing::Kept,
         State::Unfinished | State::Held | State::Blocked => Standing::AtRisk,

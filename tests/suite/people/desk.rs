@@ -39,6 +39,13 @@ fn settled(db: &TestDb) -> i64 {
     db.count(&format!("{} WHERE settled IS NOT NULL AND wanted IS NULL", control_table(db, "request")))
 }
 
+/// The person and the ledger as a backup from before their newest erasure has them.
+fn restore_with_the_ledger(db: &TestDb, tenure: &Tenure, id: i64) {
+    let reference = certificate(tenure, &id.to_string())["reference"].as_str().unwrap().to_owned();
+    db.script(&format!("DELETE FROM {} WHERE reference = '{reference}'", control_table(db, "erasure")));
+    db.script(&format!("UPDATE account SET email = 'person{id}@example.org', name = 'Person {id}' WHERE id = {id}"));
+}
+
 on_every_database! {
     fn who_asks_to_be_erased_is_erased_at_once_and_nobody_else_and_gets_a_certificate(db: TestDb) {
         platform(&db, 4, 0);
@@ -235,11 +242,65 @@ on_every_database! {
         let tenure = tenure(&db, MAP);
         erase(&tenure, "1", &[]);
         db.script("UPDATE account SET name = 'Person 1' WHERE id = 1");
-        let asked = subject(&tenure, &["reapply"], 3);
+        let asked = subject(&tenure, &["reapply", "--restored", "tables"], 3);
         assert!(asked.stderr.contains("signed up anew"), "{}", asked.stderr);
         assert_eq!(db.count("account WHERE name = 'Person 1'"), 1);
-        subject(&tenure, &["reapply", "--yes"], 0);
+        subject(&tenure, &["reapply", "--restored", "tables", "--yes"], 0);
         assert_eq!(db.count("account WHERE name = 'Person 1'"), 0);
+    }
+
+    fn what_came_after_an_erasure_that_the_restored_ledger_holds_is_let_be(db: TestDb) {
+        platform(&db, 4, 0);
+        let map = MAP.replace("table = \"letter\"\n", "table = \"letter\"\ncategory = \"marketing\"\n");
+        let tenure = tenure(&db, &map);
+        erase(&tenure, "3", &["--only", "marketing"]);
+        erase(&tenure, "2", &[]);
+        // With a new consent, and of a person whose data is gone.
+        db.script("INSERT INTO letter VALUES (30, 'person3@example.org'); INSERT INTO attempt VALUES (20, 2)");
+        // The backup is from here.
+        erase(&tenure, "1", &[]);
+        restore_with_the_ledger(&db, &tenure, 1);
+        let let_be = "2 people in `account` have data again whose erasure this ledger holds as done: it came after that";
+        let asked = subject(&tenure, &["reapply"], 3).stderr;
+        assert!(asked.contains(let_be) && asked.contains("--restored tables"), "{asked}");
+        assert!(asked.contains("1 people in `account` were erased, and have data again"), "{asked}");
+        assert_eq!(subject(&tenure, &["reapply", "--dry-run", "--json"], 3).json()["people"]["due"], 1);
+        subject(&tenure, &["reapply", "--yes"], 3);
+        let there = || ["account WHERE name = 'Person 1'", "letter WHERE id = 30", "attempt WHERE id = 20"].map(|rows| db.count(rows));
+        assert_eq!(there(), [0, 1, 1]);
+        let whole = subject(&tenure, &["reapply", "--yes", "--restored", "database"], 0);
+        assert!(whole.stdout.contains("nobody of 3 who were erased is back") && whole.stderr.contains(let_be), "{}", whole.stderr);
+        assert_eq!(there(), [0, 1, 1]);
+        subject(&tenure, &["reapply", "--yes", "--restored", "tables"], 0);
+        assert_eq!(there(), [0, 0, 0]);
+    }
+
+    fn who_was_erased_as_a_whole_after_a_restore_is_not_back_for_one_category_of_old(db: TestDb) {
+        platform(&db, 4, 0);
+        let map = MAP.replace("table = \"post\"\ncolumn = \"account_id\"", "table = \"post\"\ncategory = \"marketing\"\ncolumn = \"account_id\"");
+        let tenure = tenure(&db, &map);
+        erase(&tenure, "1", &["--only", "marketing"]);
+        restore_with_the_ledger(&db, &tenure, 1);
+        erase(&tenure, "1", &[]);
+        db.script("INSERT INTO post VALUES (40, 1, NULL, NULL, 'new')");
+        subject(&tenure, &["reapply", "--yes"], 3);
+        assert_eq!(db.count("post WHERE words = 'new'"), 1);
+    }
+
+    fn what_a_hold_kept_of_who_was_back_goes_with_the_next_reapply(db: TestDb) {
+        platform(&db, 3, 0);
+        let tenure = tenure(&db, MAP);
+        erase(&tenure, "1", &[]);
+        restore_with_the_ledger(&db, &tenure, 1);
+        db.script("INSERT INTO letter VALUES (10, 'person1@example.org')");
+        let hold = ["--reason", "court", "--by", "legal"];
+        tenure.run(&[&["hold", "add", "case-7", "--table", "letter", "--where", "id = 10"], &hold[..]].concat()).expect_code(0);
+        subject(&tenure, &["reapply", "--yes"], 0);
+        assert_eq!(db.count("letter WHERE id = 10"), 1);
+        tenure.run(&[&["hold", "release", "case-7"], &hold[..]].concat()).expect_code(0);
+        subject(&tenure, &["reapply"], 3);
+        subject(&tenure, &["reapply", "--yes"], 0);
+        assert_eq!((db.count("letter WHERE id = 10"), certificate(&tenure, "1")["state"].clone()), (0, "erased".into()));
     }
 
     fn requests_in_a_table_of_the_application_are_carried_out_once_they_are_verified(db: TestDb) {

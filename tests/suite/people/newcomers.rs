@@ -78,7 +78,7 @@ on_every_database! {
         signed_up(&db, 3, day("3").tomorrow().unwrap());
         let left_alone = "1 people in `account` signed up on the day on which they were erased";
         for (words, due) in [(&["reapply", "--dry-run"][..], true), (&["reapply"], true), (&["reapply", "--yes"], true), (&["reapply"], false)] {
-            let told = tenure.run(&[&["subject"], words].concat()).expect_code(3);
+            let told = tenure.run(&[&["subject"], words, &["--restored", "tables"]].concat()).expect_code(3);
             assert!(told.stderr.contains(left_alone), "{}", told.stderr);
             assert_eq!(told.stdout.contains("nobody of 3 who were erased is back"), !due, "{}", told.stdout);
         }

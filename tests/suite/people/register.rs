@@ -202,7 +202,7 @@ on_every_database! {
             let output = tenure.run(&[&["subject"], words, &future].concat()).expect_code(2);
             assert!(output.stderr.contains("--as-of lies in the future"), "{}", output.stderr);
         }
-        for words in [&["erase", "2", "--reason", "letter", "--dry-run"][..], &["reapply", "--dry-run"]] {
+        for words in [&["erase", "2", "--reason", "letter", "--dry-run"][..], &["reapply", "--restored", "tables", "--dry-run"]] {
             tenure.run(&[&["subject"], words, &future].concat()).expect_code(0);
         }
         assert_eq!((db.tables_dump(), ledger()), before);
