@@ -7,7 +7,7 @@ use super::predicate::{self, Scope};
 use super::window::Window;
 use super::{Connection, DbError, Dialect, ErrorKind, Statement, redact, whose};
 use crate::name::TableName;
-use crate::plan::{Axis, Link, RulePlan, SelfEffect, SelfLink, Target};
+use crate::plan::{Axis, Dependent, Link, RulePlan, SelfEffect, SelfLink, Target};
 use crate::schedule::Then;
 
 /// What one batch did.
@@ -48,7 +48,8 @@ pub fn takes_several(rule: &RulePlan, target: &Target) -> bool {
 /// Deletes the rule's rows in the window, and what goes with them first.
 ///
 /// # Errors
-/// [`ErrorKind::Conflict`] where the statements of the batch did not meet the same rows; the caller rolls back.
+/// [`ErrorKind::Conflict`] where the statements of the batch did not meet the same rows, [`ErrorKind::ForeignKey`] where a
+/// trigger keeps what was to go along; the caller rolls back.
 pub fn delete(
     conn: &mut Connection,
     rule: &RulePlan,
@@ -87,7 +88,7 @@ fn delete_with_dependents(
         return Ok(Done::default());
     }
     let mut consequences = let_go(conn, rule, scope, part)?;
-    delete_dependents(conn, rule, scope, part, &mut consequences)?;
+    delete_dependents(conn, scope, part, &mut consequences)?;
     let rows = conn.execute(&delete_roots(conn.dialect(), scope, part))?;
     require_same(expected, rows)?;
     Ok(Done { rows, consequences, rolled_up: 0 })
@@ -108,7 +109,7 @@ fn delete_with_descendants(
         return Ok(Done::default());
     }
     let mut consequences = let_go(conn, rule, scope, part)?;
-    delete_dependents(conn, rule, scope, part, &mut consequences)?;
+    delete_dependents(conn, scope, part, &mut consequences)?;
     let dialect = conn.dialect();
     let leaves = repeat(conn, &doomed::delete_descendants(dialect, scope, link, Which::Leaves, part))?;
     let gone = leaves + conn.execute(&doomed::delete_descendants(dialect, scope, link, Which::Rest, part))?;
@@ -136,15 +137,20 @@ pub(super) fn lock_and_count(conn: &mut Connection, scope: Scope<'_>, part: With
 fn let_go(conn: &mut Connection, rule: &RulePlan, scope: Scope<'_>, part: Within<'_>) -> Result<Consequences, DbError> {
     let dialect = conn.dialect();
     let mut found = Consequences::default();
-    for dependent in scope.dependents.iter().filter(|dependent| dependent.then == Then::Null) {
+    for (index, dependent) in having(scope, Then::Null) {
         for link in &dependent.links {
             let rows = conn.execute(&doomed::detach(dialect, scope, link, &dependent.stamped, part))?;
             add(&mut found.detached, doomed::link_label(dependent), rows);
         }
+        nothing_clings(conn, scope, index, part)?;
     }
     for link in scope.target.self_links.iter().filter(|link| link.effect == SelfEffect::Null) {
-        let stay = number(&one_row(conn, &doomed::count_orphans(dialect, scope, link, part))?, 0);
+        let orphans = doomed::count_orphans(dialect, scope, link, part);
+        let stay = number(&one_row(conn, &orphans)?, 0);
         conn.execute(&doomed::detach_own(dialect, scope, link, part))?;
+        if scope.target.has_triggers && number(&one_row(conn, &orphans)?, 0) > 0 {
+            return Err(clinging(&rule.table));
+        }
         add(&mut found.detached, doomed::self_label(rule, link), stay);
     }
     Ok(found)
@@ -153,13 +159,12 @@ fn let_go(conn: &mut Connection, rule: &RulePlan, scope: Scope<'_>, part: Within
 /// Children before their parents.
 fn delete_dependents(
     conn: &mut Connection,
-    rule: &RulePlan,
     scope: Scope<'_>,
     part: Within<'_>,
     found: &mut Consequences,
 ) -> Result<(), DbError> {
     let dialect = conn.dialect();
-    for dependent in rule.dependents.iter().rev().filter(|dependent| dependent.then == Then::Delete) {
+    for (index, dependent) in having(scope, Then::Delete).rev() {
         for link in &dependent.links {
             let delete = |which| doomed::delete_dependent(dialect, scope, dependent, link, which, part);
             let mut rows = 0;
@@ -169,8 +174,35 @@ fn delete_dependents(
             rows += conn.execute(&delete(Which::Rest))?;
             add(&mut found.cascaded, dependent.shown.to_string(), rows);
         }
+        nothing_clings(conn, scope, index, part)?;
     }
     Ok(())
+}
+
+fn having<'a>(scope: Scope<'a>, then: Then) -> impl DoubleEndedIterator<Item = (usize, &'a Dependent)> {
+    scope.dependents.iter().enumerate().filter(move |(_, dependent)| dependent.then == then)
+}
+
+/// A trigger may have turned dependent rows away, or put back what they let go of. PostgreSQL would then delete what they
+/// refer to all the same, and leave them behind as nobody's; so would any database where no foreign key leads there. Asked
+/// while the rows that they refer to are there.
+fn nothing_clings(conn: &mut Connection, scope: Scope<'_>, index: usize, part: Within<'_>) -> Result<(), DbError> {
+    let dependent = &scope.dependents[index];
+    if !dependent.has_triggers {
+        return Ok(());
+    }
+    let left = doomed::count_dependent(conn.dialect(), scope, index, part);
+    if number(&one_row(conn, &left)?, 0) == 0 { Ok(()) } else { Err(clinging(&dependent.shown)) }
+}
+
+fn clinging(table: &TableName) -> DbError {
+    DbError::new(
+        ErrorKind::ForeignKey,
+        format!(
+            "rows of `{table}` that were to go, or to let go, with what they refer to are still there, so all was rolled back; a \
+             trigger or rewrite rule on `{table}` turns them away: keep what they refer to by a hold, or change it"
+        ),
+    )
 }
 
 fn repeat(conn: &mut Connection, statement: &Statement) -> Result<u64, DbError> {

@@ -232,6 +232,8 @@ pub struct Dependent {
     pub links: Vec<Link>,
     /// As [`Target::stamped`].
     pub stamped: Vec<Name>,
+    /// As [`Target::has_triggers`], of the act that `then` says.
+    pub has_triggers: bool,
     /// A hold on such a row blocks its parents.
     pub holds: Vec<Hold>,
     /// References to such a row, from outside the cascade: they block its parents.

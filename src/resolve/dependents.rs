@@ -5,7 +5,7 @@
 //! else the row that it points at is blocked.
 
 use super::reading::{Blame, column, find_table};
-use super::{Context, unfit};
+use super::{Context, unfit, unfitness};
 use crate::db::Dialect;
 use crate::db::catalog::{Catalog, ForeignKey, KeyAction, Table};
 use crate::name::{Name, TableName};
@@ -38,6 +38,7 @@ pub(super) fn family(context: &Context<'_>, wanted: &Wanted<'_>, root: &Table) -
         return Err(mistakes);
     }
     builder.follow_references();
+    builder.all_are_fit()?;
     builder.family.dependents = parents_first(builder.family.dependents);
     builder.find_blockers();
     builder.same_parent_columns()?;
@@ -185,12 +186,21 @@ impl<'c> Builder<'_, 'c> {
                 then,
                 links: vec![link],
                 stamped: child.stamped(),
+                has_triggers: self.has_triggers(child, then),
                 holds: Vec::new(),
                 blockers: Vec::new(),
                 self_links: Vec::new(),
                 passages: Vec::new(),
             }),
         }
+    }
+
+    fn has_triggers(&self, child: &Table, then: Then) -> bool {
+        let tables = self.context.catalog.leaves_of(child).into_iter().chain([child]);
+        tables.flat_map(|table| &table.triggers).any(|trigger| match then {
+            Then::Delete => trigger.on_delete,
+            Then::Null => trigger.on_update,
+        })
     }
 
     /// The rule's own table, or one named earlier whose rows go.
@@ -402,6 +412,21 @@ impl<'c> Builder<'_, 'c> {
 }
 
 impl Builder<'_, '_> {
+    /// What the database takes along or lets go of by itself is to be as fit as what the schedule names.
+    fn all_are_fit(&self) -> Result<(), Vec<Mistake>> {
+        let mistake = |dependent: &Dependent| {
+            let (reason, remedy) = unfitness(self.context.catalog.find(&dependent.table)?.kind)?;
+            let what = match dependent.then {
+                Then::Delete => "of which rows go along by a foreign key,",
+                Then::Null => "of which rows let go by a foreign key,",
+            };
+            let reason = format!("{}: `{}`, {what} {reason}", self.wanted.label, dependent.table);
+            Some(Mistake::error(reason).at(self.wanted.places, "table").remedy(remedy))
+        };
+        let mistakes: Vec<_> = self.family.dependents.iter().filter_map(mistake).collect();
+        if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
+    }
+
     /// A reference that becomes NULL may be referred to itself, and the database would change that as well, or refuse.
     fn nobody_refers_to_what_lets_go(&self) -> Result<(), Vec<Mistake>> {
         let of_dependents = self.family.dependents.iter().filter(|dependent| dependent.then == Then::Null);
