@@ -25,8 +25,8 @@ pub use entry_order::{entries_in_order, says_all_of};
 pub use order::{in_order, undecided};
 pub use passage::{Passage, mind_each_other};
 pub use people::{
-    Entry, Erasure, Ground, HeldPeople, Kept, Likeness, Mark, MarkValue, People, PersonKey, Requests, Step, Way, Who,
-    Whose,
+    Collation, Entry, Erasure, Ground, HeldPeople, Kept, Likeness, Mark, MarkValue, People, PersonKey, Requests, Step,
+    Way, Who, Whose,
 };
 
 /// One rule, ready to be counted and executed.
