@@ -327,6 +327,8 @@ pub struct Redaction {
     /// As the database writes it; safe behind a cast.
     pub sql_type: String,
     pub how: Redact,
+    /// Of the columns in a placeholder those that hold bytes, of which it bears the hexadecimal digits.
+    pub bytes: Vec<Name>,
     /// The installation's key, where `how` is a keyed hash.
     pub key: Option<Secret>,
 }

@@ -254,7 +254,7 @@ fn never_meet(one: ColumnKind, other: ColumnKind) -> bool {
 }
 
 /// Of MySQL's VARBINARY, where applications keep texts whose letters are to be themselves; a short one may be a packed number.
-fn holds_letters(dialect: Dialect, column: &Column) -> bool {
+pub(super) fn holds_letters(dialect: Dialect, column: &Column) -> bool {
     const UUID_BYTES: u32 = 16;
     let length = column.sql_type.strip_prefix("varbinary(").and_then(|rest| rest.strip_suffix(')'));
     let bytes: Option<u32> = length.and_then(|length| length.parse().ok());

@@ -1,6 +1,6 @@
 //! Keys of every kind: of people, and of the tables that hold something of theirs.
 
-use tenure::db::Dialect;
+use tenure::db::{Dialect, Value};
 
 use super::{erasures, people, run, run_at, tenure};
 use crate::harness::TestDb;
@@ -365,6 +365,33 @@ fn a_number_is_the_same_in_every_numeric_column_of_sqlite_and_nothing_else_is() 
             (ids(&db, "account WHERE name IS NULL"), db.count("request WHERE done_at IS NULL")),
             (vec![1, 3], 0)
         );
+    }
+}
+
+on_every_database! {
+    /// Of bytes that are no text, and of some that are; what bears its placeholder is not redacted again.
+    fn a_placeholder_bears_a_key_of_bytes_by_its_digits(db: TestDb) {
+        let [kind, before, after] = match db.dialect {
+            Dialect::Sqlite => ["blob", "x'", "'"],
+            Dialect::Postgres => ["bytea", "'\\x", "'"],
+            Dialect::Mysql => ["binary(4)", "x'", "'"],
+        };
+        db.create(&format!(
+            "CREATE TABLE account (id {kind} NOT NULL PRIMARY KEY, email varchar(80) NOT NULL UNIQUE, closed_at {{ts}});
+             INSERT INTO account VALUES ({before}0011aaff{after}, 'a@example.org', '2026-06-01 00:00:00'),
+                 ({before}00ffaaff{after}, 'b@example.org', '2026-06-01 00:00:00'),
+                 ({before}61626364{after}, 'c@example.org', '2026-06-01 00:00:00'),
+                 ({before}61626365{after}, 'd@example.org', NULL);"
+        ));
+        let map = "[subject]\ntable = \"account\"\nkey = \"id\"\nclosed = \"closed_at\"\nwithin = \"30 days\"\n\
+                   [[subject.data]]\ntable = \"account\"\ncolumn = \"id\"\naction = \"redact\"\n\
+                   redact = { email = { placeholder = \"deleted-{id}\" } }\n";
+        assert_eq!(people(&plan_and_run(&db, &tenure(&db, map)), "erased"), 3);
+        let prefix = if db.dialect == Dialect::Postgres { "\\x" } else { "" };
+        let rows = db.rows("SELECT email FROM account ORDER BY id");
+        let expected = ["0011aaff", "00ffaaff", "61626364"].map(|digits| format!("deleted-{prefix}{digits}"));
+        let expected: Vec<_> = expected.into_iter().chain(["d@example.org".to_owned()]).map(|text| [Value::Text(text)]).collect();
+        assert_eq!(rows, expected);
     }
 }
 
