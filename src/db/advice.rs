@@ -29,7 +29,7 @@ pub fn create_index(dialect: Dialect, table: &Table, columns: &[Name]) -> String
 /// indexes no expression, and MySQL none of this kind.
 pub fn create_index_as_compared(dialect: Dialect, table: &Table, column: &Name, likeness: Likeness) -> Option<String> {
     let compared = match (dialect, likeness) {
-        (Dialect::Mysql, _) | (Dialect::Sqlite, Likeness::Folded) => return None,
+        (Dialect::Mysql, _) | (Dialect::Sqlite, Likeness::Folded | Likeness::Referred(_)) => return None,
         (Dialect::Postgres | Dialect::Sqlite, _) => {
             let mut sql = Sql::new(dialect);
             form(likeness, dialect).write(&mut sql, |sql| {

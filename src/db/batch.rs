@@ -10,7 +10,7 @@ use super::predicate::{self, Scope};
 use super::window::Window;
 use super::{Connection, DbError, Dialect, ErrorKind, Statement, redact, whose};
 use crate::name::TableName;
-use crate::plan::{Axis, Link, PersonKey, RulePlan, SelfEffect, SelfLink, Target};
+use crate::plan::{Axis, Dependent, Link, PersonKey, RulePlan, SelfEffect, SelfLink, Target};
 use crate::schedule::Then;
 
 /// What one batch did.
@@ -99,7 +99,8 @@ pub fn takes_several(rule: &RulePlan, target: &Target) -> bool {
 /// Deletes the rule's rows in the window, and what goes with them first.
 ///
 /// # Errors
-/// [`ErrorKind::Conflict`] where the statements of the batch did not meet the same rows; the caller rolls back.
+/// [`ErrorKind::Conflict`] where the statements of the batch did not meet the same rows, [`ErrorKind::ForeignKey`] where a
+/// trigger keeps what was to go along; the caller rolls back.
 pub fn delete(
     conn: &mut Connection,
     rule: &RulePlan,
@@ -200,20 +201,25 @@ fn let_go(
     deleted: &mut Deleted,
 ) -> Result<(), DbError> {
     let dialect = conn.dialect();
-    for dependent in scope.dependents.iter().filter(|dependent| dependent.then == Then::Null) {
+    for (index, dependent) in having(scope, Then::Null) {
         for link in &dependent.links {
             let shares = shares(conn, scope, part, |along, conn| along.over(conn, link))?;
             let rows = conn.execute(&doomed::detach(dialect, scope, link, &dependent.stamped, part))?;
             deleted.let_go_of(doomed::link_label(dependent), rows, shares)?;
         }
+        nothing_clings(conn, scope, index, part)?;
     }
     for link in scope.target.self_links.iter().filter(|link| link.effect == SelfEffect::Null) {
         let shares = shares(conn, scope, part, |along, conn| along.orphans(conn, link))?;
+        let orphans = doomed::count_orphans(dialect, scope, link, part);
         let stay = match &shares {
             Some(shares) => sum_of(shares),
-            None => number(&one_row(conn, &doomed::count_orphans(dialect, scope, link, part))?, 0),
+            None => number(&one_row(conn, &orphans)?, 0),
         };
         conn.execute(&doomed::detach_own(dialect, scope, link, part))?;
+        if scope.target.has_triggers && number(&one_row(conn, &orphans)?, 0) > 0 {
+            return Err(clinging(&rule.table));
+        }
         deleted.let_go_of(doomed::self_label(rule, link), stay, shares)?;
     }
     Ok(())
@@ -227,7 +233,7 @@ fn delete_dependents(
     deleted: &mut Deleted,
 ) -> Result<(), DbError> {
     let dialect = conn.dialect();
-    for dependent in scope.dependents.iter().rev().filter(|dependent| dependent.then == Then::Delete) {
+    for (index, dependent) in having(scope, Then::Delete).rev() {
         for link in &dependent.links {
             let shares = shares(conn, scope, part, |along, conn| along.over(conn, link))?;
             if shares.as_ref().is_some_and(Vec::is_empty) {
@@ -241,6 +247,7 @@ fn delete_dependents(
             rows += conn.execute(&delete(Which::Rest))?;
             deleted.took(dependent.shown.to_string(), rows, shares)?;
         }
+        nothing_clings(conn, scope, index, part)?;
     }
     Ok(())
 }
@@ -257,6 +264,32 @@ fn shares<'a>(
 
 fn sum_of(shares: &Shares) -> u64 {
     shares.iter().map(|(_, rows)| rows).sum()
+}
+
+fn having<'a>(scope: Scope<'a>, then: Then) -> impl DoubleEndedIterator<Item = (usize, &'a Dependent)> {
+    scope.dependents.iter().enumerate().filter(move |(_, dependent)| dependent.then == then)
+}
+
+/// A trigger may have turned dependent rows away, or put back what they let go of. PostgreSQL would then delete what they
+/// refer to all the same, and leave them behind as nobody's; so would any database where no foreign key leads there. Asked
+/// while the rows that they refer to are there.
+fn nothing_clings(conn: &mut Connection, scope: Scope<'_>, index: usize, part: Within<'_>) -> Result<(), DbError> {
+    let dependent = &scope.dependents[index];
+    if !dependent.has_triggers {
+        return Ok(());
+    }
+    let left = doomed::count_dependent(conn.dialect(), scope, index, part);
+    if number(&one_row(conn, &left)?, 0) == 0 { Ok(()) } else { Err(clinging(&dependent.shown)) }
+}
+
+fn clinging(table: &TableName) -> DbError {
+    DbError::new(
+        ErrorKind::ForeignKey,
+        format!(
+            "rows of `{table}` that were to go, or to let go, with what they refer to are still there, so all was rolled back; a \
+             trigger or rewrite rule on `{table}` turns them away: keep what they refer to by a hold, or change it"
+        ),
+    )
 }
 
 fn repeat(conn: &mut Connection, statement: &Statement) -> Result<u64, DbError> {

@@ -22,6 +22,7 @@ pub enum ErrorKind {
     Conflict,
     /// Somebody else holds a lock for longer than we wait.
     LockTimeout,
+    /// A foreign key, or a row that refers to what is to go and does not go along.
     ForeignKey,
     /// A unique, not-null, check or exclusion constraint.
     Constraint,

@@ -215,7 +215,7 @@ fn key_of_request(sql: &mut Sql, map: &Erasure, requests: &Requests) {
             outward(sql, &requests.alias, &step.column, &Transport::Hex);
         }
         // Letters that the people's column keeps as bytes.
-        (_, true, Likeness::Letters | Likeness::Folded) => {
+        (_, true, Likeness::Letters | Likeness::Folded | Likeness::Referred(_)) => {
             sql.push("HEX(");
             whose::form(step.likeness, sql.dialect).write(sql, |sql| {
                 sql.column(&requests.alias, &step.column);
@@ -277,7 +277,7 @@ pub fn mark(
             sql.column(&requests.alias, &step.column).push(" = ");
             few::typed(&mut sql, &map.key, key);
         }
-        likeness @ (Likeness::Exact | Likeness::Letters | Likeness::Folded) => {
+        likeness @ (Likeness::Exact | Likeness::Letters | Likeness::Folded | Likeness::Referred(_)) => {
             let form = whose::form(likeness, dialect);
             form.write(&mut sql, |sql| key_of_request(sql, map, requests));
             sql.push(" = ");

@@ -231,12 +231,7 @@ fn placeholder(sql: &mut Sql, alias: &Name, redaction: &Redaction, parts: &[Temp
         TemplatePart::Literal(text) => {
             sql.bind_as(Value::Text(text.clone()), "text");
         }
-        TemplatePart::Column(column) => {
-            sql.push("CAST(").column(alias, column).push(match dialect {
-                Dialect::Mysql => " AS CHAR)",
-                Dialect::Postgres | Dialect::Sqlite => " AS text)",
-            });
-        }
+        TemplatePart::Column(column) => written(sql, alias, column, redaction.bytes.contains(column)),
     };
     match dialect {
         Dialect::Mysql => {
@@ -249,4 +244,20 @@ fn placeholder(sql: &mut Sql, alias: &Name, redaction: &Redaction, parts: &[Temp
             sql.push("CAST((").list(parts, " || ", piece).push(") AS ").type_name(uncut(&redaction.sql_type)).push(")");
         }
     }
+}
+
+/// A column as a placeholder bears it: bytes by their hexadecimal digits, which PostgreSQL writes by itself.
+fn written(sql: &mut Sql, alias: &Name, column: &Name, are_bytes: bool) {
+    if sql.dialect == Dialect::Sqlite {
+        // A column of any type may hold bytes.
+        sql.push("CASE WHEN typeof(").column(alias, column).push(") = 'blob' THEN lower(hex(").column(alias, column);
+        sql.push(")) ELSE CAST(").column(alias, column).push(" AS text) END");
+        return;
+    }
+    let (before, after) = match sql.dialect {
+        Dialect::Mysql if are_bytes => ("LOWER(HEX(", "))"),
+        Dialect::Mysql => ("CAST(", " AS CHAR)"),
+        Dialect::Postgres | Dialect::Sqlite => ("CAST(", " AS text)"),
+    };
+    sql.push(before).column(alias, column).push(after);
 }

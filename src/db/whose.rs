@@ -16,7 +16,8 @@ use super::predicate::{self, Look, Scope};
 use super::window::outward;
 use crate::name::{Name, TableName};
 use crate::plan::{
-    Condition, HeldPeople, Hold, KeyColumn, Likeness, Passage, People, RulePlan, SelfEffect, Step, Target, Who, Whose,
+    Collation, Condition, HeldPeople, Hold, KeyColumn, Likeness, Passage, People, RulePlan, SelfEffect, Step, Target,
+    Who, Whose,
 };
 
 /// The row that the target names belongs to a person who is due.
@@ -123,11 +124,11 @@ fn led_here(sql: &mut Sql, led: Led<'_>, steps: &[Step], alias: &Name) {
     let reads_itself = tables.any(|table| *table == led.scope.target.root) || asks_it();
     if natural == alias || sql.dialect == Dialect::Mysql && reads_itself {
         sql.push("(");
-        in_forms(sql, step, alias, &step.key);
+        in_forms(sql, step, alias, End::Key);
         sql.push(") IN (");
         put_aside(sql, |sql| {
             sql.push("SELECT ");
-            in_forms(sql, step, natural, &step.column);
+            in_forms(sql, step, natural, End::Own);
             source(sql);
         });
         sql.push(")");
@@ -168,21 +169,26 @@ fn leads_on(sql: &mut Sql, scope: Scope<'_>, passage: &Passage, steps: &[Step], 
 
 /// ` AND` the column of the row that `from` names holds the key of the one that `to` names.
 fn alike(sql: &mut Sql, step: &Step, from: &Name, to: &Name) {
-    for form in forms(step.likeness, sql.dialect) {
+    let (own, keys) = (forms(step.likeness, sql.dialect, End::Own), forms(step.likeness, sql.dialect, End::Key));
+    for (own, key) in own.iter().zip(keys) {
         sql.push(" AND ");
-        form.write(sql, |sql| {
+        own.write(sql, |sql| {
             sql.column(from, &step.column);
         });
         sql.push(" = ");
-        form.write(sql, |sql| {
+        key.write(sql, |sql| {
             sql.column(to, &step.key);
         });
     }
 }
 
-/// A column in all forms in which the step compares it.
-fn in_forms(sql: &mut Sql, step: &Step, alias: &Name, column: &Name) {
-    sql.list(forms(step.likeness, sql.dialect), ", ", |sql, form| {
+/// A column of the step in all forms in which it is compared.
+fn in_forms(sql: &mut Sql, step: &Step, alias: &Name, end: End) {
+    let column = match end {
+        End::Own => &step.column,
+        End::Key => &step.key,
+    };
+    sql.list(forms(step.likeness, sql.dialect, end), ", ", |sql, form| {
         form.write(sql, |sql| {
             sql.column(alias, column);
         });
@@ -311,7 +317,7 @@ impl<'a> Lead<'a> {
     /// The forms of the key that a step leads to; `name` may give each, counted from 1, a name.
     fn values(&self, sql: &mut Sql, step: &Step, rest: &[Step], name: impl Fn(&mut Sql, usize)) {
         let alias = if rest.is_empty() { self.alias } else { &step.table.table };
-        for (at, form) in forms(step.likeness, sql.dialect).iter().enumerate() {
+        for (at, form) in forms(step.likeness, sql.dialect, End::Key).iter().enumerate() {
             sql.push(if at > 0 { ", " } else { "" });
             form.write(sql, |sql| {
                 sql.column(alias, &step.key);
@@ -400,7 +406,7 @@ fn own_row(sql: &mut Sql, alias: &Name, step: &Step) {
 /// The forms of what a step compares, one by one, or as they equal the values that were joined.
 fn own_values(sql: &mut Sql, alias: &Name, step: &Step, joined: Option<&Name>) {
     let between = if joined.is_some() { " AND " } else { ", " };
-    for (at, form) in forms(step.likeness, sql.dialect).iter().enumerate() {
+    for (at, form) in forms(step.likeness, sql.dialect, End::Own).iter().enumerate() {
         sql.push(if at > 0 { between } else { "" });
         form.write(sql, |sql| {
             sql.column(alias, &step.column);
@@ -430,9 +436,24 @@ const POSTGRES_LETTERS: Form = Form("CAST(", " AS text) COLLATE \"C\"");
 const SQLITE_LETTERS: Form = Form("CAST(", " AS text) COLLATE BINARY");
 const MYSQL_LETTERS: Form = Form("CAST(CONVERT(", " USING utf8mb4) AS BINARY)");
 
-/// In what forms two values are compared; all of them must agree.
-fn forms(likeness: Likeness, dialect: Dialect) -> &'static [Form] {
+/// One of the two columns that a step compares.
+#[derive(Clone, Copy)]
+enum End {
+    /// The one that holds a value of the other.
+    Own,
+    Key,
+}
+
+/// In what forms a step compares that column; all of them must agree with those of the other.
+fn forms(likeness: Likeness, dialect: Dialect, end: End) -> &'static [Form] {
     match (likeness, dialect) {
+        (Likeness::Referred(collation), _) => match (end, collation) {
+            (End::Key, _) => &[AS_IT_IS],
+            // Behind a plus the value has no type of its own, and takes on that of the key.
+            (End::Own, Collation::Binary) => &[Form("+", " COLLATE BINARY")],
+            (End::Own, Collation::NoCase) => &[Form("+", " COLLATE NOCASE")],
+            (End::Own, Collation::RTrim) => &[Form("+", " COLLATE RTRIM")],
+        },
         (Likeness::Same, _) => &[AS_IT_IS],
         // An index serves the first, and the second tells apart what a collation does not.
         (Likeness::Exact, Dialect::Postgres) => &[AS_IT_IS, POSTGRES_LETTERS],
@@ -453,7 +474,7 @@ fn forms(likeness: Likeness, dialect: Dialect) -> &'static [Form] {
 
 /// The one form that tells two values apart, where others beside it are for an index or for what it cannot tell.
 pub(super) fn form(likeness: Likeness, dialect: Dialect) -> Form {
-    forms(likeness, dialect).last().copied().unwrap_or(AS_IT_IS)
+    forms(likeness, dialect, End::Key).last().copied().unwrap_or(AS_IT_IS)
 }
 
 /// MariaDB, and MySQL 8.0.20 and older, ask every row of the table of a DELETE or UPDATE whether it is IN (SELECT …); the

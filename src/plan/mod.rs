@@ -25,8 +25,8 @@ pub use entry_order::{entries_in_order, keep_each_other, says_all_of, shares_wha
 pub use order::{in_order, undecided};
 pub use passage::{Passage, mind_each_other};
 pub use people::{
-    Entry, Erasure, Ground, HeldPeople, Kept, Likeness, Mark, MarkValue, People, PersonKey, Requests, Step, Way, Who,
-    Whose,
+    Collation, Entry, Erasure, Ground, HeldPeople, Kept, Likeness, Mark, MarkValue, People, PersonKey, Requests, Step,
+    Way, Who, Whose,
 };
 
 /// One rule, ready to be counted and executed.
@@ -232,6 +232,8 @@ pub struct Dependent {
     pub links: Vec<Link>,
     /// As [`Target::stamped`].
     pub stamped: Vec<Name>,
+    /// As [`Target::has_triggers`], of the act that `then` says.
+    pub has_triggers: bool,
     /// A hold on such a row blocks its parents.
     pub holds: Vec<Hold>,
     /// References to such a row, from outside the cascade: they block its parents.
@@ -325,6 +327,8 @@ pub struct Redaction {
     /// As the database writes it; safe behind a cast.
     pub sql_type: String,
     pub how: Redact,
+    /// Of the columns in a placeholder those that hold bytes, of which it bears the hexadecimal digits.
+    pub bytes: Vec<Name>,
     /// The installation's key, where `how` is a keyed hash.
     pub key: Option<Secret>,
 }

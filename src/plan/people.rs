@@ -199,6 +199,17 @@ pub enum Likeness {
     Letters,
     /// As text in lower case, byte by byte after that.
     Folded,
+    /// SQLite: as a foreign key between columns of two sorts compares them, under the type and collation of the one that is
+    /// referred to.
+    Referred(Collation),
+}
+
+/// The collations that every SQLite knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Collation {
+    Binary,
+    NoCase,
+    RTrim,
 }
 
 /// Some of the people of a table.

@@ -5,9 +5,9 @@
 //! else the row that it points at is blocked.
 
 use super::reading::{Blame, column, find_table};
-use super::{Context, unfit};
+use super::{Context, unfit, unfitness};
 use crate::db::Dialect;
-use crate::db::catalog::{Catalog, ForeignKey, KeyAction, Table};
+use crate::db::catalog::{Catalog, Column, ColumnKind, ForeignKey, KeyAction, Table};
 use crate::name::{Name, TableName};
 use crate::plan::{Dependent, Link, Parent, Redaction, SelfEffect, SelfLink};
 use crate::schedule::mistake::Mistake;
@@ -38,11 +38,12 @@ pub(super) fn family(context: &Context<'_>, wanted: &Wanted<'_>, root: &Table) -
         return Err(mistakes);
     }
     builder.follow_references();
+    builder.all_are_fit()?;
     builder.family.dependents = parents_first(builder.family.dependents);
     builder.find_blockers();
     builder.same_parent_columns()?;
     builder.nobody_refers_to_what_lets_go()?;
-    builder.same_collations()?;
+    builder.compares_as_its_keys_do()?;
     Ok(builder.family)
 }
 
@@ -185,12 +186,21 @@ impl<'c> Builder<'_, 'c> {
                 then,
                 links: vec![link],
                 stamped: child.stamped(),
+                has_triggers: self.has_triggers(child, then),
                 holds: Vec::new(),
                 blockers: Vec::new(),
                 self_links: Vec::new(),
                 passages: Vec::new(),
             }),
         }
+    }
+
+    fn has_triggers(&self, child: &Table, then: Then) -> bool {
+        let tables = self.context.catalog.leaves_of(child).into_iter().chain([child]);
+        tables.flat_map(|table| &table.triggers).any(|trigger| match then {
+            Then::Delete => trigger.on_delete,
+            Then::Null => trigger.on_update,
+        })
     }
 
     /// The rule's own table, or one named earlier whose rows go.
@@ -402,6 +412,21 @@ impl<'c> Builder<'_, 'c> {
 }
 
 impl Builder<'_, '_> {
+    /// What the database takes along or lets go of by itself is to be as fit as what the schedule names.
+    fn all_are_fit(&self) -> Result<(), Vec<Mistake>> {
+        let mistake = |dependent: &Dependent| {
+            let (reason, remedy) = unfitness(self.context.catalog.find(&dependent.table)?.kind)?;
+            let what = match dependent.then {
+                Then::Delete => "of which rows go along by a foreign key,",
+                Then::Null => "of which rows let go by a foreign key,",
+            };
+            let reason = format!("{}: `{}`, {what} {reason}", self.wanted.label, dependent.table);
+            Some(Mistake::error(reason).at(self.wanted.places, "table").remedy(remedy))
+        };
+        let mistakes: Vec<_> = self.family.dependents.iter().filter_map(mistake).collect();
+        if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
+    }
+
     /// A reference that becomes NULL may be referred to itself, and the database would change that as well, or refuse.
     fn nobody_refers_to_what_lets_go(&self) -> Result<(), Vec<Mistake>> {
         let of_dependents = self.family.dependents.iter().filter(|dependent| dependent.then == Then::Null);
@@ -424,8 +449,9 @@ impl Builder<'_, '_> {
     }
 
     /// SQLite lets a reference hold by the collation of the key that it refers to, and looks for its rows by the collation
-    /// of the column that refers: under two of them it finds too few rows, or those of another parent.
-    fn same_collations(&self) -> Result<(), Vec<Mistake>> {
+    /// of the column that refers: under two of them it finds too few rows, or those of another parent. Of a number that refers to
+    /// a text it makes a text; the statements here would make a number of the text, and `05` be 5.
+    fn compares_as_its_keys_do(&self) -> Result<(), Vec<Mistake>> {
         if self.context.catalog.dialect != Dialect::Sqlite {
             return Ok(());
         }
@@ -443,21 +469,33 @@ impl Builder<'_, '_> {
             .chain(own)
             .filter_map(|(child, columns, parent, parent_columns)| {
                 let pairs = columns.iter().zip(parent_columns);
-                let (column, key) = pairs
-                    .into_iter()
-                    .find(|(column, key)| self.collation(child, column) != self.collation(&parent, key))?;
-                let reason =
-                    format!("`{child}.{column}` and `{parent}.{key}`, which it refers to, have two collations");
-                let mistake =
-                    Mistake::error(format!("{}: {reason}", self.wanted.label)).at(self.wanted.places, "table");
-                Some(mistake.remedy("declare both columns with the same COLLATE"))
+                pairs.into_iter().find_map(|(column, key)| {
+                    let (own, referred) = (self.column(child, column)?, self.column(&parent, key)?);
+                    let (what, remedy) = unlike(own, referred)?;
+                    let reason =
+                        format!("`{child}.{column}` and `{parent}.{key}`, which it refers to, have two {what}");
+                    let reason = format!("{}: {reason}", self.wanted.label);
+                    Some(Mistake::error(reason).at(self.wanted.places, "table").remedy(remedy))
+                })
             })
             .collect();
         if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
     }
 
-    fn collation(&self, table: &TableName, column: &Name) -> Option<&str> {
-        self.context.catalog.find(table)?.column(Dialect::Sqlite, column)?.collation.as_deref()
+    fn column(&self, table: &TableName, column: &Name) -> Option<&Column> {
+        self.context.catalog.find(table)?.column(Dialect::Sqlite, column)
+    }
+}
+
+/// In what a column of SQLite differs from one that it refers to, so that the two are compared in two ways; and what helps.
+fn unlike(own: &Column, referred: &Column) -> Option<(&'static str, &'static str)> {
+    let is_number = !matches!(own.kind, ColumnKind::Text | ColumnKind::Binary | ColumnKind::Other);
+    if own.collation != referred.collation {
+        Some(("collations", "declare both columns with the same COLLATE"))
+    } else if is_number && referred.kind == ColumnKind::Text {
+        Some(("types", "declare both columns with the same type"))
+    } else {
+        None
     }
 }
 

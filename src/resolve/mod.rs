@@ -437,19 +437,29 @@ fn age_key(rule: &schedule::Rule) -> &'static str {
     }
 }
 
-/// Why rows of the table cannot be purged, where they cannot.
+/// The rows of the table cannot be purged, or not all of them be seen.
 fn unfit(blame: &Blame<'_>, table: &Table) -> Option<Mistake> {
-    let (reason, remedy) = match table.kind {
-        TableKind::View => ("is a view", "name the table behind it"),
-        TableKind::Other => (
+    let hides_rows = table.row_security.then_some((
+        "is under row-level security that hides rows from this role",
+        "give the role BYPASSRLS, or a policy that lets it see every row and no FORCE",
+    ));
+    let (reason, remedy) = unfitness(table.kind).or(hides_rows)?;
+    Some(blame.mistake(format!("`{}` {reason}", table.name)).remedy(remedy))
+}
+
+/// Why rows of such a table cannot be purged, where they cannot, and what helps.
+fn unfitness(kind: TableKind) -> Option<(&'static str, &'static str)> {
+    match kind {
+        TableKind::View => Some(("is a view", "name the table behind it")),
+        TableKind::Versioned => Some((
+            "is system-versioned: what is changed or deleted there stays in its history, readable with FOR SYSTEM_TIME ALL",
+            "let an owner drop the history for good (ALTER TABLE … DROP SYSTEM VERSIONING), or leave the table out and purge \
+             it by other means, with DELETE HISTORY after them",
+        )),
+        TableKind::Other => Some((
             "is a foreign or virtual table, or of an engine without transactions",
             "act where the rows really are, or move it to an engine with transactions",
-        ),
-        TableKind::Ordinary | TableKind::Partitioned | TableKind::Leaf if table.row_security => (
-            "is under row-level security that hides rows from this role",
-            "give the role BYPASSRLS, or a policy that lets it see every row and no FORCE",
-        ),
-        TableKind::Ordinary | TableKind::Partitioned | TableKind::Leaf => return None,
-    };
-    Some(blame.mistake(format!("`{}` {reason}", table.name)).remedy(remedy))
+        )),
+        TableKind::Ordinary | TableKind::Partitioned | TableKind::Leaf => None,
+    }
 }

@@ -11,8 +11,8 @@ use crate::db::catalog::{Catalog, Column, ColumnKind, Table};
 use crate::db::{Dialect, condition};
 use crate::name::{Name, TableName};
 use crate::plan::{
-    Anchor, Axis, Condition, Erasure, HeldPeople, KeyColumn, Likeness, Mark, MarkValue, PersonKey, Requests, Step,
-    Target, Transport, Way, Who,
+    Anchor, Axis, Collation, Condition, Erasure, HeldPeople, KeyColumn, Likeness, Mark, MarkValue, PersonKey, Requests,
+    Step, Target, Transport, Way, Who,
 };
 use crate::schedule::mistake::Mistake;
 use crate::schedule::{self, Data, MarkWith, Subject};
@@ -231,12 +231,25 @@ fn likeness(dialect: Dialect, from: &Column, to: &Column, declared: bool) -> Opt
         }
     };
     let one_collation = from.collation == to.collation && is_citext(from) == is_citext(to);
-    Some(match same {
-        true => Likeness::Same,
-        false if dialect == Dialect::Sqlite && is_number(from) && is_number(to) => Likeness::Number,
-        false if both(ColumnKind::Text) && one_collation => Likeness::Exact,
-        false => Likeness::Letters,
+    let referred = collation(to).filter(|_| declared && dialect == Dialect::Sqlite);
+    Some(match (same, referred) {
+        (true, _) => Likeness::Same,
+        (false, Some(collation)) => Likeness::Referred(collation),
+        (false, None) if dialect == Dialect::Sqlite && is_number(from) && is_number(to) => Likeness::Number,
+        (false, None) if both(ColumnKind::Text) && one_collation => Likeness::Exact,
+        (false, None) => Likeness::Letters,
     })
+}
+
+/// SQLite: the collation under which a key that refers to the column compares; `None` where it is somebody's own, which we do
+/// not have.
+fn collation(column: &Column) -> Option<Collation> {
+    match column.collation.as_deref() {
+        None => Some(Collation::Binary),
+        Some("NOCASE") => Some(Collation::NoCase),
+        Some("RTRIM") => Some(Collation::RTrim),
+        Some(_) => None,
+    }
 }
 
 /// No letters of the one are ever letters of the other.
@@ -251,7 +264,7 @@ fn never_meet(one: ColumnKind, other: ColumnKind) -> bool {
 }
 
 /// Of MySQL's VARBINARY, where applications keep texts whose letters are to be themselves; a short one may be a packed number.
-fn holds_letters(dialect: Dialect, column: &Column) -> bool {
+pub(super) fn holds_letters(dialect: Dialect, column: &Column) -> bool {
     const UUID_BYTES: u32 = 16;
     let length = column.sql_type.strip_prefix("varbinary(").and_then(|rest| rest.strip_suffix(')'));
     let bytes: Option<u32> = length.and_then(|length| length.parse().ok());

@@ -1,6 +1,7 @@
 //! Redactions against the live columns: what cannot work is said before anything starts.
 
 use super::Context;
+use super::people::holds_letters;
 use super::reading::{Blame, column};
 use crate::db::Dialect;
 use crate::db::catalog::{Column, ColumnKind, Table};
@@ -35,12 +36,17 @@ fn one(
     let key = format!("redact.{}", wanted.column);
     let blame = Blame { label, places, key: &key };
     let target = column(context, &blame, table, &wanted.column)?;
+    let dialect = context.catalog.dialect;
+    let mut bytes = Vec::new();
     if let Redact::Placeholder(parts) = &wanted.how {
         for part in parts {
             if let TemplatePart::Column(name) = part {
                 let source = column(context, &blame, table, name)?;
+                if source.kind == ColumnKind::Binary && !holds_letters(dialect, source) {
+                    bytes.push(name.clone());
+                }
                 let redacted = |other: &schedule::Redaction| {
-                    table.column(context.catalog.dialect, &other.column).is_some_and(|other| other.name == source.name)
+                    table.column(dialect, &other.column).is_some_and(|other| other.name == source.name)
                 };
                 if all.iter().any(redacted) {
                     let reason = format!("the placeholder would keep `{name}`, which this rule redacts");
@@ -59,6 +65,7 @@ fn one(
         is_unique: is_unique(table, target),
         sql_type: target.sql_type.clone(),
         how: wanted.how.clone(),
+        bytes,
         key: hmac_key,
     })
 }

@@ -63,7 +63,7 @@ DELETE FROM "thread" WHERE ((("thread"."at" IS NULL OR trim("thread"."at", '0:T.
 -- 8: 1751284800000000
 
 -- redact
-UPDATE OR ABORT "login" SET "ip" = tenure_truncate_ip("login"."ip"), "agent" = (? || CAST("login"."id" AS text)) WHERE ("login"."at" < ? AND "login"."at" > 0) AND ("login"."ip" IS NOT tenure_truncate_ip("login"."ip") OR "login"."agent" IS NOT (? || CAST("login"."id" AS text)))
+UPDATE OR ABORT "login" SET "ip" = tenure_truncate_ip("login"."ip"), "agent" = (? || CASE WHEN typeof("login"."id") = 'blob' THEN lower(hex("login"."id")) ELSE CAST("login"."id" AS text) END) WHERE ("login"."at" < ? AND "login"."at" > 0) AND ("login"."ip" IS NOT tenure_truncate_ip("login"."ip") OR "login"."agent" IS NOT (? || CASE WHEN typeof("login"."id") = 'blob' THEN lower(hex("login"."id")) ELSE CAST("login"."id" AS text) END))
 -- 1: 'agent-'
 -- 2: 1767096000
 -- 3: 'agent-'

@@ -33,7 +33,7 @@ UPDATE OR ABORT "payment" SET "payer" = NULL WHERE ("payment"."account_id") IN (
 -- 2: 1782216000000000
 
 -- erase:account.id
-UPDATE OR ABORT "account" SET "email" = (? || CAST("account"."id" AS text)), "name" = NULL WHERE ("account"."closed_at" < ? AND tenure_micros("account"."closed_at") < ?) AND (((TRUE AND ((restricted = 1) IS TRUE)))) IS NOT TRUE AND ("account"."email" IS NOT (? || CAST("account"."id" AS text)) OR "account"."name" IS NOT NULL) AND (((TRUE AND ((restricted = 1) IS TRUE)))) IS NOT TRUE
+UPDATE OR ABORT "account" SET "email" = (? || CASE WHEN typeof("account"."id") = 'blob' THEN lower(hex("account"."id")) ELSE CAST("account"."id" AS text) END), "name" = NULL WHERE ("account"."closed_at" < ? AND tenure_micros("account"."closed_at") < ?) AND (((TRUE AND ((restricted = 1) IS TRUE)))) IS NOT TRUE AND ("account"."email" IS NOT (? || CASE WHEN typeof("account"."id") = 'blob' THEN lower(hex("account"."id")) ELSE CAST("account"."id" AS text) END) OR "account"."name" IS NOT NULL) AND (((TRUE AND ((restricted = 1) IS TRUE)))) IS NOT TRUE
 -- 1: 'gone-'
 -- 2: '2026-06-25'
 -- 3: 1782216000000000

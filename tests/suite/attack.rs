@@ -448,6 +448,20 @@ fn on_sqlite_a_reference_between_two_collations_takes_nobody_elses_rows_along() 
 }
 
 #[test]
+fn on_sqlite_a_number_that_refers_to_a_text_goes_with_no_other_text() {
+    let db = TestDb::new(Dialect::Sqlite);
+    db.create(
+        "CREATE TABLE account (name text PRIMARY KEY NOT NULL, at {ts}); \
+         CREATE TABLE pay (id {pk}, account integer REFERENCES account (name) ON DELETE CASCADE); \
+         INSERT INTO account VALUES ('05', '2020-01-01'), ('5', '2025-12-01'); INSERT INTO pay VALUES (1, 5);",
+    );
+    let rule = "[[rule]]\nname = \"accounts\"\ntable = \"account\"\nanchor = \"at\"\nretain = \"1 year\"\naction = \"delete\"\n";
+    let run = Tenure::at(&db).schedule(&schedule(rule)).run(&command("run", &[])).expect_code(1).json();
+    assert!(run["rules"][0]["error"].as_str().unwrap().contains("two types"), "{run:#}");
+    assert_eq!(db.count("pay"), 1);
+}
+
+#[test]
 fn on_sqlite_a_reference_that_only_keeps_its_parent_is_found_by_the_collation_of_the_key() {
     let db = TestDb::new(Dialect::Sqlite);
     db.create(

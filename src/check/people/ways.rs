@@ -36,7 +36,9 @@ fn without_index(map: &Map<'_>, table: &Table, step: &Step) -> Option<Told> {
         Likeness::Same | Likeness::Exact | Likeness::Number => {
             Some(advice::create_index(dialect, table, std::slice::from_ref(column)))
         }
-        Likeness::Letters | Likeness::Folded => advice::create_index_as_compared(dialect, table, column, step.likeness),
+        Likeness::Letters | Likeness::Folded | Likeness::Referred(_) => {
+            advice::create_index_as_compared(dialect, table, column, step.likeness)
+        }
     };
     let serves = |holder: &&Table| match step.likeness {
         Likeness::Same | Likeness::Exact | Likeness::Number => holder.index_led_by(column).is_some(),
@@ -44,6 +46,7 @@ fn without_index(map: &Map<'_>, table: &Table, step: &Step) -> Option<Told> {
         Likeness::Letters | Likeness::Folded => {
             holder.indexes.iter().any(|index| index.columns.is_empty() && !index.partial)
         }
+        Likeness::Referred(_) => false,
     };
     // Of a size that is not known, only what can be mended is worth a word.
     let is_big = table.estimated_rows.map_or(index.is_some(), |rows| rows >= MANY_ROWS);
@@ -65,8 +68,14 @@ fn without_index(map: &Map<'_>, table: &Table, step: &Step) -> Option<Told> {
                 "`{name}.{column}` and {other} are compared in any case; a plain index does not serve that, and without one"
             )
         }
+        Likeness::Referred(_) => format!(
+            "`{name}.{column}` is compared as its foreign key does, under the type and collation of {other}, which no index serves, so"
+        ),
     };
-    let remedy = index.unwrap_or_else(|| NO_INDEX.to_owned());
+    let remedy = index.unwrap_or_else(|| match step.likeness {
+        Likeness::Referred(_) => "declare both columns with one type and one COLLATE".to_owned(),
+        _ => NO_INDEX.to_owned(),
+    });
     Some(Told { reason: format!("{reason} each batch of people reads all of it"), remedy })
 }
 

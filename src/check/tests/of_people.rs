@@ -38,6 +38,7 @@ fn way(whose: &Whose) -> String {
             Likeness::Number => "=#",
             Likeness::Letters => "~",
             Likeness::Folded => "~~",
+            Likeness::Referred(_) => "=>",
         };
         let shared = if step.shared { "*" } else { "" };
         format!(" {} {likeness} {}.{}{shared}", step.column, step.table.table, step.key)

@@ -225,6 +225,7 @@ fn table_kind(word: &str) -> TableKind {
         "partitioned" => TableKind::Partitioned,
         "leaf" => TableKind::Leaf,
         "view" => TableKind::View,
+        "versioned" => TableKind::Versioned,
         _ => TableKind::Other,
     }
 }

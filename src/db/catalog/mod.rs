@@ -75,8 +75,9 @@ pub enum TableKind {
     /// A partition or an inheritance child; it is reached through its root as well.
     Leaf,
     View,
-    /// Foreign tables, SQLite virtual tables and their shadows, MySQL engines without transactions, MariaDB tables that keep
-    /// their history.
+    /// MariaDB, WITH SYSTEM VERSIONING: what is changed or deleted stays readable in the table's history.
+    Versioned,
+    /// Foreign tables, SQLite virtual tables and their shadows, MySQL engines without transactions.
     Other,
 }
 

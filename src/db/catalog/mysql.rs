@@ -48,10 +48,10 @@ const REFERENCES: &str = "
      WHERE REFERENCED_TABLE_NAME IS NOT NULL
      ORDER BY TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, ORDINAL_POSITION";
 
-/// A system-versioned table (MariaDB) keeps what is deleted from it, so it is none that rows can be purged from.
 const TABLES: &str = "
     SELECT TABLE_SCHEMA, TABLE_NAME,
            CASE WHEN TABLE_TYPE LIKE '%VIEW' THEN 'view'
+                WHEN TABLE_TYPE = 'SYSTEM VERSIONED' THEN 'versioned'
                 WHEN TABLE_TYPE = 'BASE TABLE'
                      AND ENGINE IN (SELECT ENGINE FROM information_schema.ENGINES WHERE TRANSACTIONS = 'YES')
                 THEN 'ordinary' ELSE 'other' END,

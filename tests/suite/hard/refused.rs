@@ -64,6 +64,29 @@ fn an_engine_without_transactions_is_refused_also_for_children() {
     // A hold covers rows wherever they lie; but nothing there can be purged, so there is nothing that it could keep.
 }
 
+/// MariaDB keeps in its history what is deleted from it, also by a foreign key.
+#[test]
+fn a_table_that_keeps_its_history_is_refused_also_where_a_foreign_key_takes_its_rows_along_or_lets_them_go() {
+    for (act, what) in [("CASCADE", "go along"), ("SET NULL", "let go")] {
+        let db = TestDb::new(Dialect::Mysql);
+        let setup = format!(
+            "CREATE TABLE parent (id BIGINT PRIMARY KEY, at DATETIME); INSERT INTO parent VALUES (1, '2025-01-01');
+             CREATE TABLE child (id BIGINT PRIMARY KEY, at DATETIME, parent_id BIGINT,
+                 FOREIGN KEY (parent_id) REFERENCES parent (id) ON DELETE {act}) WITH SYSTEM VERSIONING;
+             INSERT INTO child VALUES (1, '2025-01-01', 1);"
+        );
+        let story = Story::new(&db, &setup, delete_rule("parent", "\"at\"", ""));
+        let history = ["child`", "is system-versioned", "FOR SYSTEM_TIME ALL", "DROP SYSTEM VERSIONING"];
+        story.is_refused(&[&history[..], &[&format!("of which rows {what} by a foreign key")]].concat());
+        Story::on(&db, delete_rule("child", "\"at\"", "")).is_refused(&history);
+        let cascade = "cascade = [{ table = \"child\", column = \"parent_id\" }]";
+        Story::on(&db, delete_rule("parent", "\"at\"", cascade)).is_refused(&history);
+        db.script("ALTER TABLE child DROP SYSTEM VERSIONING");
+        story.rule(&["run", "--yes"], 0);
+        assert_eq!(db.count("parent"), 0);
+    }
+}
+
 #[test]
 fn a_table_that_lies_on_another_server_or_in_a_virtual_table_is_refused() {
     let db = TestDb::new(Dialect::Sqlite);

@@ -68,6 +68,75 @@ fn a_trigger_that_turns_rows_away_fails_the_rule_and_says_so() {
     }
 }
 
+/// A trigger on `shadow` that keeps the row of `log` 1 as it was.
+fn clinging(dialect: Dialect, act: &str) -> String {
+    match dialect {
+        Dialect::Sqlite => format!(
+            "CREATE TRIGGER t BEFORE {act} ON shadow WHEN OLD.log_id = 1 BEGIN SELECT RAISE(IGNORE); END;"
+        ),
+        Dialect::Mysql => format!(
+            "CREATE TRIGGER t BEFORE {act} ON shadow FOR EACH ROW SET NEW.log_id = IF(OLD.log_id = 1, 1, NEW.log_id);"
+        ),
+        Dialect::Postgres => format!(
+            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                 IF OLD.log_id = 1 THEN RETURN NULL; END IF; IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; RETURN NEW; END $$;
+             CREATE TRIGGER t BEFORE {act} ON shadow FOR EACH ROW EXECUTE FUNCTION f();"
+        ),
+    }
+}
+
+#[track_caller]
+fn nothing_is_left_behind(db: &TestDb, rule: String) {
+    let output = Story::on(db, rule).tenure().run(&["run", "--yes", "--json", "--as-of", super::AS_OF]).expect_code(1);
+    let rule = &output.json()["rules"][0];
+    let error = rule["error"].as_str().unwrap();
+    assert!(error.contains("rows of `shadow` that were to go, or to let go") && error.contains("trigger"), "{rule:#}");
+    assert_eq!(db.count("log WHERE id = 1"), 1, "{rule:#}");
+    assert_eq!(db.count("shadow WHERE id = 1 AND log_id = 1"), 1, "{rule:#}");
+}
+
+on_every_database! {
+    fn what_a_trigger_keeps_from_letting_go_keeps_what_it_refers_to(db: TestDb) {
+        db.create(&format!("{TABLES} {}", clinging(db.dialect, "UPDATE")));
+        let cascade = "cascade = [{ table = \"shadow\", column = \"log_id\", then = \"null\" }]";
+        nothing_is_left_behind(&db, delete_rule("log", "\"at\"", cascade));
+    }
+}
+
+#[test]
+fn what_a_trigger_keeps_from_going_along_keeps_what_it_refers_to() {
+    // A trigger of MySQL turns no row away.
+    for dialect in [Dialect::Sqlite, Dialect::Postgres] {
+        let db = TestDb::new(dialect);
+        db.create(&format!("{TABLES} {}", clinging(dialect, "DELETE")));
+        nothing_is_left_behind(
+            &db,
+            delete_rule("log", "\"at\"", "cascade = [{ table = \"shadow\", column = \"log_id\" }]"),
+        );
+    }
+    for (act, trigger) in [("CASCADE", "DELETE"), ("SET NULL", "UPDATE")] {
+        let db = TestDb::new(Dialect::Postgres);
+        let key = format!("ALTER TABLE shadow ADD FOREIGN KEY (log_id) REFERENCES log ON DELETE {act};");
+        db.create(&format!("{TABLES} {key} {}", clinging(db.dialect, trigger)));
+        nothing_is_left_behind(&db, delete_rule("log", "\"at\"", ""));
+    }
+}
+
+#[test]
+fn a_row_that_a_trigger_keeps_from_letting_go_of_its_own_kind_is_not_left_behind() {
+    let db = TestDb::new(Dialect::Postgres);
+    db.create(
+        "CREATE TABLE log (id bigint PRIMARY KEY, at timestamp, parent_id bigint REFERENCES log ON DELETE SET NULL);
+         INSERT INTO log VALUES (1, '2025-01-01', NULL), (2, '2025-12-31', 1);
+         CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+         CREATE TRIGGER t BEFORE UPDATE ON log FOR EACH ROW EXECUTE FUNCTION f();",
+    );
+    let story = Story::on(&db, delete_rule("log", "\"at\"", ""));
+    let output = story.tenure().run(&["run", "--yes", "--json", "--as-of", super::AS_OF]).expect_code(1);
+    assert!(output.json()["rules"][0]["error"].as_str().unwrap().contains("trigger"), "{}", output.stdout);
+    assert_eq!(db.count("log WHERE id = 1 OR parent_id = 1"), 2);
+}
+
 #[test]
 fn a_trigger_of_sqlite_that_ignores_the_delete_fails_the_rule_and_says_so() {
     let db = TestDb::new(Dialect::Sqlite);

@@ -4,7 +4,47 @@ use tenure::db::Dialect;
 
 use super::{MAP, erasures, people, platform, run, run_at, tenure};
 use crate::harness::TestDb;
-use crate::harness::story::{ids, plan_and_run};
+use crate::harness::story::{AS_OF, ids, plan_and_run};
+
+/// Two closed accounts, each with a post to which somebody replies; the reply's key says what becomes of it.
+fn posts_with_replies(db: &TestDb, on_delete: &str, table_options: &str) -> super::Tenure {
+    db.create(&format!(
+        "CREATE TABLE account (id {{bigint}} PRIMARY KEY, closed_at {{ts}});
+         CREATE TABLE post (id {{bigint}} PRIMARY KEY, account_id {{bigint}} REFERENCES account (id));
+         CREATE TABLE reply (id {{bigint}} PRIMARY KEY, post_id {{bigint}}, words {{text}},
+             FOREIGN KEY (post_id) REFERENCES post (id) ON DELETE {on_delete}){table_options};
+         INSERT INTO account VALUES (1, '2026-06-01 00:00:00'), (2, '2026-06-01 00:00:00');
+         INSERT INTO post VALUES (1, 1), (2, 2); INSERT INTO reply VALUES (1, 1, 'hers'), (2, 2, 'his');"
+    ));
+    tenure(db, &map("[[subject.data]]\ntable = \"post\"\ncolumn = \"account_id\"\naction = \"delete\"\n"))
+}
+
+#[test]
+fn whose_rows_would_go_along_into_a_history_is_not_erased() {
+    for on_delete in ["CASCADE", "SET NULL"] {
+        let db = TestDb::new(Dialect::Mysql);
+        let tenure = posts_with_replies(&db, on_delete, " WITH SYSTEM VERSIONING");
+        let checked = tenure.run(&["check"]).expect_code(2).stdout;
+        assert!(checked.contains("reply`") && checked.contains("is system-versioned"), "{checked}");
+        run_at(&tenure, AS_OF, 1);
+        assert_eq!((db.count("account"), db.count("post"), db.count("reply")), (2, 2, 2));
+    }
+}
+
+#[test]
+fn of_whom_a_trigger_keeps_what_was_to_go_along_is_not_erased_and_the_others_are() {
+    let db = TestDb::new(Dialect::Postgres);
+    let tenure = posts_with_replies(&db, "CASCADE", "");
+    db.script(
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             IF OLD.id = 1 THEN RETURN NULL; END IF; RETURN OLD; END $$;
+         CREATE TRIGGER t BEFORE DELETE ON reply FOR EACH ROW EXECUTE FUNCTION f();",
+    );
+    let told = run_at(&tenure, AS_OF, 1);
+    assert!(told.0.to_string().contains("rows of `reply` that were to go, or to let go"), "{:#}", told.0);
+    assert_eq!(people(&told, "erased"), 1);
+    assert_eq!((ids(&db, "account"), ids(&db, "post"), ids(&db, "reply")), (vec![1], vec![1], vec![1]));
+}
 
 /// A map of accounts that are deleted, with these entries before.
 fn map(entries: &str) -> String {

@@ -1,6 +1,6 @@
 //! Keys of every kind: of people, and of the tables that hold something of theirs.
 
-use tenure::db::Dialect;
+use tenure::db::{Dialect, Value};
 
 use super::{erasures, people, run, run_at, tenure};
 use crate::harness::TestDb;
@@ -366,6 +366,75 @@ fn a_number_is_the_same_in_every_numeric_column_of_sqlite_and_nothing_else_is() 
             (vec![1, 3], 0)
         );
     }
+}
+
+on_every_database! {
+    /// Of bytes that are no text, and of some that are; what bears its placeholder is not redacted again.
+    fn a_placeholder_bears_a_key_of_bytes_by_its_digits(db: TestDb) {
+        let [kind, before, after] = match db.dialect {
+            Dialect::Sqlite => ["blob", "x'", "'"],
+            Dialect::Postgres => ["bytea", "'\\x", "'"],
+            Dialect::Mysql => ["binary(4)", "x'", "'"],
+        };
+        db.create(&format!(
+            "CREATE TABLE account (id {kind} NOT NULL PRIMARY KEY, email varchar(80) NOT NULL UNIQUE, closed_at {{ts}});
+             INSERT INTO account VALUES ({before}0011aaff{after}, 'a@example.org', '2026-06-01 00:00:00'),
+                 ({before}00ffaaff{after}, 'b@example.org', '2026-06-01 00:00:00'),
+                 ({before}61626364{after}, 'c@example.org', '2026-06-01 00:00:00'),
+                 ({before}61626365{after}, 'd@example.org', NULL);"
+        ));
+        let map = "[subject]\ntable = \"account\"\nkey = \"id\"\nclosed = \"closed_at\"\nwithin = \"30 days\"\n\
+                   [[subject.data]]\ntable = \"account\"\ncolumn = \"id\"\naction = \"redact\"\n\
+                   redact = { email = { placeholder = \"deleted-{id}\" } }\n";
+        assert_eq!(people(&plan_and_run(&db, &tenure(&db, map)), "erased"), 3);
+        let prefix = if db.dialect == Dialect::Postgres { "\\x" } else { "" };
+        let rows = db.rows("SELECT email FROM account ORDER BY id");
+        let expected = ["0011aaff", "00ffaaff", "61626364"].map(|digits| format!("deleted-{prefix}{digits}"));
+        let expected: Vec<_> = expected.into_iter().chain(["d@example.org".to_owned()]).map(|text| [Value::Text(text)]).collect();
+        assert_eq!(rows, expected);
+    }
+}
+
+/// SQLite holds a foreign key under the type and collation of what it refers to, and a row that refers to somebody is theirs.
+#[test]
+fn a_row_of_sqlite_is_whose_its_foreign_key_says_that_it_is() {
+    // The key's column, three keys of which the first is the closed account's; the column that refers to it; what is the closed
+    // account's there, and what is the others'.
+    let cases = [
+        ("text COLLATE NOCASE", ["'bob'", "'bo'", "'ann'"], "text", &["'bob'", "'BOB'"][..], &["'ANN'", "'Bo'"][..]),
+        ("text COLLATE RTRIM", ["'bob'", "'bo'", "'ann'"], "text", &["'bob  '"], &["'ann '", "'bo'"]),
+        ("integer", ["5", "50", "6"], "text", &["'5'", "'05'", "'5.0'"], &["'06'", "'50'"]),
+        ("integer", ["5", "50", "6"], "", &["5", "5.0", "'5'"], &["6.0", "'50'"]),
+        ("text", ["'5'", "'05'", "'6'"], "integer", &["5"], &["6"]),
+    ];
+    for (key, keys, refers, his, others) in cases {
+        println!("{key} {keys:?}, {refers} {his:?}");
+        let db = TestDb::new(Dialect::Sqlite);
+        db.script(&format!(
+            "PRAGMA foreign_keys = ON;
+             CREATE TABLE account (id {key} NOT NULL PRIMARY KEY, closed_at timestamp);
+             CREATE TABLE post (id integer PRIMARY KEY, account_id {refers} REFERENCES account (id));
+             CREATE TABLE vote (id integer PRIMARY KEY, post_id text REFERENCES post (id));
+             INSERT INTO account VALUES ({}, '2026-06-01 00:00:00'), ({}, NULL), ({}, NULL);",
+            keys[0], keys[1], keys[2]
+        ));
+        for (at, value) in his.iter().chain(others).enumerate() {
+            db.script(&format!("INSERT INTO post VALUES ({at}, {value}); INSERT INTO vote VALUES ({at}, '0{at}')"));
+        }
+        let map = "[subject]\ntable = \"account\"\nkey = \"id\"\nclosed = \"closed_at\"\nwithin = \"30 days\"\n"
+            .to_owned()
+            + &entry("vote", "post_id -> post.account_id")
+            + &entry("post", "account_id")
+            + &entry("account", "id");
+        let tenure = tenure(&db, &map);
+        plan_and_run(&db, &tenure);
+        let stay: Vec<_> = (his.len()..his.len() + others.len()).map(|id| i64::try_from(id).unwrap()).collect();
+        assert_eq!((ids(&db, "post"), ids(&db, "vote"), db.count("account")), (stay.clone(), stay, 2));
+    }
+}
+
+fn entry(table: &str, column: &str) -> String {
+    format!("[[subject.data]]\ntable = \"{table}\"\ncolumn = \"{column}\"\naction = \"delete\"\n")
 }
 
 /// SQLite takes any bytes for a text.

@@ -22,9 +22,9 @@ fn only_tables_of_the_current_database_with_transactions_are_ordinary() {
 }
 
 #[test]
-fn a_table_that_keeps_its_history_is_none_to_purge_from() {
+fn a_table_that_keeps_its_history_is_of_a_kind_of_its_own() {
     let lab = Lab::mysql("CREATE TABLE t (id INT PRIMARY KEY) WITH SYSTEM VERSIONING;");
-    assert_eq!(table(&lab.catalog(), "t").kind, TableKind::Other);
+    assert_eq!(table(&lab.catalog(), "t").kind, TableKind::Versioned);
 }
 
 #[test]
