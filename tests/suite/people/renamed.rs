@@ -118,8 +118,9 @@ on_every_database! {
         assert!(says(&tenure, &["subject", "certificate", "1"], 0).contains("the account was closed"));
         assert!(says(&tenure, &["subject", "reapply"], 0).contains("nobody of 1 who were erased is back"));
         restore_account_1(&db);
-        assert!(says(&tenure, &["subject", "reapply"], 3).contains("1 people in `account` were erased, and have data again"));
-        tenure.run(&["subject", "reapply", "--yes"]).expect_code(0);
+        let reapply = ["subject", "reapply", "--restored", "tables"];
+        assert!(says(&tenure, &reapply, 3).contains("1 people in `account` were erased, and have data again"));
+        tenure.run(&[&reapply[..], &["--yes"]].concat()).expect_code(0);
         assert_eq!(db.count("account WHERE id = 1 AND name IS NULL"), 1);
         // A ledger that does not know whose map it was.
         for table in ["erasure", "request", "batch", "run", "entry"] {
