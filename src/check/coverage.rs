@@ -77,9 +77,11 @@ pub(super) fn counts_by_itself(catalog: &Catalog, table: &Table) -> bool {
         && table.name.schema.as_ref().is_some_and(|schema| !catalog.search_path.contains(schema));
     match table.kind {
         TableKind::View | TableKind::Leaf => false,
-        TableKind::Ordinary | TableKind::Partitioned | TableKind::Versioned | TableKind::Other => {
-            !elsewhere && !catalog.tables.iter().any(is_part)
-        }
+        TableKind::Ordinary
+        | TableKind::Partitioned
+        | TableKind::Versioned
+        | TableKind::FullText
+        | TableKind::Other => !elsewhere && !catalog.tables.iter().any(is_part),
     }
 }
 

@@ -211,7 +211,9 @@ impl<'a> Map<'a> {
         let own = self.catalog.tables.iter().filter(|table| coverage::counts_by_itself(self.catalog, table));
         let mut mistakes = Vec::new();
         for table in own.filter(|table| table.kind != TableKind::Other) {
-            if known.contains(&table.name) {
+            if table.kind == TableKind::FullText {
+                mistakes.extend((!kept_on_purpose(table)).then(|| self.words_left_out(table)));
+            } else if known.contains(&table.name) {
                 mistakes.extend(self.keys_left_out(mapped, table));
                 mistakes.extend(self.columns_that_stay(mapped, table));
             } else if !kept_on_purpose(table) && !self.has_request(table) {
@@ -219,6 +221,18 @@ impl<'a> Map<'a> {
             }
         }
         mistakes
+    }
+
+    /// No entry can name an index of words, and what it holds of a row that goes it holds until somebody takes it out.
+    fn words_left_out(&self, index: &Table) -> Mistake {
+        let name = spelled(self.catalog, &index.name);
+        let reason = format!(
+            "subject: no trigger on deletes takes words out of the full-text index `{name}`, which may hold those of people who are gone"
+        );
+        let remedy = format!(
+            "keep it up by triggers on the tables whose texts it holds, or say in [[keep]] why `{name}` is to stay as it is"
+        );
+        Mistake::warning(reason).remedy(remedy).at(&self.subject.places, "table")
     }
 
     fn has_request(&self, table: &Table) -> bool {

@@ -27,6 +27,7 @@ mod redact;
 pub mod rewrite;
 pub mod rollup;
 mod sqlite_functions;
+pub mod statistics;
 pub mod taken;
 pub mod url;
 mod value;

@@ -2,10 +2,12 @@
 //!
 //! `secure_delete` zeroes what is deleted where it stands. But as SQLite moves rows and index entries between its pages it leaves
 //! the bytes of where they stood before, in gaps that no statement reaches, and an application without `secure_delete` leaves what it
-//! deleted. A file that was written anew holds rows and nothing else.
+//! deleted. A file that was written anew holds rows and nothing else, once indexes of words are merged and samples of indexes taken anew,
+//! which keep something of rows that are gone.
 
 use super::count::{number, one_row};
 use super::{Connection, DbError, Dialect, ErrorKind, Statement};
+use crate::name::Name;
 
 /// VACUUM counts the rows of such tables anew, and an application may have kept their numbers.
 const NUMBERED_BY_NOTHING: &str = "
@@ -15,29 +17,92 @@ const NUMBERED_BY_NOTHING: &str = "
        AND NOT EXISTS (SELECT 1 FROM pragma_index_list(l.name, 'main'))
      ORDER BY l.name LIMIT 1";
 
-/// Writes the file anew where it has no more than `largest` bytes, which keeps writers waiting for as long as it takes; why it was
-/// not, if so. Nothing is to be done on servers, which reuse freed space as they see fit.
+/// An index of words keeps those of a row that is gone, marked as such, until its parts are merged. It is known by the tables
+/// that it makes: parts of FTS3 and FTS4, and of FTS5.
+pub(super) const FULL_TEXT: &str = "
+    SELECT l.name FROM pragma_table_list AS l
+     WHERE l.schema = 'main' AND l.type = 'virtual' AND EXISTS (
+               SELECT 1 FROM pragma_table_list AS s
+                WHERE s.schema = 'main' AND s.type = 'shadow' AND s.name IN (l.name || '_segdir', l.name || '_idx'))
+     ORDER BY l.name";
+
+/// The planner's, of an application that had them taken.
+const SAMPLES: &str = "SELECT COUNT(*) FROM sqlite_schema WHERE name IN ('sqlite_stat3', 'sqlite_stat4')";
+
+/// Writes the file anew where it has no more than `largest` bytes, which keeps writers waiting for as long as it takes; what is left
+/// of what was erased, where it was not done, and what to do. Nothing is to be done on servers, which reuse freed space as they see
+/// fit.
 ///
 /// # Errors
 /// Those after which the connection is of no use; whatever else stands in the way is the reason.
-pub fn rewrite(conn: &mut Connection, largest: u64) -> Result<Option<String>, DbError> {
+pub fn rewrite(conn: &mut Connection, largest: u64) -> Result<Vec<String>, DbError> {
     if conn.dialect() != Dialect::Sqlite {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     let size = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
     let size = number(&one_row(conn, &Statement::plain(size))?, 0);
-    if size > largest {
-        return Ok(Some("it is larger than `vacuum_up_to_mib` of its database in the config".to_owned()));
+    let is_too_large =
+        (size > largest).then(|| "the file is larger than `vacuum_up_to_mib` of its database in the config".to_owned());
+    let mut left = Vec::new();
+    for keeper in keepers(conn)? {
+        if let Some(reason) = hindrance(conn, is_too_large.as_ref(), &keeper.renewal)? {
+            let Keeper { what, renewal } = keeper;
+            left.push(format!("{what}, which was not done: {reason}; run {renewal} and then VACUUM"));
+        }
     }
+    let in_the_way = is_too_large.map_or_else(|| would_be_numbered_anew(conn), |reason| Ok(Some(reason)))?;
+    if let Some(reason) = hindrance(conn, in_the_way.as_ref(), "VACUUM")? {
+        left.push(format!(
+            "what was erased may be legible in gaps of the pages of the database's file until it is written anew, which was not \
+             done: {reason}; run VACUUM on it"
+        ));
+    }
+    Ok(left)
+}
+
+/// What keeps something of rows that are gone until it is renewed.
+struct Keeper {
+    what: String,
+    renewal: String,
+}
+
+fn keepers(conn: &mut Connection) -> Result<Vec<Keeper>, DbError> {
+    let indexes = conn.query(&Statement::plain(FULL_TEXT))?;
+    let mut keepers: Vec<_> = indexes.iter().filter_map(|row| row.name(0)).map(|index| full_text(&index)).collect();
+    if number(&one_row(conn, &Statement::plain(SAMPLES))?, 0) > 0 {
+        keepers.push(Keeper {
+            what: "SQLite's samples of indexes (`sqlite_stat4`) may hold values of what was erased until they are taken anew".into(),
+            renewal: "ANALYZE".into(),
+        });
+    }
+    Ok(keepers)
+}
+
+/// The index takes a command as a row whose one value stands in a column of its own name.
+fn full_text(index: &Name) -> Keeper {
+    let name = index.quoted(Dialect::Sqlite.quote());
+    Keeper {
+        what: format!("the full-text index `{index}` may hold words of what was erased until its parts are merged"),
+        renewal: format!("INSERT INTO {name} ({name}) VALUES ('optimize')"),
+    }
+}
+
+fn would_be_numbered_anew(conn: &mut Connection) -> Result<Option<String>, DbError> {
     let tables = conn.query(&Statement::plain(NUMBERED_BY_NOTHING))?;
-    if let Some(table) = tables.first().and_then(|row| row.name(0)) {
-        let reason = format!(
+    Ok(tables.first().and_then(|row| row.name(0)).map(|table| {
+        format!(
             "table `{table}` has neither a primary key nor an index, so that its rows would be numbered anew, which an application may \
              not expect"
-        );
-        return Ok(Some(reason));
+        )
+    }))
+}
+
+/// Runs the statement where nothing is in the way; what was, or became so.
+fn hindrance(conn: &mut Connection, in_the_way: Option<&String>, sql: &str) -> Result<Option<String>, DbError> {
+    if let Some(reason) = in_the_way {
+        return Ok(Some(reason.clone()));
     }
-    match conn.script("VACUUM") {
+    match conn.script(sql) {
         Ok(()) => Ok(None),
         Err(error) if error.kind == ErrorKind::Lost => Err(error),
         Err(error) => Ok(Some(error.message)),

@@ -36,9 +36,10 @@ pub fn residual(run: &RunRecord) -> Vec<&str> {
 
 /// The same of one person's erasure.
 pub const RESIDUAL_OF_A_PERSON: &str = "This page speaks of the live database. Backups, replicas that lag and the \
-     database server's own logs keep what they already had until they expire, and gaps in the pages of a SQLite file until it \
-     is written anew (VACUUM), as a run does with files that are not large. After a restore from a backup, `tenure subject \
-     reapply` erases again before the database is used.";
+     database server's own logs keep what they already had until they expire, a server's planner some values until its \
+     statistics are renewed (ANALYZE), as a run has it done for tables that are not large, and gaps in the pages of a SQLite \
+     file what stood there until it is written anew (VACUUM), as a run does with files that are not large. After a restore \
+     from a backup, `tenure subject reapply` erases again before the database is used.";
 
 /// Shown where a rule's counts do not add up.
 pub const IMBALANCE: &str = "THE COUNTS DO NOT ADD UP — do not rely on this rule's figures; run `tenure verify`";

@@ -456,7 +456,7 @@ fn unfitness(kind: TableKind) -> Option<(&'static str, &'static str)> {
             "let an owner drop the history for good (ALTER TABLE … DROP SYSTEM VERSIONING), or leave the table out and purge \
              it by other means, with DELETE HISTORY after them",
         )),
-        TableKind::Other => Some((
+        TableKind::FullText | TableKind::Other => Some((
             "is a foreign or virtual table, or of an engine without transactions",
             "act where the rows really are, or move it to an engine with transactions",
         )),

@@ -19,16 +19,19 @@ pub mod register;
 pub mod requests;
 mod survey;
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context as _, anyhow, bail};
 use jiff::Timestamp;
 
 use crate::check::{self, Asker};
 use crate::config::{Config, DatabaseConfig};
 use crate::db::count::Counts;
-use crate::db::{Access, Connection, DbError, Dialect, ErrorKind, Mode, catalog, control, rewrite};
+use crate::db::{Access, Connection, DbError, Dialect, ErrorKind, Mode, catalog, control, rewrite, statistics};
 use crate::deliver;
 use crate::execute::{self, Ending, Halt, Stop, Tally, Worker};
 use crate::ledger::{self, Closed, Holder};
+use crate::name::TableName;
 use crate::plan::{self, RulePlan};
 use crate::report::record::{HoldRecord, RequestsRecord, RuleRecord, RunKind, RunRecord, Status};
 use crate::resolve;
@@ -131,9 +134,10 @@ pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>
         let plan = recount(job, &mut conn, plan, &planned.changes, &mut record, consent, stop);
         execute_rule(job, &mut conn, &plan, &mut record, planned.ordered, stop, &mut *progress);
     }
-    erase(job, &mut conn, &mut planned, &mut record, consent, stop, &mut *progress);
+    let changed = erase(job, &mut conn, &mut planned, &mut record, consent, stop, &mut *progress);
     record.notes.extend(job.stint.and_then(|stint| backlog::note(&record, stint)));
     record.notes.extend(leave_no_trace(job, &mut conn, &record, !closed.is_empty(), stop));
+    record.notes.extend(renew_statistics(job, &mut conn, &changed, stop));
     // A clock that jumps meanwhile writes no wrong time into the ledger.
     record.finished = Some(started + time::since_boot().saturating_sub(begun));
     // Before the run is closed: who dies between the two is registered again by whoever closes it.
@@ -176,26 +180,45 @@ fn compact_ledger(job: &Job<'_>, conn: &mut Connection, now: Timestamp) -> Optio
     }
 }
 
-/// Writes the file anew that people were erased from; what is to be said where it was not. A run that died may not have come to that.
+/// Writes the file anew that people were erased from; what is left, where it was not. A run that died may not have come to that.
 fn leave_no_trace(
     job: &Job<'_>,
     conn: &mut Connection,
     record: &RunRecord,
     some_died: bool,
     stop: &Stop,
-) -> Option<String> {
+) -> Vec<String> {
     const MIB: u64 = 1024 * 1024;
-    let erased = record.people.as_ref().map_or(0, |people| people.erased + people.unfinished);
+    let erased = record.people.as_ref().map_or(0, |people| people.erased + people.in_part + people.unfinished);
     let died_erasing = some_died && job.schedule.subject.is_some();
     if erased == 0 && !died_erasing {
-        return None;
+        return Vec::new();
     }
     let (largest, reopen) = (job.database.vacuum_up_to_mib * MIB, || job.connect(Access::ReadWrite));
     let left = execute::patiently(conn, &reopen, stop, |conn| rewrite::rewrite(conn, largest));
-    let reason = left.unwrap_or_else(|halt| Some(halt.sentence()))?;
+    left.unwrap_or_else(|halt| {
+        vec![format!("what was erased may be legible in the database's file: {}", halt.sentence())]
+    })
+}
+
+/// Has the tables counted anew that people were erased from; what is to be said where their statistics stay as they were.
+fn renew_statistics(
+    job: &Job<'_>,
+    conn: &mut Connection,
+    changed: &BTreeSet<TableName>,
+    stop: &Stop,
+) -> Option<String> {
+    let reopen = || job.connect(Access::ReadWrite);
+    let names =
+        |tables: Vec<&TableName>| tables.iter().map(|table| format!("`{table}`")).collect::<Vec<_>>().join(", ");
+    let left = match execute::patiently(conn, &reopen, stop, |conn| Ok(names(statistics::renew(conn, changed)?))) {
+        Ok(left) if left.is_empty() => return None,
+        Ok(left) => left,
+        Err(halt) => format!("{} ({})", names(changed.iter().collect()), halt.sentence()),
+    };
     Some(format!(
-        "what was erased may be legible in gaps of the pages of the database's file until it is written anew, which was not done: \
-         {reason}; run VACUUM on it"
+        "the planner's statistics may hold values of what was erased until they are renewed, of {left}: let the owner run ANALYZE \
+         (README, \"What remains elsewhere\")"
     ))
 }
 
@@ -441,7 +464,8 @@ fn ask_guard(
     note
 }
 
-/// Erases the people who are due. What they were counted upon is counted again where a rule before them was stopped.
+/// Erases the people who are due; the tables from which something of theirs went. What they were counted upon is counted again
+/// where a rule before them was stopped.
 fn erase(
     job: &Job<'_>,
     conn: &mut Connection,
@@ -450,8 +474,8 @@ fn erase(
     consent: &Consent,
     stop: &Stop,
     progress: Progress<'_>,
-) {
-    let Some(mut people) = planned.people.take() else { return };
+) -> BTreeSet<TableName> {
+    let Some(mut people) = planned.people.take() else { return BTreeSet::new() };
     let reopen = || job.connect(Access::ReadWrite);
     people.entries = record.rules.split_off(record.rules.len() - people.entries.len());
     let acted = |plan: &&RulePlan| record.rules.iter().any(|rule| rule.rule == plan.rule && rule.status == Status::Ok);
@@ -470,8 +494,10 @@ fn erase(
         progress: &mut |done| progress(ERASURES, done, done),
     };
     people::execute(job, &mut worker, &mut people);
+    let changed = people.tables_changed();
     record.rules.append(&mut people.entries);
     record.people = Some(people.record);
+    changed
 }
 
 /// Executes one rule into its record; whatever happens to it does not touch the others.

@@ -19,6 +19,7 @@ use crate::execute::erase::{self, Desk, Due, PeopleTally};
 use crate::execute::{self, Ending, Worker};
 use crate::ledger::erasure::Cause;
 use crate::ledger::{self, pause};
+use crate::name::TableName;
 use crate::plan::{Entry, Erasure, PersonKey, RulePlan};
 use crate::report::record::{PeopleRecord, RuleRecord, Status};
 use crate::resolve;
@@ -156,6 +157,18 @@ fn consequences(
 }
 
 impl Planned {
+    /// The tables of which rows went or were changed, with what hangs on them.
+    pub fn tables_changed(&self) -> BTreeSet<TableName> {
+        let entries = self.erasure.entries.iter().zip(&self.entries).filter(|(_, record)| record.done > 0);
+        entries
+            .flat_map(|(entry, _)| {
+                let own = entry.plan.targets.iter().flat_map(|target| [&target.table, &target.root]);
+                own.chain(entry.plan.dependents.iter().map(|dependent| &dependent.table))
+            })
+            .cloned()
+            .collect()
+    }
+
     fn count_and_ask(
         &mut self,
         job: &Job<'_>,

@@ -520,6 +520,41 @@ fn without_a_key_of_the_installation_nobody_could_be_named_in_the_ledger() {
 }
 
 #[test]
+fn a_full_text_index_of_sqlite_that_nobody_keeps_up_is_named_until_it_is_kept_up_or_meant() {
+    let lab = Lab::sqlite(&format!("{QUIZZES} CREATE VIRTUAL TABLE found USING fts5(words);"));
+    let found = lab.findings(&quiz_map());
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].contains("no trigger on deletes takes words out of the full-text index `found`"), "{found:#?}");
+    let keep = "[[keep]]\ntables = [\"found\"]\nreason = \"built anew each night\"\n";
+    assert_eq!(lab.findings(&format!("{}{keep}", quiz_map())), [""; 0]);
+    lab.script("CREATE TRIGGER t AFTER DELETE ON answer BEGIN DELETE FROM found WHERE rowid = OLD.id; END");
+    assert_eq!(lab.findings(&quiz_map()), [""; 0]);
+}
+
+/// A key that SQLite holds under another type or collation leads to whom it says, and no index serves that.
+#[test]
+fn a_way_of_sqlite_between_two_types_or_collations_follows_the_foreign_key() {
+    let lab = Lab::sqlite(
+        "CREATE TABLE account (id int PRIMARY KEY NOT NULL, email text COLLATE NOCASE NOT NULL UNIQUE, closed_at timestamp);
+         CREATE TABLE note (id int PRIMARY KEY, account_id text REFERENCES account (id));
+         CREATE TABLE letter (id int PRIMARY KEY, address text REFERENCES account (email), account_id bigint REFERENCES account);
+         CREATE INDEX n ON note (account_id); CREATE INDEX l ON letter (address); CREATE INDEX l2 ON letter (account_id);
+         ANALYZE; UPDATE sqlite_stat1 SET stat = '20000 1';
+         INSERT INTO sqlite_stat1 VALUES ('note', 'n', '20000 1'), ('letter', 'l', '20000 1');",
+    );
+    let ways =
+        [("note", "account_id", "=>"), ("letter", "address -> account(email).id", "=>"), ("letter", "account_id", "=")];
+    for (table, column, likeness) in ways {
+        let entries = entries(&lab, &map(&[delete("account", "id"), delete(table, column)].concat()));
+        assert!(entries[0].contains(&format!(" {likeness} account.")), "{entries:#?}");
+    }
+    let found = lab.findings(&map(&[delete("account", "id"), delete("note", "account_id")].concat()));
+    let of_note =
+        found.iter().find(|said| said.contains("as its foreign key does")).unwrap_or_else(|| panic!("{found:#?}"));
+    assert!(of_note.contains("which no index serves") && of_note.contains("one type and one COLLATE"), "{of_note}");
+}
+
+#[test]
 fn the_shipped_schedules_leave_nothing_of_a_person_out() {
     on_all_three("CREATE TABLE colour (id int);", |lab| {
         let mut connection = Connection::open(&lab.url, Access::ReadWrite).unwrap();

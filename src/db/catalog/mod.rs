@@ -77,6 +77,8 @@ pub enum TableKind {
     View,
     /// MariaDB, WITH SYSTEM VERSIONING: what is changed or deleted stays readable in the table's history.
     Versioned,
+    /// SQLite, FTS3 to FTS5: an index of words out of which no trigger takes those of rows that go elsewhere.
+    FullText,
     /// Foreign tables, SQLite virtual tables and their shadows, MySQL engines without transactions.
     Other,
 }

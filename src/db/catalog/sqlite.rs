@@ -8,7 +8,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::draft::{Draft, flag};
 use super::tokens::{Token, find, starts_with, tokens};
-use super::{Catalog, ColumnKind, Index, Table, ask, version_number};
+use super::{Catalog, ColumnKind, Index, Table, TableKind, ask, version_number};
+use crate::db::rewrite::FULL_TEXT;
 use crate::db::{Connection, DbError, Dialect, Row, Value};
 use crate::name::Name;
 
@@ -65,6 +66,7 @@ pub(super) fn read(connection: &mut Connection) -> Result<Catalog, DbError> {
     draft.foreign_keys(&foreign_keys(&ask(connection, FOREIGN_KEYS)?, &declared))?;
     draft.spell_parents_as_declared(true);
     draft.triggers(&triggers(connection)?);
+    untended_indexes(connection, &mut draft)?;
     estimate_rows(connection, &mut draft)?;
 
     Ok(Catalog {
@@ -236,6 +238,31 @@ fn triggers(connection: &mut Connection) -> Result<Vec<Row>, DbError> {
         Row(vec![Value::Null, row.0[0].clone(), row.0[1].clone(), on_delete, on_update, Value::Bool(before)])
     };
     Ok(made.into_iter().map(row).collect())
+}
+
+/// Indexes of words that no trigger on deletes speaks of.
+fn untended_indexes(connection: &mut Connection, draft: &mut Draft) -> Result<(), DbError> {
+    let indexes = ask(connection, FULL_TEXT)?;
+    if indexes.is_empty() {
+        return Ok(());
+    }
+    let made = ask(connection, TRIGGERS)?;
+    let on_delete = made.iter().filter_map(|row| row.text(2)).filter(|sql| trigger_event(sql).0 == "DELETE");
+    let spoken_of: HashSet<String> = on_delete
+        .flat_map(tokens)
+        .filter_map(|token| match token {
+            Token::Word(word) | Token::Quoted(word) => Some(word.to_ascii_uppercase()),
+            Token::Mark(_) => None,
+        })
+        .collect();
+    for index in
+        indexes.iter().filter_map(|row| row.text(0)).filter(|name| !spoken_of.contains(&name.to_ascii_uppercase()))
+    {
+        if let Some(table) = draft.tables.iter_mut().find(|table| table.name.table.as_str() == index) {
+            table.kind = TableKind::FullText;
+        }
+    }
+    Ok(())
 }
 
 /// The event, and whether the trigger fires before it or instead of it, which is where nothing is said.

@@ -18,8 +18,23 @@ fn system_tables_and_our_own_are_left_out_and_views_and_virtual_tables_are_told_
     assert_eq!(table(&catalog, "ghost").kind, TableKind::Other);
     assert_eq!(table(&catalog, "LOG").kind, TableKind::Ordinary);
     assert_eq!(table(&catalog, "broken").kind, TableKind::View);
-    assert_eq!(table(&catalog, "search").kind, TableKind::Other);
+    assert_eq!(table(&catalog, "search").kind, TableKind::FullText);
     assert_eq!(table(&catalog, "search_data").kind, TableKind::Other);
+}
+
+#[test]
+fn an_index_of_words_that_a_trigger_on_deletes_speaks_of_is_told_from_one_that_grows_only() {
+    let catalog = sqlite(
+        "CREATE TABLE log (id INTEGER PRIMARY KEY, body TEXT);
+         CREATE VIRTUAL TABLE \"it's kept\" USING fts5(body, content = 'log', content_rowid = 'id');
+         CREATE TRIGGER out AFTER DELETE ON log BEGIN
+             INSERT INTO \"It's kept\" (\"it's kept\", rowid, body) VALUES ('delete', OLD.id, OLD.body); END;
+         CREATE VIRTUAL TABLE grows USING fts4(body);
+         CREATE TRIGGER \"in\" AFTER INSERT ON log BEGIN INSERT INTO grows (body) VALUES (NEW.body); END;
+         CREATE VIRTUAL TABLE places USING rtree(id, low, high);",
+    );
+    let kinds = ["it's kept", "grows", "places"].map(|name| table(&catalog, name).kind);
+    assert_eq!(kinds, [TableKind::Other, TableKind::FullText, TableKind::Other]);
 }
 
 #[test]
