@@ -1,5 +1,6 @@
 //! People whose accounts are closed: their data is gone in time, nobody else's is, and the ledger says so without a name.
 
+mod beside;
 mod clocks;
 mod closed;
 mod consent;
