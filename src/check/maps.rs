@@ -39,11 +39,8 @@ fn mapped<'a>(
     Some(Mapped { schedule, subject, table: catalog.find(&subject.table)? })
 }
 
-/// Different conditions are taken to tell people apart.
 fn same_people(catalog: &Catalog, earlier: &Mapped<'_>, later: &Mapped<'_>) -> Option<Mistake> {
-    let condition = |map: &Mapped<'_>| map.subject.condition.as_deref().map(str::trim).map(str::to_owned);
-    let are_told_apart = matches!((condition(earlier), condition(later)), (Some(one), Some(other)) if one != other);
-    if are_told_apart || !catalog.share_rows(earlier.table, later.table) {
+    if earlier.subject.is_told_apart_from(later.subject) || !catalog.share_rows(earlier.table, later.table) {
         return None;
     }
     let message = format!(

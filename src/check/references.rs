@@ -1,10 +1,11 @@
 //! What keeps rows that are due, what goes with them although the schedule does not say so, and what may interfere.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::db::catalog::{ForeignKey, KeyAction, Table, Trigger};
 use crate::name::{Name, TableName};
-use crate::plan::{Act, Dependent, Link, SelfEffect, SelfLink, Target};
+use crate::plan::{Act, Dependent, Link, Passage, SelfEffect, SelfLink, Target, Whose};
 use crate::schedule::Then;
 use crate::schedule::mistake::Mistake;
 
@@ -18,6 +19,7 @@ pub(super) fn findings(about: About<'_>, target: &Target) -> Vec<Mistake> {
     } else {
         mistakes.extend(target.blockers.iter().map(|link| referrer(about, link)));
     }
+    mistakes.extend(passages(about, target));
     mistakes.extend(triggers(about));
     mistakes
 }
@@ -47,6 +49,44 @@ fn blocker(about: About<'_>, link: &Link, whose: &str) -> Mistake {
         (Act::Aggregate(_), _) => format!("let a rule of its own take the rows of `{child}` first, or keep them"),
         (_, true) => format!("add `cascade = [\"{child}\"]`, or keep them"),
         (_, false) => format!("add \"{child}\" to `cascade`, or keep them"),
+    };
+    about.warning(place(about), reason).remedy(remedy)
+}
+
+/// Rows by way of which a map finds others, which they wait for. Of an entry, what its own map finds so is told by nobody: they
+/// all go when the person does.
+fn passages(about: About<'_>, target: &Target) -> Vec<Mistake> {
+    let people = |whose: &Whose| Arc::as_ptr(&whose.people);
+    let own = target.whose.as_ref().map(people);
+    let along = about.plan.dependents.iter().flat_map(|dependent| &dependent.passages);
+    let passages = target.passages.iter().chain(along);
+    let of_others = passages.filter(|passage| passage.target.whose.as_ref().map(people) != own);
+    let mut told: Vec<Mistake> = of_others.map(|passage| passage_of_others(about, passage)).collect();
+    told.dedup();
+    told
+}
+
+fn passage_of_others(about: About<'_>, passage: &Passage) -> Mistake {
+    let found = about.spelled(&passage.target.root);
+    let Some((before, last)) = passage.table_before().zip(passage.way().0.last()) else {
+        let reason = format!(
+            "a map of people finds rows of `{found}` by what is redacted here; they stay as they are until those are done"
+        );
+        return about
+            .warning("redact", reason)
+            .remedy("leave the column to the map, or let that entry redact the same");
+    };
+    let (child, to, column) = (about.spelled(before), about.spelled(&last.table), &last.column);
+    let reason = format!(
+        "a map of people finds rows of `{found}` by way of `{to}`, from `{child}.{column}`; what it finds them by stays as long as they do"
+    );
+    let remedy = match about.plan.act {
+        Act::Delete => format!(
+            "add `{{ table = \"{child}\", column = \"{column}\" }}` to `cascade`, let a rule of its own take the rows of `{child}`, or keep it so"
+        ),
+        Act::Redact | Act::Aggregate(_) => {
+            format!("let a rule of its own take the rows of `{child}` first, or keep it so")
+        }
     };
     about.warning(place(about), reason).remedy(remedy)
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::db::catalog::Rights;
 use crate::db::{Dialect, advice};
 use crate::name::TableName;
-use crate::plan::{Act, Anchor, HeldPeople, Hold, RulePlan, SelfEffect, Whose};
+use crate::plan::{Act, Anchor, HeldPeople, Hold, Passage, RulePlan, SelfEffect, Whose};
 use crate::schedule::Then;
 use crate::schedule::mistake::Mistake;
 
@@ -68,6 +68,7 @@ fn tables_read(plan: &RulePlan) -> Vec<&TableName> {
         tables.extend(target.whose.iter().flat_map(tables_of_people));
         tables.extend(hops_of_holds(&target.holds));
         tables.extend(target.blockers.iter().map(|link| &link.table));
+        tables.extend(target.passages.iter().flat_map(tables_of_passage));
         // Dependents and a table's own tree are looked at from the root.
         if !plan.dependents.is_empty() || !target.self_links.is_empty() {
             tables.push(&target.root);
@@ -77,6 +78,7 @@ fn tables_read(plan: &RulePlan) -> Vec<&TableName> {
         tables.push(&dependent.table);
         tables.extend(hops_of_holds(&dependent.holds));
         tables.extend(dependent.blockers.iter().map(|link| &link.table));
+        tables.extend(dependent.passages.iter().flat_map(tables_of_passage));
     }
     if let Act::Aggregate(rollup) = &plan.act {
         tables.push(&rollup.into);
@@ -103,6 +105,12 @@ fn tables_of_people(whose: &Whose) -> impl Iterator<Item = &TableName> {
     let people = &whose.people.target;
     let steps = whose.steps.iter().map(|step| &step.table);
     steps.chain([&people.table]).chain(hops_of_holds(&people.holds))
+}
+
+/// From the row that is found to its person.
+fn tables_of_passage(passage: &Passage) -> impl Iterator<Item = &TableName> {
+    let target = &passage.target;
+    std::iter::once(&target.root).chain(target.whose.iter().flat_map(tables_of_people))
 }
 
 fn tables_changed(plan: &RulePlan) -> Vec<(&TableName, Right)> {

@@ -91,7 +91,11 @@ pub(super) fn leads_to_what_stays(sql: &mut Sql, scope: Scope<'_>, passage: &Pas
     };
     sql.push("(");
     led_here(sql, Led { scope, passage, stays: &stays }, before, alias);
-    let is_somebodys = scope.target.whose.as_ref().is_some_and(|whose| whose.steps == after) && alias == scope.alias();
+    let is_alike = |(whose, found): (&Whose, &Whose)| {
+        whose.steps == after && whose.people.target.condition == found.people.target.condition
+    };
+    let is_somebodys =
+        scope.target.whose.as_ref().zip(passage.target.whose.as_ref()).is_some_and(is_alike) && alias == scope.alias();
     if !is_somebodys {
         sql.push(" AND ");
         leads_on(sql, scope, passage, after, alias);

@@ -156,11 +156,12 @@ impl Entry {
         if found.is_some_and(|found| self.changes_what_is_asked_of(found)) {
             return true;
         }
-        if !self.is_the_person() {
-            return self.takes_the_way_of(found);
-        }
         let last = found.and_then(|target| target.whose.as_ref()?.steps.last());
-        last.is_some_and(|step| self.plan.act.removes() || self.redacts(&step.key))
+        // Of another policy's map the people may be others.
+        match last.filter(|step| self.is_the_person() && self.root() == Some(&step.table)) {
+            Some(step) => self.plan.act.removes() || self.redacts(&step.key),
+            None => self.takes_the_way_of(found),
+        }
     }
 
     /// Do conditions, that of the rows or one on their way, look at tables that the entry changes?
@@ -199,12 +200,12 @@ impl Entry {
     }
 
     /// The rows that it looks for, as the first of its tables says it.
-    fn found(&self) -> Option<&Target> {
+    pub fn found(&self) -> Option<&Target> {
         self.plan.targets.first()
     }
 
     pub fn root(&self) -> Option<&TableName> {
-        self.found().map(|target| &target.root)
+        self.plan.root()
     }
 
     /// With which the way from a row to its person begins.
@@ -225,11 +226,11 @@ impl Entry {
     }
 
     pub fn redactions(&self) -> impl Iterator<Item = &Redaction> {
-        self.found().into_iter().flat_map(|target| &target.redactions)
+        self.plan.redactions()
     }
 
     pub fn redacts(&self, column: &Name) -> bool {
-        self.redactions().any(|redaction| redaction.column == *column)
+        self.plan.redacts(column)
     }
 
     /// Does the entry remove rows on the way to those of `found`, or change what leads on there?

@@ -95,7 +95,7 @@ pub struct Target {
     pub self_links: Vec<SelfLink>,
     /// A trigger or rewrite rule looks at changes of the rows: some may stay that a statement was to change.
     pub has_triggers: bool,
-    /// Of an entry of the map of people: rows of other entries that keep these, because they are found by way of them.
+    /// Rows of a map of people that keep these, because they are found by way of them: of an entry, those of other entries.
     pub passages: Vec<Passage>,
     pub axes: Vec<Axis>,
     /// The schema's row key; empty where there is none.

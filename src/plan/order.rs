@@ -7,8 +7,8 @@
 
 use std::sync::Arc;
 
-use super::{Act, Condition, Hold, Link, RulePlan};
-use crate::name::TableName;
+use super::{Act, Condition, Hold, Link, Redaction, RulePlan};
+use crate::name::{Name, TableName};
 use crate::schedule::Then;
 
 /// Orders the rules and tells each which removing rules come before it. Where rules wait for each other in a circle, the
@@ -43,7 +43,9 @@ fn waits(waiting: &[RulePlan], index: usize) -> bool {
 /// is blocked now goes in the next run, and what was decided wrongly is gone.
 fn follows(rule: &RulePlan, other: &RulePlan) -> bool {
     decides(rule, other)
-        || other.act.removes() && !decides(other, rule) && (!rule.act.removes() || depends_on(rule, other))
+        || other.act.removes()
+            && !decides(other, rule)
+            && (!rule.act.removes() || depends_on(rule, other) || is_kept_by(rule, other))
         || !other.act.removes() && !rule.act.removes() && frees(other, rule)
 }
 
@@ -113,6 +115,13 @@ pub(super) fn depends_on(rule: &RulePlan, other: &RulePlan) -> bool {
         || blockers.any(|link| other.removes_from(&link.table))
 }
 
+/// Are rows of `rule` kept by rows that lead to people by way of them, and that `other` removes?
+fn is_kept_by(rule: &RulePlan, other: &RulePlan) -> bool {
+    let own = rule.targets.iter().flat_map(|target| &target.passages);
+    let mut passages = own.chain(rule.dependents.iter().flat_map(|dependent| &dependent.passages));
+    passages.any(|passage| passage.tables_that_lead_here().any(|table| other.removes_from(table)))
+}
+
 /// Does `plan` take what refers to rows of `other` and keeps them, or change the references?
 pub(super) fn frees(plan: &RulePlan, other: &RulePlan) -> bool {
     let own = other.targets.iter().flat_map(|target| &target.blockers);
@@ -126,6 +135,19 @@ pub(super) fn frees(plan: &RulePlan, other: &RulePlan) -> bool {
 }
 
 impl RulePlan {
+    /// The table that it names.
+    pub fn root(&self) -> Option<&TableName> {
+        self.targets.first().map(|target| &target.root)
+    }
+
+    pub fn redactions(&self) -> impl Iterator<Item = &Redaction> {
+        self.targets.first().into_iter().flat_map(|target| &target.redactions)
+    }
+
+    pub fn redacts(&self, column: &Name) -> bool {
+        self.redactions().any(|redaction| redaction.column == *column)
+    }
+
     /// Does the rule delete rows of the table, its own or by its cascade?
     pub fn removes_from(&self, table: &TableName) -> bool {
         self.tables_removed_from().any(|removed| removed == table)
@@ -137,7 +159,7 @@ impl RulePlan {
     }
 
     /// Tables to which the rule does anything, partitions by their own names too.
-    pub(super) fn tables_changed(&self) -> impl Iterator<Item = &TableName> {
+    pub fn tables_changed(&self) -> impl Iterator<Item = &TableName> {
         let own = self.targets.iter().flat_map(|target| [&target.root, &target.table]);
         let along = self.dependents.iter().map(|dependent| &dependent.table);
         let into = match &self.act {

@@ -1,12 +1,13 @@
 //! Rows by way of which those of other entries are found.
 //!
 //! A thread that leads from posts to their moderator may go with its owner. While a post stays, of whomever, the thread has to
-//! stay as well: nobody could tell any more whose the post is.
+//! stay as well: nobody could tell any more whose the post is. So has one that a rule would take by its age, or another policy's
+//! map: a reference that no foreign key declares keeps what it leads by, as one would.
 
 use std::sync::Arc;
 
 use super::entry_order::says_all_of;
-use super::{Entry, Link, Parent, Redaction, SelfEffect, Step, Target};
+use super::{Entry, Link, Parent, Redaction, RulePlan, SelfEffect, Step, Target};
 use crate::name::TableName;
 use crate::schedule::Then;
 
@@ -27,12 +28,18 @@ impl Passage {
     }
 
     /// The table from which the last of the steps leads here.
-    fn table_before(&self) -> Option<&TableName> {
+    pub fn table_before(&self) -> Option<&TableName> {
         match self.way().0 {
             [] => None,
             [_] => Some(&self.target.root),
             [.., before, _] => Some(&before.table),
         }
+    }
+
+    /// The tables of the rows that keep those of the passage: the one whose rows are found, and those between.
+    pub fn tables_that_lead_here(&self) -> impl Iterator<Item = &TableName> {
+        let between = self.way().0.split_last().map_or(&[][..], |(_, between)| between);
+        std::iter::once(&self.target.root).chain(between.iter().map(|step| &step.table))
     }
 
     fn table(&self) -> &TableName {
@@ -47,19 +54,20 @@ impl Passage {
     }
 }
 
-/// Tells each entry which rows of others are found by way of its own.
+/// Tells each entry of a map which rows of others are found by way of its own.
 pub fn mind_each_other(entries: &mut [Entry]) {
     let others = entries.to_vec();
     for (at, entry) in entries.iter_mut().enumerate() {
         for (_, other) in others.iter().enumerate().filter(|(place, _)| *place != at) {
-            passages(other).for_each(|passage| entry.mind(other, &passage));
+            let says_all = says_all_of(entry, other);
+            entry.plan.mind(other.found(), says_all);
         }
     }
 }
 
-/// The places through which an entry's way leads, but for the person's own row: that waits for all that is the person's.
-fn passages(entry: &Entry) -> impl Iterator<Item = Passage> {
-    let target = entry.plan.targets.first().map(|target| Arc::new(target.clone()));
+/// The places through which a way to people leads, but for the person's own row: that waits for all that is the person's.
+fn passages(found: Option<&Target>) -> impl Iterator<Item = Passage> {
+    let target = found.map(|target| Arc::new(target.clone()));
     let ways = target.into_iter().flat_map(|target| {
         let length = target.whose.as_ref().map_or(0, |whose| whose.steps.len());
         (0..length).map(move |steps| (Arc::clone(&target), steps))
@@ -67,24 +75,30 @@ fn passages(entry: &Entry) -> impl Iterator<Item = Passage> {
     ways.map(|(target, steps)| Passage { target, steps })
 }
 
-impl Entry {
-    fn mind(&mut self, other: &Entry, passage: &Passage) {
-        if self.root() == Some(passage.table()) && (self.takes_away(passage) || self.lets_forget(other, passage)) {
-            self.plan.targets.iter_mut().for_each(|target| target.passages.push(passage.clone()));
+impl RulePlan {
+    /// Lets the plan's rows wait for those that are `found` by way of them; `says_all`: of a row that is both, the plan says all
+    /// that is to become of it.
+    pub fn mind(&mut self, found: Option<&Target>, says_all: bool) {
+        passages(found).for_each(|passage| self.wait_at(&passage, says_all));
+    }
+
+    fn wait_at(&mut self, passage: &Passage, says_all: bool) {
+        if self.root() == Some(passage.table()) && (self.takes_away(passage) || self.lets_forget(passage, says_all)) {
+            self.targets.iter_mut().for_each(|target| target.passages.push(passage.clone()));
         }
-        for at in 0..self.plan.dependents.len() {
-            let dependent = &self.plan.dependents[at];
+        for at in 0..self.dependents.len() {
+            let dependent = &self.dependents[at];
             let goes = dependent.then == Then::Delete && dependent.table == *passage.table() && passage.steps > 0;
             let is_kept = dependent.blockers.iter().chain(&dependent.self_links).any(|link| passage.is_over(link));
             if goes && !is_kept && !self.takes_along(passage, Parent::Dependent(at)) {
-                self.plan.dependents[at].passages.push(passage.clone());
+                self.dependents[at].passages.push(passage.clone());
             }
         }
     }
 
     /// Do its rows go, and by nothing else than their being a passage would they be kept from it?
     fn takes_away(&self, passage: &Passage) -> bool {
-        let Some(target) = self.plan.targets.first() else { return false };
+        let Some(target) = self.targets.first() else { return false };
         let own = target.self_links.iter().filter(|link| link.effect == SelfEffect::Block).map(|link| Link {
             table: target.root.clone(),
             columns: link.columns.clone(),
@@ -93,24 +107,24 @@ impl Entry {
             let_go: Vec::new(),
         });
         let is_kept = target.blockers.iter().cloned().chain(own).any(|link| passage.is_over(&link));
-        self.plan.act.removes() && passage.steps > 0 && !is_kept && !self.takes_along(passage, Parent::Root)
+        self.act.removes() && passage.steps > 0 && !is_kept && !self.takes_along(passage, Parent::Root)
     }
 
     /// What refers to the parent over the passage goes with it, and keeps it where it has to stay.
     fn takes_along(&self, passage: &Passage, parent: Parent) -> bool {
-        let going = self.plan.dependents.iter().filter(|dependent| dependent.then == Then::Delete);
+        let going = self.dependents.iter().filter(|dependent| dependent.then == Then::Delete);
         let mut links = going.flat_map(|dependent| &dependent.links).filter(|link| link.parent == parent);
         links.any(|link| passage.is_over(link))
     }
 
     /// Does it change what the way goes by, and leave anything to be done by who is found so?
-    fn lets_forget(&self, other: &Entry, passage: &Passage) -> bool {
+    fn lets_forget(&self, passage: &Passage, says_all: bool) -> bool {
         let (before, after) = passage.way();
         let leads_on = after.first().is_some_and(|step| {
             let is_read = |one: &Redaction| step.conditions.iter().any(|condition| condition.names(&one.column));
             self.redacts(&step.column) || self.redactions().any(is_read)
         });
         let is_led_to = before.last().is_some_and(|step| self.redacts(&step.key));
-        is_led_to || leads_on && !(passage.steps == 0 && says_all_of(self, other))
+        is_led_to || leads_on && !(passage.steps == 0 && says_all)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::beside::{self, Beside};
 use super::dependents::{self, Family, Wanted};
 use super::people::{PeopleTable, label, steps};
 use super::reading::{Blame, anchors, find_table};
@@ -27,10 +28,9 @@ pub(super) fn of(
     people: PeopleTable<'_>,
     target: &Arc<Target>,
 ) -> Result<Map, Vec<Mistake>> {
-    let due = Arc::new(People { target: Arc::clone(target), who: Who::Closed });
-    let builder = Builder { resolver, subject, people, due };
-    let (made, mistakes): (Vec<_>, Vec<_>) =
-        subject.data.iter().enumerate().map(|(index, data)| builder.part(index, data)).partition(Result::is_ok);
+    let builder = Builder::of(resolver, subject, people, target);
+    let others = beside::others(resolver, subject);
+    let (made, mistakes): (Vec<_>, Vec<_>) = builder.parts().into_iter().partition(Result::is_ok);
     let mut mistakes: Vec<_> = mistakes.into_iter().filter_map(Result::err).flatten().collect();
     let mut made: Vec<Part> = made.into_iter().filter_map(Result::ok).collect();
     if mistakes.is_empty() {
@@ -41,7 +41,8 @@ pub(super) fn of(
     if mistakes.is_empty() {
         owners::all_of_copies(&mut made);
         mistakes.extend(owners::lost_to_others(&subject.data, &made));
-        mistakes.extend(kept::hold_against_others(resolver, people, &subject.data, &mut made));
+        mistakes.extend(others.iter().filter_map(Beside::not_understood));
+        mistakes.extend(kept::hold_against_others(resolver, (subject, people), &others, &mut made));
     }
     if !mistakes.is_empty() {
         return Err(mistakes);
@@ -56,6 +57,7 @@ pub(super) fn of(
     names_differ(entries.iter_mut().map(|entry| &mut entry.plan.rule));
     names_differ(kept.iter_mut().map(|kept| &mut kept.name));
     mind_each_other(&mut entries);
+    entries.iter_mut().for_each(|entry| mind_others(entry, &others));
     let entries = entries_in_order(entries).map_err(|circle| vec![builder.in_a_circle(&circle)])?;
     let unforeseen = builder
         .kept_by_each_other(&entries)
@@ -64,6 +66,25 @@ pub(super) fn of(
     match unforeseen {
         Some(mistake) => Err(vec![mistake]),
         None => Ok((entries, kept)),
+    }
+}
+
+/// What each entry says of its rows by itself, in the order of the schedule, or its mistakes.
+pub(super) fn parts(
+    resolver: &Resolver<'_, '_>,
+    subject: &Subject,
+    people: PeopleTable<'_>,
+    target: &Arc<Target>,
+) -> Vec<Result<Part, Vec<Mistake>>> {
+    Builder::of(resolver, subject, people, target).parts()
+}
+
+/// Lets the entry's rows wait for those that the maps of other policies find by way of them.
+fn mind_others(entry: &mut Entry, others: &[Beside<'_, '_>]) {
+    for (_, part) in others.iter().flat_map(Beside::parts) {
+        // What another one keeps as it is is held already.
+        let says_all = part.entry().is_none_or(|other| says_all_of(entry, other));
+        entry.plan.mind(part.targets().first(), says_all);
     }
 }
 
@@ -119,6 +140,17 @@ struct Builder<'a, 'c> {
     subject: &'a Subject,
     people: PeopleTable<'c>,
     due: Arc<People>,
+}
+
+impl<'a, 'c> Builder<'a, 'c> {
+    fn of(resolver: &'a Resolver<'a, 'c>, subject: &'a Subject, people: PeopleTable<'c>, target: &Arc<Target>) -> Self {
+        let due = Arc::new(People { target: Arc::clone(target), who: Who::Closed });
+        Self { resolver, subject, people, due }
+    }
+
+    fn parts(&self) -> Vec<Result<Part, Vec<Mistake>>> {
+        self.subject.data.iter().enumerate().map(|(index, data)| self.part(index, data)).collect()
+    }
 }
 
 impl Builder<'_, '_> {

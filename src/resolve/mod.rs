@@ -2,6 +2,7 @@
 //! Pure: what it asks of the database stands in the catalog.
 
 mod axes;
+mod beside;
 mod dependents;
 mod grip;
 mod kept;
@@ -98,12 +99,10 @@ pub fn resolve<'s>(
         .partition(Result::is_ok);
     let holds: Vec<ResolvedHold<'_>> = holds.into_iter().filter_map(Result::ok).collect();
     let resolver = Resolver { context, schedule, holds: holds.iter().collect() };
-    let rules: Vec<_> = schedule
-        .rules
-        .iter()
-        .filter(|rule| of_database(&rule.database))
-        .map(|rule| (rule, resolver.rule(rule)))
-        .collect();
+    let maps = beside::all(&resolver);
+    let planned = |rule| resolver.rule(rule).and_then(|plan| beside::minded(&resolver, &maps, rule, plan));
+    let rules: Vec<_> =
+        schedule.rules.iter().filter(|rule| of_database(&rule.database)).map(|rule| (rule, planned(rule))).collect();
     let planned = rules.iter().filter_map(|(_, outcome)| outcome.as_ref().ok());
     let loosened = planned.flat_map(|plan| grip::released_by_rule(context.catalog, &resolver.holds, plan)).collect();
     let subject = schedule.subject.as_ref().filter(|subject| of_database(&subject.database));

@@ -473,6 +473,12 @@ impl<'a, 'c> Resolver<'a, 'c> {
         })
     }
 
+    /// Who is due by a map, of which nothing else is asked.
+    pub(super) fn people_of(&self, subject: &Subject, people: PeopleTable<'_>) -> Result<Arc<Target>, Vec<Mistake>> {
+        let key = people.key_column(self.context, subject).map_err(|mistake| vec![mistake])?;
+        self.people(subject, people, &key)
+    }
+
     /// Who is due: closed before the grace began, and held by nothing.
     fn people(&self, subject: &Subject, people: PeopleTable<'_>, key: &KeyColumn) -> Result<Arc<Target>, Vec<Mistake>> {
         let mut mistakes = Vec::new();

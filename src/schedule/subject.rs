@@ -101,6 +101,14 @@ pub enum MarkWith {
     Set(Scalar),
 }
 
+impl Subject {
+    /// Different conditions on one table are taken to tell its people apart.
+    pub fn is_told_apart_from(&self, other: &Subject) -> bool {
+        let condition = |subject: &Subject| subject.condition.as_deref().map(str::trim).map(str::to_owned);
+        matches!((condition(self), condition(other)), (Some(one), Some(other)) if one != other)
+    }
+}
+
 impl Data {
     /// As messages, reports and the ledger call it: `<table>.<first column of the path>`.
     pub fn name(&self) -> String {

@@ -1,6 +1,7 @@
 //! People whose accounts are closed: their data is gone in time, nobody else's is, and the ledger says so without a name.
 
 mod along;
+mod beside;
 mod clocks;
 mod closed;
 mod consent;
