@@ -123,6 +123,47 @@ fn two_maps_of_the_same_people_and_rules_that_delete_them_are_named() {
 }
 
 #[test]
+fn a_rule_that_takes_sooner_what_a_map_keeps_for_some_time_is_named() {
+    let lab = Lab::sqlite(
+        "CREATE TABLE account (id INTEGER PRIMARY KEY, at DATETIME);
+         CREATE TABLE log (id INTEGER PRIMARY KEY, account_id INTEGER, at DATETIME);
+         CREATE TABLE batch (id INTEGER PRIMARY KEY, at DATETIME);
+         CREATE TABLE kin (id INTEGER PRIMARY KEY REFERENCES batch ON DELETE CASCADE, at DATETIME);",
+    );
+    let map = |table: &str, condition: &str| {
+        read(
+            "a.toml",
+            &format!(
+                "[subject]\ntable = \"account\"\nkey = \"id\"\nwithin = \"30 days\"\n[[subject.data]]\ntable = \"{table}\"\n\
+                 column = \"id\"\naction = \"keep\"\nreason = \"tax law\"\nfor = \"12 months\"\nanchor = \"at\"\n{condition}"
+            ),
+        )
+    };
+    let rule = |retain: &str| read("r.toml", &purge("").replace("30 days", retain));
+    let hold = |more: &str| {
+        read("h.toml", &format!("[[hold]]\nname = \"h\"\ntable = \"log\"\nreason = \"x\"\nanchor = \"at\"\n{more}\n"))
+    };
+    let told = "rule `r`: it takes rows of `log` after 30 days, which `log.id` of the map of people in `a.toml` keeps for 12 months: tax law \
+                (let the rule wait for 12 months, or keep the rows from it by a [[hold]] with `for = \"12 months\"`)";
+    assert_eq!(told_across(&lab, &[&map("log", ""), &rule("30 days")]), [format!("error 5 {told}")]);
+    let of_some = map("log", "where = \"id > 9\"\n");
+    assert_eq!(told_across(&lab, &[&of_some, &rule("30 days")]), [format!("warning 5 {told}")]);
+    assert_eq!(told_across(&lab, &[&map("log", ""), &rule("1 year")]), [""; 0]);
+    assert_eq!(
+        told_across(&lab, &[&map("log", ""), &rule("30 days"), &hold("for = \"1 year\"")]),
+        [""; 0],
+        "it is held"
+    );
+    for short in ["for = \"90 days\"", "for = \"1 year\"\nwhere = \"id > 9\""] {
+        assert_eq!(told_across(&lab, &[&map("log", ""), &rule("30 days"), &hold(short)]).len(), 1, "{short}");
+    }
+    let along = read("r.toml", &purge("").replace("\"log\"", "\"batch\""));
+    assert_eq!(told_across(&lab, &[&map("kin", ""), &along]).len(), 1, "they go along");
+    let redaction = read("r.toml", &purge("redact = { account_id = \"null\" }").replace("\"delete\"", "\"redact\""));
+    assert_eq!(told_across(&lab, &[&map("log", ""), &redaction]), [""; 0], "its rows stay");
+}
+
+#[test]
 fn tables_with_times_or_people_that_nothing_names_are_listed_with_the_columns_that_say_so() {
     let lab = Lab::sqlite(
         "CREATE TABLE log (id INTEGER PRIMARY KEY, at DATETIME);
