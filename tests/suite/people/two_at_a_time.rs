@@ -9,7 +9,7 @@ use tenure::db::{Connection, DbError, Mode, Statement};
 use super::{MAP, erasures, people, platform, run, tenure};
 use crate::faults::locks::await_a_waiting_session;
 use crate::faults::proxy::{Fate, Proxy, holds};
-use crate::harness::story::{AS_OF, Told, policy};
+use crate::harness::story::{AS_OF, Told, control_table, policy};
 use crate::harness::{Output, Running, Tenure, TestDb, catch_when};
 use crate::outsider::Ledger;
 
@@ -156,7 +156,9 @@ fn of_two_batches_that_want_one_row_the_slower_one_goes_again_alone() {
     let ended = running.wait().expect_code(0);
     assert!(ended.stderr.contains("trying-fewer-people") && ended.stderr.contains("fewer-workers"), "{}", ended.stderr);
     let ran = Told(ended.json());
-    assert_eq!((people(&ran, "erased") as i64, erased(&db), erasures(&db)), (CLOSED, CLOSED, CLOSED + 1));
+    // In how many parts the one with the many rows goes is a matter of how long they take.
+    let finished = db.count(&format!("{} WHERE finished IS NOT NULL", control_table(&db, "erasure")));
+    assert_eq!((people(&ran, "erased") as i64, erased(&db), finished), (CLOSED, CLOSED, CLOSED));
     assert_eq!(db.count("post WHERE id = 1 AND account_id IS NULL AND reviewer_id IS NULL"), 1);
     Ledger::of(&db).check();
 }
