@@ -1,10 +1,7 @@
 //! Why a mail did not go, in sentences that may be stored, logged and shown: without a password and without an address.
 
-use std::error::Error as _;
 use std::fmt;
-use std::io::ErrorKind;
-
-use lettre::transport::smtp::Error as SmtpError;
+use std::io::{self, ErrorKind};
 
 /// Characters of a server's own words that are kept.
 const LONGEST_REPLY: usize = 200;
@@ -76,30 +73,23 @@ impl Trouble {
         Self { reach, step, reason: reason.into() }
     }
 
-    /// What an SMTP library's error means at this step. Nothing that was said during the login is repeated: a server
-    /// might quote the password.
-    pub(super) fn of_smtp(step: Step, error: &SmtpError) -> Self {
-        let Some(code) = error.status() else { return Self::of_connection(step, error) };
-        let code = u16::from(code);
-        let words = error.source().map(ToString::to_string).filter(|_| step != Step::Login).unwrap_or_default();
+    /// What a refusal means at this step. Nothing that was said during the login is repeated: a server might quote the
+    /// password.
+    pub(super) fn of_answer(step: Step, code: u16, lines: &[String]) -> Self {
+        let words = if step == Step::Login { String::new() } else { lines.join(" ") };
         let reason = format!("the server said {code} {}", shown(&words)).trim_end().to_owned();
         Self::new(reach_of(step, code), step, reason)
     }
 
-    fn of_connection(step: Step, error: &SmtpError) -> Self {
-        let io = std::iter::successors(error.source(), |&error| error.source())
-            .find_map(|error| error.downcast_ref::<std::io::Error>());
-        let Some(io) = io else {
-            let words = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-            return Self::new(Reach::Server, step, shown(&words));
-        };
-        match io.kind() {
+    /// What a connection that failed means at this step.
+    pub(super) fn of_io(step: Step, error: &io::Error) -> Self {
+        match error.kind() {
             ErrorKind::WouldBlock | ErrorKind::TimedOut => {
                 Self::new(Reach::Server, step, "the server did not answer in time")
             }
             // The words of the TLS library: who signed what, and for which name.
-            ErrorKind::InvalidData => Self::new(Reach::Server, Step::Encrypt, shown(&io.to_string())),
-            _ => Self::new(Reach::Server, step, format!("the connection failed: {}", shown(&io.to_string()))),
+            ErrorKind::InvalidData => Self::new(Reach::Server, Step::Encrypt, shown(&error.to_string())),
+            _ => Self::new(Reach::Server, step, format!("the connection failed: {}", shown(&error.to_string()))),
         }
     }
 
@@ -132,8 +122,8 @@ fn reach_of(step: Step, code: u16) -> Reach {
 }
 
 /// The server's words on one line, in characters that steer no terminal, with addresses masked.
-fn shown(words: &str) -> String {
-    let visible: String = words.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+pub(super) fn shown(words: &str) -> String {
+    let visible: String = words.chars().map(|c| if is_unseen(c) { ' ' } else { c }).collect();
     let masked: Vec<_> = visible.split_whitespace().map(masked_word).collect();
     masked.join(" ").chars().take(LONGEST_REPLY).collect()
 }
