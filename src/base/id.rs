@@ -3,10 +3,13 @@
 //! A beginning is short where a script has lost its variable, and an empty one begins every id. So a beginning has eight
 //! letters at least, and one that fits two ids names neither.
 
-use std::fmt;
-
 /// A beginning has so many characters at least.
 pub const SHORTEST_BEGINNING: usize = 8;
+
+/// Can this be a beginning of an id, or a whole one? What is shorter names nothing, so nothing need be looked up for it.
+pub fn is_long_enough(typed: &str) -> bool {
+    typed.chars().count() >= SHORTEST_BEGINNING
+}
 
 /// Why what was typed names no id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +33,7 @@ pub fn find<'i>(typed: &str, ids: impl IntoIterator<Item = &'i str>) -> Result<&
     if let Some(whole) = found.iter().find(|id| **id == typed) {
         return Ok(whole);
     }
-    if typed.chars().count() < SHORTEST_BEGINNING {
+    if !is_long_enough(typed) {
         return Err(Unnamed::TooShort);
     }
     match found.as_slice() {
@@ -52,16 +55,6 @@ impl Unnamed {
             Unnamed::Ambiguous(ids) => {
                 format!("`{typed}` is the beginning of {ids} ids; type more of the one that you mean (`{listed_by}`)")
             }
-        }
-    }
-}
-
-impl fmt::Display for Unnamed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Unnamed::TooShort => f.write_str("too short for the beginning of an id"),
-            Unnamed::Unknown => f.write_str("no such id"),
-            Unnamed::Ambiguous(ids) => write!(f, "the beginning of {ids} ids"),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{Common, Failure, Format, Outcome, hand_out, say};
 use crate::app::setup::Setup;
+use crate::base::id::{self, Unnamed};
 use crate::db::Access;
 use crate::ledger;
 use crate::record::run::RunRecord;
@@ -49,21 +50,20 @@ pub(super) fn report(common: &Common, run: &str, format: Format, output: Option<
     hand_out(&rendered, output)
 }
 
-/// The one run, in the ledger or among the dry runs, whose id starts with `prefix`.
-pub(super) fn find_one(setup: &Setup, prefix: &str) -> Result<RunRecord, Failure> {
+/// The one run, in the ledger or among the dry runs, that `typed` names: by its whole id or by a beginning of it.
+pub(super) fn find_one(setup: &Setup, typed: &str) -> Result<RunRecord, Failure> {
     let mut found = Vec::new();
-    setup.each_database(Access::ReadOnly, |_, conn| {
-        add_new(&mut found, ledger::find(conn, prefix)?);
-        Ok(())
-    })?;
-    add_new(&mut found, files::find(&setup.config.state_dir, prefix)?);
-    match found.len() {
-        1 => Ok(found.remove(0)),
-        0 => Err(Failure::Usage(format!("there is no run `{prefix}`; `tenure runs` lists them"))),
-        several => Err(Failure::Usage(format!(
-            "`{prefix}` is the beginning of {several} runs; type more of the one that you mean"
-        ))),
+    if id::is_long_enough(typed) {
+        setup.each_database(Access::ReadOnly, |_, conn| {
+            add_new(&mut found, ledger::find(conn, typed)?);
+            Ok(())
+        })?;
+        add_new(&mut found, files::find(&setup.config.state_dir, typed)?);
     }
+    let unnamed = |unnamed: Unnamed| Failure::Usage(unnamed.sentence(typed, "run", "tenure runs"));
+    let run = id::find(typed, found.iter().map(|record| record.run.as_str())).map_err(unnamed)?.to_owned();
+    let record = found.into_iter().find(|record| record.run == run);
+    record.ok_or_else(|| unnamed(Unnamed::Unknown))
 }
 
 /// A run is in the ledger and in a file: the ledger's record counts.

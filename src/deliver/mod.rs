@@ -9,7 +9,9 @@
 //! ```text
 //! outbox.rs     who is to get what, when it is tried again, what the next report says of it
 //! message.rs    headers and parts
-//! transport.rs  the ways: a program, a folder, and smtp.rs
+//! transport.rs  the ways: a program, a folder, and an SMTP server
+//! smtp.rs       a conversation with an SMTP server, step by step
+//! wire.rs       its bytes, of which a stranger writes half: bounded in number and in time
 //! trouble.rs    what stands in a mail's way, in sentences without secrets and addresses
 //! alarm.rs      the mail of a run that could not even begin
 //! ```
@@ -20,6 +22,7 @@ pub mod outbox;
 mod smtp;
 mod transport;
 mod trouble;
+mod wire;
 
 use std::thread;
 use std::time::Duration;

@@ -158,10 +158,12 @@ pub fn settle(conn: &mut Connection, id: &str, attempt: i64, settlement: &Settle
     Ok(Table::Outbox.execute(conn, &sql.finish())? == 1)
 }
 
-/// Lets somebody's hand decide: what waits or was refused is due now, or is dropped. False for a row in any other state.
-pub fn decide(conn: &mut Connection, id: &str, state: State, now: i64) -> Result<bool, DbError> {
+/// Lets an operator decide: what waits or was refused is due now, or is dropped. So is what a process has claimed, where that
+/// claim is over, or ends after `latest`, as none does that was made under a clock that is right. False for any other row.
+pub fn decide(conn: &mut Connection, id: &str, state: State, now: i64, latest: i64) -> Result<bool, DbError> {
     let mut sql = Sql::new(conn.dialect());
     sql.push("UPDATE ").control(Table::Outbox).push(" SET state = ").text(state.as_str()).push(", due = ").int(now);
-    sql.push(", settled = NULL WHERE id = ").text(id).push(" AND state IN ('waiting', 'refused')");
+    sql.push(", settled = NULL WHERE id = ").text(id).push(" AND (state IN ('waiting', 'refused')");
+    sql.push(" OR state = 'sending' AND (due <= ").int(now).push(" OR due > ").int(latest).push("))");
     Ok(Table::Outbox.execute(conn, &sql.finish())? == 1)
 }
