@@ -1,5 +1,6 @@
 //! What every room may use and what uses no other room: checked names, ids as people type them, time, secrets, signatures, pseudonyms, visible text.
 
+pub mod folder;
 pub mod id;
 pub mod name;
 pub mod pseudonym;

@@ -1,6 +1,6 @@
 //! `tenure check`: everything that can be known before a run.
 
-use super::{Common, Failure, Outcome, say};
+use super::{Common, Failure, Outcome, say_as_it_is, say_json};
 use crate::app::overview;
 use crate::app::setup::{Pair, Setup};
 use crate::check;
@@ -76,13 +76,13 @@ fn report(common: &Common, findings: &[Mistake]) -> Result<(), Failure> {
     let warnings = findings.len() - errors;
     if common.json {
         let document = serde_json::json!({ "errors": errors, "warnings": warnings, "findings": findings });
-        return Ok(say(&format!("{document:#}\n"))?);
+        return Ok(say_json(&document)?);
     }
     let total = match (errors, warnings) {
         (0, 0) => "everything fits".to_owned(),
         (errors, warnings) => format!("{}, {}", counted(errors, "error"), counted(warnings, "warning")),
     };
-    Ok(say(&format!("{}{total}\n", mistake::render(findings, super::colour())))?)
+    Ok(say_as_it_is(&format!("{}{total}\n", mistake::render(findings, super::colour())))?)
 }
 
 fn counted(number: usize, word: &str) -> String {

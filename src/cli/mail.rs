@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use lettre::Address;
 use serde_json::json;
 
-use super::{Common, Failure, Outcome, say, to_stderr};
+use super::{Common, Failure, Outcome, say, say_json, to_stderr};
 use crate::app::setup::{Setup, Unready};
 use crate::base::id::{self, Unnamed};
 use crate::base::time;
@@ -39,7 +39,7 @@ pub(super) fn test(common: &Common, to: Option<&Address>) -> Outcome {
     if common.json {
         let error =
             sent.as_ref().err().map(|trouble| json!({ "error": trouble.to_string(), "remedy": trouble.remedy() }));
-        say(&format!("{:#}\n", json!({ "steps": steps, "trouble": error })))?;
+        say_json(&json!({ "steps": steps, "trouble": error }))?;
     }
     let Err(trouble) = sent else { return Ok(0) };
     to_stderr(format_args!("tenure: {trouble}\n  remedy: {}\n", trouble.remedy()));
@@ -57,7 +57,7 @@ pub(super) fn queue(common: &Common) -> Outcome {
     let rows = unsettled(&setup)?;
     if common.json {
         let mails: Vec<_> = rows.iter().map(|(database, row)| as_json(database, row)).collect();
-        say(&format!("{:#}\n", json!({ "mails": mails })))?;
+        say_json(&json!({ "mails": mails }))?;
         return Ok(0);
     }
     if rows.is_empty() {
@@ -127,7 +127,7 @@ pub(super) fn retry(common: &Common, ids: &[String]) -> Outcome {
     let left = unsettled(&setup)?.len();
     if common.json {
         let all: Vec<_> = attempts.iter().map(attempt_as_json).collect();
-        say(&format!("{:#}\n", json!({ "attempts": all, "left": left })))?;
+        say_json(&json!({ "attempts": all, "left": left }))?;
     } else {
         attempts.iter().try_for_each(|attempt| say(&format!("{}\n", told(attempt))))?;
         say(&if left == 0 { "every mail was sent\n".to_owned() } else { format!("not sent yet: {left}\n") })?;
@@ -157,7 +157,7 @@ pub(super) fn drop(common: &Common, ids: &[String]) -> Outcome {
     let setup = Setup::load(common)?;
     let dropped = decide(&setup, ids, State::Dropped)?;
     if common.json {
-        say(&format!("{:#}\n", json!({ "dropped": dropped })))?;
+        say_json(&json!({ "dropped": dropped }))?;
     } else {
         dropped.iter().try_for_each(|id| say(&format!("{id}  dropped\n")))?;
     }
@@ -175,7 +175,10 @@ fn decide(setup: &Setup, ids: &[String], state: State) -> Result<Vec<String>, Fa
             decided.push(row.id.clone());
         } else if !ids.is_empty() {
             let until = deliver::outbox::instant(row.due);
-            to_stderr(format_args!("tenure: mail `{}` is left as it is: it is being sent, until {until} at most\n", row.id));
+            to_stderr(format_args!(
+                "tenure: mail `{}` is left as it is: it is being sent, until {until} at most\n",
+                row.id
+            ));
         }
     }
     Ok(decided)

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Common, Failure, Format, Outcome, hand_out, say};
+use super::{Common, Failure, Format, Outcome, hand_out, say, say_json, to_stderr};
 use crate::app::setup::Setup;
 use crate::base::id::{self, Unnamed};
 use crate::db::Access;
@@ -22,7 +22,8 @@ pub(super) fn render(records: &[RunRecord], format: Format) -> String {
 
 pub(super) fn runs(common: &Common, limit: u64) -> Outcome {
     let setup = Setup::load(common)?;
-    let mut records = files::find(&setup.config.state_dir, "")?;
+    let files::Found { mut records, unreadable } = files::find(&setup.config.state_dir, "")?;
+    tell_of_unreadable(&unreadable);
     setup.each_database(Access::ReadOnly, |_, conn| {
         add_new(&mut records, ledger::history(conn, limit)?);
         Ok(())
@@ -30,7 +31,7 @@ pub(super) fn runs(common: &Common, limit: u64) -> Outcome {
     records.sort_by_key(|record| std::cmp::Reverse(record.started));
     records.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     if common.json {
-        say(&format!("{:#}\n", serde_json::json!({ "runs": records })))?;
+        say_json(&serde_json::json!({ "runs": records }))?;
         return Ok(0);
     }
     if records.is_empty() {
@@ -58,12 +59,19 @@ pub(super) fn find_one(setup: &Setup, typed: &str) -> Result<RunRecord, Failure>
             add_new(&mut found, ledger::find(conn, typed)?);
             Ok(())
         })?;
-        add_new(&mut found, files::find(&setup.config.state_dir, typed)?);
+        let files::Found { records, unreadable } = files::find(&setup.config.state_dir, typed)?;
+        tell_of_unreadable(&unreadable);
+        add_new(&mut found, records);
     }
     let unnamed = |unnamed: Unnamed| Failure::Usage(unnamed.sentence(typed, "run", "tenure runs"));
     let run = id::find(typed, found.iter().map(|record| record.run.as_str())).map_err(unnamed)?.to_owned();
     let record = found.into_iter().find(|record| record.run == run);
     record.ok_or_else(|| unnamed(Unnamed::Unknown))
+}
+
+/// A file that is no report hides no run.
+fn tell_of_unreadable(unreadable: &[String]) {
+    unreadable.iter().for_each(|sentence| to_stderr(format_args!("tenure: left out: {sentence}\n")));
 }
 
 /// A run is in the ledger and in a file: the ledger's record counts.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Common, Failure, Outcome, say};
+use super::{Common, Failure, Outcome, say, say_json};
 use crate::app::setup::Setup;
 use crate::base::signing::PublicKey;
 use crate::db::control::{self, EntryRow};
@@ -82,7 +82,7 @@ pub(super) fn verify(
         let version = env!("CARGO_PKG_VERSION");
         let document =
             serde_json::json!({ "tenure": version, "intact": intact, "databases": databases, "reports": proved });
-        say(&format!("{document:#}\n"))?;
+        say_json(&document)?;
     } else {
         say(&(databases.iter().map(told).chain(proved.iter().map(told_of_report)).collect::<String>()))?;
     }

@@ -108,7 +108,8 @@ impl Mail {
 /// the standard, and taken by few.
 pub fn is_plain(address: &Address) -> bool {
     const MARKS: &[u8] = b"!#$%&'*+/=?^_`{|}~-";
-    let is_atom = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || MARKS.contains(&b));
+    let is_atom =
+        |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || MARKS.contains(&b));
     let is_label = |word: &str| {
         let fits = (1..=63).contains(&word.len()) && !word.starts_with('-') && !word.ends_with('-');
         fits && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')

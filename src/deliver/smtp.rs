@@ -156,7 +156,9 @@ impl Conversation {
             }
         };
         match answer.code {
-            ASKS_ON => Err(Trouble::new(Reach::Server, Step::Login, "the server asks for more than a user and a password")),
+            ASKS_ON => {
+                Err(Trouble::new(Reach::Server, Step::Login, "the server asks for more than a user and a password"))
+            }
             _ => Ok(()),
         }
     }
@@ -230,14 +232,18 @@ fn resolve(smtp: &Smtp) -> Result<Vec<SocketAddr>, Trouble> {
         // Where it took too long, the answer is of no use to anyone.
         let _ = found.send(addresses);
     });
-    let found = finding.recv_timeout(smtp.timeout).map_err(|_| failed("the resolver did not answer in time".to_owned()))?;
+    let found =
+        finding.recv_timeout(smtp.timeout).map_err(|_| failed("the resolver did not answer in time".to_owned()))?;
     let found = found.map_err(|error| failed(format!("`{}` has no address: {error}", smtp.host)))?;
     if found.is_empty() {
         return Err(failed(format!("`{}` has no address", smtp.host)));
     }
     // The config allows plain text to a loopback name only, unless it gives a reason; what that name leads to is for the
     // resolver to say.
-    if smtp.tls == Tls::None && smtp.plaintext_reason.is_none() && !found.iter().all(|address| address.ip().is_loopback()) {
+    if smtp.tls == Tls::None
+        && smtp.plaintext_reason.is_none()
+        && !found.iter().all(|address| address.ip().is_loopback())
+    {
         return Err(failed(format!(
             "`{}` is not this host, and nothing is sent in plain text over a network",
             smtp.host

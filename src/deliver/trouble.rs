@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io::{self, ErrorKind};
 
+use crate::base::visible::is_unseen;
+
 /// Characters of a server's own words that are kept.
 const LONGEST_REPLY: usize = 200;
 
@@ -150,6 +152,15 @@ mod tests {
         let said = "5.1.1 <ann@example.org>: unknown\u{1b}[2J\r\n(via bob@x)";
         assert_eq!(shown(said), "5.1.1 ***@example.org>: unknown [2J (via ***@x)");
         assert_eq!(shown(&"x".repeat(1_000)).len(), LONGEST_REPLY);
+    }
+
+    #[test]
+    fn what_a_connection_or_an_answer_says_is_told_without_what_was_said_at_the_login() {
+        let lines = ["5.7.8 s3cret is wrong".to_owned()];
+        assert_eq!(Trouble::of_answer(Step::Login, 535, &lines).reason, "the server said 535");
+        assert_eq!(Trouble::of_answer(Step::Sender, 535, &lines).reason, "the server said 535 5.7.8 s3cret is wrong");
+        let late = Trouble::of_io(Step::Content, &ErrorKind::TimedOut.into());
+        assert_eq!((late.reach, late.reason.as_str()), (Reach::Server, "the server did not answer in time"));
     }
 
     #[test]

@@ -136,7 +136,8 @@ impl Wire {
     /// `InvalidData` where the certificate is not to be believed, in the words of the TLS library.
     pub fn encrypt(self, config: Arc<ClientConfig>, host: &str) -> io::Result<Self> {
         let Stream::Plain(mut timed) = self.stream else { return Ok(self) };
-        let name = ServerName::try_from(host.to_owned()).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
+        let name =
+            ServerName::try_from(host.to_owned()).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
         let mut connection =
             ClientConnection::new(config, name).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
         while connection.is_handshaking() {
@@ -222,8 +223,10 @@ pub(super) fn tls(authorities: Option<&[CertificateDer<'static>]>) -> Result<Arc
         None => drop(roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs)),
     }
     if roots.is_empty() {
-        return Err("this host knows no authority that signs certificates; install ca-certificates, or name one as `ca_file`"
-            .to_owned());
+        return Err(
+            "this host knows no authority that signs certificates; install ca-certificates, or name one as `ca_file`"
+                .to_owned(),
+        );
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
@@ -281,7 +284,9 @@ mod tests {
     #[test]
     fn letters_that_come_one_by_one_do_not_put_the_end_off() {
         let (answer, took) = answer(&[b"2"], Duration::from_millis(50));
-        assert!(matches!(answer, Err(Fault::Io(error)) if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock)));
+        assert!(
+            matches!(answer, Err(Fault::Io(error)) if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock))
+        );
         assert!(took < Duration::from_secs(2), "{took:?}");
     }
 

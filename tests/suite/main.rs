@@ -6,6 +6,7 @@ mod real;
 
 mod aggregate;
 mod anchors;
+mod answers;
 mod attack;
 mod cascade;
 mod connections;
@@ -40,6 +41,7 @@ mod redact;
 mod report;
 mod roles;
 mod signing;
+mod state_dir;
 mod status;
 mod tampering;
 mod unit;
