@@ -1,5 +1,7 @@
-//! What every room may use and what uses no other room: checked names, ids as people type them, time, secrets, signatures, pseudonyms, visible text.
+//! What every room may use and what uses no other room: checked names, ids as people type them, folders that lead nowhere else, time,
+//! secrets, signatures, pseudonyms, visible text.
 
+pub mod dialect;
 pub mod folder;
 pub mod id;
 pub mod name;

@@ -7,7 +7,7 @@ use crate::app::setup::Setup;
 use crate::base::id::{self, Unnamed};
 use crate::db::Access;
 use crate::ledger;
-use crate::record::run::RunRecord;
+use crate::record::RunRecord;
 use crate::report::{csv, html, json, text};
 use crate::run::files;
 

@@ -13,7 +13,7 @@ use lettre::message::{Attachment, Body, Mailbox, Message, MessageBuilder, MultiP
 use sha2::{Digest, Sha256};
 
 use crate::base::visible::visible;
-use crate::record::run::RunRecord;
+use crate::record::RunRecord;
 use crate::report::{csv, html, json, text, verdict};
 
 /// Who sends a mail to whom, and what it is called.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use crate::base::folder::{Folder, Readers};
-use crate::record::run::RunRecord;
+use crate::record::RunRecord;
 use crate::report::{csv, html, json, text};
 
 /// The folder in the state directory.
