@@ -201,7 +201,9 @@ fn told(database: &Verified) -> String {
 
 fn told_entry(entry: &Listed) -> String {
     let Listed { number, at, kind, run, hash } = entry;
-    format!("{number:>6}  {at}  {kind:<10}  {}  {}\n", run.as_deref().unwrap_or("-"), &hash[..12])
+    // What stands there may be anything: that is what is being found out.
+    let hash: String = hash.chars().take(12).collect();
+    format!("{number:>6}  {at}  {kind:<10}  {}  {hash}\n", run.as_deref().unwrap_or("-"))
 }
 
 fn told_of_report(report: &Proved) -> String {
