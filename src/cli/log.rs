@@ -50,11 +50,13 @@ pub(super) fn start(common: &Common, more: u8) -> Result<(), Failure> {
     let wanted = std::env::var("TENURE_LOG").ok().filter(|filter| !filter.is_empty());
     // The parser of conditions tells of every word in them, and a hold's may name a person.
     let filter = wanted.unwrap_or_else(|| format!("tenure={level}")) + ",sqlparser=off";
-    let filter = EnvFilter::new(filter);
     let lines = lines(common.log_format)?;
     if FORMAT.set(lines.format()).is_ok() && lines.format() == Format::Json {
         panic::set_hook(Box::new(|defect| write_line(&json_line(Level::ERROR, "defect", &defect.to_string()))));
     }
+    let filter = EnvFilter::builder()
+        .parse(filter)
+        .map_err(|error| Failure::Usage(format!("TENURE_LOG is no filter: {error}")))?;
     Registry::default().with(filter).with(lines).init();
     Ok(())
 }

@@ -79,10 +79,14 @@ pub fn insert(conn: &mut Connection, row: &OutboxRow) -> Result<(), DbError> {
     Table::Outbox.execute(conn, &sql.finish()).map(drop)
 }
 
+/// No mail waits longer for its next attempt, in microseconds.
+const LONGEST_PAUSE: i64 = 24 * 60 * 60 * 1_000_000;
+
 /// Which rows to read; the oldest first, and of those that are due the ones with the fewest attempts.
 #[derive(Debug, Clone, Copy)]
 pub enum Which<'a> {
-    /// Those that may be claimed now, in microseconds since 1970.
+    /// Those that may be claimed now, in microseconds since 1970; also those that are to wait longer than any does, as a clock
+    /// that was ahead has said.
     Due(i64),
     /// Those that were neither sent nor dropped.
     Unsettled,
@@ -96,7 +100,10 @@ pub fn rows(conn: &mut Connection, which: Which<'_>) -> Result<Vec<OutboxRow>, D
     let mut sql = Sql::new(conn.dialect());
     sql.push("SELECT ").push(COLUMNS).push(" FROM ").control(Table::Outbox).push(" WHERE ");
     match which {
-        Which::Due(now) => sql.push("state IN ('waiting', 'sending') AND due <= ").int(now),
+        Which::Due(now) => {
+            sql.push("(state IN ('waiting', 'sending') AND due <= ").int(now);
+            sql.push(" OR state = 'waiting' AND due > ").int(now.saturating_add(LONGEST_PAUSE)).push(")")
+        }
         Which::Unsettled => sql.push("state IN ('waiting', 'sending', 'refused')"),
         Which::Id(id) => sql.push("id = ").text(id),
         Which::Run(run) => sql.push("run = ").text(run),

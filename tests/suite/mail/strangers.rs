@@ -146,6 +146,12 @@ on_every_database! {
             away.run(&["mail", decision, &run]).expect_code(code);
             assert_eq!(db.count(&format!("{outbox} WHERE run = '{run}' AND state = '{left}'")), 1, "{decision}");
         }
+        let waits = id_of(&run(&away));
+        let ahead = jiff::Timestamp::now().as_microsecond() + 10 * 365 * 86_400_000_000;
+        db.script(&format!("UPDATE {outbox} SET state = 'waiting', settled = NULL, due = {ahead} WHERE run = '{waits}'"));
+        run(&away);
+        assert_eq!(db.count(&format!("{outbox} WHERE run = '{waits}' AND state = 'sent'")), 1, "it waits for no such day");
+
         let claimed = jiff::Timestamp::now().as_microsecond() + 60_000_000;
         let run = id_of(&run(&away));
         db.script(&format!("UPDATE {outbox} SET state = 'sending', settled = NULL, due = {claimed} WHERE run = '{run}'"));
