@@ -84,6 +84,11 @@ impl Folder {
     fn open_folder(&self, name: &str) -> io::Result<Self> {
         let path = self.path_of(name);
         let opened = rustix::fs::openat(&self.descriptor, name, FOLDER | OFlags::NOFOLLOW, Mode::empty());
+        // Of a link the kernel says that it is no directory.
+        let opened = opened.map_err(|error| match error {
+            Errno::NOTDIR if self.is_link(name) => Errno::LOOP,
+            error => error,
+        });
         let folder = Self::of(opened.map_err(|error| refused(&path, error))?, path)?;
         self.trusts(&folder.path, folder.owner.0)?;
         Ok(folder)
@@ -101,6 +106,11 @@ impl Folder {
         }
         names.sort_unstable();
         Ok(names)
+    }
+
+    fn is_link(&self, name: &str) -> bool {
+        let stat = rustix::fs::statat(&self.descriptor, name, AtFlags::SYMLINK_NOFOLLOW);
+        stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink)
     }
 
     pub fn has(&self, name: &str) -> bool {
