@@ -222,7 +222,7 @@ fn the_reason_for_plain_text_stands_in_every_report() {
     for (way, message) in [
         ("smtp = \"smtps://mail.example.org\"\nallow_plaintext = \"why\"", "the way to this server is encrypted"),
         ("smtp = \"smtp://mail.example.org\"\ntls = \"starttls\"\nallow_plaintext = \"why\"", "is encrypted"),
-        ("smtp = \"smtp://mail.example.org\"\nallow_plaintext = \" \"", "it is empty"),
+        ("smtp = \"smtp://mail.example.org\"\nallow_plaintext = \" \"", "may not be empty"),
     ] {
         let refused = elsewhere(way).run(&["check", "--offline"]).expect_code(2).stderr;
         assert!(refused.contains(message), "{way}: {refused}");
