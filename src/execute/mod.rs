@@ -21,8 +21,8 @@ use crate::base::time;
 use crate::db::predicate::window;
 use crate::db::predicate::window::{Edge, Next, Window};
 use crate::db::write::batch::{Done, frees_its_own};
-use crate::db::write::rollup;
-use crate::db::{Connection, DbError};
+use crate::db::write::{hashes, rollup};
+use crate::db::{Connection, DbError, Dialect};
 use crate::ledger::lease::{self, Taken};
 use crate::ledger::roster::Roster;
 use crate::ledger::{self, pause};
@@ -231,6 +231,7 @@ impl Walk<'_, '_> {
         let mut pace = Pace::of(self.turn.worker.conn.dialect(), axis);
         let mut lower: Option<Edge> = None;
         let mut refused = 0;
+        let several = takes_several(self.plan, target, self.turn.worker.conn.dialect());
         loop {
             self.turn.between_batches()?;
             let window = match self.next_window(target, axis, &lower, &mut pace)? {
@@ -238,9 +239,7 @@ impl Walk<'_, '_> {
                 None => return Ok(false),
             };
             let started = Instant::now();
-            match self
-                .attempt(|conn, plan| batch::act(conn, plan, target, axis, &window), takes_several(self.plan, target))?
-            {
+            match self.attempt(|conn, plan| batch::act(conn, plan, target, axis, &window), several)? {
                 Attempt::Done(done) => {
                     refused = 0;
                     self.count(done);
@@ -350,8 +349,11 @@ fn called_off() -> Halt {
     Halt::Stopped(reason.to_owned())
 }
 
-fn takes_several(plan: &RulePlan, target: &Target) -> bool {
-    plan.act.removes() && crate::db::write::batch::takes_several(plan, target)
+fn takes_several(plan: &RulePlan, target: &Target, dialect: Dialect) -> bool {
+    match plan.act {
+        Act::Redact => hashes::takes_hashes(dialect, target),
+        Act::Delete | Act::Aggregate(_) => crate::db::write::batch::takes_several(plan, target),
+    }
 }
 
 /// The anchor bounded by the bucket's start, and the target bounded by its end. A bucket that has not wholly expired is

@@ -2,10 +2,12 @@
 
 pub(in crate::db) mod connection;
 mod error;
+mod session;
 mod sqlite_functions;
 pub mod url;
 mod value;
 
-pub use connection::{Access, Connection, Mode};
+pub use connection::{Connection, Mode};
 pub use error::{DbError, ErrorKind};
+pub use session::Access;
 pub use value::{Row, Statement, Value};

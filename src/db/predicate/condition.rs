@@ -6,16 +6,101 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, Tokenizer};
 
 use crate::db::Dialect;
+use crate::db::catalog::{Catalog, Table};
 use crate::plan::{Condition, KeyColumn, PersonKey, Transport};
+
+/// How a server reads an expression that a person wrote: the application's own sessions read it in that way, and so must ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grammar {
+    dialect: Dialect,
+    /// MySQL, ANSI_QUOTES: what stands in double quotes is a name and not a text.
+    has_ansi_quotes: bool,
+    /// MySQL without NO_BACKSLASH_ESCAPES: a backslash in a text says something of the letter behind it.
+    has_escapes: bool,
+    /// A setting under which the application's sessions read conditions otherwise than ours can.
+    strange: Option<Strange>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Strange {
+    /// A word of MySQL's `sql_mode`.
+    Mode(&'static str),
+    /// PostgreSQL, `standard_conforming_strings = off`.
+    Backslashes,
+}
+
+impl From<Dialect> for Grammar {
+    fn from(dialect: Dialect) -> Self {
+        Self { dialect, has_ansi_quotes: false, has_escapes: dialect == Dialect::Mysql, strange: None }
+    }
+}
+
+impl Grammar {
+    /// By the words of `sql_mode` that the server's sessions begin with.
+    pub fn of_mysql(modes: &[&str]) -> Self {
+        /// Empty texts that are NULL, and texts of a fixed length that end in blanks: our own statements mean neither.
+        const STRANGE: [&str; 4] = ["ORACLE", "MSSQL", "EMPTY_STRING_IS_NULL", "PAD_CHAR_TO_FULL_LENGTH"];
+        Self {
+            has_ansi_quotes: modes.contains(&"ANSI_QUOTES"),
+            has_escapes: !modes.contains(&"NO_BACKSLASH_ESCAPES"),
+            strange: STRANGE.into_iter().find(|mode| modes.contains(mode)).map(Strange::Mode),
+            ..Self::from(Dialect::Mysql)
+        }
+    }
+
+    pub fn of_postgres(conforms_to_the_standard: bool) -> Self {
+        let strange = (!conforms_to_the_standard).then_some(Strange::Backslashes);
+        Self { strange, ..Self::from(Dialect::Postgres) }
+    }
+
+    pub fn dialect(self) -> Dialect {
+        self.dialect
+    }
+
+    /// Why the condition cannot mean here what it means in the application's sessions.
+    fn objection(self, text: &str) -> Option<String> {
+        match self.strange? {
+            Strange::Mode(mode) => Some(format!(
+                "the server's `sql_mode` holds {mode}, under which conditions mean something else than in tenure's session; \
+                 take it out of the mode of the role that tenure uses"
+            )),
+            Strange::Backslashes => text.contains('\\').then(|| {
+                "with `standard_conforming_strings = off` a backslash means something else than in tenure's session; write \
+                 the condition without one"
+                    .to_owned()
+            }),
+        }
+    }
+
+    /// The condition in the dialect's usual notation, for the parser.
+    fn usual(self, text: &str) -> String {
+        match self.has_escapes {
+            false if self.dialect == Dialect::Mysql => with_backslashes_doubled(text),
+            _ => text.to_owned(),
+        }
+    }
+}
 
 /// Checks that `text` is exactly one expression of the dialect: it cannot end the parentheses it is put into, start a
 /// second statement, or comment out what follows.
 ///
 /// # Errors
 /// The parser's sentence, which quotes nothing but the schedule.
-pub fn parse(dialect: Dialect, text: &str) -> Result<Condition, String> {
+pub fn parse(how: impl Into<Grammar>, text: &str) -> Result<Condition, String> {
+    let how = how.into();
+    let dialect = how.dialect;
+    if let Some(objection) = how.objection(text) {
+        return Err(objection);
+    }
+    // A name in double quotes that is no column is a text for SQLite, so that a mistyped condition would be true of every
+    // row; and whether it is a name is a matter of settings on MySQL. In backticks it is a name or an error.
+    let written = match dialect == Dialect::Sqlite || how.has_ansi_quotes {
+        true => names_in_backticks(text, how.has_escapes),
+        false => text.to_owned(),
+    };
     let grammar = grammar(dialect);
-    let tokens = Tokenizer::new(grammar.as_ref(), text).tokenize().map_err(|error| error.to_string())?;
+    let usual = how.usual(&written);
+    let tokens = Tokenizer::new(grammar.as_ref(), &usual).tokenize().map_err(|error| error.to_string())?;
     for token in &tokens {
         match token {
             Token::Whitespace(space) if !matches!(space.to_string().trim(), "") => {
@@ -33,6 +118,9 @@ pub fn parse(dialect: Dialect, text: &str) -> Result<Condition, String> {
         return Err("a condition may hold no comment, nor the beginning of one".to_owned());
     }
     let solid: Vec<&Token> = tokens.iter().filter(|token| !matches!(token, Token::Whitespace(_))).collect();
+    if let Some(compared) = compared_with_null(&solid) {
+        return Err(format!("`{compared} NULL` is true of no row; write IS NULL or IS NOT NULL"));
+    }
     let (tables, takes_all_columns) = (tables(&solid), takes_all_columns(&solid));
     let mut parser = Parser::new(grammar.as_ref()).with_tokens(tokens);
     parser.parse_expr().map_err(|error| error.to_string())?;
@@ -40,10 +128,45 @@ pub fn parse(dialect: Dialect, text: &str) -> Result<Condition, String> {
     if rest.token != Token::EOF {
         return Err(format!("`{}` stands where the condition should have ended", rest.token));
     }
-    Ok(match dialect {
-        Dialect::Sqlite => Condition::parsed(&names_in_backticks(text), tables, takes_all_columns),
-        Dialect::Postgres | Dialect::Mysql => Condition::parsed(text, tables, takes_all_columns),
-    })
+    Ok(Condition::parsed(&written, tables, takes_all_columns))
+}
+
+/// As [`parse`], for a condition on rows of `table`. MySQL takes a word in double quotes for a text, also where its writer
+/// meant a column of that name: such a condition is refused.
+///
+/// # Errors
+/// As [`parse`]; and the word.
+pub fn parse_on(catalog: &Catalog, table: &Table, text: &str) -> Result<Condition, String> {
+    let condition = parse(catalog.grammar, text)?;
+    let is_looked_at = |other: &&Table| other.name == table.name || condition.mentions(&other.name);
+    let is_column = |word: &String| {
+        let bears = |table: &Table| table.columns.iter().any(|column| column.name.as_str().eq_ignore_ascii_case(word));
+        catalog.tables.iter().filter(is_looked_at).any(bears)
+    };
+    match texts_in_double_quotes(catalog.grammar, text).into_iter().find(is_column) {
+        Some(word) => Err(format!(
+            "`{word}` is a column, and this server takes \"{word}\" for a text; write a column in backticks, and a text in \
+             single quotes"
+        )),
+        None => Ok(condition),
+    }
+}
+
+/// Texts in double quotes. A reader may mean a column by them, and MySQL takes them for texts by default.
+fn texts_in_double_quotes(how: Grammar, text: &str) -> Vec<String> {
+    if how.dialect != Dialect::Mysql || how.has_ansi_quotes {
+        return Vec::new();
+    }
+    let usual = how.usual(text);
+    let tokens = Tokenizer::new(grammar(how.dialect).as_ref(), &usual).tokenize().unwrap_or_default();
+    let quoted = |token| if let Token::DoubleQuotedString(text) = token { Some(text) } else { None };
+    tokens.into_iter().filter_map(quoted).collect()
+}
+
+/// `=` or `<>` before NULL. A server can be told to read `= NULL` as IS NULL, and then it holds other rows than elsewhere.
+fn compared_with_null<'t>(solid: &[&'t Token]) -> Option<&'t Token> {
+    let is_null = |token: &Token| matches!(token, Token::Word(word) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("NULL"));
+    solid.windows(2).find(|pair| matches!(pair[0], Token::Eq | Token::Neq) && is_null(pair[1])).map(|pair| pair[0])
 }
 
 /// True of one person: the row of the table of people that bears this key.
@@ -81,12 +204,18 @@ fn text(dialect: Dialect, value: &str) -> String {
     if is_ordinary(value) {
         return format!("'{value}'");
     }
-    let hex = HEXLOWER.encode(value.as_bytes());
+    let hex = || HEXLOWER.encode(value.as_bytes());
     match dialect {
-        Dialect::Postgres => format!("convert_from(decode('{hex}', 'hex'), 'UTF8')"),
-        Dialect::Mysql => format!("CONVERT(unhex('{hex}') USING utf8mb4)"),
-        Dialect::Sqlite => format!("CAST(unhex('{hex}') AS TEXT)"),
+        Dialect::Postgres => format!("convert_from(decode('{}', 'hex'), 'UTF8')", hex()),
+        Dialect::Mysql => format!("CONVERT(unhex('{}') USING utf8mb4)", hex()),
+        Dialect::Sqlite => sqlite_text(value),
     }
+}
+
+/// SQLite knows no escapes, and a text that is cast from bytes means something else in a database of UTF-16.
+fn sqlite_text(value: &str) -> String {
+    let parts: Vec<_> = value.split('\0').map(|part| format!("'{}'", part.replace('\'', "''"))).collect();
+    format!("({})", parts.join(" || char(0) || "))
 }
 
 /// The names that stand where those of tables do, the last part of each.
@@ -153,37 +282,49 @@ fn is_parameter(dialect: Dialect, token: &Token) -> bool {
         }
 }
 
-/// Writes `"name"` as `` `name` ``. SQLite takes a name in double quotes that is no column for a text, so that a
-/// mistyped condition would be true of every row; in backticks it is a name or an error.
-fn names_in_backticks(text: &str) -> String {
+/// Writes `"name"` as `` `name` ``.
+fn names_in_backticks(text: &str, has_escapes: bool) -> String {
+    each_quotation(text, has_escapes, |quoted| {
+        let name = quoted.strip_prefix('"').and_then(|quoted| quoted.strip_suffix('"'))?;
+        Some(format!("`{}`", name.replace("\"\"", "\"").replace('`', "``")))
+    })
+}
+
+fn with_backslashes_doubled(text: &str) -> String {
+    each_quotation(text, false, |quoted| quoted.starts_with(['\'', '"']).then(|| quoted.replace('\\', "\\\\")))
+}
+
+/// The text with other quotations in place of those for which `other` has one.
+fn each_quotation(text: &str, has_escapes: bool, other: impl Fn(&str) -> Option<String>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find(['"', '\'', '`', '[']) {
-        let (quoted, after) = split_after_quotation(&rest[start..]);
+        let (quoted, after) = split_after_quotation(&rest[start..], has_escapes);
         out.push_str(&rest[..start]);
-        match quoted.strip_prefix('"').and_then(|quoted| quoted.strip_suffix('"')) {
-            Some(name) => out.extend(["`", &name.replace("\"\"", "\"").replace('`', "``"), "`"]),
-            None => out.push_str(quoted),
-        }
+        out.push_str(other(quoted).as_deref().unwrap_or(quoted));
         rest = after;
     }
     out + rest
 }
 
-/// `text` begins with a quotation, in which the character that would end it can stand doubled.
-fn split_after_quotation(text: &str) -> (&str, &str) {
+/// `text` begins with a quotation, in which the character that would end it can stand doubled or, in a text, behind a
+/// backslash.
+fn split_after_quotation(text: &str, has_escapes: bool) -> (&str, &str) {
     let closing = match text.chars().next() {
         Some('[') => ']',
         Some(quote) => quote,
         None => return (text, ""),
     };
-    let mut end = 1;
-    while let Some(found) = text[end..].find(closing) {
-        end += found + 1;
-        if closing == ']' || !text[end..].starts_with(closing) {
-            return text.split_at(end);
+    let mut letters = text.char_indices().skip(1).peekable();
+    while let Some((at, letter)) = letters.next() {
+        if has_escapes && closing == '\'' && letter == '\\' {
+            letters.next();
+        } else if letter == closing {
+            let is_doubled = closing != ']' && letters.next_if(|(_, next)| *next == closing).is_some();
+            if !is_doubled {
+                return text.split_at(at + letter.len_utf8());
+            }
         }
-        end += 1;
     }
     (text, "")
 }
