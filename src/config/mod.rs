@@ -20,7 +20,8 @@ use self::mail::Mail;
 use crate::base::pseudonym::Pseudonyms;
 use crate::base::signing::Signer;
 use crate::base::time::Period;
-use crate::db::{self, Access, Connection, DbError, Dialect};
+use crate::db::driver::url::{Way, redacted, way};
+use crate::db::{self, Access, Connection, DbError, Dialect, ErrorKind};
 use crate::diagnostic::document;
 use crate::diagnostic::document::{Item, Table};
 use crate::diagnostic::mistake::Mistake;
@@ -66,6 +67,8 @@ pub struct DatabaseConfig {
     pub workers: u32,
     /// What naive timestamps in it mean.
     pub naive_timezone: TimeZone,
+    /// Why its data may travel in plain text, or to a server that is not verified.
+    pub allow_plaintext: Option<String>,
     /// SQLite: up to this size, in MiB, the file is written anew after people were erased; 0 for never.
     pub vacuum_up_to_mib: u64,
 }
@@ -79,8 +82,35 @@ impl DatabaseConfig {
             read_only_url: None,
             workers: 1,
             naive_timezone: TimeZone::UTC,
+            allow_plaintext: None,
             vacuum_up_to_mib: VACUUM_UP_TO_MIB,
         }
+    }
+
+    /// Opens it by one of its URLs. Another host is reached by verified TLS, or the config says why not.
+    ///
+    /// # Errors
+    /// Those of [`Connection::open`], and that it is not.
+    pub fn connect(&self, url: &Secret, access: Access) -> Result<Connection, DbError> {
+        if way(url.reveal()) == Way::Open && self.allow_plaintext.is_none() {
+            let message = format!(
+                "cannot connect to {}: it is another host, and the URL asks for no TLS that verifies it; write \
+                 `sslmode=verify-full` (PostgreSQL) or `ssl_ca=/path/ca.pem` (MySQL and MariaDB) into the URL, or \
+                 `allow_plaintext = \"reason\"` under [database.{}] of tenure.toml, which every report repeats then",
+                redacted(url.reveal()),
+                self.name
+            );
+            return Err(DbError::new(ErrorKind::Connect, message));
+        }
+        Connection::open(url.reveal(), access)
+    }
+
+    /// For every report: that data travels in the open, and why it may.
+    pub fn note_of_plaintext(&self) -> Option<String> {
+        let urls = std::iter::once(&self.url).chain(&self.read_only_url);
+        let is_open = urls.into_iter().any(|url| way(url.reveal()) == Way::Open);
+        let reason = self.allow_plaintext.as_ref().filter(|_| is_open)?;
+        Some(format!("database `{}` is reached without verified TLS, because: {reason}", self.name))
     }
 }
 
@@ -115,7 +145,7 @@ impl Config {
     /// As [`Connection::open`].
     pub fn open(&self, database: &DatabaseConfig, access: Access) -> Result<Connection, DbError> {
         let read_only = database.read_only_url.as_ref().filter(|_| access == Access::ReadOnly);
-        let conn = Connection::open(read_only.unwrap_or(&database.url).reveal(), access)?;
+        let conn = database.connect(read_only.unwrap_or(&database.url), access)?;
         Ok(conn.signing_with(self.signer.as_ref()))
     }
 }
@@ -199,7 +229,7 @@ fn read(path: &Path, environment: Environment) -> Result<Config, Vec<Mistake>> {
 /// The text with every line covered by asterisks but headers and those keys that hold no secret. Bytes keep their places,
 /// so that mistakes are still shown under the right line.
 fn covered(text: &str) -> String {
-    const OPEN_KEYS: [&str; 28] = [
+    const OPEN_KEYS: [&str; 29] = [
         "schedules",
         "state_dir",
         "hmac_key_file",
@@ -211,6 +241,7 @@ fn covered(text: &str) -> String {
         "read_only_password_file",
         "workers",
         "naive_timezone",
+        "allow_plaintext",
         "vacuum_up_to_mib",
         "max_share",
         "max_rows",
@@ -338,6 +369,7 @@ impl Reader<'_> {
             "read_only_password_file",
             "workers",
             "naive_timezone",
+            "allow_plaintext",
             "vacuum_up_to_mib",
         ]);
         let url = self.url(&table);
@@ -347,6 +379,7 @@ impl Reader<'_> {
             Some(item) => item.parse(notation::timezone),
             None => Some(TimeZone::UTC),
         };
+        let allow_plaintext = table.get("allow_plaintext").and_then(|item| self.reason(&item));
         let largest = table.get("vacuum_up_to_mib");
         let vacuum_up_to_mib = match largest.as_ref().map(|item| item.whole(0..=MOST_MIB)) {
             Some(given) => given?,
@@ -358,8 +391,18 @@ impl Reader<'_> {
             read_only_url,
             workers: u32::try_from(workers).expect("MOST_WORKERS fits"),
             naive_timezone: naive_timezone?,
+            allow_plaintext,
             vacuum_up_to_mib,
         })
+    }
+
+    fn reason(&self, item: &Item) -> Option<String> {
+        let reason = item.text()?.trim().to_owned();
+        if reason.is_empty() {
+            item.refuse("it gives no reason", "say why the data may travel in plain text; every report repeats it");
+            return None;
+        }
+        Some(reason)
     }
 
     fn url(&self, table: &Table) -> Option<Secret> {

@@ -140,7 +140,7 @@ impl Job<'_> {
             holds: planned.holds.clone(),
             people: planned.people.as_ref().map(|people| people.record.clone()),
             requests: planned.requests.clone(),
-            notes: Vec::new(),
+            notes: self.database.note_of_plaintext().into_iter().collect(),
             ledger: None,
             since: None,
         };

@@ -39,6 +39,7 @@ mod real_applications_purge;
 mod redact;
 mod report;
 mod roles;
+mod server_matrix;
 mod signing;
 mod status;
 mod tampering;

@@ -1,7 +1,9 @@
 //! One connection to one of the three databases: open, execute, query, transact.
 
+use std::io;
 use std::sync::Arc;
 
+use ::url::Url;
 use diesel::connection::{CacheSize, DefaultLoadingMode, SimpleConnection};
 use diesel::deserialize::{self, FromSql, QueryableByName};
 use diesel::mysql::{Mysql, MysqlConnection, MysqlType};
@@ -14,7 +16,7 @@ use diesel::{Connection as _, RunQueryDsl};
 use crate::base::signing::Signer;
 use crate::db::driver::session::{self, Access, Session};
 use crate::db::driver::url::{asks_for_tls, redacted};
-use crate::db::driver::{sqlite_functions, url};
+use crate::db::driver::{greeting, sqlite_functions, url};
 use crate::db::predicate::condition::Grammar;
 use crate::db::{DbError, Dialect, ErrorKind, Row, Statement, Value};
 
@@ -62,8 +64,7 @@ macro_rules! on_link {
 impl Connection {
     /// Opens the database behind `url` (`sqlite://path`, `postgres://…`, `mysql://…`).
     ///
-    /// TLS that the URL asks for is never dropped: where a MySQL session came up in plain text although `ssl_mode` or
-    /// `ssl_ca` asked for TLS, this fails (libmariadb takes `ssl_mode=REQUIRED` for a wish).
+    /// TLS that the URL asks for is never dropped, and a MySQL server that offers none never hears the password.
     ///
     /// # Errors
     /// [`ErrorKind::Connect`], naming host and database and never a password.
@@ -85,7 +86,9 @@ impl Connection {
                 Link::Postgres(conn)
             }
             Dialect::Mysql => {
-                let url = url.replacen("mariadb://", "mysql://", 1);
+                let url = after_greeting(&url.replacen("mariadb://", "mysql://", 1)).map_err(|error| {
+                    DbError::new(ErrorKind::Connect, format!("cannot connect to {target}: {error}"))
+                })?;
                 Link::Mysql(MysqlConnection::establish(&url).map_err(failed)?)
             }
         };
@@ -343,6 +346,20 @@ impl Connection {
     pub(in crate::db) fn link(&mut self) -> &mut Link {
         &mut self.link
     }
+}
+
+/// The URL of MySQL under which the server is reached that was asked whether it offers TLS, where the URL asks for it.
+fn after_greeting(url: &str) -> io::Result<String> {
+    let malformed = || io::Error::other("the URL is malformed");
+    let mut parsed = Url::parse(url).map_err(|_| malformed())?;
+    if !asks_for_tls(url) || parsed.query_pairs().any(|(key, _)| key == "unix_socket") {
+        return Ok(url.to_owned());
+    }
+    let host = parsed.host_str().unwrap_or("localhost").trim_matches(['[', ']']).to_owned();
+    let port = greeting::port_of_encrypted(&host, parsed.port().unwrap_or(3306))?;
+    parsed.set_host(Some("127.0.0.1")).map_err(|_| malformed())?;
+    parsed.set_port(Some(port)).map_err(|()| malformed())?;
+    Ok(parsed.into())
 }
 
 /// `sqlite:///abs/path` and `sqlite://rel/path` as a file name. A file is never made by opening it: a mistyped path would

@@ -2,6 +2,7 @@
 
 pub(in crate::db) mod connection;
 mod error;
+mod greeting;
 mod session;
 mod sqlite_functions;
 pub mod url;

@@ -147,13 +147,13 @@ fn settle_sqlite(conn: &mut Connection) -> Result<Session, DbError> {
 /// - `quote_all_identifiers`: what the catalog writes is compared with what it wrote before.
 const POSTGRES_SETTINGS: &str = "SET LOCAL row_security = off; SET LOCAL jit = off; SET LOCAL statement_timeout = 0; \
      SET LOCAL idle_in_transaction_session_timeout = '60s'; SET LOCAL client_min_messages = 'error'; \
-     SET LOCAL client_encoding = 'UTF8'; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; \
+     SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; \
      SET LOCAL bytea_output = 'hex'; SET LOCAL extra_float_digits = 1; SET LOCAL array_nulls = on; \
      SET LOCAL transform_null_equals = off; SET LOCAL standard_conforming_strings = on; \
      SET LOCAL quote_all_identifiers = off; ";
 
 const POSTGRES_FACTS: &str = "SELECT current_setting('server_version_num')::int, current_setting('is_superuser'), \
-     current_setting('lc_messages'), current_setting('standard_conforming_strings')";
+     current_setting('lc_messages'), current_setting('standard_conforming_strings'), current_setting('server_encoding')";
 
 /// In the order in which unqualified names are looked for; without the schemas that every session has.
 const POSTGRES_PATH: &str = "SELECT s::text FROM unnest(current_schemas(false)) WITH ORDINALITY AS p (s, place) \
@@ -171,6 +171,9 @@ fn settle_postgres(conn: &mut Connection) -> Result<Session, DbError> {
 
     let mut local = POSTGRES_SETTINGS.to_owned();
     let _ = write!(local, "SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'; ");
+    // Where the server knows of no encoding, it refuses to send a row in one that a text of the row is not written in.
+    let encoding = if fact(4) == "SQL_ASCII" { "SQL_ASCII" } else { "UTF8" };
+    let _ = write!(local, "SET LOCAL client_encoding = '{encoding}'; ");
     if version >= 170_000 {
         local.push_str("SET LOCAL transaction_timeout = 0; ");
     }
