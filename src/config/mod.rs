@@ -4,6 +4,7 @@
 //! the line under which it stands, which is covered up unless its key is known to hold none.
 
 pub mod daemon;
+pub mod database_url;
 pub mod mail;
 
 use std::collections::BTreeMap;
@@ -16,16 +17,17 @@ use jiff::tz::TimeZone;
 use url::Url;
 
 use self::daemon::Daemon;
+use self::database_url::{Way, way};
 use self::mail::Mail;
+use crate::base::dialect::Dialect;
 use crate::base::pseudonym::Pseudonyms;
 use crate::base::signing::Signer;
 use crate::base::time::Period;
-use crate::db::driver::url::{Way, redacted, way};
-use crate::db::{self, Access, Connection, DbError, Dialect, ErrorKind};
 use crate::diagnostic::document;
 use crate::diagnostic::document::{Item, Table};
 use crate::diagnostic::mistake::Mistake;
-use crate::schedule::{Guard, Source, check, notation};
+use crate::diagnostic::place::Source;
+use crate::schedule::{Guard, check, notation};
 
 pub use crate::base::secret::Secret;
 
@@ -87,24 +89,6 @@ impl DatabaseConfig {
         }
     }
 
-    /// Opens it by one of its URLs. Another host is reached by verified TLS, or the config says why not.
-    ///
-    /// # Errors
-    /// Those of [`Connection::open`], and that it is not.
-    pub fn connect(&self, url: &Secret, access: Access) -> Result<Connection, DbError> {
-        if way(url.reveal()) == Way::Open && self.allow_plaintext.is_none() {
-            let message = format!(
-                "cannot connect to {}: it is another host, and the URL asks for no TLS that verifies it; write \
-                 `sslmode=verify-full` (PostgreSQL) or `ssl_ca=/path/ca.pem` (MySQL and MariaDB) into the URL, or \
-                 `allow_plaintext = \"reason\"` under [database.{}] of tenure.toml, which every report repeats then",
-                redacted(url.reveal()),
-                self.name
-            );
-            return Err(DbError::new(ErrorKind::Connect, message));
-        }
-        Connection::open(url.reveal(), access)
-    }
-
     /// For every report: that data travels in the open, and why it may.
     pub fn note_of_plaintext(&self) -> Option<String> {
         let urls = std::iter::once(&self.url).chain(&self.read_only_url);
@@ -136,17 +120,6 @@ impl Config {
     /// What people are called in the ledger; `None` where there is no key to call them by.
     pub fn pseudonyms(&self) -> Option<Pseudonyms> {
         Some(Pseudonyms::new(self.hmac_key.clone()?, self.former_hmac_keys.clone()))
-    }
-
-    /// Opens a database of this config: by its `read_only_url` for what only reads, where there is one. What the ledger gets
-    /// over it is signed where a key is configured.
-    ///
-    /// # Errors
-    /// As [`Connection::open`].
-    pub fn open(&self, database: &DatabaseConfig, access: Access) -> Result<Connection, DbError> {
-        let read_only = database.read_only_url.as_ref().filter(|_| access == Access::ReadOnly);
-        let conn = database.connect(read_only.unwrap_or(&database.url), access)?;
-        Ok(conn.signing_with(self.signer.as_ref()))
     }
 }
 
@@ -530,7 +503,7 @@ fn ledger_retain(table: &Table) -> Option<Period> {
 }
 
 fn check_url(item: &Item, url: &str) -> Option<()> {
-    db::driver::url::check(url).map_err(|flaw| item.refuse(flaw.reason, &flaw.remedy)).is_ok().then_some(())
+    database_url::check(url).map_err(|flaw| item.refuse(flaw.reason, &flaw.remedy)).is_ok().then_some(())
 }
 
 fn put_password(url: &str, password: &str) -> Result<String, String> {

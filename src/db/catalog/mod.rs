@@ -14,8 +14,7 @@ mod tokens;
 use std::collections::HashSet;
 
 use crate::base::name::{Name, TableName};
-use crate::db::predicate::condition::Grammar;
-use crate::db::{Connection, DbError, Dialect, Row, Statement};
+use crate::db::{Connection, DbError, Dialect, Grammar, Row, Statement};
 
 #[derive(Debug, Clone)]
 pub struct Catalog {

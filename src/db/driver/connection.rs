@@ -14,10 +14,11 @@ use diesel::sqlite::{Sqlite, SqliteConnection, SqliteType};
 use diesel::{Connection as _, RunQueryDsl};
 
 use crate::base::signing::Signer;
+use crate::config::database_url as url;
+use crate::config::database_url::{asks_for_tls, redacted};
+use crate::db::driver::grammar::Grammar;
 use crate::db::driver::session::{self, Access, Session};
-use crate::db::driver::url::{asks_for_tls, redacted};
-use crate::db::driver::{greeting, sqlite_functions, url};
-use crate::db::predicate::condition::Grammar;
+use crate::db::driver::{greeting, sqlite_functions};
 use crate::db::{DbError, Dialect, ErrorKind, Row, Statement, Value};
 
 /// The transaction that a body runs in.

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use super::{Connection, DbError, ErrorKind, Mode, Row, Statement};
 use crate::base::name::Name;
 use crate::db::Dialect;
-use crate::db::predicate::condition::Grammar;
+use crate::db::driver::grammar::Grammar;
 
 /// How long a statement waits for a lock before the batch is tried again, smaller.
 const LOCK_TIMEOUT_SECONDS: &str = "2";

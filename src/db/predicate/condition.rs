@@ -6,80 +6,9 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, Tokenizer};
 
 use crate::db::Dialect;
+use crate::db::Grammar;
 use crate::db::catalog::{Catalog, Table};
 use crate::plan::{Condition, KeyColumn, PersonKey, Transport};
-
-/// How a server reads an expression that a person wrote: the application's own sessions read it in that way, and so must ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Grammar {
-    dialect: Dialect,
-    /// MySQL, ANSI_QUOTES: what stands in double quotes is a name and not a text.
-    has_ansi_quotes: bool,
-    /// MySQL without NO_BACKSLASH_ESCAPES: a backslash in a text says something of the letter behind it.
-    has_escapes: bool,
-    /// A setting under which the application's sessions read conditions otherwise than ours can.
-    strange: Option<Strange>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Strange {
-    /// A word of MySQL's `sql_mode`.
-    Mode(&'static str),
-    /// PostgreSQL, `standard_conforming_strings = off`.
-    Backslashes,
-}
-
-impl From<Dialect> for Grammar {
-    fn from(dialect: Dialect) -> Self {
-        Self { dialect, has_ansi_quotes: false, has_escapes: dialect == Dialect::Mysql, strange: None }
-    }
-}
-
-impl Grammar {
-    /// By the words of `sql_mode` that the server's sessions begin with.
-    pub fn of_mysql(modes: &[&str]) -> Self {
-        /// Empty texts that are NULL, and texts of a fixed length that end in blanks: our own statements mean neither.
-        const STRANGE: [&str; 4] = ["ORACLE", "MSSQL", "EMPTY_STRING_IS_NULL", "PAD_CHAR_TO_FULL_LENGTH"];
-        Self {
-            has_ansi_quotes: modes.contains(&"ANSI_QUOTES"),
-            has_escapes: !modes.contains(&"NO_BACKSLASH_ESCAPES"),
-            strange: STRANGE.into_iter().find(|mode| modes.contains(mode)).map(Strange::Mode),
-            ..Self::from(Dialect::Mysql)
-        }
-    }
-
-    pub fn of_postgres(conforms_to_the_standard: bool) -> Self {
-        let strange = (!conforms_to_the_standard).then_some(Strange::Backslashes);
-        Self { strange, ..Self::from(Dialect::Postgres) }
-    }
-
-    pub fn dialect(self) -> Dialect {
-        self.dialect
-    }
-
-    /// Why the condition cannot mean here what it means in the application's sessions.
-    fn objection(self, text: &str) -> Option<String> {
-        match self.strange? {
-            Strange::Mode(mode) => Some(format!(
-                "the server's `sql_mode` holds {mode}, under which conditions mean something else than in tenure's session; \
-                 take it out of the mode of the role that tenure uses"
-            )),
-            Strange::Backslashes => text.contains('\\').then(|| {
-                "with `standard_conforming_strings = off` a backslash means something else than in tenure's session; write \
-                 the condition without one"
-                    .to_owned()
-            }),
-        }
-    }
-
-    /// The condition in the dialect's usual notation, for the parser.
-    fn usual(self, text: &str) -> String {
-        match self.has_escapes {
-            false if self.dialect == Dialect::Mysql => with_backslashes_doubled(text),
-            _ => text.to_owned(),
-        }
-    }
-}
 
 /// Checks that `text` is exactly one expression of the dialect: it cannot end the parentheses it is put into, start a
 /// second statement, or comment out what follows.
@@ -99,7 +28,7 @@ pub fn parse(how: impl Into<Grammar>, text: &str) -> Result<Condition, String> {
         false => text.to_owned(),
     };
     let grammar = grammar(dialect);
-    let usual = how.usual(&written);
+    let usual = usual(how, &written);
     let tokens = Tokenizer::new(grammar.as_ref(), &usual).tokenize().map_err(|error| error.to_string())?;
     for token in &tokens {
         match token {
@@ -157,7 +86,7 @@ fn texts_in_double_quotes(how: Grammar, text: &str) -> Vec<String> {
     if how.dialect != Dialect::Mysql || how.has_ansi_quotes {
         return Vec::new();
     }
-    let usual = how.usual(text);
+    let usual = usual(how, text);
     let tokens = Tokenizer::new(grammar(how.dialect).as_ref(), &usual).tokenize().unwrap_or_default();
     let quoted = |token| if let Token::DoubleQuotedString(text) = token { Some(text) } else { None };
     tokens.into_iter().filter_map(quoted).collect()
@@ -288,6 +217,14 @@ fn names_in_backticks(text: &str, has_escapes: bool) -> String {
         let name = quoted.strip_prefix('"').and_then(|quoted| quoted.strip_suffix('"'))?;
         Some(format!("`{}`", name.replace("\"\"", "\"").replace('`', "``")))
     })
+}
+
+/// The condition in the dialect's usual notation, for the parser.
+fn usual(how: Grammar, text: &str) -> String {
+    match how.dialect == Dialect::Mysql && !how.has_escapes {
+        true => with_backslashes_doubled(text),
+        false => text.to_owned(),
+    }
 }
 
 fn with_backslashes_doubled(text: &str) -> String {

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use thiserror::Error;
 
-use crate::db::Dialect;
+use crate::base::dialect::Dialect;
 
 /// The parts of a server's URL, as they are written.
 struct Parts<'u> {
@@ -133,7 +133,7 @@ pub fn redacted(url: &str) -> String {
 }
 
 /// Does a MySQL URL ask for TLS?
-pub(in crate::db) fn asks_for_tls(url: &str) -> bool {
+pub fn asks_for_tls(url: &str) -> bool {
     settings(url).any(asks)
 }
 
