@@ -104,6 +104,10 @@ pub(super) fn may_pass_later(error: &DbError) -> bool {
 pub(super) struct Refused(Option<String>);
 
 impl Refused {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
     pub fn note(&mut self, error: DbError) {
         let remedy = match error.kind {
             ErrorKind::Constraint => {

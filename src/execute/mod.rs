@@ -20,9 +20,10 @@ use std::time::{Duration, Instant};
 use crate::base::time;
 use crate::db::predicate::window;
 use crate::db::predicate::window::{Edge, Next, Window};
+use crate::db::query::probe;
 use crate::db::write::batch::{Done, frees_its_own};
 use crate::db::write::{hashes, rollup};
-use crate::db::{Connection, DbError, Dialect};
+use crate::db::{Connection, DbError, Dialect, ErrorKind};
 use crate::ledger::lease::{self, Taken};
 use crate::ledger::roster::Roster;
 use crate::ledger::{self, pause};
@@ -255,17 +256,34 @@ impl Walk<'_, '_> {
                     }
                     refused += 1;
                     if refused > MOST_REFUSED {
-                        return Err(Halt::Failed(error));
+                        return Err(Halt::Failed(self.with_triggers(error, target)));
                     }
-                    self.refused.note(error);
+                    if self.refused.is_empty() {
+                        let error = self.with_triggers(error, target);
+                        self.refused.note(error);
+                    }
                 }
-                Attempt::Again(error) if is_last => return Err(Halt::Failed(error)),
+                Attempt::Again(error) if is_last => return Err(Halt::Failed(self.with_triggers(error, target))),
                 Attempt::Again(_) => return Ok(false),
             }
             match window.after() {
                 Some(edge) => lower = Some(edge),
                 None => return Ok(true),
             }
+        }
+    }
+
+    /// The application's sentence is not repeated, but what can have said it is named.
+    fn with_triggers(&mut self, error: DbError, target: &Target) -> DbError {
+        if error.kind != ErrorKind::Raised {
+            return error;
+        }
+        match probe::triggers(self.turn.worker.conn, &target.table) {
+            Ok(triggers) if !triggers.is_empty() => {
+                let message = format!("{}; triggers of `{}`: {}", error.message, target.table, triggers.join(", "));
+                DbError { message, ..error }
+            }
+            _ => error,
         }
     }
 

@@ -422,3 +422,77 @@ fn sentence(
     }
     sentence
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(dialect: Dialect, text: &str) -> DbError {
+        DbError::of(dialect, &DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(text.to_owned())))
+    }
+
+    #[test]
+    fn the_beginning_of_the_servers_sentence_says_the_kind() {
+        use ErrorKind::{Cancelled, Conflict, Full, LockTimeout, Missing, Privilege, Raised, ReadOnly, Setting, Value};
+        for (dialect, text, kind) in [
+            (Dialect::Postgres, "deadlock detected", Conflict),
+            (Dialect::Postgres, "canceling statement due to lock timeout", LockTimeout),
+            (Dialect::Postgres, "canceling statement due to user request", Cancelled),
+            (Dialect::Postgres, "permission denied for table log", Privilege),
+            (Dialect::Postgres, "invalid input syntax for type inet: \"ann\"", Value),
+            (Dialect::Postgres, "relation \"log\" does not exist", Missing),
+            (Dialect::Postgres, "the customer does not exist", Raised),
+            (Dialect::Postgres, "could not extend file \"base/1/2\": No space left on device", Full),
+            (
+                Dialect::Postgres,
+                "cannot delete from table \"step\" because it does not have a replica identity and publishes deletes",
+                Setting,
+            ),
+            (Dialect::Mysql, "Deadlock found when trying to get lock; try restarting transaction", Conflict),
+            (Dialect::Mysql, "DELETE command denied to user 'j'@'h' for table `d`.`t`", Privilege),
+            (Dialect::Mysql, "Incorrect datetime value: '2020-13-01' for column", Value),
+            (Dialect::Mysql, "Cannot execute statement: impossible to write to binary log since …", Setting),
+            (Dialect::Mysql, "The MariaDB server is running with the --read-only option", ReadOnly),
+            (Dialect::Mysql, "invoice of ann is open", Raised),
+            (Dialect::Sqlite, "database is locked", LockTimeout),
+            (Dialect::Sqlite, "no such function: drop_file", Missing),
+            (Dialect::Sqlite, "malformed JSON", Value),
+            (Dialect::Sqlite, "order of ann is locked", Raised),
+        ] {
+            assert_eq!(of(dialect, text).kind, kind, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_names_the_schema_is_repeated_and_what_may_quote_a_row_is_not() {
+        for (dialect, text, named) in [
+            (Dialect::Postgres, "permission denied for table log", "table log"),
+            (Dialect::Postgres, "function f(text) does not exist", "f(text)"),
+            (Dialect::Postgres, "cannot update table \"s\" because …", "REPLICA IDENTITY"),
+            (Dialect::Mysql, "Cannot execute statement: impossible to write to binary log since …", "binlog_format"),
+            (Dialect::Mysql, "The user specified as a definer ('a'@'b') does not exist", "'a'@'b'"),
+            (Dialect::Sqlite, "no such function: drop_file", "drop_file"),
+        ] {
+            assert!(of(dialect, text).message.contains(named), "{}", of(dialect, text));
+        }
+        for (dialect, text) in [
+            (Dialect::Postgres, "invalid input syntax for type inet: \"ann@example.org\""),
+            (Dialect::Postgres, "ann@example.org may not go"),
+            (Dialect::Postgres, "permission denied for ann\nwho lives in example.org, ann@"),
+            (Dialect::Mysql, "Truncated incorrect INTEGER value: 'ann@example.org'"),
+            (Dialect::Sqlite, "ann@example.org may not go"),
+        ] {
+            assert!(!of(dialect, text).message.contains("ann@"), "{}", of(dialect, text));
+        }
+    }
+
+    #[test]
+    fn only_what_can_pass_is_tried_again() {
+        let passes = |text| {
+            let error = of(Dialect::Postgres, text);
+            error.is_transient() || error.is_of_a_row()
+        };
+        assert!(passes("deadlock detected") && passes("a trigger's own words"));
+        assert!(!passes("permission denied for table log") && !passes("cannot delete from table \"s\" because …"));
+    }
+}

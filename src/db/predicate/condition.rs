@@ -434,6 +434,54 @@ mod tests {
     }
 
     #[test]
+    fn a_comparison_with_null_is_refused_in_every_dialect() {
+        for dialect in [Dialect::Sqlite, Dialect::Postgres, Dialect::Mysql] {
+            for text in ["released = NULL", "x <> null AND y", "a = 1 OR NOT (b != NULL)"] {
+                assert!(parse(dialect, text).is_err_and(|reason| reason.contains("IS NULL")), "{dialect:?}: {text}");
+            }
+            for text in ["note = 'NULL'", "x IS NULL", "coalesce(x, NULL) = 1"] {
+                assert!(parse(dialect, text).is_ok(), "{dialect:?}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn on_mysql_a_quotation_is_read_as_the_server_reads_it() {
+        let written =
+            |modes: &[&str], text| parse(Grammar::of_mysql(modes), text).map(|found| found.as_str().to_owned());
+        for (modes, text, expected) in [
+            (&[][..], r#""state" <> 'a\'b'"#, Some(r#""state" <> 'a\'b'"#)),
+            (&["ANSI_QUOTES"], r#""state" <> 'a\'"b'"#, Some(r#"`state` <> 'a\'"b'"#)),
+            (
+                &["ANSI_QUOTES", "NO_BACKSLASH_ESCAPES"],
+                r#""a`b" LIKE 'x\' OR "c" = 'y'"#,
+                Some(r#"`a``b` LIKE 'x\' OR `c` = 'y'"#),
+            ),
+            (&["NO_BACKSLASH_ESCAPES"], r"a = 'x\' OR b = 'y'", Some(r"a = 'x\' OR b = 'y'")),
+            (&[], r"a = 'x\' OR b = 'y'", None),
+            (&["NO_BACKSLASH_ESCAPES"], r"a = 'x\' OR (1=1) -- '", None),
+            (&["ORACLE"], "a = 1", None),
+            (&["EMPTY_STRING_IS_NULL"], "a = ''", None),
+        ] {
+            assert_eq!(written(modes, text).ok().as_deref(), expected, "{modes:?}: {text}");
+        }
+    }
+
+    #[test]
+    fn where_a_backslash_means_two_things_it_is_refused() {
+        assert!(parse(Grammar::of_postgres(false), r"a LIKE 'x\_y'").is_err());
+        assert!(parse(Grammar::of_postgres(true), r"a LIKE 'x\_y'").is_ok());
+        assert!(parse(Grammar::of_postgres(false), "a LIKE 'x%'").is_ok());
+    }
+
+    #[test]
+    fn on_sqlite_a_text_means_the_same_in_every_encoding() {
+        assert_eq!(text(Dialect::Sqlite, "jürgen"), "('jürgen')");
+        assert_eq!(text(Dialect::Sqlite, "it's\0x"), "('it''s' || char(0) || 'x')");
+        assert!(parse(Dialect::Sqlite, &format!("login = {}", text(Dialect::Sqlite, "a'b\\"))).is_ok());
+    }
+
+    #[test]
     fn tables_that_a_condition_looks_at_are_known_and_columns_are_not_taken_for_them() {
         for dialect in [Dialect::Sqlite, Dialect::Postgres, Dialect::Mysql] {
             let looks_at =

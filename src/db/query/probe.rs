@@ -87,6 +87,31 @@ fn with_its_place(conn: &mut Connection, error: DbError) -> DbError {
     }
 }
 
+/// The triggers of a table that the application made.
+///
+/// # Errors
+/// Those of the query.
+pub fn triggers(conn: &mut Connection, table: &TableName) -> Result<Vec<String>, DbError> {
+    let mut sql = Sql::new(conn.dialect());
+    let name = Value::Text(table.table.as_str().to_owned());
+    match conn.dialect() {
+        Dialect::Postgres => {
+            sql.push("SELECT tgname::text FROM pg_trigger WHERE NOT tgisinternal AND tgrelid = ").regclass(table);
+        }
+        Dialect::Mysql => {
+            let schema = table.schema.as_ref().map(|schema| schema.as_str().to_owned()).unwrap_or_default();
+            sql.push("SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = ");
+            sql.bind(Value::Text(schema)).push(" AND EVENT_OBJECT_TABLE = ").bind(name);
+        }
+        Dialect::Sqlite => {
+            sql.push("SELECT name FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(");
+            sql.bind(name).push(")");
+        }
+    }
+    sql.push(" ORDER BY 1");
+    Ok(conn.query(&sql.finish())?.iter().filter_map(|row| row.text(0).map(str::to_owned)).collect())
+}
+
 /// Who is asking, quoted as GRANT wants it; `None` on SQLite, which has no roles.
 ///
 /// # Errors
