@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use tenure::db::{Access, Connection, Dialect, Mode, Statement};
 
-use crate::harness::story::{AS_OF, edges, ids, policy};
+use crate::harness::story::{AS_OF, delete_rule, edges, ids, policy};
 use crate::harness::{Tenure, TestDb};
 
 /// Draws for each kind of server.
@@ -39,8 +39,7 @@ const POSTGRES: [&str; 23] = [
 ];
 
 /// Global variables of MariaDB.
-const MYSQL: [&str; 26] = [
-    "autocommit = 0",
+const MYSQL: [&str; 25] = [
     "sql_select_limit = 1",
     "sql_safe_updates = 1",
     "sql_big_selects = 0",
@@ -274,6 +273,34 @@ fn on_mysql() {
         let _globals = Globals::set(&db, &drawn);
         the_same_rows_go(&db, db.url(), &settings);
     }
+}
+
+#[test]
+fn a_setting_under_which_nothing_is_certain_is_named() {
+    let db = TestDb::alone(Dialect::Mysql);
+    fill(&db);
+    for setting in ["autocommit = 0", "system_versioning_asof = '2020-01-01'", "sql_mode = 'ORACLE'"] {
+        let _globals = Globals::set(&db, &[setting]);
+        let variable = setting.split(' ').next().unwrap();
+        let tenure = Tenure::at(&db).schedule(&schedule().replace("\"hmac\"", "\"null\""));
+        let refused = tenure.run(&["run", "--yes", "--as-of", AS_OF]);
+        assert_ne!(refused.code, 0, "{setting}");
+        assert!(format!("{}{}", refused.stdout, refused.stderr).contains(variable), "{setting}: {}", refused.stderr);
+    }
+}
+
+#[test]
+fn a_word_in_double_quotes_is_a_column_or_a_text_and_never_the_wrong_one() {
+    let db = TestDb::alone(Dialect::Mysql);
+    fill(&db);
+    let schedule = policy(&delete_rule("parcels", "parcel", r#"where = "\"state\" <> 'lost'""#));
+    let refused = Tenure::at(&db).schedule(&schedule).run(&["run", "--yes", "--as-of", AS_OF]);
+    assert_ne!(refused.code, 0);
+    assert!(format!("{}{}", refused.stdout, refused.stderr).contains("is a column"), "{}", refused.stderr);
+    assert_eq!(db.count("parcel"), 5);
+    let _globals = Globals::set(&db, &["sql_mode = 'ANSI_QUOTES'"]);
+    Tenure::at(&db).schedule(&schedule).run(&["run", "--yes", "--as-of", AS_OF]).expect_code(0);
+    assert_eq!(ids(&db, "parcel"), [2, 3, 4, 5]);
 }
 
 #[test]

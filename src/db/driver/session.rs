@@ -201,11 +201,10 @@ fn settle_postgres(conn: &mut Connection) -> Result<Session, DbError> {
 /// - Answers cut off in silence: `sql_select_limit`, `max_recursive_iterations`, `cte_max_recursion_depth`,
 ///   `group_concat_max_len`, and `max_sort_length`, by which two texts that begin alike are one.
 /// - Statements refused: `sql_safe_updates`, `sql_big_selects`, `max_join_size`, `max_statement_time`, `max_execution_time`.
-/// - Transactions that end otherwise than by our COMMIT: `autocommit`, `completion_type`, the timeouts of idle sessions.
+/// - Transactions that end otherwise than by our COMMIT: `completion_type`, the timeouts of idle sessions.
 /// - Rows checked otherwise: `foreign_key_checks`, `unique_checks`, `check_constraint_checks`, `sql_auto_is_null`.
 /// - Galera: `wsrep_dirty_reads` and `wsrep_sync_wait`, without which a node answers with what it knew a moment ago.
-const MYSQL_SETTINGS: [(&str, &str); 28] = [
-    ("autocommit", "1"),
+const MYSQL_SETTINGS: [(&str, &str); 27] = [
     ("sql_select_limit", "18446744073709551615"),
     ("max_recursive_iterations", "4294967295"),
     ("cte_max_recursion_depth", "4294967295"),
@@ -249,13 +248,20 @@ const KEPT_MODES: [&str; 6] = [
 fn settle_mysql(conn: &mut Connection) -> Result<Session, DbError> {
     conn.use_session(Session::of(Dialect::Mysql));
     // Before anything is asked: the answer must be whole.
-    conn.script("SET SESSION sql_select_limit = 18446744073709551615, autocommit = 1")?;
+    conn.script("SET SESSION sql_select_limit = 18446744073709551615")?;
     let variables = conn.query(&Statement::plain("SHOW SESSION VARIABLES"))?;
     let value = |name: &str| variables.iter().find(|row| row.text(0) == Some(name)).and_then(|row| row.text(1));
     if value("system_versioning_asof").is_some_and(|at| at != "DEFAULT") {
         return Err(DbError::new(
             ErrorKind::Setting,
             "`system_versioning_asof` is set here, so that every query reads rows of the past; set it to DEFAULT",
+        ));
+    }
+    if value("autocommit") == Some("OFF") {
+        return Err(DbError::new(
+            ErrorKind::Setting,
+            "sessions begin without `autocommit` here, so that what another program has written may never be committed, and \
+             what is to go or to be kept cannot be known; set `autocommit = 1` for the server",
         ));
     }
     let modes: Vec<&str> = value("sql_mode").unwrap_or_default().split(',').collect();
