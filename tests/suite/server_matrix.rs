@@ -232,31 +232,36 @@ fn on_postgres() {
     }
 }
 
-/// Sets variables of the whole server, and sets them back.
-struct Globals<'a>(&'a TestDb, Vec<(String, String)>);
+/// Sets variables of the whole server, and sets them back: over a connection that was there before them.
+struct Globals {
+    conn: Connection,
+    before: Vec<(String, String)>,
+}
 
-impl<'a> Globals<'a> {
-    fn set(db: &'a TestDb, settings: &[&str]) -> Self {
-        let mut before = Vec::new();
+impl Globals {
+    fn set(db: &TestDb, settings: &[&str]) -> Self {
+        let mut globals = Self { conn: db.open(), before: Vec::new() };
         for setting in settings {
             let (variable, _) = setting.split_once(" = ").unwrap();
-            let text = match &db.rows(&format!("SELECT CAST(@@global.{variable} AS CHAR)"))[0][0] {
-                tenure::db::Value::Text(text) => text.clone(),
-                other => panic!("{variable}: {other:?}"),
-            };
+            let sql = format!("SELECT CAST(@@global.{variable} AS CHAR)");
+            let rows = globals.conn.query(&Statement { sql, binds: vec![] }).unwrap();
+            let text = rows[0].text(0).unwrap_or_else(|| panic!("{variable}: {rows:?}")).to_owned();
             let is_number = text.parse::<f64>().is_ok();
-            before.push((variable.to_owned(), if is_number { text } else { format!("'{text}'") }));
+            globals.before.push((variable.to_owned(), if is_number { text } else { format!("'{text}'") }));
         }
-        let globals = Self(db, before);
-        settings.iter().for_each(|setting| db.script(&format!("SET GLOBAL {setting}")));
+        for setting in settings {
+            globals.conn.script(&format!("SET GLOBAL {setting}")).unwrap_or_else(|error| panic!("{setting}: {error}"));
+        }
         globals
     }
 }
 
-impl Drop for Globals<'_> {
+impl Drop for Globals {
     fn drop(&mut self) {
-        for (variable, value) in self.1.iter().rev() {
-            self.0.script(&format!("SET GLOBAL {variable} = {value}"));
+        for (variable, value) in self.before.iter().rev() {
+            self.conn
+                .script(&format!("SET GLOBAL {variable} = {value}"))
+                .expect("the server's variable can be set back");
         }
     }
 }
