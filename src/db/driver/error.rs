@@ -161,12 +161,18 @@ fn kind_of_text(dialect: Dialect, text: &str) -> ErrorKind {
         Dialect::Mysql => (MYSQL_BEGINNINGS, MYSQL_PARTS),
         Dialect::Sqlite => (SQLITE_BEGINNINGS, SQLITE_PARTS),
     };
+    if dialect == Dialect::Postgres && POSTGRES_THINGS.iter().any(|thing| text.starts_with(thing)) {
+        return if text.ends_with(" does not exist") { ErrorKind::Missing } else { ErrorKind::Other };
+    }
     let begins = beginnings.iter().find(|(beginning, _)| text.starts_with(beginning));
     let known = begins.or_else(|| parts.iter().find(|(part, _)| text.contains(part)));
     known.map_or(ErrorKind::Raised, |(_, kind)| *kind)
 }
 
 type Kinds = &'static [(&'static str, ErrorKind)];
+
+/// What a statement names, and the server does not find, or finds to be of another kind.
+const POSTGRES_THINGS: [&str; 5] = ["relation \"", "column ", "function ", "schema \"", "type \""];
 
 const POSTGRES_BEGINNINGS: Kinds = &[
     ("deadlock detected", ErrorKind::Conflict),
@@ -197,13 +203,8 @@ const POSTGRES_BEGINNINGS: Kinds = &[
     ("must be owner", ErrorKind::Privilege),
     ("query would be affected by row-level security", ErrorKind::RowSecurity),
     ("new row violates row-level security", ErrorKind::RowSecurity),
-    ("relation \"", ErrorKind::Missing),
     ("relation with OID", ErrorKind::Missing),
     ("could not open relation", ErrorKind::Missing),
-    ("column ", ErrorKind::Missing),
-    ("function ", ErrorKind::Missing),
-    ("schema \"", ErrorKind::Missing),
-    ("type \"", ErrorKind::Missing),
     ("operator does not exist", ErrorKind::Missing),
     ("could not extend file", ErrorKind::Full),
     ("could not write", ErrorKind::Full),
@@ -232,6 +233,10 @@ const MYSQL_BEGINNINGS: Kinds = &[
     ("Data too long for column", ErrorKind::TooLong),
     ("Data truncated", ErrorKind::Value),
     ("Truncated incorrect", ErrorKind::Value),
+    ("Incorrect parameter", ErrorKind::Other),
+    ("Incorrect number", ErrorKind::Other),
+    ("Incorrect key file", ErrorKind::File),
+    ("Incorrect information", ErrorKind::File),
     ("Incorrect ", ErrorKind::Value),
     ("Out of range value", ErrorKind::Value),
     ("Division by 0", ErrorKind::Value),
@@ -442,6 +447,7 @@ mod tests {
             (Dialect::Postgres, "invalid input syntax for type inet: \"ann\"", Value),
             (Dialect::Postgres, "relation \"log\" does not exist", Missing),
             (Dialect::Postgres, "the customer does not exist", Raised),
+            (Dialect::Postgres, "column \"a\" is of type integer but expression is of type text", ErrorKind::Other),
             (Dialect::Postgres, "could not extend file \"base/1/2\": No space left on device", Full),
             (
                 Dialect::Postgres,
