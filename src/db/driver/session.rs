@@ -198,21 +198,19 @@ fn settle_postgres(conn: &mut Connection) -> Result<Session, DbError> {
 
 /// MySQL and MariaDB: variables, and what each is set to where the server has it.
 ///
-/// - Answers cut off in silence: `sql_select_limit`, `max_recursive_iterations`, `cte_max_recursion_depth`,
+/// - Answers cut off in silence, beside `sql_select_limit`: `max_recursive_iterations`, `cte_max_recursion_depth`,
 ///   `group_concat_max_len`, and `max_sort_length`, by which two texts that begin alike are one.
-/// - Statements refused: `sql_safe_updates`, `sql_big_selects`, `max_join_size`, `max_statement_time`, `max_execution_time`.
+/// - Statements refused: `sql_safe_updates`, `max_statement_time`, `max_execution_time`; and by `max_join_size`, but for
+///   `sql_big_selects`.
 /// - Transactions that end otherwise than by our COMMIT: `completion_type`, the timeouts of idle sessions.
 /// - Rows checked otherwise: `foreign_key_checks`, `unique_checks`, `check_constraint_checks`, `sql_auto_is_null`.
 /// - Galera: `wsrep_dirty_reads` and `wsrep_sync_wait`, without which a node answers with what it knew a moment ago.
-const MYSQL_SETTINGS: [(&str, &str); 27] = [
-    ("sql_select_limit", "18446744073709551615"),
+const MYSQL_SETTINGS: [(&str, &str); 22] = [
     ("max_recursive_iterations", "4294967295"),
     ("cte_max_recursion_depth", "4294967295"),
     ("group_concat_max_len", "4294967295"),
     ("max_sort_length", "8192"),
     ("sql_safe_updates", "0"),
-    ("sql_big_selects", "1"),
-    ("max_join_size", "18446744073709551615"),
     ("max_statement_time", "0"),
     ("max_execution_time", "0"),
     ("completion_type", "0"),
@@ -225,13 +223,11 @@ const MYSQL_SETTINGS: [(&str, &str); 27] = [
     ("check_constraint_checks", "1"),
     ("sql_auto_is_null", "0"),
     ("sql_quote_show_create", "1"),
-    ("system_versioning_asof", "DEFAULT"),
     ("wsrep_dirty_reads", "0"),
     ("wsrep_sync_wait", "7"),
     ("innodb_lock_wait_timeout", LOCK_TIMEOUT_SECONDS),
     ("lock_wait_timeout", LOCK_TIMEOUT_SECONDS),
     ("time_zone", "'+00:00'"),
-    ("lc_messages", "'en_US'"),
 ];
 
 /// Words of `sql_mode` under which a condition means something else than without them, and our own statements the same: the
@@ -247,8 +243,8 @@ const KEPT_MODES: [&str; 6] = [
 
 fn settle_mysql(conn: &mut Connection) -> Result<Session, DbError> {
     conn.use_session(Session::of(Dialect::Mysql));
-    // Before anything is asked: the answer must be whole.
-    conn.script("SET SESSION sql_select_limit = 18446744073709551615")?;
+    // Before anything is asked: it must not be refused, and the answer must be whole.
+    conn.script("SET SESSION sql_big_selects = 1, sql_select_limit = 18446744073709551615, lc_messages = 'en_US'")?;
     let variables = conn.query(&Statement::plain("SHOW SESSION VARIABLES"))?;
     let value = |name: &str| variables.iter().find(|row| row.text(0) == Some(name)).and_then(|row| row.text(1));
     if value("system_versioning_asof").is_some_and(|at| at != "DEFAULT") {
