@@ -208,7 +208,7 @@ fn settle_postgres(conn: &mut Connection) -> Result<Session, DbError> {
 const MYSQL_SETTINGS: [(&str, &str); 22] = [
     ("max_recursive_iterations", "4294967295"),
     ("cte_max_recursion_depth", "4294967295"),
-    ("group_concat_max_len", "4294967295"),
+    ("group_concat_max_len", "16777216"),
     ("max_sort_length", "8192"),
     ("sql_safe_updates", "0"),
     ("max_statement_time", "0"),
