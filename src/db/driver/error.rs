@@ -244,6 +244,7 @@ const MYSQL_BEGINNINGS: Kinds = &[
     ("Invalid JSON", ErrorKind::Value),
     ("Cannot execute statement: impossible to write to binary log", ErrorKind::Setting),
     ("You are using safe update mode", ErrorKind::Setting),
+    ("Variable '", ErrorKind::Setting),
     ("Recursive query aborted", ErrorKind::Setting),
     ("WSREP has not yet prepared node", ErrorKind::Setting),
     ("Illegal mix of collations", ErrorKind::Other),
@@ -321,6 +322,7 @@ fn harmless(dialect: Dialect, text: &str) -> Option<&str> {
         ],
         Dialect::Mysql => &[
             ("Unknown column '", ""),
+            ("Variable '", ""),
             ("Unknown table '", ""),
             ("Table '", "' doesn't exist"),
             ("FUNCTION ", " does not exist"),
@@ -341,7 +343,7 @@ fn harmless(dialect: Dialect, text: &str) -> Option<&str> {
 }
 
 /// What is to be done about a setting.
-fn remedy(text: &str) -> &'static str {
+fn remedy(text: &str) -> Option<&'static str> {
     const REMEDIES: [(&str, &str); 5] = [
         (
             "cannot ",
@@ -359,7 +361,7 @@ fn remedy(text: &str) -> &'static str {
             "this node of the cluster is not in its primary component: use another one",
         ),
     ];
-    REMEDIES.iter().find(|(beginning, _)| text.starts_with(beginning)).map_or("", |(_, remedy)| remedy)
+    REMEDIES.iter().find(|(beginning, _)| text.starts_with(beginning)).map(|(_, remedy)| *remedy)
 }
 
 fn sentence(
@@ -412,8 +414,8 @@ fn sentence(
     if let Some(text) = harmless(dialect, text) {
         sentence.push_str(&format!(" ({text})"));
     }
-    if kind == ErrorKind::Setting {
-        sentence.push_str(&format!("; {}", remedy(text)));
+    if let Some(remedy) = remedy(text).filter(|_| kind == ErrorKind::Setting) {
+        sentence.push_str(&format!("; {remedy}"));
     }
     let named = [
         ("table", info.table_name()),
