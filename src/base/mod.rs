@@ -4,6 +4,7 @@
 pub mod dialect;
 pub mod folder;
 pub mod id;
+pub mod keyed_hash;
 pub mod name;
 pub mod pseudonym;
 pub mod secret;

@@ -5,7 +5,7 @@ use crate::app::overview;
 use crate::app::setup::{Pair, Setup};
 use crate::check;
 use crate::config::Secret;
-use crate::db::{Access, Connection, Mode, catalog};
+use crate::db::{Access, Mode, catalog};
 use crate::diagnostic::mistake;
 use crate::diagnostic::mistake::Mistake;
 use crate::resolve;
@@ -44,7 +44,7 @@ fn live(setup: &Setup) -> Result<Vec<Mistake>, Failure> {
 /// Each policy of a database, and then all of them together.
 fn as_role(setup: &Setup, pairs: &[Pair<'_>], url: &Secret, writes: bool) -> Result<Vec<Mistake>, Failure> {
     let Some(Pair { database, .. }) = pairs.first() else { return Ok(Vec::new()) };
-    let mut conn = Connection::open(url.reveal(), Access::ReadOnly)?;
+    let mut conn = database.connect(url, Access::ReadOnly)?;
     let catalog = conn.transaction(Mode::ReadOnly, catalog::read)?;
     let context = resolve::Context {
         catalog: &catalog,

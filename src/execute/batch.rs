@@ -91,10 +91,12 @@ pub(super) fn act(
 }
 
 /// Beside what is transient by nature: a reference that the application added while the batch ran is seen, and keeps its
-/// row, when the batch is tried again; servers in other languages hide a deadlock among the other errors; and what is not to be
-/// written into one row keeps no other row waiting.
+/// row, when the batch is tried again; a server that speaks another language hides a deadlock among its other errors; a smaller
+/// batch takes less; and one row that stands against it keeps no other row waiting. Nothing else passes when it is tried again.
 pub(super) fn may_pass_later(error: &DbError) -> bool {
-    error.is_transient() || error.is_of_a_row() || matches!(error.kind, ErrorKind::ForeignKey | ErrorKind::Other)
+    error.is_transient()
+        || error.is_of_a_row()
+        || matches!(error.kind, ErrorKind::ForeignKey | ErrorKind::Unread | ErrorKind::Resources)
 }
 
 /// Why some could not be done, the first of the reasons: the others were.
@@ -102,6 +104,10 @@ pub(super) fn may_pass_later(error: &DbError) -> bool {
 pub(super) struct Refused(Option<String>);
 
 impl Refused {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
     pub fn note(&mut self, error: DbError) {
         let remedy = match error.kind {
             ErrorKind::Constraint => {

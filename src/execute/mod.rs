@@ -20,9 +20,10 @@ use std::time::{Duration, Instant};
 use crate::base::time;
 use crate::db::predicate::window;
 use crate::db::predicate::window::{Edge, Next, Window};
+use crate::db::query::probe;
 use crate::db::write::batch::{Done, frees_its_own};
-use crate::db::write::rollup;
-use crate::db::{Connection, DbError};
+use crate::db::write::{hashes, rollup};
+use crate::db::{Connection, DbError, Dialect, ErrorKind};
 use crate::ledger::lease::{self, Taken};
 use crate::ledger::roster::Roster;
 use crate::ledger::{self, pause};
@@ -231,6 +232,7 @@ impl Walk<'_, '_> {
         let mut pace = Pace::of(self.turn.worker.conn.dialect(), axis);
         let mut lower: Option<Edge> = None;
         let mut refused = 0;
+        let several = takes_several(self.plan, target, self.turn.worker.conn.dialect());
         loop {
             self.turn.between_batches()?;
             let window = match self.next_window(target, axis, &lower, &mut pace)? {
@@ -238,9 +240,7 @@ impl Walk<'_, '_> {
                 None => return Ok(false),
             };
             let started = Instant::now();
-            match self
-                .attempt(|conn, plan| batch::act(conn, plan, target, axis, &window), takes_several(self.plan, target))?
-            {
+            match self.attempt(|conn, plan| batch::act(conn, plan, target, axis, &window), several)? {
                 Attempt::Done(done) => {
                     refused = 0;
                     self.count(done);
@@ -256,17 +256,34 @@ impl Walk<'_, '_> {
                     }
                     refused += 1;
                     if refused > MOST_REFUSED {
-                        return Err(Halt::Failed(error));
+                        return Err(Halt::Failed(self.with_triggers(error, target)));
                     }
-                    self.refused.note(error);
+                    if self.refused.is_empty() {
+                        let error = self.with_triggers(error, target);
+                        self.refused.note(error);
+                    }
                 }
-                Attempt::Again(error) if is_last => return Err(Halt::Failed(error)),
+                Attempt::Again(error) if is_last => return Err(Halt::Failed(self.with_triggers(error, target))),
                 Attempt::Again(_) => return Ok(false),
             }
             match window.after() {
                 Some(edge) => lower = Some(edge),
                 None => return Ok(true),
             }
+        }
+    }
+
+    /// The application's sentence is not repeated, but what can have said it is named.
+    fn with_triggers(&mut self, error: DbError, target: &Target) -> DbError {
+        if error.kind != ErrorKind::Raised {
+            return error;
+        }
+        match probe::triggers(self.turn.worker.conn, &target.table) {
+            Ok(triggers) if !triggers.is_empty() => {
+                let message = format!("{}; triggers of `{}`: {}", error.message, target.table, triggers.join(", "));
+                DbError { message, ..error }
+            }
+            _ => error,
         }
     }
 
@@ -350,8 +367,11 @@ fn called_off() -> Halt {
     Halt::Stopped(reason.to_owned())
 }
 
-fn takes_several(plan: &RulePlan, target: &Target) -> bool {
-    plan.act.removes() && crate::db::write::batch::takes_several(plan, target)
+fn takes_several(plan: &RulePlan, target: &Target, dialect: Dialect) -> bool {
+    match plan.act {
+        Act::Redact => hashes::takes_hashes(dialect, target),
+        Act::Delete | Act::Aggregate(_) => crate::db::write::batch::takes_several(plan, target),
+    }
 }
 
 /// The anchor bounded by the bucket's start, and the target bounded by its end. A bucket that has not wholly expired is

@@ -247,7 +247,7 @@ impl PersonKey {
         }
     }
 
-    /// SQLite's text need be no UTF-8. What is none is read with U+FFFD in it, and then leads to nobody.
+    /// A text of SQLite, or of a database of PostgreSQL without an encoding, need be no UTF-8. What is none is read with U+FFFD in it, and then leads to nobody.
     pub fn may_be_illegible(&self) -> bool {
         matches!(self, PersonKey::Text(text) if text.contains(char::REPLACEMENT_CHARACTER))
     }

@@ -165,7 +165,7 @@ impl Builder<'_, '_> {
         let mut mistakes = Vec::new();
         let mut note = |more: Vec<Mistake>| mistakes.extend(more);
         let steps = steps(context, self.subject, data, root, self.people).map_err(|mistake| note(vec![mistake])).ok();
-        let condition = parse_condition(context, &label, &data.places, data.condition.as_deref())
+        let condition = parse_condition(context, root, (&label, &data.places), data.condition.as_deref())
             .map_err(|mistake| note(vec![mistake]))
             .unwrap_or_default();
         let redactions = redaction::redactions(context, &label, &data.places, root, data.redactions())

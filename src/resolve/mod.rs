@@ -188,7 +188,7 @@ fn resolve_hold<'c>(context: &Context<'c>, standing: StandingHold<'_>) -> Result
             ),
         }
     }
-    let condition = parse_condition(context, &label, &hold.places, hold.condition.as_deref())
+    let condition = parse_condition(context, table, (&label, &hold.places), hold.condition.as_deref())
         .map_err(|mistake| mistakes.push(mistake))
         .unwrap_or_default();
     let theirs = match hold.of_people {
@@ -221,12 +221,12 @@ fn resolve_hold<'c>(context: &Context<'c>, standing: StandingHold<'_>) -> Result
 
 fn parse_condition(
     context: &Context<'_>,
-    label: &str,
-    places: &Places,
+    table: &Table,
+    (label, places): (&str, &Places),
     text: Option<&str>,
 ) -> Result<Option<Condition>, Mistake> {
     let Some(text) = text else { return Ok(None) };
-    condition::parse(context.catalog.dialect, text).map(Some).map_err(|reason| {
+    condition::parse_on(context.catalog, table, text).map(Some).map_err(|reason| {
         Mistake::error(format!("{label}: the condition is not one expression: {reason}"))
             .at(places, "where")
             .remedy("write a condition as it could stand behind WHERE, without comments and semicolons")
@@ -254,7 +254,7 @@ impl<'c> Resolver<'_, 'c> {
         let bound = cutoff.unwrap_or(Timestamp::UNIX_EPOCH);
         let age = Blame { key: age_key(rule), ..blame };
         let found = anchors(self.context, &age, root, rule.age.anchors(), bound).map_err(&mut note).ok();
-        let condition = parse_condition(self.context, &label, &rule.places, rule.condition.as_deref())
+        let condition = parse_condition(self.context, root, (&label, &rule.places), rule.condition.as_deref())
             .map_err(|mistake| note(vec![mistake]))
             .unwrap_or_default();
         let act = self.act(rule, &label, root).map_err(&mut note).ok();

@@ -411,7 +411,7 @@ fn bare_way<'c>(context: &Context<'c>, data: &Data, people: PeopleTable<'_>) -> 
     let label = label(data);
     let table = find_table(context, &Blame { label: &label, places: &data.places, key: "table" }, &data.table)?;
     let steps = bare_steps(context, data, table, people)?;
-    let condition = parse_condition(context, &label, &data.places, data.condition.as_deref())?;
+    let condition = parse_condition(context, table, (&label, &data.places), data.condition.as_deref())?;
     Ok((table, Way { condition, steps }))
 }
 
@@ -488,7 +488,8 @@ impl<'a, 'c> Resolver<'a, 'c> {
         let anchors = anchors(self.context, &blame, people.table, &wanted, self.grace_began(subject))
             .map_err(|more| mistakes.extend(more))
             .unwrap_or_default();
-        let condition = parse_condition(self.context, "subject", &subject.places, subject.condition.as_deref())
+        let here = ("subject", &subject.places);
+        let condition = parse_condition(self.context, people.table, here, subject.condition.as_deref())
             .map_err(|mistake| mistakes.push(mistake))
             .unwrap_or_default();
         if !mistakes.is_empty() {
@@ -558,7 +559,7 @@ impl<'a, 'c> Resolver<'a, 'c> {
         let requested =
             self.instant(&blame("requested"), table, Some(&wanted.requested)).map_err(&mut note).ok().flatten();
         let mut condition = |key, text: &str| {
-            condition::parse(self.context.catalog.dialect, text)
+            condition::parse_on(self.context.catalog, table, text)
                 .map_err(|reason| note(vec![no_expression(&blame(key), &reason)]))
                 .ok()
         };

@@ -141,7 +141,7 @@ impl Job<'_> {
             holds: planned.holds.clone(),
             people: planned.people.as_ref().map(|people| people.record.clone()),
             requests: planned.requests.clone(),
-            notes: self.mail_in_plain_text().into_iter().collect(),
+            notes: self.mail_in_plain_text().into_iter().chain(self.database.note_of_plaintext()).collect(),
             ledger: None,
             since: None,
         };

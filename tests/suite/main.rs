@@ -40,6 +40,7 @@ mod real_applications_purge;
 mod redact;
 mod report;
 mod roles;
+mod server_matrix;
 mod signing;
 mod state_dir;
 mod status;

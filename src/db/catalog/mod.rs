@@ -14,11 +14,13 @@ mod tokens;
 use std::collections::HashSet;
 
 use crate::base::name::{Name, TableName};
-use crate::db::{Connection, DbError, Dialect, Row, Statement};
+use crate::db::{Connection, DbError, Dialect, Grammar, Row, Statement};
 
 #[derive(Debug, Clone)]
 pub struct Catalog {
     pub dialect: Dialect,
+    /// How its server reads conditions.
+    pub grammar: Grammar,
     /// For messages: `PostgreSQL 15.18`.
     pub version: String,
     /// Major and minor, for example (15, 18), (10, 11), (3, 53).

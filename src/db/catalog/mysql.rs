@@ -31,6 +31,7 @@ pub(super) fn read(connection: &mut Connection) -> Result<Catalog, DbError> {
 
     Ok(Catalog {
         dialect: Dialect::Mysql,
+        grammar: connection.grammar(),
         version: format!("{} {}", if server.is_mariadb { "MariaDB" } else { "MySQL" }, server.version),
         version_number: version_number(&server.version),
         table_names_ignore_case: server.folds_names,

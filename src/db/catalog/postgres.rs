@@ -17,7 +17,8 @@ const IN_SCOPE: &str = "n.nspname <> ALL ('{information_schema,tenure}') AND n.n
 pub(super) fn read(connection: &mut Connection) -> Result<Catalog, DbError> {
     let version = ask(connection, "SELECT split_part(current_setting('server_version'), ' ', 1)")?;
     let version = version.first().and_then(|row| row.text(0)).unwrap_or_default();
-    let path = "SELECT s::text FROM unnest(current_schemas(false)) WITH ORDINALITY AS p (s, place) ORDER BY place";
+    let path = "SELECT s::text FROM unnest(current_schemas(false)) WITH ORDINALITY AS p (s, place) \
+                WHERE s::text !~ '^pg_' ORDER BY place";
     let search_path = ask(connection, path)?.iter().filter_map(|row| row.name(0)).collect();
 
     let mut draft = Draft::beside_control_schema();
@@ -36,6 +37,7 @@ pub(super) fn read(connection: &mut Connection) -> Result<Catalog, DbError> {
 
     Ok(Catalog {
         dialect: Dialect::Postgres,
+        grammar: connection.grammar(),
         version: format!("PostgreSQL {version}"),
         version_number: version_number(version),
         search_path,

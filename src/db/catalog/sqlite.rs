@@ -71,6 +71,7 @@ pub(super) fn read(connection: &mut Connection) -> Result<Catalog, DbError> {
 
     Ok(Catalog {
         dialect: Dialect::Sqlite,
+        grammar: connection.grammar(),
         version: format!("SQLite {version}"),
         version_number: version_number(version),
         search_path: vec![],

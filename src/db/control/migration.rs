@@ -68,7 +68,8 @@ pub fn migrate(conn: &mut Connection) -> Result<Vec<String>, DbError> {
     let wanted = pending(conn)?;
     let mut attempt = 1;
     while let Err(error) = apply_pending(conn) {
-        let may_be_a_race = matches!(error.kind, ErrorKind::Constraint | ErrorKind::Conflict | ErrorKind::Other);
+        let may_be_a_race = error.is_of_a_row()
+            || matches!(error.kind, ErrorKind::Conflict | ErrorKind::Missing | ErrorKind::Unread | ErrorKind::Other);
         if attempt == ATTEMPTS || !may_be_a_race {
             return Err(error);
         }
@@ -83,7 +84,7 @@ fn apply_pending(conn: &mut Connection) -> Result<(), DbError> {
     if pending.is_empty() {
         return Ok(());
     }
-    conn.script(match conn.dialect() {
+    let first = match conn.dialect() {
         Dialect::Sqlite => "CREATE TABLE IF NOT EXISTS tenure_migration (version TEXT NOT NULL PRIMARY KEY) STRICT",
         Dialect::Postgres => {
             "CREATE SCHEMA IF NOT EXISTS tenure; \
@@ -92,7 +93,8 @@ fn apply_pending(conn: &mut Connection) -> Result<(), DbError> {
         Dialect::Mysql => {
             "CREATE TABLE IF NOT EXISTS tenure_migration (version VARCHAR(128) NOT NULL PRIMARY KEY) ENGINE = InnoDB"
         }
-    })?;
+    };
+    conn.transaction(Mode::Single, |conn| conn.script(first))?;
     pending.iter().try_for_each(|version| conn.transaction(Mode::Single, |conn| apply(conn, version)))
 }
 
