@@ -10,6 +10,7 @@ mod entry_order;
 mod order;
 mod passage;
 mod people;
+mod tables;
 
 use std::sync::Arc;
 
@@ -116,7 +117,10 @@ pub struct Anchor {
 pub struct Hop {
     pub column: Name,
     pub table: TableName,
+    /// PostgreSQL: a row of the table itself, and none of its inheritance children, whose keys may be the same.
+    pub only: bool,
     pub key: Name,
+    pub likeness: Likeness,
 }
 
 /// How the values are compared. Bounds are exclusive: a value is expired where it is strictly below.
@@ -212,6 +216,12 @@ pub struct Link {
     pub parent_columns: Vec<Name>,
     /// Of `columns`, those that become NULL where the row lets go.
     pub let_go: Vec<Name>,
+    /// PostgreSQL: rows of the table itself refer so, and none of its inheritance children do.
+    pub only: bool,
+    /// PostgreSQL: it refers only to parents that lie in these partitions or children of their table; empty for all of it.
+    pub only_in: Vec<TableName>,
+    /// PostgreSQL 18: the last column is a period and refers to every parent whose own overlaps it.
+    pub period: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -40,6 +40,8 @@ pub enum ErrorKind {
     File,
     /// The statement stood in a read-only transaction.
     ReadOnly,
+    /// The tables are not any more as they were when the plan was made.
+    SchemaChanged,
     Other,
 }
 
@@ -214,6 +216,7 @@ fn sentence(kind: ErrorKind, info: &(dyn DatabaseErrorInformation + Send + Sync)
             "the database's file cannot be read or written, or is damaged; look at its disk, quota and file size limit"
         }
         ErrorKind::ReadOnly => "the transaction or database is read-only",
+        ErrorKind::SchemaChanged => "the tables are not as when this was planned",
         ErrorKind::Other => {
             "the database refused the statement (its sentence may quote rows and is not repeated here; see the server's log)"
         }
