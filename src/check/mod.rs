@@ -33,9 +33,14 @@ use crate::base::name::{Name, TableName};
 use crate::db::catalog::{Catalog, Table};
 use crate::db::{Connection, DbError, Dialect};
 use crate::diagnostic::mistake::Mistake;
+<<<<<<< HEAD
 use crate::plan::{Entry, Erasure, RulePlan, Target};
+=======
+use crate::diagnostic::place::Places;
+use crate::plan::{RulePlan, Target};
+>>>>>>> origin/main
 use crate::resolve::{self, StandingHold};
-use crate::schedule::{self, Age, Cascade, Places, Schedule};
+use crate::schedule::{self, Age, Cascade, Schedule};
 
 pub use across::across;
 pub use coverage::coverage;
