@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ask;
-use crate::base::name::TableName;
+use crate::base::name::{Name, TableName};
 use crate::db::sql::builder::Sql;
 use crate::db::{Connection, DbError, Dialect, ErrorKind, Row, Statement, Value};
 use crate::plan::RulePlan;
@@ -27,6 +27,7 @@ pub struct Footing {
     others: Vec<TableName>,
 }
 
+/// Of the whole catalog; on MySQL see [`of_databases`].
 pub(super) fn read(conn: &mut Connection) -> Result<Fingerprint, DbError> {
     match conn.dialect() {
         Dialect::Sqlite => of_sqlite(conn),
@@ -34,7 +35,7 @@ pub(super) fn read(conn: &mut Connection) -> Result<Fingerprint, DbError> {
             let statement = format!("{POSTGRES} WHERE n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'");
             Ok(postgres_answers(&ask(conn, &statement)?))
         }
-        Dialect::Mysql => of_mysql(conn, &[]),
+        Dialect::Mysql => Ok(Fingerprint::default()),
     }
 }
 
@@ -93,7 +94,11 @@ impl Footing {
         let now = match conn.dialect() {
             Dialect::Sqlite => of_sqlite(conn)?,
             Dialect::Postgres => postgres_answers(&conn.query(&self.of_postgres())?),
-            Dialect::Mysql => of_mysql(conn, &self.deleted_from)?,
+            Dialect::Mysql => {
+                let place = |table: &'_ TableName| table.schema.clone().map(|schema| (schema, table.table.clone()));
+                let places: Vec<_> = self.deleted_from.iter().filter_map(place).collect();
+                of_mysql(conn, places.iter().map(|(database, table)| (database, Some(table))))?
+            }
         };
         let differs = |(table, answer): &(&String, &String)| self.seen.0.get(*table) != Some(*answer);
         let known = if conn.dialect() == Dialect::Sqlite { &[][..] } else { &self.deleted_from };
@@ -158,55 +163,58 @@ fn of_sqlite(conn: &mut Connection) -> Result<Fingerprint, DbError> {
     Ok(Fingerprint(BTreeMap::from([(String::new(), all)])))
 }
 
-/// Of these tables, each asked for by its whole name, so that the server opens no other one; of all, where none is named.
-fn of_mysql(conn: &mut Connection, tables: &[TableName]) -> Result<Fingerprint, DbError> {
+/// MySQL: of all tables of these databases.
+pub(super) fn of_databases<'n>(
+    conn: &mut Connection,
+    databases: impl IntoIterator<Item = &'n Name>,
+) -> Result<Fingerprint, DbError> {
+    of_mysql(conn, databases.into_iter().map(|database| (database, None)))
+}
+
+/// Of tables, each asked for by its whole name, so that the server opens no other one; or of all tables of a database.
+fn of_mysql<'n>(
+    conn: &mut Connection,
+    places: impl IntoIterator<Item = (&'n Name, Option<&'n Name>)>,
+) -> Result<Fingerprint, DbError> {
     let mut found = Fingerprint::default();
-    let each: Vec<Option<&TableName>> = if tables.is_empty() { vec![None] } else { tables.iter().map(Some).collect() };
-    for table in each {
-        add(&mut found, "columns ", &conn.query(&mysql_columns(table))?);
-        add(&mut found, " triggers ", &conn.query(&mysql_triggers(table))?);
+    for (database, table) in places {
+        add(&mut found, "columns ", &conn.query(&mysql_columns(database, table))?);
+        add(&mut found, " triggers ", &conn.query(&mysql_triggers(database, table))?);
     }
-    let keys: BTreeSet<String> = tables.iter().map(key).collect();
     for (table, answer) in super::mysql::references_in(conn)?.unwrap_or_default() {
-        if keys.is_empty() || keys.contains(&table) {
+        if found.0.contains_key(&table) {
             found.add(table, " references ", &answer);
         }
     }
     Ok(found)
 }
 
-fn mysql_columns(table: Option<&TableName>) -> Statement {
+fn mysql_columns(database: &Name, table: Option<&Name>) -> Statement {
     let mut sql = Sql::new(Dialect::Mysql);
     sql.push(
         "SELECT TABLE_SCHEMA, TABLE_NAME, CONCAT(COUNT(*), ':', SUM(CRC32(CONCAT_WS('|', ORDINAL_POSITION, COLUMN_NAME, \
-         COLUMN_TYPE, IS_NULLABLE, COLLATION_NAME, EXTRA)))) FROM information_schema.COLUMNS WHERE ",
+         COLUMN_TYPE, IS_NULLABLE, COLLATION_NAME, EXTRA)))) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ",
     );
-    match table {
-        Some(table) => by_name(&mut sql, "TABLE_SCHEMA = ", " AND TABLE_NAME = ", table),
-        None => sql.push("TABLE_SCHEMA NOT IN ('information_schema', 'performance_schema', 'mysql', 'sys')"),
-    };
+    sql.bind(Value::Text(database.as_str().to_owned()));
+    if let Some(table) = table {
+        sql.push(" AND TABLE_NAME = ").bind(Value::Text(table.as_str().to_owned()));
+    }
     sql.push(" GROUP BY TABLE_SCHEMA, TABLE_NAME");
     sql.finish()
 }
 
-fn mysql_triggers(table: Option<&TableName>) -> Statement {
+fn mysql_triggers(database: &Name, table: Option<&Name>) -> Statement {
     let mut sql = Sql::new(Dialect::Mysql);
     sql.push(
         "SELECT EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE, CONCAT(COUNT(*), ':', SUM(CRC32(CONCAT_WS('|', TRIGGER_NAME, \
-         ACTION_TIMING, EVENT_MANIPULATION, ACTION_STATEMENT)))) FROM information_schema.TRIGGERS WHERE ",
+         ACTION_TIMING, EVENT_MANIPULATION, ACTION_STATEMENT)))) FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = ",
     );
-    match table {
-        Some(table) => by_name(&mut sql, "EVENT_OBJECT_SCHEMA = ", " AND EVENT_OBJECT_TABLE = ", table),
-        None => sql.push("EVENT_OBJECT_SCHEMA NOT IN ('mysql', 'sys')"),
-    };
+    sql.bind(Value::Text(database.as_str().to_owned()));
+    if let Some(table) = table {
+        sql.push(" AND EVENT_OBJECT_TABLE = ").bind(Value::Text(table.as_str().to_owned()));
+    }
     sql.push(" GROUP BY EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE");
     sql.finish()
-}
-
-fn by_name<'s>(sql: &'s mut Sql, schema_is: &'static str, name_is: &'static str, table: &TableName) -> &'s mut Sql {
-    let schema = table.schema.as_ref().map(|schema| schema.as_str()).unwrap_or_default();
-    sql.push(schema_is).bind(Value::Text(schema.to_owned()));
-    sql.push(name_is).bind(Value::Text(table.table.as_str().to_owned()))
 }
 
 fn add(found: &mut Fingerprint, what: &str, rows: &[Row]) {

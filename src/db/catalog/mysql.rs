@@ -40,7 +40,7 @@ pub(super) fn read(connection: &mut Connection) -> Result<Catalog, DbError> {
         table_names_ignore_case: server.folds_names,
         sees_every_table: places(&grants, "SELECT").any(|place| place.is_all_of(&server.database)),
         sees_every_reference: unseen.is_some(),
-        fingerprint: fingerprint::read(connection)?,
+        fingerprint: fingerprint::of_databases(connection, scope.databases())?,
         search_path: vec![server.database],
         tables: draft.tables,
     })
@@ -152,10 +152,15 @@ impl Scope {
         rows
     }
 
+    /// In which these tables are.
+    fn databases(&self) -> BTreeSet<&Name> {
+        let elsewhere = self.outside.iter().filter_map(|table| table.schema.as_ref());
+        elsewhere.chain([&self.database]).collect()
+    }
+
     /// Puts the databases in question in place of `{}`.
     fn ask(&self, connection: &mut Connection, sql: &str) -> Result<Vec<Row>, DbError> {
-        let elsewhere = self.outside.iter().filter_map(|table| table.schema.as_ref());
-        let databases: BTreeSet<&Name> = elsewhere.chain([&self.database]).collect();
+        let databases = self.databases();
         let placeholders = vec!["?"; databases.len()].join(", ");
         let binds = databases.into_iter().map(|name| Value::Text(name.as_str().to_owned())).collect();
         connection.query(&Statement { sql: sql.replace("{}", &placeholders), binds })

@@ -60,7 +60,8 @@ fn a_path_leads_to_the_row_that_the_foreign_key_means_in_rules_and_in_holds() {
     let db = TestDb::new(Dialect::Postgres);
     let held = "\n[[hold]]\nname = \"years\"\ntable = \"reply\"\nanchor = \"sitting_id -> sitting.at\"\nfor = \"30 days\"\n\
                 reason = \"law\"\n";
-    let done = Story::new(&db, SITTINGS, delete_rule("reply", "\"at\"", "") + held).becomes("DELETE FROM reply WHERE id = 30");
+    let done =
+        Story::new(&db, SITTINGS, delete_rule("reply", "\"at\"", "") + held).becomes("DELETE FROM reply WHERE id = 30");
     assert_eq!(done["held"], 1);
 }
 
@@ -95,7 +96,8 @@ fn a_foreign_key_to_one_partition_means_rows_of_that_one() {
          INSERT INTO log VALUES (1, 'eu', '2025-12-31'), (1, 'us', '2025-01-01'), (2, 'eu', '2025-01-01');
          INSERT INTO tag VALUES (10, 1), (20, 2);";
     let db = TestDb::new(Dialect::Postgres);
-    let done = Story::new(&db, setup, delete_rule("log", "\"at\"", "")).becomes("DELETE FROM log WHERE at < '2025-06-01'");
+    let done =
+        Story::new(&db, setup, delete_rule("log", "\"at\"", "")).becomes("DELETE FROM log WHERE at < '2025-06-01'");
     assert_eq!((&done["done"], &done["cascaded"]["tag"]), (&2.into(), &1.into()));
 }
 
@@ -118,7 +120,10 @@ fn a_partition_or_child_on_another_server_is_not_acted_upon() {
             let flat = (output.stdout + &output.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
             assert!(flat.contains("log_far`, a foreign table, whose rows are on another server"), "{flat}");
         }
-        assert_eq!(db.count("ONLY log") + db.scalar("SELECT count(*) FROM pg_class WHERE relname = 'log_far'"), if setup == partition { 1 } else { 2 });
+        assert_eq!(
+            db.count("ONLY log") + db.scalar("SELECT count(*) FROM pg_class WHERE relname = 'log_far'"),
+            if setup == partition { 1 } else { 2 }
+        );
     }
 }
 
