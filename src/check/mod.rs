@@ -33,12 +33,8 @@ use crate::base::name::{Name, TableName};
 use crate::db::catalog::{Catalog, Table};
 use crate::db::{Connection, DbError, Dialect};
 use crate::diagnostic::mistake::Mistake;
-<<<<<<< HEAD
-use crate::plan::{Entry, Erasure, RulePlan, Target};
-=======
 use crate::diagnostic::place::Places;
-use crate::plan::{RulePlan, Target};
->>>>>>> origin/main
+use crate::plan::{Entry, Erasure, RulePlan, Target};
 use crate::resolve::{self, StandingHold};
 use crate::schedule::{self, Age, Cascade, Schedule};
 

@@ -132,7 +132,9 @@ fn hidden_elsewhere(about: About<'_>, asker: &Asker) -> Option<Mistake> {
         "the role {role} may not ask which foreign keys of other databases lead here, and one of them could {lost} rows that were \
          neither counted nor asked for their holds"
     );
-    Some(about.error("table", reason).remedy(format!("let an owner run:\n{}", advice::grant_on_server("PROCESS", role))))
+    Some(
+        about.error("table", reason).remedy(format!("let an owner run:\n{}", advice::grant_on_server("PROCESS", role))),
+    )
 }
 
 /// A redaction of a column that some index holds: InnoDB lets foreign keys refer to it.

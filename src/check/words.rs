@@ -151,7 +151,9 @@ mod tests {
         ] {
             assert!(is_called_after(table, column), "{table} {column}");
         }
-        for (table, column) in [("angler", "angler_count"), ("angler", "tangler_id"), ("lake", "angler_id"), ("id", "id")] {
+        for (table, column) in
+            [("angler", "angler_count"), ("angler", "tangler_id"), ("lake", "angler_id"), ("id", "id")]
+        {
             assert!(!is_called_after(table, column), "{table} {column}");
         }
     }

@@ -2,8 +2,8 @@
 
 use super::Ending;
 use crate::base::time;
-use crate::db::predicate::window::Window;
 use crate::db::catalog::fingerprint::Footing;
+use crate::db::predicate::window::Window;
 use crate::db::query::count::Consequences;
 use crate::db::write::batch;
 use crate::db::write::batch::Done;

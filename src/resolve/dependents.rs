@@ -76,7 +76,11 @@ fn own_references_of_children(blame: &Blame<'_>, root: &Table, family: &Family) 
         root.name,
         names(&own.columns)
     );
-    Some(blame.mistake(reason).remedy("name the children in rules of their own, and detach them from this table (NO INHERIT)"))
+    Some(
+        blame
+            .mistake(reason)
+            .remedy("name the children in rules of their own, and detach them from this table (NO INHERIT)"),
+    )
 }
 
 /// A redaction changes what foreign keys may refer to. Whatever the database would do then, be it to refuse the change or to

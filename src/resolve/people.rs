@@ -33,7 +33,10 @@ impl<'c> PeopleTable<'c> {
             return Err(mistake);
         }
         if table.has_children() {
-            let reason = format!("`{}` has inheritance children, which may repeat its keys, so that two people would be one", table.name);
+            let reason = format!(
+                "`{}` has inheritance children, which may repeat its keys, so that two people would be one",
+                table.name
+            );
             return Err(blame.mistake(reason).remedy("name a table that holds all people by itself"));
         }
         let blame = Blame { key: "key", ..blame };
@@ -193,7 +196,9 @@ fn last_step(
 ) -> Result<Step, Mistake> {
     let declared = table.foreign_keys.iter().any(|key| {
         key.enforcement == Enforcement::Enforced
-            && key.columns == [from.name.clone()] && key.parent == people.table.name && key.parent_columns == [to.name.clone()]
+            && key.columns == [from.name.clone()]
+            && key.parent == people.table.name
+            && key.parent_columns == [to.name.clone()]
     });
     let likeness = likeness(context.catalog.dialect, from, to, declared)
         .ok_or_else(|| unlike(blame, table, from, people.table, to))?;
@@ -209,8 +214,10 @@ fn half_a_key(blame: &Blame<'_>, way: &Followed<'_>) -> Option<Mistake> {
     let whole = keys.filter(|_| !way.unique).find(|key| key.len() > 1 && key.contains(&way.hop.key))?;
     let columns: Vec<_> = whole.iter().map(Name::as_str).collect();
     let (table, column) = (&way.parent.name, &way.hop.key);
-    let reason =
-        format!("`{table}.{column}` is a part of the key ({}) and does not tell one row of `{table}` by itself", columns.join(", "));
+    let reason = format!(
+        "`{table}.{column}` is a part of the key ({}) and does not tell one row of `{table}` by itself",
+        columns.join(", ")
+    );
     let remedy = format!(
         "let the rows go along with those of `{table}` by a foreign key over the whole key, or map them by a column that holds the \
          person's key"

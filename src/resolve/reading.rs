@@ -120,7 +120,9 @@ pub(super) fn follow<'c>(
             "`{}` has inheritance children, which may repeat its keys, and no foreign key says which of their rows `{}.{}` means",
             parent.name, table.name, from.name
         );
-        return Err(blame.mistake(reason).remedy("declare the foreign key, in inheritance children too, or name a path without it"));
+        return Err(blame
+            .mistake(reason)
+            .remedy("declare the foreign key, in inheritance children too, or name a path without it"));
     }
     Ok(Followed { parent, declared, unique: tells_rows_apart(parent, key), hop })
 }

@@ -2,8 +2,8 @@
 
 use jiff::tz::TimeZone;
 
-use super::fitness::unfit;
 use super::Context;
+use super::fitness::unfit;
 use super::reading::{Blame, column};
 use crate::base::name::Name;
 use crate::db::Dialect;
@@ -107,7 +107,10 @@ fn target<'c>(
         return Err(vec![mistake]);
     }
     if table.unlogged {
-        let reason = format!("`{}` is UNLOGGED, so that a crash would empty it when its rows are nowhere else any more", table.name);
+        let reason = format!(
+            "`{}` is UNLOGGED, so that a crash would empty it when its rows are nowhere else any more",
+            table.name
+        );
         return Err(vec![blame.mistake(reason).remedy(format!("ALTER TABLE {} SET LOGGED", table.name))]);
     }
     let has = |name: &str| Name::new(name).ok().and_then(|name| table.column(context.catalog.dialect, &name)).is_some();

@@ -76,7 +76,8 @@ impl<'a> Map<'a> {
         let of = |(child, key): (&Table, &ForeignKey)| {
             format!("{}.{}", spelled(self.catalog, &child.name), super::joined(&key.columns))
         };
-        let mut all: Vec<String> = self.unanswered(&self.mapped()).into_iter().map(|(child, key, _)| of((child, key))).collect();
+        let mut all: Vec<String> =
+            self.unanswered(&self.mapped()).into_iter().map(|(child, key, _)| of((child, key))).collect();
         all.sort();
         all.dedup();
         all

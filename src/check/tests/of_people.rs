@@ -167,7 +167,8 @@ fn a_way_over_half_a_key_is_refused() {
         CREATE TABLE view (course int NOT NULL, id int NOT NULL, account_id int NOT NULL, no int NOT NULL, PRIMARY KEY (course, id));
         CREATE TABLE answer (id int PRIMARY KEY, view_id int NOT NULL);";
     on_all_three(script, |lab| {
-        let way = |key: &str| map(&[own_row(), delete("answer", &format!("view_id -> view({key}).account_id"))].concat());
+        let way =
+            |key: &str| map(&[own_row(), delete("answer", &format!("view_id -> view({key}).account_id"))].concat());
         let found = refused(lab, &way("id"));
         assert!(found[0].contains("is a part of the key (course, id)"), "{found:#?}");
         // What is no key at all is shared, and a row goes only where all go whose it is.

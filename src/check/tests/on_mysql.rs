@@ -71,7 +71,10 @@ fn a_role_that_may_not_ask_for_the_keys_of_other_databases_removes_nothing() {
     let found = lab.of_role().ask(&purge(""), true);
     assert_eq!(found.len(), 1, "{found:#?}");
     let grant = format!("GRANT PROCESS ON *.* TO `{}_role`@`%`;", lab.name);
-    assert!(found[0].contains("which foreign keys of other databases lead here") && found[0].contains(&grant), "{found:#?}");
+    assert!(
+        found[0].contains("which foreign keys of other databases lead here") && found[0].contains(&grant),
+        "{found:#?}"
+    );
     lab.script(&grant);
     let found = lab.of_role().ask(&purge(""), true);
     let lacks = format!("lacks DELETE, SELECT on `{}_crm.contract`", lab.name);

@@ -32,7 +32,8 @@ pub(super) fn read(conn: &mut Connection) -> Result<Fingerprint, DbError> {
     match conn.dialect() {
         Dialect::Sqlite => of_sqlite(conn),
         Dialect::Postgres => {
-            let statement = format!("{POSTGRES} WHERE n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'");
+            let statement =
+                format!("{POSTGRES} WHERE n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'");
             Ok(postgres_answers(&ask(conn, &statement)?))
         }
         Dialect::Mysql => Ok(Fingerprint::default()),
@@ -152,7 +153,8 @@ fn postgres_answers(rows: &[Row]) -> Fingerprint {
 
 /// The statements that made everything. What ANALYZE makes is left out.
 fn of_sqlite(conn: &mut Connection) -> Result<Fingerprint, DbError> {
-    let made = "SELECT type, name, sql FROM sqlite_schema WHERE substr(name, 1, 11) <> 'sqlite_stat' ORDER BY type, name";
+    let made =
+        "SELECT type, name, sql FROM sqlite_schema WHERE substr(name, 1, 11) <> 'sqlite_stat' ORDER BY type, name";
     let mut all = String::new();
     for row in ask(conn, made)? {
         for column in 0..3 {

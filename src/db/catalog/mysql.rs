@@ -181,13 +181,26 @@ fn innodb_keys(connection: &mut Connection, on_mariadb: &str, on_mysql: &str) ->
 /// One part of a name as MariaDB's InnoDB keeps it, `database/table` in the letters of file names, as the name that it is.
 macro_rules! plain {
     ($part:literal, $name:literal) => {
-        concat!("CONVERT(CONVERT(CAST(SUBSTRING_INDEX(", $name, ", '/', ", $part, ") AS BINARY) USING filename) USING utf8mb4)")
+        concat!(
+            "CONVERT(CONVERT(CAST(SUBSTRING_INDEX(",
+            $name,
+            ", '/', ",
+            $part,
+            ") AS BINARY) USING filename) USING utf8mb4)"
+        )
     };
 }
 
 const UNSEEN_ON_MARIADB: &str = concat!(
-    "SELECT ", plain!(1, "f.FOR_NAME"), ", ", plain!(-1, "f.FOR_NAME"), ", SUBSTRING(f.ID, LOCATE('/', f.ID) + 1), c.FOR_COL_NAME, ",
-    plain!(1, "f.REF_NAME"), ", ", plain!(-1, "f.REF_NAME"), ", c.REF_COL_NAME, f.TYPE \
+    "SELECT ",
+    plain!(1, "f.FOR_NAME"),
+    ", ",
+    plain!(-1, "f.FOR_NAME"),
+    ", SUBSTRING(f.ID, LOCATE('/', f.ID) + 1), c.FOR_COL_NAME, ",
+    plain!(1, "f.REF_NAME"),
+    ", ",
+    plain!(-1, "f.REF_NAME"),
+    ", c.REF_COL_NAME, f.TYPE \
      FROM information_schema.INNODB_SYS_FOREIGN f JOIN information_schema.INNODB_SYS_FOREIGN_COLS c ON c.ID = f.ID ORDER BY f.ID, c.POS"
 );
 
@@ -236,7 +249,11 @@ fn unseen_tables(references: &[Row], known: &Draft) -> Vec<Row> {
 /// What refers to each table, in short, by its whole name; `None` without the PROCESS right.
 pub(super) fn references_in(connection: &mut Connection) -> Result<Option<HashMap<String, String>>, DbError> {
     const ON_MARIADB: &str = concat!(
-        "SELECT CONCAT(", plain!(1, "REF_NAME"), ", '.', ", plain!(-1, "REF_NAME"), "), \
+        "SELECT CONCAT(",
+        plain!(1, "REF_NAME"),
+        ", '.', ",
+        plain!(-1, "REF_NAME"),
+        "), \
          CONCAT(COUNT(*), ':', SUM(CRC32(CONCAT_WS('|', ID, FOR_NAME, N_COLS, TYPE)))) \
          FROM information_schema.INNODB_SYS_FOREIGN GROUP BY REF_NAME"
     );
@@ -259,8 +276,11 @@ fn with_rules(connection: &mut Connection, mut references: Vec<Row>) -> Result<V
     let rule = |row: &Row, column: usize| row.text(column).unwrap_or_default().to_owned();
     let mut rules: HashMap<_, KeyRules> =
         ask(connection, sql)?.iter().map(|row| (key(row), [rule(row, 3), rule(row, 4)])).collect();
-    let hidden: BTreeSet<TableName> =
-        references.iter().filter(|row| row.0.len() == 7 && !rules.contains_key(&key(row))).filter_map(|row| table_name(row, 0)).collect();
+    let hidden: BTreeSet<TableName> = references
+        .iter()
+        .filter(|row| row.0.len() == 7 && !rules.contains_key(&key(row)))
+        .filter_map(|row| table_name(row, 0))
+        .collect();
     for table in hidden {
         for (name, both) in hidden_rules(connection, &table)? {
             rules.insert((Some(table.clone()), name), both);

@@ -269,7 +269,10 @@ fn a_key_of_which_the_triggers_are_disabled_is_suspended_and_one_that_is_not_val
     let enforcement = |name: &str| table(&lab.catalog(), name).foreign_keys[0].enforcement;
     assert_eq!(["a", "b", "c"].map(enforcement), [Enforcement::Enforced; 3]);
     lab.script("ALTER TABLE a DISABLE TRIGGER ALL; ALTER TABLE q1 DISABLE TRIGGER ALL");
-    assert_eq!(["a", "b", "c"].map(enforcement), [Enforcement::Enforced, Enforcement::Enforced, Enforcement::Suspended]);
+    assert_eq!(
+        ["a", "b", "c"].map(enforcement),
+        [Enforcement::Enforced, Enforcement::Enforced, Enforcement::Suspended]
+    );
     lab.script("ALTER TABLE p DISABLE TRIGGER ALL");
     assert_eq!(["a", "b"].map(enforcement), [Enforcement::Suspended; 2]);
     assert!(table(&lab.catalog(), "fast").unlogged && !table(&lab.catalog(), "p").unlogged);
