@@ -2,6 +2,7 @@
 
 use super::Ending;
 use crate::base::time;
+use crate::db::catalog::fingerprint::Footing;
 use crate::db::predicate::window::Window;
 use crate::db::query::count::Consequences;
 use crate::db::write::batch;
@@ -25,23 +26,26 @@ pub(super) struct Identity<'a> {
     pub rule: &'a str,
 }
 
-/// Runs `act` and records it; `None` where the lease is lost and nothing was done.
+/// Runs `act` and records it, on the tables as they were planned with; `None` where the lease is lost and nothing was done.
 ///
 /// Either both the act and its row in the ledger are committed or neither is: a crash before COMMIT loses the batch, a
 /// crash after it loses nothing. A batch that found nothing leaves no row.
 pub(super) fn transact(
     conn: &mut Connection,
-    lease: &Lease,
+    (lease, footing): (&Lease, &Footing),
     identity: &Identity<'_>,
     several: bool,
     act: impl FnOnce(&mut Connection) -> Result<Done, DbError>,
 ) -> Result<Option<Done>, DbError> {
     let mode = if several { Mode::Several } else { Mode::Single };
     conn.transaction(mode, |conn| {
+        footing.lock(conn)?;
         if !lease.holds(conn)? {
             return Ok(None);
         }
+        footing.check_before(conn)?;
         let done = act(conn)?;
+        footing.check_after(conn)?;
         write(conn, identity, &done)?;
         Ok(Some(done))
     })

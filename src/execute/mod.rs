@@ -18,6 +18,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::base::time;
+use crate::db::catalog::fingerprint::{Fingerprint, Footing};
 use crate::db::predicate::window;
 use crate::db::predicate::window::{Edge, Next, Window};
 use crate::db::query::probe;
@@ -105,6 +106,8 @@ pub struct Worker<'a> {
     pub run: &'a str,
     /// How many holds had been added to the ledger when the plan was made.
     pub holds: u64,
+    /// The catalog that the plan was made with.
+    pub catalog: &'a Fingerprint,
     pub stop: &'a Stop,
     /// Called after each batch with the rows of the rule done so far.
     pub progress: &'a mut dyn FnMut(u64),
@@ -157,7 +160,8 @@ pub fn rule(worker: &mut Worker<'_>, plan: &RulePlan) -> (Tally, Ending) {
         return (tally, halt.into());
     }
     let (turn, refused) = (Turn::new(worker, &lease, &plan.rule), Refused::default());
-    let mut walk = Walk { turn, plan, tally: &mut tally, refused, sequence: 0 };
+    let footing = turn.worker.catalog.footing([plan]);
+    let mut walk = Walk { turn, plan, footing, tally: &mut tally, refused, sequence: 0 };
     let ending = match walk.tables().and_then(|()| walk.turn.still_ours()) {
         Ok(()) => walk.refused.ending("rows could not be changed"),
         Err(halt) => halt.into(),
@@ -188,6 +192,7 @@ impl Worker<'_> {
 struct Walk<'a, 'w> {
     turn: Turn<'a, 'w>,
     plan: &'a RulePlan,
+    footing: Footing,
     tally: &'a mut Tally,
     /// Rows that could not be changed at all.
     refused: Refused,
@@ -341,11 +346,12 @@ impl Walk<'_, '_> {
         several: bool,
     ) -> Result<Attempt<Done>, Halt> {
         self.sequence += 1;
-        let (plan, lease, run) = (self.plan, self.turn.lease, self.turn.worker.run);
+        let (plan, footing) = (self.plan, &self.footing);
+        let (lease, run) = (self.turn.lease, self.turn.worker.run);
         let id = format!("{run}/{}/{:06}", plan.rule, self.sequence);
         let identity = batch::Identity { id, run, rule: &plan.rule };
         let attempt = self.turn.attempt(
-            |conn| batch::transact(conn, lease, &identity, several, |conn| act(conn, plan)),
+            |conn| batch::transact(conn, (lease, footing), &identity, several, |conn| act(conn, plan)),
             |conn| batch::outcome(conn, &identity),
         )?;
         if let Attempt::Done(done) = &attempt {

@@ -178,6 +178,8 @@ pub struct Step {
     /// stands beside the way.
     pub conditions: Vec<Condition>,
     pub table: TableName,
+    /// As [`Hop::only`](super::Hop::only).
+    pub only: bool,
     pub key: Name,
     pub likeness: Likeness,
     /// Several rows of `table` may hold one value: the row belongs to all of them, and goes only where all of them go.

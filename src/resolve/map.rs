@@ -159,7 +159,7 @@ impl Builder<'_, '_> {
         let label = label(data);
         let blame = Blame { label: &label, places: &data.places, key: "table" };
         let root = find_table(context, &blame, &data.table).map_err(|mistake| vec![mistake])?;
-        if let Some(mistake) = unfit(&blame, root) {
+        if let Some(mistake) = unfit(&blame, self.resolver.context.catalog, root) {
             return Err(vec![mistake]);
         }
         let mut mistakes = Vec::new();

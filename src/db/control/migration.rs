@@ -34,6 +34,32 @@ fn pending(conn: &mut Connection) -> Result<Vec<String>, DbError> {
     Ok(all.into_iter().filter(|version| !applied.contains(version)).collect())
 }
 
+/// An application may have a table that bears the name of one of ours, and other columns.
+fn refuse_tables_of_others(conn: &mut Connection) -> Result<(), DbError> {
+    for table in Table::ALL {
+        if !table.is_there(conn)? {
+            continue;
+        }
+        let mut sql = Sql::new(conn.dialect());
+        sql.push("SELECT ").list(table.telling_columns(), ", ", |sql, column| {
+            sql.push(column);
+        });
+        sql.push(" FROM ").control(table).push(" WHERE 1 = 0");
+        match conn.query(&sql.finish()) {
+            Err(error) if error.kind == ErrorKind::Missing => {
+                let name = format!("{}{}", Table::prefix(conn.dialect()), table.as_str());
+                let reason = format!(
+                    "there is a table `{name}` that was not made by tenure, which would keep its ledger under that name; rename it, \
+                     or let the application have a database of its own"
+                );
+                return Err(DbError::new(ErrorKind::Missing, reason));
+            }
+            answer => drop(answer?),
+        }
+    }
+    Ok(())
+}
+
 /// Are there any control tables, of whatever version?
 pub fn exist(conn: &mut Connection) -> Result<bool, DbError> {
     Table::Migration.is_there(conn)
@@ -84,6 +110,7 @@ fn apply_pending(conn: &mut Connection) -> Result<(), DbError> {
     if pending.is_empty() {
         return Ok(());
     }
+    refuse_tables_of_others(conn)?;
     let first = match conn.dialect() {
         Dialect::Sqlite => "CREATE TABLE IF NOT EXISTS tenure_migration (version TEXT NOT NULL PRIMARY KEY) STRICT",
         Dialect::Postgres => {

@@ -52,6 +52,8 @@ pub enum ErrorKind {
     Raised,
     /// A sentence in a language in which the kinds are not known here.
     Unread,
+    /// The tables are not any more as they were when the plan was made.
+    SchemaChanged,
     Other,
 }
 
@@ -405,6 +407,7 @@ fn sentence(
         ErrorKind::Unread => {
             "the database refused the statement in a language that is not known here; set `lc_messages` to C for tenure's role"
         }
+        ErrorKind::SchemaChanged => "the tables are not as when this was planned",
         ErrorKind::Other => {
             "the database refused the statement (its sentence may quote rows and is not repeated here; see the server's log)"
         }
