@@ -2,6 +2,7 @@
 
 pub mod dialect;
 pub mod name;
+pub mod own_head;
 pub mod pseudonym;
 pub mod secret;
 pub mod signing;
