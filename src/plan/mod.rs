@@ -7,6 +7,7 @@
 mod anchor;
 mod bucket;
 mod condition;
+mod earlier;
 mod entry_order;
 mod hold;
 mod order;

@@ -19,7 +19,7 @@ pub mod register;
 pub mod requests;
 mod survey;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use anyhow::{Context as _, anyhow, bail};
 use jiff::Timestamp;
@@ -368,20 +368,20 @@ fn make_plan(
         if obstacles.is_empty() { Ok(erasure) } else { Err(obstacles) }
     });
     let changes = Changes::of(job, conn, &context, &holds, &plans, erasure.as_ref())?;
-    notes.extend(changes.notes(job));
+    notes.extend(orders.pauses.iter().filter_map(|pause| pause.note(job.names())));
     plans.retain(|plan| job.is_chosen(&plan.rule));
     let now = time::now();
     let mut stopped = Vec::new();
     let mut acting: Vec<RulePlan> = Vec::new();
     for plan in plan::in_order(plans) {
         progress(&plan.rule, 0, 0);
-        let plan = plan.without(&stopped);
+        let plan = plan.without(&stopped.iter().map(String::as_str).collect());
         let mut record = survey::figures(conn, &plan, job.statements);
         if let Some(reason) = plan::undecided(&plan, &acting).filter(|_| record.status == Status::Ok) {
             record.status = Status::Failed;
             record.error = Some(reason);
         }
-        let pause = ledger::pause::of_rule(&orders.pauses, &job.roster, &job.schedule.policy.name, &plan.rule, now);
+        let pause = ledger::pause::of_rule(&orders.pauses, job.names(), &plan.rule, now);
         match pause.filter(|_| record.status == Status::Ok) {
             Some(pause) => survey::wait(conn, &plan, &mut record, pause),
             None => notes.extend(ask_guard(conn, &plan, &changes, &mut record, consent)),
@@ -401,7 +401,7 @@ fn make_plan(
     let (mut people, mut requests) = (None, None);
     match erasure.filter(|_| job.is_chosen(ERASURES)) {
         Some(Ok(erasure)) => {
-            let pause = ledger::pause::of_rule(&orders.pauses, &job.roster, &job.schedule.policy.name, ERASURES, now);
+            let pause = ledger::pause::of_rule(&orders.pauses, job.names(), ERASURES, now);
             if job.people.is_none() {
                 let inbox =
                     requests::Inbox { job, catalog: &catalog, map: &erasure, consent, is_paused: pause.is_some() };
@@ -438,11 +438,11 @@ fn recount(
     consent: &Consent,
     stop: &Stop,
 ) -> RulePlan {
-    let stopped: Vec<_> =
-        record.rules.iter().filter(|rule| rule.status != Status::Ok).map(|rule| rule.rule.clone()).collect();
+    let stopped: HashSet<&str> =
+        record.rules.iter().filter(|rule| rule.status != Status::Ok).map(|rule| rule.rule.as_str()).collect();
     let actual = plan.without(&stopped);
     let entry = record.rules.iter_mut().find(|rule| rule.rule == plan.rule && rule.status == Status::Ok);
-    if let Some(entry) = entry.filter(|_| actual.earlier.len() < plan.earlier.len()) {
+    if let Some(entry) = entry.filter(|_| !actual.counts_upon_the_same(plan)) {
         // What stopped the other rule may have taken the connection along; if it cannot be mended, the figures say so.
         let _ = execute::patiently(conn, &|| job.connect(Access::ReadWrite), stop, control::clock);
         let figures = survey::figures(conn, &actual, job.statements);
@@ -501,8 +501,7 @@ fn erase(
     let mut worker = Worker {
         conn,
         reopen: &reopen,
-        policy: &job.schedule.policy.name,
-        roster: &job.roster,
+        names: job.names(),
         run: &record.run,
         holds: planned.ordered,
         catalog: &planned.catalog,
@@ -540,8 +539,7 @@ fn execute_rule(
     let mut worker = Worker {
         conn,
         reopen: &reopen,
-        policy: &job.schedule.policy.name,
-        roster: &job.roster,
+        names: job.names(),
         run: &record.run,
         holds,
         catalog,
