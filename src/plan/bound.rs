@@ -1,6 +1,8 @@
 //! An anchor under another bound: the same column, read the same way.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use super::{Anchor, Reading};
 use crate::base::time::naive_cutoff;
@@ -29,6 +31,27 @@ impl Anchor {
             },
         };
         Self { reading, ..self.clone() }
+    }
+}
+
+impl Reading {
+    /// The same reading with the beginning of a day as its bound: local where the column is, else in UTC.
+    pub fn on(&self, day: Date) -> Option<Self> {
+        let midnight = day.to_datetime(jiff::civil::Time::midnight());
+        match self {
+            Reading::Instant { .. } => Some(Reading::Instant { bound: TimeZone::UTC.to_timestamp(midnight).ok()? }),
+            Reading::Naive { zone, .. } => Some(Reading::Naive { bound: midnight, zone: zone.clone() }),
+            Reading::Date { zone, .. } => Some(Reading::Date { bound: day, zone: zone.clone() }),
+            Reading::Integer { .. } | Reading::Float { .. } | Reading::Text { .. } => None,
+        }
+    }
+
+    /// The zone of times that do not say theirs.
+    pub fn zone(&self) -> Option<&TimeZone> {
+        match self {
+            Reading::Naive { zone, .. } | Reading::Date { zone, .. } | Reading::Text { zone, .. } => Some(zone),
+            Reading::Instant { .. } | Reading::Integer { .. } | Reading::Float { .. } => None,
+        }
     }
 }
 

@@ -61,10 +61,21 @@ pub struct HoldFact {
     pub reason: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct GuardLimits {
     pub max_rows: u64,
     pub max_share: f64,
+    /// What is older has its age in another unit, or from a wrong column; `None`: nothing is too old.
+    pub max_age: Option<Horizon>,
+    pub max_unreadable: f64,
+}
+
+/// How old a row can be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Horizon {
+    /// As written: `50 years`.
+    pub age: String,
+    pub since: Timestamp,
 }
 
 /// Which rows of one physical table are due.
@@ -109,6 +120,22 @@ pub struct Anchor {
     pub column: Name,
     pub reading: Reading,
     pub nullable: bool,
+    /// Values that mean that there is no time.
+    pub never: Vec<Never>,
+    /// MySQL: a text in a `binary(n)`, which is filled up with zeros.
+    pub is_filled_up: bool,
+}
+
+/// A value that means that there is no time, in the column's own terms.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Never {
+    Number(i64),
+    /// To the letter.
+    Text(String),
+    /// A text that begins with this day.
+    DayOfText(String),
+    /// From the bound of the first to before that of the second.
+    Between(Box<Reading>, Box<Reading>),
 }
 
 /// From a table to its parent: `column` holds the value of `table`.`key`.

@@ -105,6 +105,7 @@ fn blank(erasure: &Erasure, is_request: bool) -> PeopleRecord {
         in_part: 0,
         remaining: 0,
         skipped: 0,
+        unreadable: 0,
         due_digest: None,
     }
 }
@@ -293,6 +294,7 @@ impl Planned {
         self.record.due = self.due.len() as u64;
         self.record.remaining = self.record.due;
         self.record.held = people::held(conn, &self.erasure)? + figures.held.len() as u64;
+        self.record.unreadable = people::unreadable(conn, &self.erasure)?;
         self.record.blocked = figures.blocked.difference(&figures.held).count() as u64;
         Ok(())
     }

@@ -169,6 +169,16 @@ impl fmt::Display for Age {
 pub struct Anchor {
     pub path: ColumnPath,
     pub reading: Reading,
+    /// Values that mean that there is no time.
+    pub never: Vec<Never>,
+}
+
+/// A value of an anchor that means "no time", as the schedule writes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Never {
+    Number(i64),
+    /// A day, `1900-01-01`, or to the letter another text.
+    Text(String),
 }
 
 /// A column of the rule's table, or of a parent reached over single-column references.
@@ -344,12 +354,16 @@ pub enum Then {
 }
 
 /// What a rule may do without being asked. `None` takes the config's or the built-in value.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Guard {
     /// Rows, cascades included.
     pub max_rows: Option<u64>,
     /// Of the table's rows, 0 to 1; looked at only where the table has more than 1,000 rows.
     pub max_share: Option<f64>,
+    /// How old a row can be; an older one has its age in another unit, or from a wrong column.
+    pub max_age: Option<Period>,
+    /// Of the table's rows, how many may have an age that cannot be read before a promise is at risk. It stops nothing.
+    pub max_unreadable: Option<f64>,
 }
 
 /// Rows that no rule may touch.
