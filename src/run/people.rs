@@ -24,7 +24,7 @@ use crate::execute::{self, Ending, Worker};
 use crate::ledger::erasure::Cause;
 use crate::ledger::{self, pause};
 use crate::plan::{Entry, Erasure, PersonKey, RulePlan};
-use crate::record::run::{PeopleRecord, RuleRecord, Status};
+use crate::record::{PeopleRecord, RuleRecord, Status};
 use crate::resolve;
 
 /// Whom an erasure is about, instead of all who are due by closing: somebody of whom it was asked, or some who are back.
@@ -265,6 +265,7 @@ impl Planned {
         }
         self.guard_people();
         self.when_asked(conn, job.people.as_ref())?;
+        self.guard_closing(job.people.is_some());
         self.tell(conn, &figures)?;
         self.tell_clocks(job, &BTreeSet::new());
         Ok(())
@@ -274,6 +275,24 @@ impl Planned {
         let (people, most) = (self.due.len() as u64, self.erasure.max_people.unwrap_or(u64::MAX));
         if let Some(first) = self.entries.first_mut().filter(|_| people > most) {
             first.guard = Some(format!("{people} people are more than max_people = {most}"));
+        }
+    }
+
+    /// Who closed the account longer ago than anything can be has a closing time in another unit, or from another column.
+    fn guard_closing(&mut self, is_asked_for: bool) {
+        let horizon = self.erasure.entries.first().and_then(|entry| entry.plan.guard.max_age.clone());
+        let oldest = self.due.iter().filter(|_| !is_asked_for).filter_map(|due| due.asked).min();
+        let Some((horizon, oldest)) = horizon.zip(oldest).filter(|(horizon, oldest)| *oldest < horizon.since) else {
+            return;
+        };
+        if let Some(first) = self.entries.first_mut() {
+            let day = oldest.strftime("%Y-%m-%d");
+            let question = format!(
+                "somebody who is due left on {day}, longer ago than max_age = {}: closing times may be in another unit, or in \
+                 another column",
+                horizon.age
+            );
+            guard::also(first, question);
         }
     }
 

@@ -4,4 +4,5 @@ pub(in crate::db) mod along;
 pub mod batch;
 pub mod people;
 pub(in crate::db) mod redact;
+mod renewal;
 pub mod rollup;

@@ -1,11 +1,63 @@
-//! An anchor under another bound: the same column, read the same way.
+//! A column that tells the age of a row, and its bound in the terms of that column.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::{Anchor, Reading};
+use crate::base::name::{Name, TableName};
+use crate::schedule::TextFormat;
+
 use crate::base::time::naive_cutoff;
+
+/// A column that tells the age, with its cutoff in the column's own terms.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Anchor {
+    pub hops: Vec<Hop>,
+    pub column: Name,
+    pub reading: Reading,
+    pub nullable: bool,
+    /// Values that mean that there is no time.
+    pub never: Vec<Never>,
+    /// MySQL: a text in a `binary(n)`, which is filled up with zeros.
+    pub is_filled_up: bool,
+}
+
+/// A value that means that there is no time, in the column's own terms.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Never {
+    Number(i64),
+    /// To the letter.
+    Text(String),
+    /// A text that begins with this day.
+    DayOfText(String),
+    /// From the bound of the first to before that of the second.
+    Between(Box<Reading>, Box<Reading>),
+}
+
+/// From a table to its parent: `column` holds the value of `table`.`key`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hop {
+    pub column: Name,
+    pub table: TableName,
+    pub key: Name,
+}
+
+/// How the values are compared. Bounds are exclusive: a value is expired where it is strictly below.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reading {
+    /// `timestamptz`, MySQL `timestamp`.
+    Instant { bound: Timestamp },
+    /// A date and time without zone; the bound is local to the database's naive time zone.
+    Naive { bound: jiff::civil::DateTime, zone: TimeZone },
+    /// A day is expired when all of it is.
+    Date { bound: jiff::civil::Date, zone: TimeZone },
+    /// Whole units since 1970; `per_second` of them.
+    Integer { bound: i64, per_second: i64 },
+    /// Fractional units since 1970.
+    Float { bound: f64, per_second: i64 },
+    /// ISO 8601 with or without zone, or the fields of `format`; those without zone are naive.
+    Text { format: Option<TextFormat>, instant: Timestamp, naive: jiff::civil::DateTime, zone: TimeZone },
+}
 
 impl Anchor {
     /// The same anchor with another instant as its bound.
