@@ -215,7 +215,7 @@ pub(in crate::db) fn changes(sql: &mut Sql, target: &Target, earlier: &[Arc<Rule
 
 /// Some column would change: else a redacted row would be redacted in every run for ever. A column in which an earlier
 /// redaction has put the same is as it should be.
-fn would_change(sql: &mut Sql, target: &Target, earlier: &[Arc<RulePlan>]) {
+pub(in crate::db) fn would_change(sql: &mut Sql, target: &Target, earlier: &[Arc<RulePlan>]) {
     if target.redactions.is_empty() {
         return;
     }
@@ -290,7 +290,7 @@ fn held_by_itself(sql: &mut Sql, scope: Scope<'_>) {
 /// A held row of the same table refers to this one, and would have to be changed to let go of it.
 fn held_row_would_let_go(sql: &mut Sql, scope: Scope<'_>, link: &SelfLink) {
     let alias = scope.alias();
-    sql.push("(").columns(alias, &link.parent_columns).push(") IN (");
+    sql.key(alias, &link.parent_columns).push(" IN (");
     whose::put_aside(sql, |sql| {
         sql.push("SELECT ").columns(alias, &link.columns).push(" FROM ").table(&scope.target.root);
         alias_if_other(sql, scope.target);
@@ -523,7 +523,7 @@ fn stranger_is_left(terms: &mut Terms<'_>, way: Way<'_>, link: &Link, other: &Na
     }
     let natural = &link.table.table;
     terms.term(|sql| {
-        sql.push("(").columns(other, &link.parent_columns).push(") IN (SELECT ");
+        sql.key(other, &link.parent_columns).push(" IN (SELECT ");
         sql.columns(natural, &link.parent_columns).push(" FROM ").table(&link.table).push(" AS ").name(natural);
         sql.filter(|sql| {
             sql.all(|terms| left_by(terms, earlier, &link.table, natural));

@@ -203,6 +203,14 @@ impl Sql {
         })
     }
 
+    /// `a.x`, or `(a.x, a.y)`: a key that is looked for among others.
+    pub fn key(&mut self, alias: &Name, columns: &[Name]) -> &mut Self {
+        match columns {
+            [only] => self.column(alias, only),
+            _ => self.push("(").columns(alias, columns).push(")"),
+        }
+    }
+
     /// The same piece for each item, with `between` between them.
     pub fn list<T>(&mut self, items: &[T], between: &'static str, mut piece: impl FnMut(&mut Self, &T)) -> &mut Self {
         for (index, item) in items.iter().enumerate() {
