@@ -75,6 +75,10 @@ fn rule(name: &str, promise: &str, table: &str, action: &str, retain: &str, cuto
         skipped: 0,
         remaining: 0,
         no_anchor: 0,
+        unreadable: 0,
+        unread: None,
+        oldest_eligible: None,
+        youngest_eligible: None,
         cascaded: BTreeMap::new(),
         detached: BTreeMap::new(),
         rolled_up: 0,
@@ -331,6 +335,7 @@ pub fn erased_people() -> RunRecord {
         in_part: 1,
         remaining: 0,
         skipped: 0,
+        unreadable: 0,
         due_digest: None,
     });
     run

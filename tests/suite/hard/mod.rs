@@ -126,7 +126,7 @@ impl<'a> Story<'a> {
             database: "main",
             as_of: self.as_of.parse().unwrap(),
             naive_zone: &naive_zone,
-            guard: Default::default(),
+            guard: &Default::default(),
             hmac_key: None,
             maps: &schedule.subject.iter().collect::<Vec<_>>(),
         };
