@@ -298,7 +298,12 @@ pub fn people_facts(people: &PeopleRecord) -> Vec<Fact> {
     ];
     facts.extend(counts.map(|(label, n)| Fact { label, value: count(n) }));
     let unreadable = Some(people.unreadable).filter(|some| *some > 0);
-    facts.extend(unreadable.map(|some| Fact { label: "unknown", value: format!("{}, whose closing time cannot be read", count(some)) }));
+    facts.extend(
+        unreadable.map(|some| Fact {
+            label: "unknown",
+            value: format!("{}, whose closing time cannot be read", count(some)),
+        }),
+    );
     facts.extend(longest_wait(people.days_used, people.days_allowed));
     facts
 }

@@ -24,7 +24,8 @@ use crate::db::predicate::condition;
 use crate::diagnostic::mistake::Mistake;
 use crate::diagnostic::place::Places;
 use crate::plan::{
-    Act, Anchor, Condition, Dependent, Erasure, GuardLimits, HeldPeople, Hold, HoldFact, Horizon, Rollup, RulePlan, Target,
+    Act, Anchor, Condition, Dependent, Erasure, GuardLimits, HeldPeople, Hold, HoldFact, Horizon, Rollup, RulePlan,
+    Target,
 };
 use crate::schedule::{self, Action, Age, Guard, Schedule, Term};
 use dependents::Family;

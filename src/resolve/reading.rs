@@ -86,13 +86,16 @@ fn one(
     })
 }
 
-const NEVER_REMEDY: &str = "write a day, as \"1900-01-01\", for times, a whole number for numbers, and any text for texts";
+const NEVER_REMEDY: &str =
+    "write a day, as \"1900-01-01\", for times, a whole number for numbers, and any text for texts";
 
 /// A value that means that there is no time, in the terms in which the column is read.
 fn never(value: &schedule::Never, reading: &Reading) -> Result<Never, String> {
     let day = |text: &str| text.parse::<Date>().ok().filter(|_| text.len() == 10);
     match (value, reading) {
-        (schedule::Never::Number(number), Reading::Integer { .. } | Reading::Float { .. }) => Ok(Never::Number(*number)),
+        (schedule::Never::Number(number), Reading::Integer { .. } | Reading::Float { .. }) => {
+            Ok(Never::Number(*number))
+        }
         (schedule::Never::Text(text), Reading::Text { format: None, .. }) if day(text).is_some() => {
             Ok(Never::DayOfText(text.clone()))
         }

@@ -8,8 +8,8 @@ use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Age, Anchor, Guard, Hold, Keep, Never, Policy, Reading, Rule, Scalar, Schedule, Subject, Term, action, conflict, notation,
-    subject,
+    Age, Anchor, Guard, Hold, Keep, Never, Policy, Reading, Rule, Scalar, Schedule, Subject, Term, action, conflict,
+    notation, subject,
 };
 use crate::base::name::TableName;
 use crate::base::time::Period;
@@ -266,7 +266,10 @@ fn never(item: &Item) -> Option<Never> {
         Some(Scalar::Text(text)) => Some(Never::Text(text)),
         Some(Scalar::Integer(number)) => Some(Never::Number(number)),
         _ => {
-            item.refuse("this is no value that an anchor can have", "write a date as \"0001-01-01\", a text or a whole number");
+            item.refuse(
+                "this is no value that an anchor can have",
+                "write a date as \"0001-01-01\", a text or a whole number",
+            );
             None
         }
     }

@@ -166,8 +166,16 @@ fn a_number_that_is_none_is_of_unknown_age_on_postgresql() {
 #[test]
 fn numbers_and_texts_in_one_column_of_sqlite_are_told_apart() {
     let db = TestDb::new(Dialect::Sqlite);
-    table(&db, "datetime", &["'2024-01-01 00:00:00'", "1577836800000", "3800000000000", "1577836800000.5", "x'31'", "'1577836800000'"]);
-    assert_eq!(planned(&db, &rule("{ column = \"at\", as = \"epoch-millis\" }", "")), (3, 2), "the last is stored as a number");
+    table(
+        &db,
+        "datetime",
+        &["'2024-01-01 00:00:00'", "1577836800000", "3800000000000", "1577836800000.5", "x'31'", "'1577836800000'"],
+    );
+    assert_eq!(
+        planned(&db, &rule("{ column = \"at\", as = \"epoch-millis\" }", "")),
+        (3, 2),
+        "the last is stored as a number"
+    );
 }
 
 #[test]
@@ -177,7 +185,12 @@ fn texts_of_padded_columns_and_odd_collations_are_read_as_any_other() {
     db.script("CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)");
     table(&db, "text COLLATE ci", &values);
     assert_eq!(planned(&db, &rule(TEXT, "")), (2, 1));
-    for (dialect, kind) in [(Dialect::Postgres, "char(30)"), (Dialect::Mysql, "char(30)"), (Dialect::Mysql, "binary(30)"), (Dialect::Mysql, "varbinary(30)")] {
+    for (dialect, kind) in [
+        (Dialect::Postgres, "char(30)"),
+        (Dialect::Mysql, "char(30)"),
+        (Dialect::Mysql, "binary(30)"),
+        (Dialect::Mysql, "varbinary(30)"),
+    ] {
         let db = TestDb::new(dialect);
         table(&db, kind, &values);
         assert_eq!(planned(&db, &rule(TEXT, "")), (2, 1), "{kind}");

@@ -33,8 +33,9 @@ fn judged_by(db: &TestDb, tenure: Tenure, column: &str, anchor: &str, values: &[
 
 #[track_caller]
 fn assert_fates(db: &TestDb, tenure: Tenure, anchor: &str, values: &[(String, Fate)]) -> Told {
-    let rule =
-        format!("[[rule]]\nname = \"r\"\ntable = \"t\"\n{anchor}\naction = \"delete\"\nguard = {{ max_share = 1, max_age = \"forever\" }}");
+    let rule = format!(
+        "[[rule]]\nname = \"r\"\ntable = \"t\"\n{anchor}\naction = \"delete\"\nguard = {{ max_share = 1, max_age = \"forever\" }}"
+    );
     let ran = plan_and_run(db, &tenure.schedule(&policy(&rule)));
     let left = ids(db, "t");
     let missed: Vec<_> = values

@@ -108,7 +108,8 @@ fn told(text: &str, format: &str, zone: &TimeZone) -> Option<i64> {
 fn says_none(text: &str, format: &str) -> i64 {
     let is_empty = text.chars().all(|c| "0:T. Z/-".contains(c));
     let iso = if format.is_empty() { Some(text.to_owned()) } else { fields_as_iso(text, format, false) };
-    let begins = |year: &str| iso.as_ref().is_some_and(|iso| iso.strip_prefix(year).is_some_and(|rest| rest.starts_with('-')));
+    let begins =
+        |year: &str| iso.as_ref().is_some_and(|iso| iso.strip_prefix(year).is_some_and(|rest| rest.starts_with('-')));
     match () {
         () if is_empty || begins("0000") || begins("0001") => 1,
         () if begins("9999") => 2,
@@ -310,7 +311,10 @@ mod tests {
         assert_eq!(utc("2010-01-01T00:00:00+16:00"), None);
         let said = ["", "0000-00-00 00:00", "0001-01-01", "9999-12-31 23:59", "2020-01-01", "soon"];
         assert_eq!(said.map(|text| says_none(text, "")), [1, 1, 1, 2, 0, 0]);
-        assert_eq!(["00010101", "99991231", "20200101", "00000000"].map(|text| says_none(text, "%Y%m%d")), [1, 2, 0, 1]);
+        assert_eq!(
+            ["00010101", "99991231", "20200101", "00000000"].map(|text| says_none(text, "%Y%m%d")),
+            [1, 2, 0, 1]
+        );
     }
 
     #[test]

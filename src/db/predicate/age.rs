@@ -1,7 +1,7 @@
 //! The age of a row by all of its anchors: the latest time that one of them tells.
 //!
-//! A row is past its period, not yet past it, or of unknown age: [`expired`], [`young`] and [`unknown`]. Of several anchors the
-//! three are the values of one number, so that each row is exactly one of them. A value that nobody can read may be the latest,
+//! A row is past its period ([`expired`]), not yet past it, or of unknown age ([`unknown`]). Of several anchors the three are values
+//! of one number, so that each row is exactly one of them. A value that nobody can read may be the latest,
 //! so the row is unknown unless another one lies ahead for certain.
 
 use jiff::civil::Date;
@@ -24,7 +24,7 @@ pub(in crate::db) fn expired(sql: &mut Sql, alias: &Name, anchors: &[Anchor]) {
             // Implied by what follows, and what indexes on the columns can serve.
             terms.term(|sql| {
                 sql.any(|terms| {
-                    terms.each(anchors, |sql, one| anchor::before(sql, alias, one));
+                    terms.each(anchors, |sql, one| anchor::below_bound(sql, alias, one));
                 });
             });
         }
@@ -35,16 +35,7 @@ pub(in crate::db) fn expired(sql: &mut Sql, alias: &Name, anchors: &[Anchor]) {
     });
 }
 
-/// The latest time does not lie before its bound.
-pub(in crate::db) fn young(sql: &mut Sql, alias: &Name, anchors: &[Anchor]) {
-    if let [only] = anchors {
-        return anchor::ahead(sql, alias, only);
-    }
-    latest_standing(sql, alias, anchors);
-    sql.push(" = ").push(AHEAD);
-}
-
-/// Nobody can tell: the row is neither expired nor young.
+/// The age is not certain: the row is neither expired nor known to be too young for it.
 pub(in crate::db) fn unknown(sql: &mut Sql, alias: &Name, anchors: &[Anchor]) {
     if let [only] = anchors {
         return anchor::unknown(sql, alias, only);

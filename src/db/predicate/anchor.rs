@@ -37,6 +37,11 @@ pub(in crate::db) fn before(sql: &mut Sql, alias: &Name, anchor: &Anchor) {
     });
 }
 
+/// The value of a plain column lies below the bound, be it a time or not.
+pub(in crate::db) fn below_bound(sql: &mut Sql, alias: &Name, anchor: &Anchor) {
+    sql.all(|terms| compare(terms, alias, anchor, " < "));
+}
+
 /// The value tells a time at the bound or after it.
 pub(in crate::db) fn ahead(sql: &mut Sql, alias: &Name, anchor: &Anchor) {
     at_end_of_path(sql, alias, anchor, 0, &|sql, alias| {
@@ -58,9 +63,11 @@ pub(in crate::db) fn since(sql: &mut Sql, alias: &Name, anchor: &Anchor) {
 /// The value tells no time that is certain: neither [`before`] nor [`ahead`]. Of a plain column an index serves it.
 pub(in crate::db) fn unknown(sql: &mut Sql, alias: &Name, anchor: &Anchor) {
     if !anchor.hops.is_empty() {
-        sql.not_true(|sql| at_end_of_path(sql, alias, anchor, 0, &|sql, alias| {
-            sql.not_true(|sql| unknown_here(sql, alias, anchor));
-        }));
+        sql.not_true(|sql| {
+            at_end_of_path(sql, alias, anchor, 0, &|sql, alias| {
+                sql.not_true(|sql| unknown_here(sql, alias, anchor));
+            })
+        });
         return;
     }
     unknown_here(sql, alias, anchor);
@@ -116,9 +123,11 @@ pub(in crate::db) fn says_none(sql: &mut Sql, alias: &Name, anchor: &Anchor) {
     if anchor.hops.is_empty() {
         return here(sql, alias);
     }
-    sql.not_true(|sql| at_end_of_path(sql, alias, anchor, 0, &|sql, alias| {
-        sql.not_true(|sql| here(sql, alias));
-    }));
+    sql.not_true(|sql| {
+        at_end_of_path(sql, alias, anchor, 0, &|sql, alias| {
+            sql.not_true(|sql| here(sql, alias));
+        })
+    });
 }
 
 /// How a value stands among several anchors, as [`standing`] says it.
@@ -397,7 +406,7 @@ pub(in crate::db) fn is_plain(anchor: &Anchor) -> bool {
 // Times on their way to the program.
 
 /// The time as one number: four times the microseconds since 1970, as if local times were UTC, and what kind of time it is
-/// (see [`Told`]). NULL where no time is certain. `around` may stand around the column, as an aggregate does.
+/// (see [`super::age::Told`]). NULL where no time is certain.
 pub(in crate::db) fn told(sql: &mut Sql, alias: &Name, anchor: &Anchor) {
     value_at(sql, alias, anchor, 0, &|sql, alias| match &anchor.reading {
         Reading::Text { .. } if anchor.never.is_empty() => text::told(sql, alias, anchor),

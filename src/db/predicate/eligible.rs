@@ -223,8 +223,7 @@ pub(in crate::db) fn would_change(sql: &mut Sql, target: &Target, earlier: &[Arc
         terms.each(&target.redactions, |sql, redaction| {
             sql.all(|terms| {
                 terms.term(|sql| redact::differs(sql, &target.alias, redaction));
-                let puts_the_same =
-                    |other: &Redaction| other.column == redaction.column && other.how == redaction.how;
+                let puts_the_same = |other: &Redaction| other.column == redaction.column && other.how == redaction.how;
                 not_redacted(terms, earlier, (&target.root, &target.alias), &puts_the_same);
             });
         });
@@ -504,7 +503,8 @@ fn referred_to_by_a_stranger(sql: &mut Sql, way: Way<'_>, dependent: &Dependent,
                     terms.term(|sql| equal(sql, &other, &link.columns, alias, &link.parent_columns));
                     terms.not_true(|sql| refers_to_itself(sql, &other, &link.columns, &link.parent_columns));
                     for family in dependent.links.iter().filter(|link| link.parent == Parent::Root) {
-                        terms.not_true(|sql| equal(sql, &other, &family.columns, scope.alias(), &family.parent_columns));
+                        terms
+                            .not_true(|sql| equal(sql, &other, &family.columns, scope.alias(), &family.parent_columns));
                     }
                     stranger_is_left(terms, way, link, &other);
                 });
@@ -534,13 +534,7 @@ fn stranger_is_left(terms: &mut Terms<'_>, way: Way<'_>, link: &Link, other: &Na
 
 /// `b.u = a.x AND b.v = a.y`, the parent's columns on the left: there SQLite takes the collation from, and a reference
 /// holds by the collation of the key that it refers to.
-pub(in crate::db) fn equal(
-    sql: &mut Sql,
-    left: &Name,
-    left_columns: &[Name],
-    right: &Name,
-    right_columns: &[Name],
-) {
+pub(in crate::db) fn equal(sql: &mut Sql, left: &Name, left_columns: &[Name], right: &Name, right_columns: &[Name]) {
     let pairs: Vec<_> = left_columns.iter().zip(right_columns).collect();
     sql.all(|terms| {
         terms.each(&pairs, |sql, (l, r)| {

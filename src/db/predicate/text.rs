@@ -72,7 +72,9 @@ fn around(sql: &mut Sql, open: &'static str, text: Write<'_>, close: &'static st
 fn mysql_zoned(sql: &mut Sql, text: Write<'_>) {
     sql.push("CAST(LEFT(REGEXP_REPLACE(");
     text(sql);
-    sql.push(", ' ?([Zz]|[+-][0-9:]+)$', ''), 26) AS DATETIME(6)) - INTERVAL INSERT(RPAD(REPLACE(COALESCE(REGEXP_SUBSTR(");
+    sql.push(
+        ", ' ?([Zz]|[+-][0-9:]+)$', ''), 26) AS DATETIME(6)) - INTERVAL INSERT(RPAD(REPLACE(COALESCE(REGEXP_SUBSTR(",
+    );
     text(sql);
     sql.push(", '[+-][0-9:]+$'), ''), ':', ''), 5, '0'), 4, 0, ':') HOUR_MINUTE");
 }

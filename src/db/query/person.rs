@@ -6,13 +6,13 @@ use jiff::Timestamp;
 
 use crate::base::name::Name;
 use crate::db::catalog::{Catalog, Column, ColumnKind};
+use crate::db::predicate::age::{self, Told};
 use crate::db::predicate::eligible;
 use crate::db::predicate::eligible::Look;
 use crate::db::predicate::few;
 use crate::db::predicate::few::Few;
 use crate::db::predicate::window;
 use crate::db::predicate::window::{Edge, outward, within};
-use crate::db::predicate::age::{self, Told};
 use crate::db::predicate::{anchor, whose};
 use crate::db::query::count::{number, one_row};
 use crate::db::sql::builder::Sql;

@@ -21,9 +21,17 @@ pub(super) fn laid_out<'a>(lexemes: impl IntoIterator<Item = Lexeme<'a>>) -> Str
 #[derive(Debug)]
 enum Node {
     /// `is_word`: a literal of the program, which may be a keyword.
-    Text { text: String, glued: bool, is_word: bool },
+    Text {
+        text: String,
+        glued: bool,
+        is_word: bool,
+    },
     Comma,
-    Group { kind: Kind, glued: bool, inner: Vec<Node> },
+    Group {
+        kind: Kind,
+        glued: bool,
+        inner: Vec<Node>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -358,8 +366,22 @@ fn branches(nodes: &[Node], indent: usize, out: &mut String) {
         } else {
             out.push(' ');
         }
-        run(&nodes[start..at], indent, out);
+        branch(&nodes[start..at], indent, out);
         start = at;
+    }
+}
+
+/// `WHEN … THEN …`, in two lines where one is too short.
+fn branch(nodes: &[Node], indent: usize, out: &mut String) {
+    let then = nodes.iter().position(|node| node.is("THEN"));
+    match then {
+        _ if fits(nodes, out) => {}
+        Some(then) => {
+            run(&nodes[..then], indent, out);
+            new_line(indent + STEP, out);
+            run(&nodes[then..], indent + STEP, out);
+        }
+        None => run(nodes, indent, out),
     }
 }
 
@@ -375,7 +397,9 @@ mod tests {
     fn each_clause_has_its_line() {
         assert_eq!(shown("DELETE FROM t WHERE a < 1 AND b = 2"), "DELETE FROM t\nWHERE a < 1 AND b = 2");
         assert_eq!(
-            shown("SELECT a, b FROM t LEFT JOIN u ON t.a = u.a WHERE a IS NOT DISTINCT FROM b GROUP BY a ORDER BY b LIMIT 1"),
+            shown(
+                "SELECT a, b FROM t LEFT JOIN u ON t.a = u.a WHERE a IS NOT DISTINCT FROM b GROUP BY a ORDER BY b LIMIT 1"
+            ),
             "SELECT a, b\nFROM t\nLEFT JOIN u ON t.a = u.a\nWHERE a IS NOT DISTINCT FROM b\nGROUP BY a\nORDER BY b\nLIMIT 1"
         );
         assert_eq!(shown("UPDATE t SET a = EXTRACT(EPOCH FROM b)"), "UPDATE t\nSET a = EXTRACT(EPOCH FROM b)");
@@ -401,7 +425,10 @@ mod tests {
             .chain([Lexeme::Words(" AND ")])
             .chain(term())
             .collect();
-        assert_eq!(laid_out(pieces), format!("DELETE FROM t\nWHERE {long} BETWEEN 1 AND 2\n  AND {long} BETWEEN 1 AND 2"));
+        assert_eq!(
+            laid_out(pieces),
+            format!("DELETE FROM t\nWHERE {long} BETWEEN 1 AND 2\n  AND {long} BETWEEN 1 AND 2")
+        );
         let case = [
             Lexeme::Words("SELECT CASE WHEN "),
             Lexeme::Whole(long),
@@ -418,6 +445,9 @@ mod tests {
     #[test]
     fn what_stands_in_quotes_or_is_whole_is_left_as_it_is() {
         assert_eq!(shown("SELECT ' (,  FROM ' || x"), "SELECT ' (,  FROM ' || x");
-        assert_eq!(laid_out([Lexeme::Words("SELECT "), Lexeme::Whole("\"a (b\""), Lexeme::Words(".x")]), "SELECT \"a (b\".x");
+        assert_eq!(
+            laid_out([Lexeme::Words("SELECT "), Lexeme::Whole("\"a (b\""), Lexeme::Words(".x")]),
+            "SELECT \"a (b\".x"
+        );
     }
 }
