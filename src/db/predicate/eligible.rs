@@ -83,13 +83,6 @@ pub(in crate::db) fn due(sql: &mut Sql, scope: Scope<'_>, look: Look) {
     });
 }
 
-/// ` AND NOT` what a hold covers.
-pub(in crate::db) fn but_held(sql: &mut Sql, scope: Scope<'_>) {
-    sql.and(|sql| {
-        sql.not_true(|sql| held(sql, scope));
-    });
-}
-
 /// Of any age, but the rule's: its condition is true, it would change them, and no earlier rule of the plan takes them.
 pub(in crate::db) fn spoken_of(sql: &mut Sql, scope: Scope<'_>) {
     sql.all(|terms| {
@@ -129,19 +122,6 @@ pub(in crate::db) fn left_by(terms: &mut Terms<'_>, earlier: &[Arc<RulePlan>], t
             terms.not_true(|sql| doomed::reached(sql, taken, dependent, Within::Everything));
         }
     }
-}
-
-/// ` AND NOT` those of whom an earlier redaction changes these columns, as [`referring_still`] says it.
-pub(in crate::db) fn not_let_go(
-    sql: &mut Sql,
-    earlier: &[Arc<RulePlan>],
-    table: &TableName,
-    columns: &[Name],
-    alias: &Name,
-) {
-    sql.and(|sql| {
-        sql.all(|terms| referring_still(terms, earlier, (table, columns), alias));
-    });
 }
 
 /// No earlier redaction changes these columns of a table: else the row refers to something else then. Names as in
@@ -206,11 +186,6 @@ pub(in crate::db) fn is_meant(sql: &mut Sql, target: &Target) {
         }
         terms.term(|sql| would_change(sql, target, &[]));
     });
-}
-
-/// ` AND` what [`would_change`] says.
-pub(in crate::db) fn changes(sql: &mut Sql, target: &Target, earlier: &[Arc<RulePlan>]) {
-    sql.and(|sql| would_change(sql, target, earlier));
 }
 
 /// Some column would change: else a redacted row would be redacted in every run for ever. A column in which an earlier
