@@ -18,11 +18,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::base::time;
+use crate::db::catalog::fingerprint::{Fingerprint, Footing};
 use crate::db::predicate::window;
 use crate::db::predicate::window::{Edge, Next, Window};
+use crate::db::query::probe;
 use crate::db::write::batch::{Done, frees_its_own};
-use crate::db::write::rollup;
-use crate::db::{Connection, DbError};
+use crate::db::write::{hashes, rollup};
+use crate::db::{Connection, DbError, Dialect, ErrorKind};
 use crate::ledger::lease::{self, Taken};
 use crate::ledger::roster::Roster;
 use crate::ledger::{self, pause};
@@ -104,6 +106,8 @@ pub struct Worker<'a> {
     pub run: &'a str,
     /// How many holds had been added to the ledger when the plan was made.
     pub holds: u64,
+    /// The catalog that the plan was made with.
+    pub catalog: &'a Fingerprint,
     pub stop: &'a Stop,
     /// Called after each batch with the rows of the rule done so far.
     pub progress: &'a mut dyn FnMut(u64),
@@ -156,7 +160,8 @@ pub fn rule(worker: &mut Worker<'_>, plan: &RulePlan) -> (Tally, Ending) {
         return (tally, halt.into());
     }
     let (turn, refused) = (Turn::new(worker, &lease, &plan.rule), Refused::default());
-    let mut walk = Walk { turn, plan, tally: &mut tally, refused, sequence: 0 };
+    let footing = turn.worker.catalog.footing([plan]);
+    let mut walk = Walk { turn, plan, footing, tally: &mut tally, refused, sequence: 0 };
     let ending = match walk.tables().and_then(|()| walk.turn.still_ours()) {
         Ok(()) => walk.refused.ending("rows could not be changed"),
         Err(halt) => halt.into(),
@@ -187,6 +192,7 @@ impl Worker<'_> {
 struct Walk<'a, 'w> {
     turn: Turn<'a, 'w>,
     plan: &'a RulePlan,
+    footing: Footing,
     tally: &'a mut Tally,
     /// Rows that could not be changed at all.
     refused: Refused,
@@ -231,6 +237,7 @@ impl Walk<'_, '_> {
         let mut pace = Pace::of(self.turn.worker.conn.dialect(), axis);
         let mut lower: Option<Edge> = None;
         let mut refused = 0;
+        let several = takes_several(self.plan, target, self.turn.worker.conn.dialect());
         loop {
             self.turn.between_batches()?;
             let window = match self.next_window(target, axis, &lower, &mut pace)? {
@@ -238,9 +245,7 @@ impl Walk<'_, '_> {
                 None => return Ok(false),
             };
             let started = Instant::now();
-            match self
-                .attempt(|conn, plan| batch::act(conn, plan, target, axis, &window), takes_several(self.plan, target))?
-            {
+            match self.attempt(|conn, plan| batch::act(conn, plan, target, axis, &window), several)? {
                 Attempt::Done(done) => {
                     refused = 0;
                     self.count(done);
@@ -256,17 +261,34 @@ impl Walk<'_, '_> {
                     }
                     refused += 1;
                     if refused > MOST_REFUSED {
-                        return Err(Halt::Failed(error));
+                        return Err(Halt::Failed(self.with_triggers(error, target)));
                     }
-                    self.refused.note(error);
+                    if self.refused.is_empty() {
+                        let error = self.with_triggers(error, target);
+                        self.refused.note(error);
+                    }
                 }
-                Attempt::Again(error) if is_last => return Err(Halt::Failed(error)),
+                Attempt::Again(error) if is_last => return Err(Halt::Failed(self.with_triggers(error, target))),
                 Attempt::Again(_) => return Ok(false),
             }
             match window.after() {
                 Some(edge) => lower = Some(edge),
                 None => return Ok(true),
             }
+        }
+    }
+
+    /// The application's sentence is not repeated, but what can have said it is named.
+    fn with_triggers(&mut self, error: DbError, target: &Target) -> DbError {
+        if error.kind != ErrorKind::Raised {
+            return error;
+        }
+        match probe::triggers(self.turn.worker.conn, &target.table) {
+            Ok(triggers) if !triggers.is_empty() => {
+                let message = format!("{}; triggers of `{}`: {}", error.message, target.table, triggers.join(", "));
+                DbError { message, ..error }
+            }
+            _ => error,
         }
     }
 
@@ -324,11 +346,12 @@ impl Walk<'_, '_> {
         several: bool,
     ) -> Result<Attempt<Done>, Halt> {
         self.sequence += 1;
-        let (plan, lease, run) = (self.plan, self.turn.lease, self.turn.worker.run);
+        let (plan, footing) = (self.plan, &self.footing);
+        let (lease, run) = (self.turn.lease, self.turn.worker.run);
         let id = format!("{run}/{}/{:06}", plan.rule, self.sequence);
         let identity = batch::Identity { id, run, rule: &plan.rule };
         let attempt = self.turn.attempt(
-            |conn| batch::transact(conn, lease, &identity, several, |conn| act(conn, plan)),
+            |conn| batch::transact(conn, (lease, footing), &identity, several, |conn| act(conn, plan)),
             |conn| batch::outcome(conn, &identity),
         )?;
         if let Attempt::Done(done) = &attempt {
@@ -350,8 +373,11 @@ fn called_off() -> Halt {
     Halt::Stopped(reason.to_owned())
 }
 
-fn takes_several(plan: &RulePlan, target: &Target) -> bool {
-    plan.act.removes() && crate::db::write::batch::takes_several(plan, target)
+fn takes_several(plan: &RulePlan, target: &Target, dialect: Dialect) -> bool {
+    match plan.act {
+        Act::Redact => hashes::takes_hashes(dialect, target),
+        Act::Delete | Act::Aggregate(_) => crate::db::write::batch::takes_several(plan, target),
+    }
 }
 
 /// The anchor bounded by the bucket's start, and the target bounded by its end. A bucket that has not wholly expired is

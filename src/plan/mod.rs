@@ -16,6 +16,7 @@ mod redaction;
 mod reference;
 mod rollup;
 mod rule;
+mod tables;
 mod target;
 
 pub use anchor::{Anchor, Hop, Never, Reading, epoch_bound};

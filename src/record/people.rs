@@ -41,6 +41,9 @@ pub struct PeopleRecord {
     /// People of whom nothing was done, because they were not due any more when their turn came.
     #[serde(default)]
     pub skipped: u64,
+    /// References by which rows are people's and that the map does not answer, as `table.column`: what was not erased.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmapped: Vec<String>,
     /// People whose closing time cannot be read: they may have left long ago.
     #[serde(default, skip_serializing_if = "super::rule::is_zero")]
     pub unreadable: u64,

@@ -29,6 +29,7 @@ use crate::base::time;
 use crate::base::time::Period;
 use crate::check::{self, Asker};
 use crate::config::{Config, DatabaseConfig};
+use crate::db::catalog::fingerprint::Fingerprint;
 use crate::db::maintain::{rewrite, statistics};
 use crate::db::query::count::Counts;
 use crate::db::{Access, Connection, DbError, Dialect, ErrorKind, Mode, catalog, control};
@@ -135,7 +136,8 @@ pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>
     log::begin(job, &record);
     for plan in planned.plans() {
         let plan = recount(job, &mut conn, plan, &planned.changes, &mut record, consent, stop);
-        execute_rule(job, &mut conn, &plan, &mut record, planned.ordered, stop, &mut *progress);
+        let seen = (planned.ordered, &planned.catalog);
+        execute_rule(job, &mut conn, &plan, &mut record, seen, stop, &mut *progress);
     }
     let changed = erase(job, &mut conn, &mut planned, &mut record, consent, stop, &mut *progress);
     record.notes.extend(job.stint.and_then(|stint| backlog::note(&record, stint)));
@@ -290,6 +292,8 @@ struct Planned {
     notes: Vec<String>,
     /// How many holds had been added to the ledger by then.
     ordered: u64,
+    /// What the catalog was then.
+    catalog: Fingerprint,
     changes: Changes,
     /// Erasures, which act after the rules.
     people: Option<people::Planned>,
@@ -358,6 +362,11 @@ fn make_plan(
     }
     // Where it would release a hold nobody is erased.
     let erasure = resolved.erasure.map(|map| if resolved.released.is_empty() { map } else { Err(resolved.released) });
+    let erasure = erasure.map(|map| {
+        let erasure = map?;
+        let obstacles = asker.obstacles_of_map(&catalog, job.schedule, &erasure);
+        if obstacles.is_empty() { Ok(erasure) } else { Err(obstacles) }
+    });
     let changes = Changes::of(job, conn, &context, &holds, &plans, erasure.as_ref())?;
     notes.extend(changes.notes(job));
     plans.retain(|plan| job.is_chosen(&plan.rule));
@@ -398,9 +407,11 @@ fn make_plan(
                     requests::Inbox { job, catalog: &catalog, map: &erasure, consent, is_paused: pause.is_some() };
                 requests = inbox.survey(conn, access, &mut notes);
             }
+            let unmapped = check::unmapped(&catalog, job.schedule, &erasure);
             let erasure = job.of_whom(&catalog, erasure)?;
-            let (planned, who) =
+            let (mut planned, who) =
                 people::plan(job, conn, erasure, &acting, pause, &Asking { changes: &changes, consent });
+            planned.record.unmapped = unmapped;
             notes.extend(who);
             people = Some(planned);
         }
@@ -412,7 +423,8 @@ fn make_plan(
         ),
         None => {}
     }
-    Ok(Planned { rules, holds: in_force, notes, ordered: orders.holds.added, changes, people, requests })
+    let catalog = catalog.fingerprint;
+    Ok(Planned { rules, holds: in_force, notes, ordered: orders.holds.added, catalog, changes, people, requests })
 }
 
 /// A rule whose figures counted on another that was then stopped is counted again, and asked by its guard again: its rows
@@ -493,6 +505,7 @@ fn erase(
         roster: &job.roster,
         run: &record.run,
         holds: planned.ordered,
+        catalog: &planned.catalog,
         stop,
         progress: &mut |done| progress(ERASURES, done, done),
     };
@@ -509,7 +522,7 @@ fn execute_rule(
     conn: &mut Connection,
     plan: &RulePlan,
     record: &mut RunRecord,
-    holds: u64,
+    (holds, catalog): (u64, &Fingerprint),
     stop: &Stop,
     progress: Progress<'_>,
 ) {
@@ -531,6 +544,7 @@ fn execute_rule(
         roster: &job.roster,
         run: &record.run,
         holds,
+        catalog,
         stop,
         progress: &mut |done| progress(&plan.rule, done, planned),
     };

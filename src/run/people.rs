@@ -106,6 +106,7 @@ fn blank(erasure: &Erasure, is_request: bool) -> PeopleRecord {
         remaining: 0,
         skipped: 0,
         unreadable: 0,
+        unmapped: Vec::new(),
         due_digest: None,
     }
 }

@@ -13,9 +13,10 @@ use jiff::tz::TimeZone;
 
 use super::text::{self, Empty};
 use crate::base::name::Name;
+use crate::db::predicate::whose;
 use crate::db::sql::builder::{Sql, Terms};
 use crate::db::{Dialect, Value};
-use crate::plan::{Anchor, Never, Reading};
+use crate::plan::{Anchor, Hop, Never, Reading};
 
 /// Seconds from 1970 to the year 9999.
 const YEAR_9999: u64 = 253_370_764_800;
@@ -355,8 +356,15 @@ fn value_at(sql: &mut Sql, alias: &Name, anchor: &Anchor, depth: usize, value: &
     let parent = sql.fresh_alias();
     sql.push("(SELECT ");
     value_at(sql, &parent, anchor, depth + 1, value);
-    sql.push(" FROM ").table(&hop.table).push(" AS ").name(&parent).push(" WHERE ");
-    sql.column(&parent, &hop.key).push(" = ").column(alias, &hop.column).push(")");
+    sql.push(" FROM ");
+    parent_row(sql, alias, hop, &parent);
+    sql.push(")");
+}
+
+/// The row to which a hop leads from the one that `alias` names, behind `FROM`.
+fn parent_row(sql: &mut Sql, alias: &Name, hop: &Hop, parent: &Name) {
+    sql.push(if hop.only { "ONLY " } else { "" }).table(&hop.table).push(" AS ").name(parent).push(" WHERE ");
+    whose::same_value(sql, hop.likeness, (alias, &hop.column), (parent, &hop.key));
 }
 
 /// `EXISTS` a chain of parents at whose end `leaf` holds.
@@ -366,8 +374,8 @@ fn at_end_of_path(sql: &mut Sql, alias: &Name, anchor: &Anchor, depth: usize, le
     };
     let parent = sql.fresh_alias();
     sql.exists(|sql| {
-        sql.push("SELECT 1 FROM ").table(&hop.table).push(" AS ").name(&parent).push(" WHERE ");
-        sql.column(&parent, &hop.key).push(" = ").column(alias, &hop.column);
+        sql.push("SELECT 1 FROM ");
+        parent_row(sql, alias, hop, &parent);
         sql.and(|sql| at_end_of_path(sql, &parent, anchor, depth + 1, leaf));
     });
 }

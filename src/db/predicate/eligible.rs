@@ -309,15 +309,7 @@ fn speaks_of_the_row(hold: &Hold) -> bool {
 /// One hold, on the row that `alias` names.
 pub(in crate::db) fn covers(sql: &mut Sql, alias: &Name, hold: &Hold) {
     sql.all(|terms| {
-        if !hold.only_in.is_empty() {
-            terms.term(|sql| {
-                sql.name(alias).push(".tableoid IN (");
-                sql.list(&hold.only_in, ", ", |sql, table| {
-                    sql.regclass(table);
-                });
-                sql.push(")");
-            });
-        }
+        terms.term(|sql| is_in(sql, alias, &hold.only_in));
         terms.term(|sql| match &hold.people {
             Some(people) => whose::are_held(sql, alias, hold, people),
             None => asks(sql, alias, hold),
@@ -450,9 +442,10 @@ fn referred_to(sql: &mut Sql, scope: Scope<'_>, link: &Link, alias: &Name, look:
     let hidden = natural == alias || natural == scope.alias();
     let child = if hidden { sql.fresh_alias() } else { natural.clone() };
     sql.exists(|sql| {
-        sql.push("SELECT 1 FROM ").table(&link.table).push(" AS ").name(&child).push(" WHERE ");
+        sql.push("SELECT 1 FROM ").push(if link.only { "ONLY " } else { "" });
+        sql.table(&link.table).push(" AS ").name(&child).push(" WHERE ");
         sql.all(|terms| {
-            terms.term(|sql| equal(sql, &child, &link.columns, alias, &link.parent_columns));
+            terms.term(|sql| refers(sql, link, &child, alias));
             if look == Look::Ahead {
                 left_by(terms, scope.earlier, &link.table, &child);
                 referring_still(terms, scope.earlier, (&link.table, &link.columns), &child);
@@ -478,8 +471,7 @@ fn referred_to_by_a_stranger(sql: &mut Sql, way: Way<'_>, dependent: &Dependent,
                     terms.term(|sql| equal(sql, &other, &link.columns, alias, &link.parent_columns));
                     terms.not_true(|sql| refers_to_itself(sql, &other, &link.columns, &link.parent_columns));
                     for family in dependent.links.iter().filter(|link| link.parent == Parent::Root) {
-                        terms
-                            .not_true(|sql| equal(sql, &other, &family.columns, scope.alias(), &family.parent_columns));
+                        terms.not_true(|sql| refers(sql, family, &other, scope.alias()));
                     }
                     stranger_is_left(terms, way, link, &other);
                 });
@@ -518,6 +510,37 @@ pub(in crate::db) fn equal(sql: &mut Sql, left: &Name, left_columns: &[Name], ri
     });
 }
 
+/// The row that `child` names refers over the link to the one that `parent` names.
+fn refers(sql: &mut Sql, link: &Link, child: &Name, parent: &Name) {
+    let scalars = link.columns.len() - usize::from(link.period);
+    sql.all(|terms| {
+        terms.term(|sql| equal(sql, child, &link.columns[..scalars], parent, &link.parent_columns[..scalars]));
+        if let (true, Some(own), Some(other)) = (link.period, link.columns.last(), link.parent_columns.last()) {
+            terms.term(|sql| {
+                sql.column(parent, other).push(" && ").column(child, own);
+            });
+        }
+        terms.term(|sql| is_in(sql, parent, &link.only_in));
+    });
+}
+
+/// PostgreSQL: the row lies in one of these partitions or children; nothing where none is named.
+fn is_in(sql: &mut Sql, alias: &Name, tables: &[TableName]) {
+    if tables.is_empty() {
+        return;
+    }
+    sql.name(alias).push(".tableoid IN (");
+    sql.list(tables, ", ", |sql, table| {
+        sql.regclass(table);
+    });
+    sql.push(")");
+}
+
+/// ` AND` what [`is_in`] says.
+pub(in crate::db) fn lies_in(sql: &mut Sql, alias: &Name, tables: &[TableName]) {
+    sql.and(|sql| is_in(sql, alias, tables));
+}
+
 type Say<'a> = &'a dyn Fn(&mut Terms<'_>, &Dependent, &Name);
 
 /// Which dependents are looked for, and as of when.
@@ -544,7 +567,7 @@ fn descend(terms: &mut Terms<'_>, way: Way<'_>, (parent, above): (Parent, &Name)
                 sql.exists(|sql| {
                     sql.push("SELECT 1 FROM ").table(&dependent.table).push(" AS ").name(&alias).push(" WHERE ");
                     sql.all(|terms| {
-                        terms.term(|sql| equal(sql, &alias, &link.columns, above, &link.parent_columns));
+                        terms.term(|sql| refers(sql, link, &alias, above));
                         if way.look == Look::Ahead {
                             left_by(terms, way.scope.earlier, &dependent.table, &alias);
                             referring_still(terms, way.scope.earlier, (&dependent.table, &link.columns), &alias);

@@ -121,14 +121,17 @@ fn led_here(sql: &mut Sql, led: Led<'_>, steps: &[Step], alias: &Name) {
     let target = &led.passage.target;
     let (table, natural) = before.last().map_or((&target.root, &target.alias), |step| (&step.table, &step.table.table));
     let mut tables = before.iter().map(|step| &step.table).chain([&target.root]);
+    let only = before.last().is_some_and(|step| step.only);
     let source = |sql: &mut Sql, also: &dyn Fn(&mut Sql)| {
-        sql.push(" FROM ").table(table).push(" AS ").name(natural).filter(|sql| {
-            sql.all(|terms| {
-                terms.term(|sql| led_here(sql, led, before, natural));
-                terms.term(|sql| may_lead_on(sql, step));
-                terms.term(also);
-            });
-        });
+        sql.push(" FROM ").push(if only { "ONLY " } else { "" }).table(table).push(" AS ").name(natural).filter(
+            |sql| {
+                sql.all(|terms| {
+                    terms.term(|sql| led_here(sql, led, before, natural));
+                    terms.term(|sql| may_lead_on(sql, step));
+                    terms.term(also);
+                });
+            },
+        );
     };
     let asks_it = || target.condition.as_ref().is_some_and(|condition| condition.mentions(&led.scope.target.root));
     let reads_itself = tables.any(|table| *table == led.scope.target.root) || asks_it();
@@ -187,19 +190,24 @@ fn leads_on(sql: &mut Sql, scope: Scope<'_>, passage: &Passage, steps: &[Step], 
 
 /// The column of the row that `from` names holds the key of the one that `to` names.
 fn alike(sql: &mut Sql, step: &Step, from: &Name, to: &Name) {
-    let (own, keys) = (forms(step.likeness, sql.dialect, End::Own), forms(step.likeness, sql.dialect, End::Key));
+    same_value(sql, step.likeness, (from, &step.column), (to, &step.key));
+}
+
+/// The one column holds a value of the other, each named by the alias of its row. The other stands on the left: SQLite takes
+/// the collation from there.
+pub(in crate::db) fn same_value(sql: &mut Sql, likeness: Likeness, own: (&Name, &Name), key: (&Name, &Name)) {
+    let forms_of = |end| forms(likeness, sql.dialect, end);
+    let pairs: Vec<_> = forms_of(End::Own).iter().zip(forms_of(End::Key)).collect();
     sql.all(|terms| {
-        for (own, key) in own.iter().zip(keys) {
-            terms.term(|sql| {
-                own.write(sql, |sql| {
-                    sql.column(from, &step.column);
-                });
-                sql.push(" = ");
-                key.write(sql, |sql| {
-                    sql.column(to, &step.key);
-                });
+        terms.each(&pairs, |sql, (own_form, key_form)| {
+            key_form.write(sql, |sql| {
+                sql.column(key.0, key.1);
             });
-        }
+            sql.push(" = ");
+            own_form.write(sql, |sql| {
+                sql.column(own.0, own.1);
+            });
+        });
     });
 }
 
@@ -350,7 +358,8 @@ impl<'a> Lead<'a> {
 
     fn source(&self, sql: &mut Sql, step: &Step, rest: &[Step], further: &dyn Fn(&mut Sql, &Step)) {
         let Some(next) = rest.first() else { return self.people(sql, step) };
-        sql.push(" FROM ").table(&step.table).push(" AS ").name(&step.table.table).push(" WHERE ");
+        from_step(sql, step);
+        sql.push(" WHERE ");
         own_row(sql, &step.table.table, next);
         sql.push(" IN (");
         further(sql, next);
@@ -362,7 +371,8 @@ impl<'a> Lead<'a> {
 
     fn source_joined(&self, sql: &mut Sql, step: &Step, rest: &[Step], next_alias: &Name, key: &KeyColumn) {
         let Some(next) = rest.first() else { return self.people(sql, step) };
-        sql.push(" FROM ").table(&step.table).push(" AS ").name(&step.table.table).push(" JOIN (");
+        from_step(sql, step);
+        sql.push(" JOIN (");
         self.with_person(sql, rest, key);
         sql.push(") AS ").name(next_alias).push(" ON ");
         own_values(sql, &step.table.table, next, Some(next_alias));
@@ -387,6 +397,12 @@ impl<'a> Lead<'a> {
             });
         });
     }
+}
+
+/// ` FROM` the table that a step leads to, under its own name.
+fn from_step(sql: &mut Sql, step: &Step) {
+    sql.push(" FROM ").push(if step.only { "ONLY " } else { "" });
+    sql.table(&step.table).push(" AS ").name(&step.table.table);
 }
 
 /// ` AND` the value that a step leads to says something.
