@@ -92,6 +92,7 @@ fn trouble(run: &RunRecord, rule: &RuleRecord) -> Vec<Finding> {
     if rule.blocked > 0 {
         found.push(finding(Standing::AtRisk, blocked(rule)));
     }
+    found.extend(unread(rule));
     if let Some(waiting) = waiting(rule) {
         found.push(finding(Standing::Broken, waiting));
     } else if rule.remaining > 0 {
@@ -116,6 +117,7 @@ fn trouble_ahead(rule: &RuleRecord) -> Vec<Finding> {
     if rule.blocked > 0 {
         found.push(finding(Standing::AtRisk, blocked(rule)));
     }
+    found.extend(unread(rule));
     if let Some(waiting) = waiting(rule) {
         found.push(finding(Standing::AtRisk, waiting));
     } else if rule.remaining > 0 {
@@ -123,6 +125,15 @@ fn trouble_ahead(rule: &RuleRecord) -> Vec<Finding> {
         found.push(finding(Standing::Overdue, reason));
     }
     found
+}
+
+/// What is not known for want of ages that can be read.
+fn unread(rule: &RuleRecord) -> Option<Finding> {
+    if rule.knows_no_age() {
+        let reason = "no row tells a time that can be read, so whether any is past its period is unknown";
+        return Some(finding(Standing::Unknown, reason));
+    }
+    rule.unread.clone().map(|reason| finding(Standing::AtRisk, reason))
 }
 
 /// What a pause keeps past its period. Somebody decided it, and the promise is not kept for that.
@@ -220,7 +231,7 @@ fn judge_clocks(run: &RunRecord) -> Vec<(&[String], Finding)> {
 pub(super) fn standing_of_people(people: &PeopleRecord, is_dry_run: bool) -> Standing {
     match people {
         people if people.overdue > 0 || !people.unmapped.is_empty() => Standing::Broken,
-        people if people.near_deadline > 0 || people.unfinished > 0 => Standing::AtRisk,
+        people if people.near_deadline > 0 || people.unfinished > 0 || people.unreadable > 0 => Standing::AtRisk,
         people if is_dry_run && people.due > 0 => Standing::Overdue,
         _ => Standing::Kept,
     }
@@ -247,6 +258,9 @@ pub(super) fn people_in_words(people: &PeopleRecord, is_dry_run: bool) -> String
             persons(people.near_deadline),
             people.within
         ));
+    }
+    if people.unreadable > 0 {
+        said.push(format!("{} of unknown closing time: it cannot be read", persons(people.unreadable)));
     }
     if people.in_part > 0 {
         said.push(format!("{} erased in part: the rest stays", persons(people.in_part)));

@@ -1,5 +1,7 @@
 //! Guards: how much a rule may do without being asked, and who said that it may.
 
+use jiff::Timestamp;
+
 use crate::db::query::count;
 use crate::db::{Connection, DbError};
 use crate::plan::RulePlan;
@@ -26,6 +28,9 @@ pub(super) fn of(conn: &mut Connection, plan: &RulePlan, record: &RuleRecord) ->
     if all > plan.guard.max_rows {
         return Ok(Some(format!("{all} rows, cascades included, are more than max_rows = {}", plan.guard.max_rows)));
     }
+    if let Some(too_old) = too_old(plan, record) {
+        return Ok(Some(too_old));
+    }
     if plan.guard.max_share >= 1.0 {
         return Ok(None);
     }
@@ -40,6 +45,45 @@ pub(super) fn of(conn: &mut Connection, plan: &RulePlan, record: &RuleRecord) ->
         }
     }
     Ok(tripped)
+}
+
+/// The guard's sentence where a row is due that is older than rows can be.
+fn too_old(plan: &RulePlan, record: &RuleRecord) -> Option<String> {
+    let horizon = plan.guard.max_age.as_ref().filter(|_| record.remaining > 0)?;
+    let oldest = record.oldest_eligible.filter(|oldest| *oldest < horizon.since)?;
+    let youngest = record.youngest_eligible.unwrap_or(oldest);
+    let day = |at: Timestamp| at.strftime("%Y-%m-%d").to_string();
+    Some(format!(
+        "rows are due from {} to {}, and some are older than max_age = {}: their age may be in another unit, or in another column",
+        day(oldest),
+        day(youngest),
+        horizon.age
+    ))
+}
+
+/// The sentence where the ages of too many of the rule's rows cannot be read.
+pub(super) fn of_unreadable(
+    conn: &mut Connection,
+    plan: &RulePlan,
+    record: &RuleRecord,
+) -> Result<Option<String>, DbError> {
+    if record.unreadable == 0 {
+        return Ok(None);
+    }
+    // The share is unreadable / rows; it is enough to know whether there are as many as unreadable / max_unreadable.
+    let enough = (record.unreadable as f64 / plan.guard.max_unreadable).ceil() as u64;
+    let mut rows = 0;
+    for target in &plan.targets {
+        rows += count::spoken_of_up_to(conn, plan, target, enough - rows)?;
+    }
+    let percent = record.unreadable as f64 / rows.max(1) as f64 * 100.0;
+    let limit = plan.guard.max_unreadable * 100.0;
+    Ok((rows < enough).then(|| {
+        format!(
+            "the ages of {} of the rule's {rows} rows ({percent:.1} %) cannot be read, more than max_unreadable = {limit:.0} %",
+            record.unreadable
+        )
+    }))
 }
 
 /// The guard's sentence where `due` rows are too large a share of a table; `rows_up_to` counts its rows up to a limit.

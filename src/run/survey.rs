@@ -78,6 +78,10 @@ fn empty(rule: &str, promises: &[String], database: &str, table: &str, action: &
         skipped: 0,
         remaining: 0,
         no_anchor: 0,
+        unreadable: 0,
+        unread: None,
+        oldest_eligible: None,
+        youngest_eligible: None,
         cascaded: Default::default(),
         detached: Default::default(),
         rolled_up: 0,
@@ -113,7 +117,9 @@ pub(super) fn figures(conn: &mut Connection, plan: &RulePlan, statements: bool) 
 fn count_into(conn: &mut Connection, plan: &RulePlan, record: &mut RuleRecord) -> Result<(), DbError> {
     fill(record, counts(conn, plan)?);
     for target in &plan.targets {
-        record.no_anchor += count::ageless(conn, target)?;
+        let ageless = count::ageless(conn, plan, target)?;
+        record.no_anchor += ageless.rows;
+        record.unreadable += ageless.unreadable;
     }
     if record.remaining > 0 {
         let found = count::consequences(conn, plan, None)?;
@@ -121,6 +127,7 @@ fn count_into(conn: &mut Connection, plan: &RulePlan, record: &mut RuleRecord) -
         record.detached = found.detached;
     }
     record.oldest_kept = oldest_kept(conn, plan, record)?;
+    record.unread = guard::of_unreadable(conn, plan, record)?;
     record.guard = guard::of(conn, plan, record)?;
     Ok(())
 }
@@ -132,6 +139,8 @@ pub(super) fn fill(record: &mut RuleRecord, counts: Counts) {
     record.held = counts.held;
     record.blocked = counts.blocked;
     record.held_by = counts.held_by;
+    record.oldest_eligible = counts.ages.map(|(oldest, _)| oldest);
+    record.youngest_eligible = counts.ages.map(|(_, youngest)| youngest);
 }
 
 fn counts(conn: &mut Connection, plan: &RulePlan) -> Result<Counts, DbError> {
