@@ -438,7 +438,7 @@ mod tests {
         ];
         assert_eq!(
             laid_out(case),
-            format!("SELECT CASE\n  WHEN {long} ~ 'a (b' THEN {long}\n  WHEN c THEN 2\n  ELSE 3\nEND")
+            format!("SELECT CASE\n  WHEN {long} ~ 'a (b'\n    THEN {long}\n  WHEN c THEN 2\n  ELSE 3\nEND")
         );
     }
 
