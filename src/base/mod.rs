@@ -2,6 +2,7 @@
 
 pub mod name;
 pub mod pseudonym;
+pub mod retry;
 pub mod secret;
 pub mod signing;
 pub mod time;

@@ -12,7 +12,7 @@ pub mod query;
 pub mod sql;
 pub mod write;
 
-pub use driver::{Access, Connection, DbError, ErrorKind, Mode, Row, Statement, Value};
+pub use driver::{Access, Connection, DbError, ErrorKind, Mode, Row, Statement, Value, Wait};
 pub use sql::InsertInto;
 
 /// The three kinds of database; chosen by the URL's scheme at run time.

@@ -9,7 +9,7 @@ use crate::db::write::batch::Done;
 use crate::db::{Connection, DbError, ErrorKind, Mode};
 use crate::ledger::lease::Lease;
 use crate::ledger::{self, Batch};
-use crate::plan::{Act, Axis, RulePlan, Target};
+use crate::plan::{Act, Amounts, Axis, Beyond, RulePlan, Target};
 
 /// What came of trying a batch.
 pub(super) enum Attempt<T> {
@@ -67,6 +67,16 @@ fn record(identity: &Identity<'_>, done: &Done) -> Batch {
     }
 }
 
+/// What a batch did, as the ceiling counts it.
+pub(super) fn amounts(plan: &RulePlan, done: &Done) -> Amounts {
+    Amounts::of(plan, done.rows, &done.consequences.cascaded, &done.consequences.detached)
+}
+
+/// The batch is rolled back.
+pub(super) fn beyond(beyond: Beyond) -> DbError {
+    DbError::new(ErrorKind::Beyond, beyond.to_string())
+}
+
 /// After a COMMIT whose outcome is unknown, once the server is done with it: what the batch did, or `None` where it was
 /// not committed.
 pub(super) fn outcome(conn: &mut Connection, identity: &Identity<'_>) -> Result<Option<Done>, DbError> {
@@ -94,7 +104,8 @@ pub(super) fn act(
 /// row, when the batch is tried again; servers in other languages hide a deadlock among the other errors; and what is not to be
 /// written into one row keeps no other row waiting.
 pub(super) fn may_pass_later(error: &DbError) -> bool {
-    error.is_transient() || error.is_of_a_row() || matches!(error.kind, ErrorKind::ForeignKey | ErrorKind::Other)
+    let may_pass = [ErrorKind::ForeignKey, ErrorKind::Other, ErrorKind::Beyond];
+    error.is_transient() || error.is_of_a_row() || may_pass.contains(&error.kind)
 }
 
 /// Why some could not be done, the first of the reasons: the others were.

@@ -6,6 +6,8 @@
 
 mod bound;
 mod bucket;
+mod ceiling;
+mod edges;
 mod entry_order;
 mod order;
 mod passage;
@@ -21,8 +23,9 @@ use crate::config::Secret;
 use crate::schedule::{Bucket, Redact, TextFormat, Then};
 
 pub use bound::epoch_bound;
+pub use ceiling::{Amounts, Beyond, Ceiling, Effect, Limits, Reservation};
 pub use entry_order::{entries_in_order, keep_each_other, says_all_of, shares_what_goes};
-pub use order::{in_order, undecided};
+pub use order::{Circle, circles, in_order};
 pub use passage::{Passage, mind_each_other};
 pub use people::{
     Collation, Entry, Erasure, Ground, HeldPeople, Kept, Likeness, Mark, MarkValue, People, PersonKey, Requests, Step,
@@ -154,6 +157,11 @@ impl Condition {
 
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// Names that stand where those of tables do, the last part of each.
+    pub(crate) fn tables(&self) -> impl Iterator<Item = &str> {
+        self.tables.iter().map(String::as_str)
     }
 
     /// Does it look at rows of the table, or of another one of that name?

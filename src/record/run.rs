@@ -194,7 +194,7 @@ pub struct RuleRecord {
     pub held: u64,
     /// Kept by a reference that the rule does not cascade over.
     pub blocked: u64,
-    /// Changed or removed by somebody else between plan and act.
+    /// Changed or removed by another session between plan and act, or locked by one until the end.
     pub skipped: u64,
     pub remaining: u64,
     /// Rows whose age is not known: NULL, zero, or a text that is no time.
@@ -229,9 +229,23 @@ pub struct RuleRecord {
     /// The runs of this rule before this one, oldest first, twelve at most.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trend: Vec<TrendPoint>,
+    /// Rows that became due after the plan was made and are due still. They are no part of `eligible`: a run does at most what
+    /// its plan counted.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub late: u64,
+    /// Rows that were passed over so that the others could go, by the reason: `locked`, `constraint`, `refused`, …
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub passed_over: BTreeMap<String, u64>,
+    /// Of a rule that a guard stopped: the planned rows as a keyed digest. An approval is for these rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows_digest: Option<String>,
     /// Statements, where they were asked for with `--sql`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub statements: Vec<String>,
+}
+
+fn is_zero(rows: &u64) -> bool {
+    *rows == 0
 }
 
 fn is_erasure(rule: &str) -> bool {

@@ -87,6 +87,9 @@ fn rule(name: &str, promise: &str, table: &str, action: &str, retain: &str, cuto
         oldest_due: None,
         paused: None,
         guard_passed: None,
+        late: 0,
+        passed_over: BTreeMap::new(),
+        rows_digest: None,
         trend: vec![],
         statements: vec![],
     }

@@ -201,6 +201,9 @@ fn well_done(rule: &RuleRecord) -> String {
     if rule.skipped > 0 {
         said.push(format!("{} changed or removed by somebody else meanwhile", rows(rule.skipped)));
     }
+    if rule.late > 0 {
+        said.push(format!("{} came in after the plan was made, for the next run", rows(rule.late)));
+    }
     said.join(", ")
 }
 

@@ -46,6 +46,15 @@ pub enum Mode {
     Several,
 }
 
+/// For how long a statement waits for a lock of another session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// As long as the connection waits by itself.
+    Patient,
+    /// Hardly at all: what is locked is passed over. SQLite has one lock for all, and waits as ever.
+    Brief,
+}
+
 pub(in crate::db) enum Link {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
@@ -291,6 +300,30 @@ impl Connection {
                 // the transaction.
                 let _ = self.script("ROLLBACK");
                 Err(error)
+            }
+        }
+    }
+
+    /// In a transaction: waits for locks of other sessions for so long, and after that as long as before.
+    pub fn waiting<T>(&mut self, wait: Wait, body: impl FnOnce(&mut Self) -> Result<T, DbError>) -> Result<T, DbError> {
+        let (millis, seconds) = (LOCK_TIMEOUT.as_millis(), LOCK_TIMEOUT.as_secs());
+        match (wait, self.dialect()) {
+            (Wait::Patient, _) | (Wait::Brief, Dialect::Sqlite) => body(self),
+            (Wait::Brief, Dialect::Postgres) => {
+                self.script("SET LOCAL lock_timeout = 10")?;
+                let done = body(self)?;
+                self.script(&format!("SET LOCAL lock_timeout = {millis}"))?;
+                Ok(done)
+            }
+            // The setting outlives the transaction. Of MySQL's, 0 is one second.
+            (Wait::Brief, Dialect::Mysql) => {
+                self.script("SET SESSION innodb_lock_wait_timeout = 0")?;
+                let done = body(self);
+                let is_lost = matches!(&done, Err(error) if error.kind == ErrorKind::Lost);
+                if !is_lost {
+                    self.script(&format!("SET SESSION innodb_lock_wait_timeout = {seconds}"))?;
+                }
+                done
             }
         }
     }

@@ -40,6 +40,8 @@ pub enum ErrorKind {
     File,
     /// The statement stood in a read-only transaction.
     ReadOnly,
+    /// No refusal of the database: the batch would have done more than the plan counted, and was rolled back.
+    Beyond,
     Other,
 }
 
@@ -214,6 +216,7 @@ fn sentence(kind: ErrorKind, info: &(dyn DatabaseErrorInformation + Send + Sync)
             "the database's file cannot be read or written, or is damaged; look at its disk, quota and file size limit"
         }
         ErrorKind::ReadOnly => "the transaction or database is read-only",
+        ErrorKind::Beyond => "it would do more than the plan counted",
         ErrorKind::Other => {
             "the database refused the statement (its sentence may quote rows and is not repeated here; see the server's log)"
         }

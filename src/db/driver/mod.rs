@@ -6,6 +6,6 @@ mod sqlite_functions;
 pub mod url;
 mod value;
 
-pub use connection::{Access, Connection, Mode};
+pub use connection::{Access, Connection, Mode, Wait};
 pub use error::{DbError, ErrorKind};
 pub use value::{Row, Statement, Value};

@@ -31,7 +31,12 @@ enum Folded {
 }
 
 /// The instant of some row that is due, of the oldest ones by the column's own order: it tells the next bucket.
-pub fn next_due(conn: &mut Connection, rule: &RulePlan, target: &Target) -> Result<Option<Timestamp>, DbError> {
+pub fn next_due(
+    conn: &mut Connection,
+    rule: &RulePlan,
+    target: &Target,
+    behind: Option<Timestamp>,
+) -> Result<Option<Timestamp>, DbError> {
     let Some(first) = target.anchors.first() else { return Ok(None) };
     let mut sql = Sql::new(conn.dialect());
     sql.push("SELECT ");
@@ -40,6 +45,11 @@ pub fn next_due(conn: &mut Connection, rule: &RulePlan, target: &Target) -> Resu
     eligible::from(&mut sql, target);
     sql.push(" WHERE ");
     eligible::due(&mut sql, scope(rule, target), Look::Now);
+    if let Some(behind) = behind {
+        sql.push(" AND (");
+        anchor::before(&mut sql, &target.alias, &first.bounded_by(behind));
+        sql.push(") IS NOT TRUE");
+    }
     sql.push(" ORDER BY ").column(&target.alias, &first.column).push(" LIMIT 1");
     let rows = conn.query(&sql.finish())?;
     let micros = rows.first().and_then(|row| row.int(0));
