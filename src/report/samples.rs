@@ -7,8 +7,8 @@ use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 
-use super::verdict::Standing;
-use crate::record::run::*;
+use crate::record::Standing;
+use crate::record::*;
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -511,7 +511,7 @@ fn any_rule() -> impl Strategy<Value = RuleRecord> {
             skipped,
             remaining,
             no_anchor: others.0,
-            cascaded: maps.0,
+            cascaded: maps.0.clone(),
             detached: maps.1,
             rolled_up: others.1,
             held_by: maps.2,
@@ -523,6 +523,9 @@ fn any_rule() -> impl Strategy<Value = RuleRecord> {
             oldest_due: None,
             paused: maps.4,
             guard_passed: option(&texts.0),
+            late: others.0,
+            passed_over: maps.0,
+            rows_digest: option(&texts.3),
             trend: maps.3,
             statements: rest.4,
         }

@@ -12,8 +12,8 @@ use crate::db::{Access, control};
 use crate::execute::{self, Ending, Halt, PassedOver, Tally, Worker};
 use crate::ledger::{self, Holder};
 use crate::plan::{Ceiling, RulePlan};
-use crate::record::run::{RuleRecord, RunKind, RunRecord, Status};
-use crate::schedule::ERASURES;
+use crate::record::ERASURES;
+use crate::record::{RuleRecord, RunKind, RunRecord, Status};
 
 use people::Asking;
 

@@ -21,7 +21,7 @@ use crate::base::secret::Secret;
 use crate::db::query::planned::each_key;
 use crate::db::{Connection, DbError, ErrorKind, Mode, Value};
 use crate::plan::RulePlan;
-use crate::record::run::{RuleRecord, RunRecord};
+use crate::record::{RuleRecord, RunRecord};
 
 /// So many rows of a rule are listed; of more, the digest alone tells whether they are the same.
 const MOST_LISTED: usize = 100_000;

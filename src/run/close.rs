@@ -10,7 +10,7 @@ use crate::db::maintain::{rewrite, statistics};
 use crate::db::{Access, Connection};
 use crate::execute::{self, Stop};
 use crate::ledger::{self, Closed};
-use crate::record::run::{RunRecord, Status};
+use crate::record::{RunRecord, Status};
 
 impl Acted<'_> {
     /// A run that cannot be closed now is closed by the next one; that it did what it did is told all the same.

@@ -32,7 +32,7 @@ use crate::db::{Access, DbError};
 use crate::deliver;
 use crate::diagnostic::mistake::Mistake;
 use crate::execute::Stop;
-use crate::record::run::{RunKind, RunRecord};
+use crate::record::{RunKind, RunRecord};
 
 use act::Begun;
 use prepare::Prepared;

@@ -14,9 +14,10 @@ use crate::db::{Access, Connection, DbError, Dialect, ErrorKind, Mode};
 use crate::diagnostic::mistake::Mistake;
 use crate::ledger::{self, pause};
 use crate::plan::{self, Amounts, Erasure, RulePlan};
-use crate::record::run::{HoldRecord, RequestsRecord, RuleRecord, Status};
+use crate::record::ERASURES;
+use crate::record::{HoldRecord, RequestsRecord, RuleRecord, Status};
 use crate::resolve::{self, Resolved};
-use crate::schedule::{ERASURES, Rule};
+use crate::schedule::Rule;
 
 /// Plans with the figures that belong to them, in the order in which the rules act.
 pub(super) struct Planned {

@@ -11,7 +11,7 @@ use crate::base::time::{self, Period};
 use crate::db::{Access, Connection, DbError, ErrorKind, control};
 use crate::execute::Stop;
 use crate::ledger;
-use crate::record::run::RunRecord;
+use crate::record::RunRecord;
 
 /// A ledger of which nothing was heard for longer speaks of a clock that jumped ahead: schedules come true once a year.
 const LONGEST_GAP: &str = "400 days";

@@ -14,8 +14,8 @@ use crate::diagnostic::mistake::Mistake;
 use crate::execute::PassedOver;
 use crate::ledger::pause;
 use crate::plan::{Amounts, HoldFact, Redaction, RulePlan, Target};
-use crate::record::run::{HoldRecord, RuleRecord, Status};
-use crate::schedule::ERASURES;
+use crate::record::ERASURES;
+use crate::record::{HoldRecord, RuleRecord, Status};
 use crate::schedule::{Rule, Subject};
 
 use super::Job;
