@@ -33,10 +33,9 @@ pub(super) fn transact(
     conn: &mut Connection,
     lease: &Lease,
     identity: &Identity<'_>,
-    several: bool,
+    mode: Mode,
     act: impl FnOnce(&mut Connection) -> Result<Done, DbError>,
 ) -> Result<Option<Done>, DbError> {
-    let mode = if several { Mode::Several } else { Mode::Single };
     conn.transaction(mode, |conn| {
         if !lease.holds(conn)? {
             return Ok(None);
@@ -110,10 +109,18 @@ pub(super) fn may_pass_later(error: &DbError) -> bool {
 
 /// Why some could not be done, the first of the reasons: the others were.
 #[derive(Debug, Default)]
-pub(super) struct Refused(Option<String>);
+pub(super) struct Refused {
+    reason: Option<String>,
+    /// The plan counted fewer rows than these have now.
+    excess: Option<String>,
+}
 
 impl Refused {
     pub fn note(&mut self, error: DbError) {
+        if error.kind == ErrorKind::Beyond {
+            self.excess.get_or_insert(error.message);
+            return;
+        }
         let remedy = match error.kind {
             ErrorKind::Constraint => {
                 "; where another row bears already what is to be written, change that one, or let the schedule write what \
@@ -121,14 +128,15 @@ impl Refused {
             }
             _ => "",
         };
-        self.0.get_or_insert(format!("{}{remedy}", error.message));
+        self.reason.get_or_insert(format!("{}{remedy}", error.message));
     }
 
     /// How it ended where nothing but these stood in the way; `what` they are.
     pub fn ending(self, what: &str) -> Ending {
-        match self.0 {
-            None => Ending::Done,
-            Some(reason) => Ending::Failed(format!("some {what}: {reason}")),
+        match (self.reason, self.excess) {
+            (None, None) => Ending::Done,
+            (None, Some(excess)) => Ending::Stopped(format!("some {what}, and remain for the next run: {excess}")),
+            (Some(reason), _) => Ending::Failed(format!("some {what}: {reason}")),
         }
     }
 }

@@ -11,9 +11,9 @@ use super::passed_over::Places;
 use super::turn::Turn;
 use super::{Halt, Tally};
 use crate::db::predicate::window::{self, Edge, Next, Window};
-use crate::db::write::batch::{Done, frees_its_own};
+use crate::db::write::batch::{Done, frees_its_own, takes_several};
 use crate::db::write::rollup;
-use crate::db::{Connection, DbError, Dialect, ErrorKind, Wait};
+use crate::db::{Connection, DbError, Dialect, ErrorKind, Mode, Wait};
 use crate::plan::{Act, Amounts, Anchor, Axis, Rollup, RulePlan, Target};
 
 /// Rows that were passed over one after the other: nothing will fit then, and each costs a transaction.
@@ -189,8 +189,9 @@ impl<'a, 'w> Walk<'a, 'w> {
                 return Err(Halt::Stopped(reason.to_owned()));
             }
             let Some((first, ended)) = bucket_edges(plan, target, start, end) else { return Ok(()) };
-            let attempt =
-                self.attempt(Wait::Patient, true, |conn| rollup::bucket(conn, plan, &ended, rollup, &first, start));
+            let attempt = self.attempt(Wait::Patient, Mode::Several, |conn| {
+                rollup::bucket(conn, plan, &ended, rollup, &first, start)
+            });
             match attempt? {
                 Attempt::Done(done) => self.count(done),
                 Attempt::Again(error) if error.kind == ErrorKind::Beyond => return Err(Halt::Bounded(error.message)),
@@ -207,8 +208,9 @@ impl<'a, 'w> Walk<'a, 'w> {
 
     fn window(&mut self, target: &Target, axis: &Axis, window: &Window, wait: Wait) -> Result<Attempt<Done>, Halt> {
         let plan = self.plan;
-        let several = plan.act.removes() && crate::db::write::batch::takes_several(plan, target);
-        self.attempt(wait, several, |conn| batch::act(conn, plan, target, axis, window))
+        let several = plan.act.removes() && takes_several(plan, target);
+        let mode = if several { Mode::Several } else { Mode::Single };
+        self.attempt(wait, mode, |conn| batch::act(conn, plan, target, axis, window))
     }
 
     /// One batch in one transaction, with its record, within the ceiling. The id is made before anything is sent, so that it can
@@ -216,7 +218,7 @@ impl<'a, 'w> Walk<'a, 'w> {
     fn attempt(
         &mut self,
         wait: Wait,
-        several: bool,
+        mode: Mode,
         act: impl FnOnce(&mut Connection) -> Result<Done, DbError>,
     ) -> Result<Attempt<Done>, Halt> {
         self.sequence += 1;
@@ -225,7 +227,7 @@ impl<'a, 'w> Walk<'a, 'w> {
         let identity = batch::Identity { id, run: worker.run, rule: &plan.rule };
         let ceiling = worker.ceiling;
         let mut reserved = None;
-        let came = batch::transact(worker.conn, lease, &identity, several, |conn| {
+        let came = batch::transact(worker.conn, lease, &identity, mode, |conn| {
             let done = conn.waiting(wait, act)?;
             reserved = Some(ceiling.reserve(batch::amounts(plan, &done)).map_err(batch::beyond)?);
             Ok(done)

@@ -1,5 +1,8 @@
 //! Rules that look at what each other changes are refused: whichever of them acted first would make rows due for another, and
 //! no plan would have counted those.
+//!
+//! A run is one policy, so rules of several policies are no circle: each run is planned when the one before it has acted, and its
+//! guards are asked of what is due by then. Where two of them act at a time, the plan of each is its ceiling.
 
 use crate::diagnostic::mistake::Mistake;
 use crate::plan::{self, Circle, RulePlan};

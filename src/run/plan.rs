@@ -1,5 +1,7 @@
 //! What a run would do, and whether it may: plans with their figures, and guards that were asked. Dry runs end here.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::approval::{Key, Lists, Rows};
@@ -210,8 +212,8 @@ impl<'a> Planner<'a> {
 
     /// An approval is for the rows of a rule, so a run says which they are. What cannot be listed cannot be approved.
     fn list_what_waits(&mut self, planned: &mut [PlannedRule]) -> Option<Lists> {
-        let guarded = |rule: &&mut PlannedRule| rule.record.status == Status::Guarded;
-        if self.access == Access::ReadOnly || !planned.iter_mut().any(|mut rule| guarded(&&mut rule)) {
+        let is_guarded = |rule: &PlannedRule| rule.record.status == Status::Guarded;
+        if self.access == Access::ReadOnly || !planned.iter().any(is_guarded) {
             return None;
         }
         let key = match Key::of(self.job.config.hmac_key.as_ref()).map_or_else(Key::new, Ok) {
@@ -221,8 +223,8 @@ impl<'a> Planner<'a> {
                 return None;
             }
         };
-        let mut listed = std::collections::BTreeMap::new();
-        for rule in planned.iter_mut().filter(guarded) {
+        let mut listed = BTreeMap::new();
+        for rule in planned.iter_mut().filter(|rule| is_guarded(rule)) {
             let Some(plan) = &rule.plan else { continue };
             match Rows::planned(self.conn, plan, &key) {
                 Ok(Some(rows)) => {
