@@ -118,6 +118,7 @@ impl<'a, 'w> Walk<'a, 'w> {
         let is_transient = error.is_transient() || is_of_the_database;
         match error.kind {
             _ if is_of_the_database => pace.shrink(error.clone()).map(|()| Then::Again),
+            ErrorKind::Beyond if *axis == Axis::Whole => self.within_the_plan().map(|()| Then::PassOver),
             ErrorKind::Beyond => self.within_the_plan().map(|()| pace.narrow_or_pass_over()),
             _ if *axis == Axis::Whole && is_transient => pace.shrink(error.clone()).map(|()| Then::Again),
             _ if *axis == Axis::Whole => Err(Halt::Failed(error.clone())),
@@ -269,7 +270,7 @@ impl Locks {
     }
 
     fn waited(&mut self, time: Duration) -> Result<(), Halt> {
-        /// In one rule. Whoever has locked so much works on the whole table.
+        /// In one rule. A session that holds so many locks works on the whole table.
         const LONGEST: Duration = Duration::from_secs(30);
         self.are_met = true;
         self.waited += time;

@@ -1,6 +1,6 @@
 //! The plan is a ceiling: a run does at most what its plan counted, whatever happens to the rows meanwhile.
 //!
-//! A batch reserves what it does before it is committed, and gives it back where it is rolled back. Where nobody knows whether
+//! A batch reserves what it does before it is committed, and gives it back where it is rolled back. Where it is not known whether
 //! it was committed, it keeps what it reserved. So at every moment the sum of what was done and of what may have been done is
 //! within the plan. The ceiling bounds how many rows change, not which.
 

@@ -240,7 +240,7 @@ impl Approved {
             return Ok(None);
         }
         let unknown = |why: &str| {
-            Ok(Some(format!("nobody can tell whether the rows that are due are those of run `{}`: {why}", run.run)))
+            Ok(Some(format!("it cannot be told whether the rows that are due are those of run `{}`: {why}", run.run)))
         };
         let Some(digest) =
             run.rules.iter().find(|rule| rule.rule == plan.rule).and_then(|rule| rule.rows_digest.as_ref())

@@ -34,7 +34,7 @@ pub(super) struct Planned {
     pub people: Option<people::Planned>,
     /// Requests for more of them, which runs of their own carry out.
     pub requests: Option<RequestsRecord>,
-    /// The rows of rules that a guard stopped, for whoever approves them.
+    /// The rows of rules that a guard stopped, for the command that approves them.
     pub lists: Option<Lists>,
 }
 

@@ -1,4 +1,4 @@
-//! The keys of the rows that a rule would act upon, for whoever wants to know later whether they are the same.
+//! The keys of the rows that a rule would act upon, by which it can be told later whether they are the same.
 
 use crate::db::predicate::eligible::{self, Look};
 use crate::db::predicate::window::outward;
