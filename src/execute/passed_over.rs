@@ -79,6 +79,11 @@ impl<'a> Places<'a> {
         self.places.len()
     }
 
+    /// In so many places more would have gone than was planned.
+    pub fn beyond(&self) -> usize {
+        self.places.iter().filter(|place| place.why == Why::Beyond).count()
+    }
+
     /// Forgets what was noted since there were so many: another way leads there again, in smaller steps.
     pub fn truncate(&mut self, len: usize) {
         self.places.truncate(len);

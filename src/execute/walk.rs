@@ -19,6 +19,9 @@ use crate::plan::{Act, Amounts, Anchor, Axis, Rollup, RulePlan, Target};
 /// Rows that were passed over one after the other: nothing will fit then, and each costs a transaction.
 const MOST_IN_A_ROW: u32 = 5_000;
 
+/// Rows with which more would go than was planned: where they are many, the application has changed what was planned for.
+const MOST_BEYOND: usize = 100;
+
 pub(super) struct Walk<'a, 'w> {
     pub turn: Turn<'a, 'w>,
     pub plan: &'a RulePlan,
@@ -88,6 +91,8 @@ impl<'a, 'w> Walk<'a, 'w> {
         loop {
             self.turn.between_batches()?;
             let Some(window) = self.next_window(target, axis, &lower, &mut pace)? else { return Ok(false) };
+            let is_one_row = pace.size() == 1 && matches!(axis, Axis::Key(_));
+            let window = if is_one_row { window.of_one_row() } else { window };
             let started = Instant::now();
             match self.window(target, axis, &window, self.locks.wait())? {
                 Attempt::Done(done) => {
@@ -98,6 +103,9 @@ impl<'a, 'w> Walk<'a, 'w> {
                 Attempt::Again(error) => match self.after_failure(&error, axis, &mut pace, started.elapsed())? {
                     Then::Again => continue,
                     Then::PassOver if in_a_row == MOST_IN_A_ROW => return Err(Halt::Failed(error)),
+                    Then::PassOver if error.kind == ErrorKind::Beyond && self.places.beyond() == MOST_BEYOND => {
+                        return Err(Halt::Bounded(error.message));
+                    }
                     Then::PassOver => {
                         in_a_row += 1;
                         self.places.note(target, axis, window.clone(), &error);

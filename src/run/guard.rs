@@ -187,7 +187,7 @@ pub(super) fn of_other_people(consent: &Consent, due: impl FnOnce() -> Option<St
 }
 
 /// The approval was for figures; more than those, in all or of one table, is another plan.
-fn beyond_approval(rule: &RuleRecord, approved: &RunRecord) -> Option<String> {
+pub(super) fn beyond_approval(rule: &RuleRecord, approved: &RunRecord) -> Option<String> {
     let planned = approved.rules.iter().find(|planned| planned.rule == rule.rule);
     let of_table = |table: &str| {
         let all = planned.map(by_table).unwrap_or_default();

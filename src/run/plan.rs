@@ -278,7 +278,11 @@ pub(super) fn ask_guard(
         let asked = changes.question(conn, plan, record).and_then(|question| {
             question.into_iter().for_each(|question| guard::also(record, question));
             let Consent::Approved { run, rows, .. } = consent else { return Ok(()) };
-            rows.question(conn, plan, record, run)?.into_iter().for_each(|question| guard::stop(record, question));
+            let question = match guard::beyond_approval(record, run) {
+                Some(more) => Some(more),
+                None => rows.question(conn, plan, record, run)?,
+            };
+            question.into_iter().for_each(|question| guard::stop(record, question));
             Ok(())
         });
         if let Err(error) = asked {

@@ -142,8 +142,12 @@ fn locked_children_keep_their_parents(dialect: Dialect) {
     tables(&db, KEY);
     let application = locked(&db, "SELECT id FROM line WHERE id IN (10, 61)");
     let told = run(&db, &delete("cascade = [\"line\"]"), 4);
-    assert_locked(&told, 2);
-    assert_eq!((ids(&db, "log"), db.count("line")), (vec![5, 30], 4));
+    let left = ids(&db, "log");
+    assert!(left.contains(&5) && left.contains(&30), "{left:?}");
+    assert_locked(&told, left.len() as u64);
+    assert_eq!(db.count("line"), 2 * left.len() as i64);
+    // InnoDB locks what it looks at, and in a small table a statement looks at all rows.
+    assert!(dialect == Dialect::Mysql || left.len() == 2, "{left:?}");
     drop(application);
     run(&db, &delete("cascade = [\"line\"]"), 0);
     assert_eq!((db.count("log"), db.count("line")), (0, 0));

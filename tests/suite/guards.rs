@@ -169,7 +169,8 @@ on_every_database! {
         let tenure = tenure(&db, "guard = { max_rows = 2 }");
         let (stopped, id) = guarded_run(&tenure);
         assert!(stopped.rule("logs")["rows_digest"].as_str().unwrap().starts_with("hmac-sha256:"), "{stopped:?}");
-        db.script("UPDATE log SET at = CASE WHEN id < 3 THEN '2026-06-30 00:00:00' ELSE '2020-01-01 00:00:00' END");
+        db.script("UPDATE log SET at = '2020-01-01 00:00:00' WHERE id >= 3");
+        db.script("UPDATE log SET at = '2026-06-30 00:00:00' WHERE id < 3");
         let again = Told(approve(&tenure, &id).expect_code(3).json());
         assert!(again.rule("logs")["guard"].as_str().unwrap().contains("3 of the 3 rows that are due are not among those"), "{again:?}");
         assert_eq!(db.count("log"), 6);

@@ -36,6 +36,22 @@ pub enum Next {
 }
 
 impl Window {
+    /// Of a window along a key that holds one row, that row alone. InnoDB looks at the row behind a range, and waits for its lock.
+    #[must_use]
+    pub fn of_one_row(self) -> Self {
+        let only = |upper: &Edge| Edge { values: upper.values.clone(), inclusive: true };
+        match self.upper.as_ref().filter(|upper| upper.inclusive).map(only) {
+            Some(row) => Self { lower: Some(row.clone()), upper: Some(row) },
+            None => self,
+        }
+    }
+
+    /// The row that is all of it, where it was made so.
+    fn only_row(&self) -> Option<&[Value]> {
+        let (lower, upper) = self.lower.as_ref().zip(self.upper.as_ref())?;
+        (lower == upper && lower.inclusive).then_some(lower.values.as_slice())
+    }
+
     /// The lower edge of the window that follows, or `None` where this one was the last.
     pub fn after(&self) -> Option<Edge> {
         let upper = self.upper.as_ref()?;
@@ -187,6 +203,14 @@ fn next_pages(conn: &mut Connection, target: &Target, lower: Option<Edge>, pages
 
 /// Writes the window's condition; false where the window has no edges and nothing was written.
 pub(in crate::db) fn within(sql: &mut Sql, target: &Target, axis: &Axis, window: &Window) -> bool {
+    if let (Axis::Key(columns), Some(row)) = (axis, window.only_row()) {
+        let pairs: Vec<_> = columns.iter().zip(row).collect();
+        sql.list(&pairs, " AND ", |sql, (column, value)| {
+            sql.column(&target.alias, &column.name).push(" = ");
+            inward(sql, column, value);
+        });
+        return true;
+    }
     let sides = [(window.lower.as_ref(), true), (window.upper.as_ref(), false)];
     let mut written = false;
     for (edge, is_lower) in sides {
