@@ -10,7 +10,7 @@ use crate::plan::{Axis, RulePlan, Target};
 /// Why rows were passed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Why {
-    /// Another session holds a lock on them.
+    /// Another session is at them.
     Locked,
     /// What would go with them is more than the plan counted.
     Beyond,
@@ -18,18 +18,15 @@ enum Why {
     Refused(&'static str),
 }
 
-/// Other transactions changed the row, time and again; or a trigger turned it away.
-const CONFLICT: &str = "conflict";
-
 impl Why {
     fn of(error: &DbError) -> Self {
         match error.kind {
-            ErrorKind::LockTimeout => Self::Locked,
+            // Under another session's lock, or changed by other transactions time and again.
+            ErrorKind::LockTimeout | ErrorKind::Conflict => Self::Locked,
             ErrorKind::Beyond => Self::Beyond,
             ErrorKind::ForeignKey => Self::Refused("foreign-key"),
             ErrorKind::Constraint => Self::Refused("constraint"),
             ErrorKind::TooLong => Self::Refused("too-long"),
-            ErrorKind::Conflict => Self::Refused(CONFLICT),
             _ => Self::Refused("refused"),
         }
     }
@@ -91,8 +88,7 @@ impl<'a> Places<'a> {
 
     /// The places in which other sessions were in the way, to come back to.
     pub fn take_those_in_use(&mut self) -> Vec<Place<'a>> {
-        let is_in_use = |place: &Place<'_>| matches!(place.why, Why::Locked | Why::Refused(CONFLICT));
-        let (in_use, others) = std::mem::take(&mut self.places).into_iter().partition(is_in_use);
+        let (in_use, others) = std::mem::take(&mut self.places).into_iter().partition(|place| place.why == Why::Locked);
         self.places = others;
         in_use
     }

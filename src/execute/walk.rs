@@ -184,6 +184,7 @@ impl<'a, 'w> Walk<'a, 'w> {
     fn buckets(&mut self, target: &'a Target, rollup: &'a Rollup) -> Result<(), Halt> {
         /// Of one bucket in a row, failed attempts included.
         const MOST_VISITS: u32 = 20;
+        const MOST_FAILURES: u32 = 3;
         let plan = self.plan;
         let mut pace = Pace::of(self.turn.worker.conn.dialect(), &Axis::Whole);
         let (mut last, mut visits, mut behind) = (None, 0, None);
@@ -207,6 +208,7 @@ impl<'a, 'w> Walk<'a, 'w> {
                 Attempt::Again(error) if error.is_transient() || error.kind == ErrorKind::CommitUnknown => {
                     pace.shrink(error)?;
                 }
+                Attempt::Again(_) if visits < MOST_FAILURES => {}
                 Attempt::Again(error) => {
                     self.places.note_bucket(&error);
                     behind = Some(end);

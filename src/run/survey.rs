@@ -317,7 +317,7 @@ fn ending(record: &RuleRecord, passed: &PassedOver, locked: u64) -> (Status, Opt
     }
     if locked > 0 {
         said.push(format!(
-            "another session holds a lock on {locked} rows, which were passed over; the next run takes them"
+            "another session holds a lock on {locked} rows, or changed them each time: they were passed over, and the next run takes them"
         ));
     }
     match (has_failed, said.is_empty()) {
