@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 use serde_json::json;
 
-use super::{Common, Failure, Outcome, say, to_stderr};
+use super::{Common, Failure, Outcome, say, say_json, to_stderr};
 use crate::app::setup::{Setup, Unready};
 use crate::base::time;
 use crate::base::time::parse_as_of;
@@ -200,7 +200,7 @@ fn tell(common: &Common, what: &str, done: Vec<Result<String, Failure>>) -> Outc
         }
     }
     if common.json {
-        say(&format!("{:#}\n", json!({ "tenure": env!("CARGO_PKG_VERSION"), what: sentences })))?;
+        say_json(&json!({ "tenure": env!("CARGO_PKG_VERSION"), what: sentences }))?;
     } else {
         say(&sentences.iter().map(|sentence| format!("{sentence}\n")).collect::<String>())?;
     }

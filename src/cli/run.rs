@@ -1,12 +1,14 @@
 //! `tenure plan`, `tenure run` and `tenure approve`.
 
-use std::io::IsTerminal as _;
-use std::sync::Arc;
+use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Read as _};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use super::{Common, Failure, Outcome, Selection, mail, report, say};
+use super::{Common, Failure, Outcome, Selection, mail, report, say_as_it_is};
 use crate::app::setup::{Pair, Setup};
 use crate::base::time;
 use crate::db::{Access, Connection};
@@ -25,6 +27,27 @@ pub(super) fn plan(common: &Common, selection: &Selection) -> Outcome {
     setup.know_rules(&selection.rules)?;
     let (records, refused) = each_pair(&setup, selection, |job, _| run::dry_run(job));
     finish(common, &setup, &records, refused)
+}
+
+/// The names of rules in the first line of standard input. Whoever writes it may be anybody whom a socket lets in, so neither
+/// its length nor its time is theirs.
+pub(super) fn rules_from_stdin() -> Result<Vec<String>, Failure> {
+    const LONGEST: u64 = 65_536;
+    const PATIENCE: Duration = Duration::from_secs(10);
+    let (read, reading) = mpsc::channel();
+    thread::spawn(move || {
+        let mut line = String::new();
+        let outcome = BufReader::new(io::stdin().take(LONGEST)).read_line(&mut line);
+        // Nobody waits any more where it took too long.
+        let _ = read.send(outcome.map(|_| line));
+    });
+    let usage = |sentence: &str| Failure::Usage(format!("--rules-from-stdin: {sentence}"));
+    let line = reading.recv_timeout(PATIENCE).map_err(|_| usage("no line came within 10 s"))?;
+    let line = line.map_err(|error| usage(&format!("the line cannot be read: {error}")))?;
+    if line.len() as u64 == LONGEST {
+        return Err(usage("the line is too long"));
+    }
+    Ok(line.split_whitespace().map(str::to_owned).collect())
 }
 
 /// Plans, and does it.
@@ -278,7 +301,7 @@ pub(super) fn finish(common: &Common, setup: &Setup, records: &[RunRecord], refu
             }
         }
     }
-    say(&report::render(records, if common.json { super::Format::Json } else { super::Format::Text }))?;
+    say_as_it_is(&report::render(records, if common.json { super::Format::Json } else { super::Format::Text }))?;
     for failure in refused {
         super::explain(failure, false);
         code = 1;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Common, Failure, Outcome, say};
+use super::{Common, Failure, Outcome, say, say_json};
 use crate::app::setup::Setup;
 use crate::base::signing::PublicKey;
 use crate::db::control::{self, EntryRow};
@@ -82,7 +82,7 @@ pub(super) fn verify(
         let version = env!("CARGO_PKG_VERSION");
         let document =
             serde_json::json!({ "tenure": version, "intact": intact, "databases": databases, "reports": proved });
-        say(&format!("{document:#}\n"))?;
+        say_json(&document)?;
     } else {
         say(&(databases.iter().map(told).chain(proved.iter().map(told_of_report)).collect::<String>()))?;
     }
@@ -201,7 +201,9 @@ fn told(database: &Verified) -> String {
 
 fn told_entry(entry: &Listed) -> String {
     let Listed { number, at, kind, run, hash } = entry;
-    format!("{number:>6}  {at}  {kind:<10}  {}  {}\n", run.as_deref().unwrap_or("-"), &hash[..12])
+    // What stands there may be anything: that is what is being found out.
+    let hash: String = hash.chars().take(12).collect();
+    format!("{number:>6}  {at}  {kind:<10}  {}  {hash}\n", run.as_deref().unwrap_or("-"))
 }
 
 fn told_of_report(report: &Proved) -> String {

@@ -17,6 +17,7 @@ use super::told::{Log, Told, rows_of};
 use super::turn::Turn;
 use super::{Ending, Halt, Tally, Worker};
 use crate::base::time;
+use crate::db::catalog::fingerprint::Footing;
 use crate::db::predicate::few::Few;
 use crate::db::predicate::window;
 use crate::db::predicate::window::{Edge, Window};
@@ -78,11 +79,13 @@ pub fn people(
         return (tally, halt.into());
     }
     let turn = Turn::new(worker, &lease, ERASURES);
+    let footing = turn.worker.catalog.footing(erasure.entries.iter().map(|entry| &entry.plan));
     let others = Connections::beside(most_workers(turn.worker.conn.dialect(), workers));
     let mut round = Round {
         turn,
         others,
         erasure,
+        footing,
         desk,
         tally: &mut tally,
         refused: Refused::default(),
@@ -103,6 +106,8 @@ struct Round<'a, 'w> {
     turn: Turn<'a, 'w>,
     others: Connections,
     erasure: &'a Erasure,
+    /// The tables as they were when the erasure was planned.
+    footing: Footing,
     desk: &'a Desk<'a>,
     tally: &'a mut PeopleTally,
     /// People who could not be erased at all.
@@ -372,7 +377,8 @@ impl<'a, 'w: 'a> Round<'a, 'w> {
     ) -> Result<Attempt<Outcome>, Halt> {
         let log = self.log();
         let bound = self.bound();
-        let sent = Sent::send(self.turn.worker.conn, self.turn.lease, bound, |conn| act(conn, &log));
+        let guard = (self.turn.lease, &self.footing, bound);
+        let sent = Sent::send(self.turn.worker.conn, guard, |conn| act(conn, &log));
         self.learn(&log, sent)
     }
 
@@ -385,8 +391,9 @@ impl<'a, 'w: 'a> Round<'a, 'w> {
     ) -> Vec<Result<Attempt<Outcome>, Halt>> {
         let (lease, bound) = (self.turn.lease, self.bound());
         let tasks: Vec<(Log<'_>, &T)> = tasks.iter().map(|task| (self.log(), task)).collect();
+        let footing = &self.footing;
         let sent = self.others.each(self.turn.worker.conn, &tasks, |conn, (log, task)| {
-            Sent::send(conn, lease, bound, |conn| act(conn, log, task))
+            Sent::send(conn, (lease, footing, bound), |conn| act(conn, log, task))
         });
         if sent.iter().any(Sent::lost_its_connection) {
             self.others.close();
@@ -484,16 +491,18 @@ impl Bound<'_> {
 impl Sent {
     fn send(
         conn: &mut Connection,
-        lease: &Lease,
-        bound: Bound<'_>,
+        (lease, footing, bound): (&Lease, &Footing, Bound<'_>),
         act: impl FnOnce(&mut Connection) -> Result<Outcome, DbError>,
     ) -> Self {
         let (mut sent, mut reserved) = (None, None);
         let came = conn.transaction(Mode::Several, |conn| {
+            footing.lock(conn)?;
             if !lease.holds(conn)? {
                 return Ok(None);
             }
+            footing.check_before(conn)?;
             let outcome = act(conn)?;
+            footing.check_after(conn)?;
             reserved = Some(bound.reserve(&outcome)?);
             sent = Some(outcome.clone());
             Ok(Some(outcome))

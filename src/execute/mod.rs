@@ -20,6 +20,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::base::time;
+use crate::db::catalog::fingerprint::Fingerprint;
 use crate::db::write::batch::Done;
 use crate::db::{Connection, DbError};
 use crate::ledger::lease::{self, Taken};
@@ -108,6 +109,8 @@ pub struct Worker<'a> {
     pub holds: u64,
     /// What the run may do still.
     pub ceiling: &'a Ceiling,
+    /// The catalog that the plan was made with.
+    pub catalog: &'a Fingerprint,
     pub stop: &'a Stop,
     /// Called after each batch with the rows of the rule done so far.
     pub progress: &'a mut dyn FnMut(u64),
@@ -162,7 +165,8 @@ pub fn rule(worker: &mut Worker<'_>, plan: &RulePlan) -> (Tally, Ending) {
         let _ = lease.release(worker.conn);
         return (tally, halt.into());
     }
-    let mut walk = Walk::new(Turn::new(worker, &lease, &plan.rule), plan, &mut tally);
+    let footing = worker.catalog.footing([plan]);
+    let mut walk = Walk::new(Turn::new(worker, &lease, &plan.rule), (plan, footing), &mut tally);
     let ending = match walk.tables().and_then(|()| walk.turn.still_ours()) {
         Ok(()) => Ending::Done,
         Err(halt) => halt.into(),

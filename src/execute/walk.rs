@@ -10,9 +10,11 @@ use super::pace::Pace;
 use super::passed_over::Places;
 use super::turn::Turn;
 use super::{Halt, Tally};
+use crate::db::catalog::fingerprint::Footing;
 use crate::db::predicate::window::{self, Edge, Next, Window};
+use crate::db::query::probe;
 use crate::db::write::batch::{Done, frees_its_own, takes_several};
-use crate::db::write::rollup;
+use crate::db::write::{hashes, rollup};
 use crate::db::{Connection, DbError, Dialect, ErrorKind, Mode, Wait};
 use crate::plan::{Act, Amounts, Anchor, Axis, Rollup, RulePlan, Target};
 
@@ -25,6 +27,7 @@ const MOST_BEYOND: usize = 100;
 pub(super) struct Walk<'a, 'w> {
     pub turn: Turn<'a, 'w>,
     pub plan: &'a RulePlan,
+    footing: Footing,
     pub tally: &'a mut Tally,
     places: Places<'a>,
     locks: Locks,
@@ -40,8 +43,9 @@ enum Then {
 }
 
 impl<'a, 'w> Walk<'a, 'w> {
-    pub fn new(turn: Turn<'a, 'w>, plan: &'a RulePlan, tally: &'a mut Tally) -> Self {
-        Self { turn, plan, tally, places: Places::default(), locks: Locks::default(), sequence: 0 }
+    /// On the tables as they were when the rule was planned.
+    pub fn new(turn: Turn<'a, 'w>, (plan, footing): (&'a RulePlan, Footing), tally: &'a mut Tally) -> Self {
+        Self { turn, plan, footing, tally, places: Places::default(), locks: Locks::default(), sequence: 0 }
     }
 
     /// All tables, as often as that frees rows of the rule; then what was locked, once more.
@@ -108,6 +112,7 @@ impl<'a, 'w> Walk<'a, 'w> {
                     }
                     Then::PassOver => {
                         in_a_row += 1;
+                        let error = self.with_triggers(error, target);
                         self.places.note(target, axis, window.clone(), &error);
                     }
                 },
@@ -134,6 +139,20 @@ impl<'a, 'w> Walk<'a, 'w> {
             // Two transactions met: at the next attempt they may not.
             ErrorKind::Conflict => Ok(if pace.try_again() { Then::Again } else { Then::PassOver }),
             _ => Ok(pace.narrow_or_pass_over()),
+        }
+    }
+
+    /// The application's sentence is not repeated, but what can have said it is named; once is enough.
+    fn with_triggers(&mut self, error: DbError, target: &Target) -> DbError {
+        if error.kind != ErrorKind::Raised || self.places.len() > 0 {
+            return error;
+        }
+        match probe::triggers(self.turn.worker.conn, &target.table) {
+            Ok(triggers) if !triggers.is_empty() => {
+                let message = format!("{}; triggers of `{}`: {}", error.message, target.table, triggers.join(", "));
+                DbError { message, ..error }
+            }
+            _ => error,
         }
     }
 
@@ -219,7 +238,10 @@ impl<'a, 'w> Walk<'a, 'w> {
 
     fn window(&mut self, target: &Target, axis: &Axis, window: &Window, wait: Wait) -> Result<Attempt<Done>, Halt> {
         let plan = self.plan;
-        let several = plan.act.removes() && takes_several(plan, target);
+        let several = match plan.act {
+            Act::Redact => hashes::takes_hashes(self.turn.worker.conn.dialect(), target),
+            Act::Delete | Act::Aggregate(_) => takes_several(plan, target),
+        };
         let mode = if several { Mode::Several } else { Mode::Single };
         self.attempt(wait, mode, |conn| batch::act(conn, plan, target, axis, window))
     }
@@ -233,12 +255,13 @@ impl<'a, 'w> Walk<'a, 'w> {
         act: impl FnOnce(&mut Connection) -> Result<Done, DbError>,
     ) -> Result<Attempt<Done>, Halt> {
         self.sequence += 1;
-        let (plan, lease, worker) = (self.plan, self.turn.lease, &mut *self.turn.worker);
+        let (plan, footing) = (self.plan, &self.footing);
+        let (lease, worker) = (self.turn.lease, &mut *self.turn.worker);
         let id = format!("{}/{}/{:06}", worker.run, plan.rule, self.sequence);
         let identity = batch::Identity { id, run: worker.run, rule: &plan.rule };
         let ceiling = worker.ceiling;
         let mut reserved = None;
-        let came = batch::transact(worker.conn, lease, &identity, mode, |conn| {
+        let came = batch::transact(worker.conn, (lease, footing), &identity, mode, |conn| {
             let done = conn.waiting(wait, act)?;
             reserved = Some(ceiling.reserve(batch::amounts(plan, &done)).map_err(batch::beyond)?);
             Ok(done)

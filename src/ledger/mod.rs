@@ -3,6 +3,7 @@
 //! A batch is recorded in the transaction that does it; a run is closed by one entry that holds the digest of all its
 //! batches and the hash of the entry before it. A run that died is closed by the next one with the same function.
 
+mod actor;
 pub mod chain;
 pub mod clock;
 pub mod compact;
@@ -37,7 +38,8 @@ use crate::record::{LedgerRecord, RunRecord, Status};
 
 use terms::Known;
 
-pub use holder::{Holder, actor, host};
+pub use actor::actor;
+pub use holder::{Holder, host};
 
 /// Makes a run known before it does anything: `record` holds what was planned. Where the schedule is new to the ledger,
 /// an entry tells how. Harmless to repeat where only the answer was lost: a run that is known is not made known again.

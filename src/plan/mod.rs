@@ -18,6 +18,7 @@ mod redaction;
 mod reference;
 mod rollup;
 mod rule;
+mod tables;
 mod target;
 
 pub use anchor::{Anchor, Hop, Reading, epoch_bound};

@@ -210,8 +210,8 @@ mod tests {
     use super::*;
     use crate::base::name::Name;
     use crate::plan::{
-        Anchor, BucketForm, Condition, Dependent, GuardLimits, Hold, Hop, Link, Parent, Reading, Redaction, Rollup,
-        Target,
+        Anchor, BucketForm, Condition, Dependent, GuardLimits, Hold, Hop, Likeness, Link, Parent, Reading, Redaction,
+        Rollup, Target,
     };
     use crate::schedule::{Bucket, Redact, Then};
 
@@ -228,8 +228,13 @@ mod tests {
     }
 
     fn anchor(hops: &[(&str, &str, &str)]) -> Anchor {
-        let hop =
-            |(column, of, key): &(&str, &str, &str)| Hop { column: name(column), table: table(of), key: name(key) };
+        let hop = |(column, of, key): &(&str, &str, &str)| Hop {
+            column: name(column),
+            table: table(of),
+            only: false,
+            key: name(key),
+            likeness: Likeness::Same,
+        };
         let bound = jiff::Timestamp::UNIX_EPOCH;
         Anchor {
             hops: hops.iter().map(hop).collect(),
@@ -247,6 +252,9 @@ mod tests {
             parent: Parent::Root,
             parent_columns: vec![name("id")],
             let_go: column,
+            only: false,
+            only_in: Vec::new(),
+            period: false,
         }
     }
 

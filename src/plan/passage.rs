@@ -105,6 +105,9 @@ impl RulePlan {
             parent: Parent::Root,
             parent_columns: link.parent_columns.clone(),
             let_go: Vec::new(),
+            only: false,
+            only_in: Vec::new(),
+            period: false,
         });
         let is_kept = target.blockers.iter().cloned().chain(own).any(|link| passage.is_over(&link));
         self.act.removes() && passage.steps > 0 && !is_kept && !self.takes_along(passage, Parent::Root)

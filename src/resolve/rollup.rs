@@ -3,6 +3,7 @@
 use jiff::tz::TimeZone;
 
 use super::Context;
+use super::fitness::unfit;
 use super::reading::{Blame, column};
 use crate::base::name::Name;
 use crate::db::Dialect;
@@ -101,6 +102,16 @@ fn target<'c>(
     if table.name == source.name {
         let reason = format!("`{}` cannot be rolled up into itself", source.name);
         return Err(vec![blame.mistake(reason).remedy("name another table")]);
+    }
+    if let Some(mistake) = unfit(&blame, context.catalog, table) {
+        return Err(vec![mistake]);
+    }
+    if table.unlogged {
+        let reason = format!(
+            "`{}` is UNLOGGED, so that a crash would empty it when its rows are nowhere else any more",
+            table.name
+        );
+        return Err(vec![blame.mistake(reason).remedy(format!("ALTER TABLE {} SET LOGGED", table.name))]);
     }
     let has = |name: &str| Name::new(name).ok().and_then(|name| table.column(context.catalog.dialect, &name)).is_some();
     let needed = ["bucket", "folded"].into_iter().map(str::to_owned);

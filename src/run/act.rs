@@ -116,6 +116,7 @@ impl<'a> Begun<'a> {
             run: &self.record.run,
             holds: self.planned.ordered,
             ceiling: &self.ceiling,
+            catalog: &self.planned.catalog,
             stop,
             progress: &mut |done| progress(&plan.rule, done, remaining),
         };
@@ -153,6 +154,7 @@ impl<'a> Begun<'a> {
             run: &record.run,
             holds: self.planned.ordered,
             ceiling: &self.ceiling,
+            catalog: &self.planned.catalog,
             stop,
             progress: &mut |done| progress(ERASURES, done, done),
         };

@@ -142,7 +142,7 @@ impl Job<'_> {
             holds: planned.holds.clone(),
             people: planned.people.as_ref().map(|people| people.record.clone()),
             requests: planned.requests.clone(),
-            notes: Vec::new(),
+            notes: self.mail_in_plain_text().into_iter().chain(self.database.note_of_plaintext()).collect(),
             ledger: None,
             since: None,
         };
@@ -152,6 +152,12 @@ impl Job<'_> {
             rule.cutoff_local = rule.cutoff.map(|cutoff| cutoff.to_zoned(zone.clone()).to_string());
         }
         record
+    }
+
+    /// Why mails go in plain text, for every report to say.
+    fn mail_in_plain_text(&self) -> Option<String> {
+        let reason = self.config.mail.as_ref()?.plaintext_reason()?;
+        Some(format!("mails go to the mail server in plain text (allow_plaintext): {reason}"))
     }
 
     pub(super) fn periods(&self) -> BTreeMap<String, String> {

@@ -11,6 +11,7 @@ use super::people::{self, Asking};
 use super::{Consent, Job, Progress, Refusal, orders, requests, survey};
 use crate::base::time;
 use crate::check::{self, Asker};
+use crate::db::catalog::fingerprint::Fingerprint;
 use crate::db::catalog::{self, Catalog};
 use crate::db::{Access, Connection, DbError, Dialect, ErrorKind, Mode};
 use crate::diagnostic::mistake::Mistake;
@@ -29,6 +30,8 @@ pub(super) struct Planned {
     pub notes: Vec<String>,
     /// How many holds had been added to the ledger by then.
     pub ordered: u64,
+    /// What the catalog was then.
+    pub catalog: Fingerprint,
     pub changes: Changes,
     /// Erasures, which act after the rules.
     pub people: Option<people::Planned>,
@@ -74,8 +77,9 @@ pub(super) fn make(
         return Err(Refusal::Schedule(resolved.hold_mistakes));
     }
     let in_force = resolved.holds.iter().map(survey::hold_record).collect();
-    let (mut plans, mut rules) = permitted(job, conn, access, &catalog, std::mem::take(&mut resolved.rules))?;
-    let erasure = erasure_of(resolved);
+    let asker = Asker::of(conn, access == Access::ReadWrite)?;
+    let (mut plans, mut rules) = permitted(job, &asker, &catalog, std::mem::take(&mut resolved.rules));
+    let erasure = erasure_of(job, &asker, &catalog, resolved);
     let changes = Changes::of(job, conn, &context, &holds, &plans, erasure.as_ref())?;
     notes.extend(changes.notes(job));
     plans.retain(|plan| job.is_chosen(&plan.rule));
@@ -83,7 +87,8 @@ pub(super) fn make(
         Planner { job, conn, access, consent, changes: &changes, pauses: &orders.pauses, now: time::now(), notes };
     let Outcome { planned, people, requests, notes, lists } = planner.all(plans, &catalog, erasure, progress)?;
     rules.extend(planned);
-    Ok(Planned { rules, holds: in_force, notes, ordered: orders.holds.added, changes, people, requests, lists })
+    let (ordered, catalog) = (orders.holds.added, catalog.fingerprint);
+    Ok(Planned { rules, holds: in_force, notes, ordered, catalog, changes, people, requests, lists })
 }
 
 /// What was ordered by hand. On MySQL a role cannot tell that there are no control tables yet from that it may not see them.
@@ -103,12 +108,10 @@ fn orders_by_hand(conn: &mut Connection, access: Access, notes: &mut Vec<String>
 /// The plans of rules that this role may carry out; of the others that were chosen, records that say why not.
 fn permitted(
     job: &Job<'_>,
-    conn: &mut Connection,
-    access: Access,
+    asker: &Asker,
     catalog: &Catalog,
     rules: Vec<(&Rule, Result<RulePlan, Vec<Mistake>>)>,
-) -> Result<(Vec<RulePlan>, Vec<PlannedRule>), DbError> {
-    let asker = Asker::of(conn, access == Access::ReadWrite)?;
+) -> (Vec<RulePlan>, Vec<PlannedRule>) {
     let (mut plans, mut unplanned) = (Vec::new(), Vec::new());
     for (rule, outcome) in rules {
         let outcome = outcome.and_then(|plan| match asker.obstacles(catalog, rule, &plan) {
@@ -124,12 +127,25 @@ fn permitted(
             Err(_) => {}
         }
     }
-    Ok((plans, unplanned))
+    (plans, unplanned)
 }
 
-/// Where it would release a hold nobody is erased.
-fn erasure_of(resolved: Resolved<'_>) -> Option<Result<Erasure, Vec<Mistake>>> {
-    resolved.erasure.map(|map| if resolved.released.is_empty() { map } else { Err(resolved.released) })
+/// Where it would release a hold, or the role may not do all of it, no person is erased.
+fn erasure_of(
+    job: &Job<'_>,
+    asker: &Asker,
+    catalog: &Catalog,
+    resolved: Resolved<'_>,
+) -> Option<Result<Erasure, Vec<Mistake>>> {
+    let map = if resolved.released.is_empty() {
+        resolved.erasure?
+    } else {
+        resolved.erasure.map(|_| Err(resolved.released))?
+    };
+    Some(map.and_then(|erasure| match asker.obstacles_of_map(catalog, job.schedule, &erasure) {
+        obstacles if obstacles.is_empty() => Ok(erasure),
+        obstacles => Err(obstacles),
+    }))
 }
 
 /// Counts rule after rule, each after those that act before it.
@@ -251,9 +267,11 @@ impl<'a> Planner<'a> {
             let inbox = requests::Inbox { job, catalog, map: &erasure, consent, is_paused: pause.is_some() };
             requests = inbox.survey(self.conn, self.access, &mut self.notes);
         }
+        let unmapped = check::unmapped(catalog, job.schedule, &erasure);
         let erasure = job.of_whom(catalog, erasure)?;
         let asking = Asking { changes: self.changes, consent };
-        let (planned, who) = people::plan(job, self.conn, erasure, acting, pause, &asking);
+        let (mut planned, who) = people::plan(job, self.conn, erasure, acting, pause, &asking);
+        planned.record.unmapped = unmapped;
         self.notes.extend(who);
         Ok((Some(planned), requests))
     }

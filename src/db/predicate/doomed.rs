@@ -194,6 +194,9 @@ pub(in crate::db) fn detach_own(dialect: Dialect, scope: Scope<'_>, link: &SelfL
         parent: Parent::Root,
         parent_columns: link.parent_columns.clone(),
         let_go: link.let_go.clone(),
+        only: false,
+        only_in: Vec::new(),
+        period: false,
     };
     detach(dialect, scope, &link, &scope.target.stamped, part)
 }
@@ -226,7 +229,10 @@ pub(in crate::db) fn reached(sql: &mut Sql, scope: Scope<'_>, dependent: &Depend
 /// `SELECT` the keys, as `k1`, `k2`, …, of the parent rows that go.
 fn parents(sql: &mut Sql, scope: Scope<'_>, link: &Link, part: Within<'_>) {
     match link.parent {
-        Parent::Root => roots(sql, scope, part, &link.parent_columns),
+        Parent::Root => {
+            roots(sql, scope, part, &link.parent_columns);
+            eligible::lies_in(sql, &scope.target.alias, &link.only_in);
+        }
         Parent::Dependent(index) => {
             let parent = &scope.dependents[index];
             sql.push("SELECT ");
@@ -236,6 +242,7 @@ fn parents(sql: &mut Sql, scope: Scope<'_>, link: &Link, part: Within<'_>) {
             if part.look() == Look::Ahead {
                 eligible::not_taken(sql, scope.earlier, &parent.table, &parent.table.table);
             }
+            eligible::lies_in(sql, &parent.table.table, &link.only_in);
         }
     }
 }

@@ -475,8 +475,9 @@ fn referred_to(sql: &mut Sql, scope: Scope<'_>, link: &Link, alias: &Name, look:
     let natural = &link.table.table;
     let hidden = natural == alias || natural == scope.alias();
     let child = if hidden { sql.fresh_alias() } else { natural.clone() };
-    sql.push("EXISTS (SELECT 1 FROM ").table(&link.table).push(" AS ").name(&child).push(" WHERE ");
-    equal(sql, &child, &link.columns, alias, &link.parent_columns);
+    sql.push("EXISTS (SELECT 1 FROM ").push(if link.only { "ONLY " } else { "" });
+    sql.table(&link.table).push(" AS ").name(&child).push(" WHERE ");
+    refers(sql, link, &child, alias);
     if look == Look::Ahead {
         not_taken(sql, scope.earlier, &link.table, &child);
         not_let_go(sql, scope.earlier, &link.table, &link.columns, &child);
@@ -500,7 +501,7 @@ fn referred_to_by_a_stranger(sql: &mut Sql, way: Way<'_>, dependent: &Dependent,
     sql.push(" IS NOT TRUE");
     for family in dependent.links.iter().filter(|link| link.parent == Parent::Root) {
         sql.push(" AND (");
-        equal(sql, &other, &family.columns, scope.alias(), &family.parent_columns);
+        refers(sql, family, &other, scope.alias());
         sql.push(") IS NOT TRUE");
     }
     if way.look == Look::Ahead && scope.earlier.iter().any(|rule| rule.act.removes() && rule.removes_from(&link.table))
@@ -523,6 +524,28 @@ pub(in crate::db) fn equal(sql: &mut Sql, left: &Name, left_columns: &[Name], ri
     sql.list(&pairs, " AND ", |sql, (l, r)| {
         sql.column(right, r).push(" = ").column(left, l);
     });
+}
+
+/// The row that `child` names refers over the link to the one that `parent` names.
+fn refers(sql: &mut Sql, link: &Link, child: &Name, parent: &Name) {
+    let scalars = link.columns.len() - usize::from(link.period);
+    equal(sql, child, &link.columns[..scalars], parent, &link.parent_columns[..scalars]);
+    if let (true, Some(own), Some(other)) = (link.period, link.columns.last(), link.parent_columns.last()) {
+        sql.push(if scalars > 0 { " AND " } else { "" }).column(parent, other).push(" && ").column(child, own);
+    }
+    lies_in(sql, parent, &link.only_in);
+}
+
+/// PostgreSQL: ` AND` the row lies in one of these partitions or children; nothing where none is named.
+pub(in crate::db) fn lies_in(sql: &mut Sql, alias: &Name, tables: &[TableName]) {
+    if tables.is_empty() {
+        return;
+    }
+    sql.push(" AND ").name(alias).push(".tableoid IN (");
+    sql.list(tables, ", ", |sql, table| {
+        sql.regclass(table);
+    });
+    sql.push(")");
 }
 
 type Say<'a> = &'a dyn Fn(&mut Sql, &Dependent, &Name);
@@ -549,7 +572,7 @@ fn descend(sql: &mut Sql, way: Way<'_>, parent: Parent, parent_alias: &Name, ali
             inner.push(alias.clone());
             sql.push(" OR EXISTS (SELECT 1 FROM ").table(&dependent.table);
             sql.push(" AS ").name(&alias).push(" WHERE ");
-            equal(sql, &alias, &link.columns, parent_alias, &link.parent_columns);
+            refers(sql, link, &alias, parent_alias);
             if way.look == Look::Ahead {
                 not_taken(sql, way.scope.earlier, &dependent.table, &alias);
                 not_let_go(sql, way.scope.earlier, &dependent.table, &link.columns, &alias);

@@ -7,7 +7,7 @@ use crate::base::name::Name;
 use crate::db::predicate::doomed;
 use crate::db::predicate::doomed::{Within, where_due};
 use crate::db::predicate::eligible;
-use crate::db::predicate::eligible::{Look, Scope, equal, key_names, select_as};
+use crate::db::predicate::eligible::{Look, Scope, equal, key_names, lies_in, select_as};
 use crate::db::predicate::few::key_of;
 use crate::db::predicate::whose;
 use crate::db::predicate::whose::Sharers;
@@ -82,7 +82,10 @@ impl<'a> Along<'a> {
     /// The parents of a link that go, each once.
     fn parents(self, sql: &mut Sql, link: &Link, name: &Name) {
         once_each(sql, link.parent_columns.len(), name, |sql| match link.parent {
-            Parent::Root => self.rows(sql, &link.parent_columns),
+            Parent::Root => {
+                self.rows(sql, &link.parent_columns);
+                lies_in(sql, self.scope.alias(), &link.only_in);
+            }
             Parent::Dependent(index) => {
                 let parent = &self.scope.dependents[index];
                 let table = &parent.table.table;
@@ -95,6 +98,7 @@ impl<'a> Along<'a> {
                     self.parents(sql, above, &parents);
                     sql.push(" ON ");
                     equal(sql, table, &above.columns, &parents, &key_names(above.columns.len()));
+                    lies_in(sql, table, &link.only_in);
                 });
             }
         });

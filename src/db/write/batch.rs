@@ -12,6 +12,7 @@ use crate::db::predicate::window::Window;
 use crate::db::query::count::{Consequences, number, one_row, scope};
 use crate::db::sql::builder::Sql;
 use crate::db::write::along::{Along, Shares};
+use crate::db::write::hashes::Hashes;
 use crate::db::write::redact;
 use crate::db::{Connection, DbError, Dialect, ErrorKind, Statement};
 use crate::plan::{Axis, Dependent, Link, PersonKey, RulePlan, SelfEffect, SelfLink, Target};
@@ -103,7 +104,7 @@ pub fn takes_several(rule: &RulePlan, target: &Target) -> bool {
 /// Deletes the rule's rows in the window, and what goes with them first.
 ///
 /// # Errors
-/// [`ErrorKind::Other`] where the statements of the batch did not meet the same rows, [`ErrorKind::ForeignKey`] where a
+/// [`ErrorKind::Raised`] where the statements of the batch did not meet the same rows, [`ErrorKind::ForeignKey`] where a
 /// trigger keeps what was to go along; the caller rolls back.
 pub fn delete(
     conn: &mut Connection,
@@ -314,7 +315,7 @@ pub(in crate::db) fn require_same(expected: u64, found: u64) -> Result<(), DbErr
         return Ok(());
     }
     Err(DbError::new(
-        ErrorKind::Other,
+        ErrorKind::Raised,
         format!(
             "the statements of one batch met {expected} and then {found} rows, so it was rolled back; \
              a trigger may turn rows away, or the rule's condition looks at rows that its cascade removes"
@@ -351,11 +352,12 @@ pub fn redact(
 
 /// As [`redact`]; of an erasure, the rows of a few people.
 pub(in crate::db) fn redact_of(conn: &mut Connection, scope: Scope<'_>, part: Within<'_>) -> Result<Done, DbError> {
-    let rows = conn.execute(&redact_rows(conn.dialect(), scope, part))?;
+    let hashes = Hashes::of(conn, scope, part)?;
+    let rows = conn.execute(&redact_rows(conn.dialect(), scope, part, &hashes))?;
     Ok(Done { rows, ..Done::default() })
 }
 
-fn redact_rows(dialect: Dialect, scope: Scope<'_>, part: Within<'_>) -> Statement {
+fn redact_rows(dialect: Dialect, scope: Scope<'_>, part: Within<'_>, hashes: &Hashes) -> Statement {
     let mut sql = Sql::new(dialect);
     let joined = whose::to_be_joined(dialect, scope);
     sql.update();
@@ -364,7 +366,7 @@ fn redact_rows(dialect: Dialect, scope: Scope<'_>, part: Within<'_>) -> Statemen
         whose::join(&mut sql, scope);
     }
     sql.push(" SET ");
-    redact::assignments(&mut sql, scope.target);
+    redact::assignments(&mut sql, scope.target, hashes);
     where_due(&mut sql, Scope { is_joined: joined, ..scope }, part);
     sql.finish()
 }
@@ -377,7 +379,7 @@ pub fn statements(dialect: Dialect, rule: &RulePlan) -> Vec<Statement> {
         let everything = Window::default();
         let part = Within::Window(&Axis::Whole, &everything);
         match &rule.act {
-            crate::plan::Act::Redact => all.push(redact_rows(dialect, scope, part)),
+            crate::plan::Act::Redact => all.push(redact_rows(dialect, scope, part, &Hashes::default())),
             crate::plan::Act::Delete => all.extend(delete_statements(dialect, scope, part)),
             crate::plan::Act::Aggregate(rollup) => {
                 all.extend(crate::db::write::rollup::statements(dialect, rule, target, rollup));

@@ -18,6 +18,7 @@ use crate::db::query::count::{Consequences, Counts, counts_of, number, one_row, 
 use crate::db::sql::builder::Sql;
 use crate::db::write::batch;
 use crate::db::write::batch::{Deleted, Done};
+use crate::db::write::hashes::Hashes;
 use crate::db::write::redact;
 use crate::db::{Connection, DbError, Dialect, Row, Statement};
 use crate::plan::{Axis, Entry, Erasure, KeyColumn, People, PersonKey, RulePlan, Target, Whose};
@@ -235,7 +236,9 @@ fn erase_and_be_told(conn: &mut Connection, entry: &Entry, few: Few<'_>) -> Resu
     let mut by_person = HashMap::new();
     for target in &plan.targets {
         let Some(whose) = &target.whose else { continue };
-        let acting = act_on_theirs(Scope { few: Some(few), ..scope(plan, target) }, whose, few.column);
+        let scope = Scope { few: Some(few), ..scope(plan, target) };
+        let hashes = Hashes::of(conn, scope, Within::Window(&Axis::Whole, &Window::default()))?;
+        let acting = act_on_theirs(scope, whose, few.column, &hashes);
         conn.each(&acting, &mut |row| {
             *by_person.entry(key_of(&row, 0)?).or_default() += 1;
             Ok(())
@@ -255,14 +258,14 @@ fn sum_of(by_person: &HashMap<PersonKey, u64>) -> u64 {
 
 /// The act on the rows of a target, in PostgreSQL's words; it answers of each row whose it was. To let the server count them would
 /// take it longer than to say it.
-fn act_on_theirs(scope: Scope<'_>, whose: &Whose, key: &KeyColumn) -> Statement {
+fn act_on_theirs(scope: Scope<'_>, whose: &Whose, key: &KeyColumn, hashes: &Hashes) -> Statement {
     let mut sql = Sql::new(Dialect::Postgres);
     let found = whose::found(&mut sql, whose);
     sql.push(if scope.removes { "DELETE FROM " } else { "UPDATE " });
     eligible::from(&mut sql, scope.target);
     if !scope.removes {
         sql.push(" SET ");
-        redact::assignments(&mut sql, scope.target);
+        redact::assignments(&mut sql, scope.target, hashes);
     }
     if let Some((_, found)) = &found {
         sql.push(if scope.removes { " USING " } else { " FROM " });
