@@ -6,6 +6,7 @@ pub mod folder;
 pub mod id;
 pub mod keyed_hash;
 pub mod name;
+pub mod own_head;
 pub mod pseudonym;
 pub mod retry;
 pub mod secret;

@@ -8,6 +8,7 @@ mod generate;
 mod hold;
 mod journal;
 mod keys;
+mod ledger;
 mod log;
 mod mail;
 mod migrate;
@@ -166,26 +167,18 @@ enum Command {
     },
     /// Make or upgrade the control tables
     Migrate,
+    /// Vouch for the ledger after its database was moved or restored
+    Ledger {
+        #[command(subcommand)]
+        command: LedgerCommand,
+    },
     /// The keys that sign the ledger
     Keys {
         #[command(subcommand)]
         command: keys::Command,
     },
     /// Walk the ledger and name its first break (-v: list its entries)
-    Verify {
-        /// A head that was kept outside: the chain must hold it
-        #[arg(long, value_name = "sha256:HEX")]
-        head: Option<String>,
-        /// The JSON of a report that was mailed long ago: it must be as it was written, and the ledger must know it
-        #[arg(long, value_name = "FILE")]
-        report: Option<PathBuf>,
-        /// A public key in PEM, as `tenure keys show` prints it: it, or one that it vouches for, must have signed
-        #[arg(long = "public-key", value_name = "FILE")]
-        public_keys: Vec<PathBuf>,
-        /// Hold the report against itself only; connect to no database
-        #[arg(long, requires = "report")]
-        offline: bool,
-    },
+    Verify(verify::Asked),
     /// Write man pages and shell completions into a folder
     #[command(hide = true)]
     Generate { dir: PathBuf },
@@ -195,6 +188,19 @@ enum Command {
 enum ClockCommand {
     /// The clocks are right as they are, whatever the ledger's newest entry says
     Accept {
+        /// What had happened; the ledger keeps it
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum LedgerCommand {
+    /// The ledger belongs where it is now, and as it is: its database was moved here, or restored from a backup
+    Moved {
+        /// The database, where the config has several
+        #[arg(value_name = "DATABASE")]
+        name: Option<String>,
         /// What had happened; the ledger keeps it
         #[arg(long, value_name = "TEXT")]
         reason: String,
@@ -350,9 +356,10 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Migrate => migrate::migrate(common),
         Command::Keys { command } => keys::keys(common, command),
         Command::Generate { dir } => generate::generate(common, &dir),
-        Command::Verify { head, report, public_keys, offline } => {
-            verify::verify(common, head.as_deref(), report.as_deref(), &public_keys, offline)
+        Command::Ledger { command: LedgerCommand::Moved { name, reason } } => {
+            ledger::moved(common, name.as_deref(), &reason)
         }
+        Command::Verify(asked) => verify::verify(common, &asked),
     }
 }
 

@@ -13,13 +13,12 @@ use crate::app::setup::{Pair, Setup};
 use crate::base::time;
 use crate::db::{Access, Connection};
 use crate::execute::Stop;
-use crate::ledger::roster::Roster;
+use crate::ledger::names::Names;
 use crate::ledger::{self, actor, pause};
 use crate::record::{ERASURES, RuleRecord, RunKind, RunRecord, Status};
 use crate::run::approval::{Approved, Lists};
 use crate::run::requests::carry_out;
 use crate::run::{self, Consent, Job, Refusal, alarm, files};
-use crate::schedule::Schedule;
 
 /// The dry run.
 pub(super) fn plan(common: &Common, selection: &Selection) -> Outcome {
@@ -94,7 +93,8 @@ pub(super) fn approve(common: &Common, prefix: &str) -> Outcome {
     if ledger::is_approved(&mut conn, &planned.run)? {
         return Err(approved_before(&planned));
     }
-    may_go_ahead(&mut conn, &setup.roster_on(database), pair.schedule, &planned, &rules)?;
+    let policies = setup.policies_on(database);
+    may_go_ahead(&mut conn, Names { schedule: pair.schedule, policies: &policies }, &planned, &rules)?;
     let name = pair.schedule.policy.name.clone();
     let lists = Lists::read(&setup.config.state_dir, &planned.run)?;
     let rows = Arc::new(Approved::of(setup.config.hmac_key.as_ref(), lists));
@@ -123,17 +123,11 @@ fn approved_before(planned: &RunRecord) -> Failure {
 }
 
 /// An approval is good for one run, so none is used up where that run would do nothing.
-fn may_go_ahead(
-    conn: &mut Connection,
-    roster: &Roster<'_>,
-    schedule: &Schedule,
-    planned: &RunRecord,
-    rules: &[String],
-) -> Result<(), Failure> {
+fn may_go_ahead(conn: &mut Connection, names: Names<'_>, planned: &RunRecord, rules: &[String]) -> Result<(), Failure> {
     let now = time::now();
     let pauses = pause::standing(conn)?;
     for rule in rules {
-        if let Some(pause) = pause::of_rule(&pauses, roster, &schedule.policy.name, rule, now) {
+        if let Some(pause) = pause::of_rule(&pauses, names, rule, now) {
             let name = if pause.record().all { String::new() } else { format!(" {rule}") };
             return Err(Failure::Usage(format!(
                 "rule `{rule}` is {}; let it run again with `tenure resume{name}`, and then approve: the approval is not used up",
@@ -141,7 +135,7 @@ fn may_go_ahead(
             )));
         }
     }
-    match schedule.policy.takes_effect_after(planned.as_of) {
+    match names.schedule.policy.takes_effect_after(planned.as_of) {
         None => Ok(()),
         Some(date) => Err(Failure::Usage(format!(
             "run `{}` was planned before {date}, when the schedule takes effect; run it again from that day on, and approve that",

@@ -20,6 +20,7 @@ use self::daemon::Daemon;
 use self::database_url::{Way, way};
 use self::mail::Mail;
 use crate::base::dialect::Dialect;
+use crate::base::own_head::OwnHeads;
 use crate::base::pseudonym::Pseudonyms;
 use crate::base::signing::Signer;
 use crate::base::time::Period;
@@ -120,6 +121,11 @@ impl Config {
     /// What people are called in the ledger; `None` where there is no key to call them by.
     pub fn pseudonyms(&self) -> Option<Pseudonyms> {
         Some(Pseudonyms::new(self.hmac_key.clone()?, self.former_hmac_keys.clone()))
+    }
+
+    /// What the configured key signed last in a database.
+    pub fn own_heads(&self, database: &DatabaseConfig) -> OwnHeads {
+        OwnHeads::new(&self.state_dir, &database.name)
     }
 }
 

@@ -68,7 +68,7 @@ pub fn people(
 ) -> (PeopleTally, Ending) {
     let _span = tracing::info_span!("erase", run = worker.run).entered();
     let mut tally = PeopleTally::default();
-    let (policy, run) = (worker.policy, worker.run);
+    let (policy, run) = (worker.names.policy(), worker.run);
     let lease = match worker.patiently(|conn| lease::take(conn, policy, ERASURES, run)) {
         Ok(Taken::Lease(lease)) => lease,
         Ok(Taken::Busy(who)) => return (tally, Ending::Stopped(who)),
@@ -422,7 +422,7 @@ impl<'a, 'w: 'a> Round<'a, 'w> {
     fn log(&mut self) -> Log<'a> {
         self.sequence += 1;
         let worker = &self.turn.worker;
-        Log { policy: worker.policy, run: worker.run, erasure: self.erasure, sequence: self.sequence }
+        Log { policy: worker.names.policy(), run: worker.run, erasure: self.erasure, sequence: self.sequence }
     }
 
     /// What came of a transaction. Where its COMMIT was not answered, the batches that it would have written tell.

@@ -24,7 +24,7 @@ use crate::db::catalog::fingerprint::Fingerprint;
 use crate::db::write::batch::Done;
 use crate::db::{Connection, DbError};
 use crate::ledger::lease::{self, Taken};
-use crate::ledger::roster::Roster;
+use crate::ledger::names::Names;
 use crate::ledger::{self, pause};
 use crate::plan::{Ceiling, RulePlan};
 
@@ -101,9 +101,8 @@ pub struct Worker<'a> {
     pub conn: &'a mut Connection,
     /// Opens the same database again after the connection was lost.
     pub reopen: Reopen<'a>,
-    pub policy: &'a str,
-    /// The policies that there are.
-    pub roster: &'a Roster<'a>,
+    /// By which the ledger may know the policy and its rules.
+    pub names: Names<'a>,
     pub run: &'a str,
     /// How many holds had been added to the ledger when the plan was made.
     pub holds: u64,
@@ -155,7 +154,7 @@ impl From<DbError> for Halt {
 pub fn rule(worker: &mut Worker<'_>, plan: &RulePlan) -> (Tally, Ending) {
     let _span = tracing::info_span!("rule", run = worker.run, rule = plan.rule).entered();
     let mut tally = Tally::default();
-    let (policy, run) = (worker.policy, worker.run);
+    let (policy, run) = (worker.names.policy(), worker.run);
     let lease = match worker.patiently(|conn| lease::take(conn, policy, &plan.rule, run)) {
         Ok(Taken::Lease(lease)) => lease,
         Ok(Taken::Busy(who)) => return (tally, Ending::Stopped(who)),
@@ -180,7 +179,7 @@ impl Worker<'_> {
     /// Asked after the gate was taken: whoever adds a hold or pauses the rule from now on raises it.
     fn may_begin(&mut self, rule: &str) -> Result<(), Halt> {
         let orders = self.patiently(ledger::orders_beyond_a_gate)?;
-        match pause::of_rule(&orders.pauses, self.roster, self.policy, rule, time::now()) {
+        match pause::of_rule(&orders.pauses, self.names, rule, time::now()) {
             Some(pause) => Err(Halt::Stopped(pause.record().to_string())),
             None if orders.holds.added != self.holds => Err(called_off()),
             None => Ok(()),

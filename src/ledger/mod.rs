@@ -12,11 +12,12 @@ pub mod erasure;
 pub mod export;
 pub mod hold;
 mod holder;
+pub mod identity;
 pub mod keys;
 pub mod lease;
+pub mod names;
 pub mod pause;
 pub mod request;
-pub mod roster;
 pub mod terms;
 pub mod under_way;
 pub mod verify;
@@ -54,6 +55,7 @@ pub fn begin(
         if control::walk::run(conn, &record.run)?.is_some() {
             return Ok(());
         }
+        chain::make_ready(conn)?;
         control::insert_run(conn, &record.run, &holder, record.started.as_microsecond(), &plan)?;
         schedule.map_or(Ok(()), |schedule| schedule.append(conn, &record.run, record.started))
     })
@@ -136,6 +138,7 @@ pub fn close(conn: &mut Connection, record: &mut RunRecord, address: Addressing<
     let batches = control::batches(conn, Some(&record.run), None)?;
     reconcile(record, &batches);
     record.ledger = None;
+    record.ledger_id = identity::known(conn)?.map(|bound| bound.ledger);
     let erasures = erasure::cover(conn, &record.run)?;
     let body = closing(record, &begun, &batches, erasures)?;
     appending(conn, |conn| {
@@ -207,7 +210,14 @@ fn appending<T>(
     let waits = Attempts::new(5, Pause::Growing(Duration::ZERO));
     let is_a_race = |error: &DbError| matches!(error.kind, ErrorKind::Constraint | ErrorKind::Conflict);
     let is_a_lock = |error: &DbError| error.kind == ErrorKind::LockTimeout;
-    retry(waits, is_a_lock, || retry(races.clone(), is_a_race, || conn.transaction(Mode::Single, &mut body)))
+    let mut once = || {
+        // What a transaction has signed that was rolled back does not count.
+        conn.take_signed();
+        conn.transaction(Mode::Single, &mut body)
+    };
+    let done = retry(waits, is_a_lock, || retry(races.clone(), is_a_race, &mut once))?;
+    keys::remember(conn);
+    Ok(done)
 }
 
 #[derive(Serialize)]
@@ -240,9 +250,12 @@ fn digest_of(batches: &[BatchRow]) -> String {
 
 /// What was done is what the batches say; anything else is a bug or somebody's hand in the ledger, and fails the rule.
 fn reconcile(record: &mut RunRecord, batches: &[BatchRow]) {
+    let mut sums: BTreeMap<&str, u64> = BTreeMap::new();
+    for batch in batches {
+        *sums.entry(&batch.rule).or_default() += counted(batch.done);
+    }
     for rule in &mut record.rules {
-        let recorded: u64 =
-            batches.iter().filter(|batch| batch.rule == rule.rule).map(|batch| counted(batch.done)).sum();
+        let recorded = sums.get(rule.rule.as_str()).copied().unwrap_or_default();
         if recorded != rule.done {
             rule.status = Status::Failed;
             rule.error = Some(format!(
@@ -293,6 +306,7 @@ fn bury(
         return Ok(false);
     }
     lease::shut(conn, &record, now)?;
+    chain::make_ready(conn)?;
     let batches = control::batches(conn, Some(&record.run), None)?;
     fill_from_batches(&mut record, &batches)?;
     if let Some(people) = &mut record.people {
@@ -301,6 +315,7 @@ fn bury(
     }
     record.finished = Timestamp::from_microsecond(now).ok();
     record.status = record.worst_status();
+    record.ledger_id = identity::known(conn)?.map(|bound| bound.ledger);
     let erasures = erasure::cover(conn, &record.run)?;
     let body = closing(&record, begun, &batches, erasures)?;
     seal(conn, &mut record, body, address)?;

@@ -4,8 +4,6 @@
 //! decided before anything went. Blockers are weaker: a row that is blocked now goes in the next run, while a row that went
 //! by a wrong decision is gone.
 
-use std::sync::Arc;
-
 use super::{Act, Anchor, Condition, Hold, Link, Redaction, RulePlan, SelfEffect, Way};
 use crate::base::name::{Name, TableName};
 use crate::schedule::Then;
@@ -232,20 +230,5 @@ impl RulePlan {
             Act::Delete | Act::Redact => None,
         };
         own.chain(along).chain(into)
-    }
-
-    /// The same plan where these rules, which a guard or a failure stopped, take nothing before it.
-    ///
-    /// What comes before a rule of `earlier` is what stands before it in that list. So the list is walked once, and what
-    /// nothing stopped is shared: a copy for each path through the rules would be twice as many with each rule.
-    pub fn without(&self, stopped: &[String]) -> RulePlan {
-        let mut kept: Vec<Arc<RulePlan>> = Vec::with_capacity(self.earlier.len());
-        for rule in self.earlier.iter().filter(|rule| !stopped.contains(&rule.rule)) {
-            let is_as_it_was = rule.earlier.len() == kept.len();
-            let anew = || Arc::new(RulePlan { earlier: kept.clone(), ..RulePlan::clone(rule) });
-            let rule = if is_as_it_was { Arc::clone(rule) } else { anew() };
-            kept.push(rule);
-        }
-        RulePlan { earlier: kept, ..self.clone() }
     }
 }

@@ -8,6 +8,7 @@ mod anchor;
 mod bucket;
 mod ceiling;
 mod condition;
+mod earlier;
 mod edges;
 mod entry_order;
 mod hold;

@@ -9,6 +9,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::earlier::Placed;
 use super::edges::{
     changes, depends_on, frees, is_kept_by, reads, reads_of_its_own_rows, tables_read, tables_that_keep,
 };
@@ -108,10 +109,10 @@ pub fn in_order(rules: Vec<RulePlan>) -> Vec<RulePlan> {
     let order = order(&rules);
     let mut waiting: Vec<Option<RulePlan>> = rules.into_iter().map(Some).collect();
     let mut placed: Vec<RulePlan> = Vec::with_capacity(waiting.len());
-    let mut earlier: Vec<Arc<RulePlan>> = Vec::new();
+    let mut earlier = Placed::default();
     for at in order {
         let Some(mut rule) = waiting[at].take() else { continue };
-        rule.earlier = earlier.clone();
+        rule.earlier = earlier.before(&rule);
         let is_counted_upon = rule.act.removes() || waiting.iter().flatten().any(|later| frees(&rule, later));
         if is_counted_upon && !rule.targets.is_empty() {
             earlier.push(Arc::new(rule.clone()));

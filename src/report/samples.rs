@@ -45,6 +45,7 @@ fn run(rules: Vec<RuleRecord>) -> RunRecord {
         holds: vec![],
         notes: vec![],
         ledger: Some(LedgerRecord { entry: 1_412, head: digest('b'), canonical: None, signature: None }),
+        ledger_id: None,
         since: None,
     };
     run.status = run.worst_status();
@@ -397,6 +398,7 @@ pub fn any_run() -> impl Strategy<Value = RunRecord> {
         holds: lists.1,
         notes: lists.2,
         ledger: ledger.map(|(entry, head)| LedgerRecord { entry, head, canonical: None, signature: None }),
+        ledger_id: None,
         since,
     })
 }

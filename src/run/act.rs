@@ -72,13 +72,12 @@ impl<'a> Begun<'a> {
     /// A rule whose figures counted on another that was then stopped is counted again, and asked by its guard again: its rows
     /// may be many more than were planned. What it may do is what both were planned to do.
     fn recount(&mut self, plan: &RulePlan, rule: &PlannedRule) -> RulePlan {
-        let has_stopped = |entry: &&RuleRecord| entry.status != Status::Ok;
-        let stopped: Vec<_> = self.record.rules.iter().filter(has_stopped).map(|entry| entry.rule.clone()).collect();
-        let actual = plan.without(&stopped);
+        let stopped = self.record.rules.iter().filter(|entry| entry.status != Status::Ok);
+        let actual = plan.without(&stopped.map(|entry| entry.rule.as_str()).collect());
         let Some(at) = self.place_of(&plan.rule).filter(|at| self.record.rules[*at].status == Status::Ok) else {
             return actual;
         };
-        if actual.earlier.len() < plan.earlier.len() {
+        if !actual.counts_upon_the_same(plan) {
             let (run, entry) = (&mut self.run, &mut self.record.rules[at]);
             // What stopped the other rule may have taken the connection along; if it cannot be mended, the figures say so.
             let _ = execute::patiently(&mut run.conn, &|| run.job.connect(Access::ReadWrite), run.stop, control::clock);
@@ -111,8 +110,7 @@ impl<'a> Begun<'a> {
         let mut worker = Worker {
             conn: &mut self.run.conn,
             reopen: &reopen,
-            policy: &job.schedule.policy.name,
-            roster: &job.roster,
+            names: job.names(),
             run: &self.record.run,
             holds: self.planned.ordered,
             ceiling: &self.ceiling,
@@ -149,8 +147,7 @@ impl<'a> Begun<'a> {
         let mut worker = Worker {
             conn,
             reopen: &reopen,
-            policy: &job.schedule.policy.name,
-            roster: &job.roster,
+            names: job.names(),
             run: &record.run,
             holds: self.planned.ordered,
             ceiling: &self.ceiling,

@@ -81,7 +81,7 @@ pub(super) fn make(
     let (mut plans, mut rules) = permitted(job, &asker, &catalog, std::mem::take(&mut resolved.rules));
     let erasure = erasure_of(job, &asker, &catalog, resolved);
     let changes = Changes::of(job, conn, &context, &holds, &plans, erasure.as_ref())?;
-    notes.extend(changes.notes(job));
+    notes.extend(orders.pauses.iter().filter_map(|pause| pause.note(job.names())));
     plans.retain(|plan| job.is_chosen(&plan.rule));
     let planner =
         Planner { job, conn, access, consent, changes: &changes, pauses: &orders.pauses, now: time::now(), notes };
@@ -202,7 +202,7 @@ impl<'a> Planner<'a> {
     }
 
     fn rule(&mut self, plan: RulePlan, so_far: &mut SoFar) -> PlannedRule {
-        let plan = plan.without(&so_far.stopped);
+        let plan = plan.without(&so_far.stopped.iter().map(String::as_str).collect());
         let (mut record, bounds) = survey::figures(self.conn, &plan, self.job, &so_far.amounts);
         match self.pause_of(&plan.rule).filter(|_| record.status == Status::Ok) {
             Some(pause) => survey::wait(self.conn, &plan, &mut record, pause),
@@ -223,7 +223,7 @@ impl<'a> Planner<'a> {
     }
 
     fn pause_of(&self, rule: &str) -> Option<&'a pause::Standing> {
-        pause::of_rule(self.pauses, &self.job.roster, &self.job.schedule.policy.name, rule, self.now)
+        pause::of_rule(self.pauses, self.job.names(), rule, self.now)
     }
 
     /// An approval is for the rows of a rule, so a run says which they are. What cannot be listed cannot be approved.
@@ -261,7 +261,7 @@ impl<'a> Planner<'a> {
         acting: &[RulePlan],
     ) -> Result<(Option<people::Planned>, Option<RequestsRecord>), Refusal> {
         let (job, consent) = (self.job, self.consent);
-        let pause = pause::of_rule(self.pauses, &job.roster, &job.schedule.policy.name, ERASURES, self.now);
+        let pause = pause::of_rule(self.pauses, job.names(), ERASURES, self.now);
         let mut requests = None;
         if job.people.is_none() {
             let inbox = requests::Inbox { job, catalog, map: &erasure, consent, is_paused: pause.is_some() };

@@ -5,6 +5,7 @@
 
 mod draft;
 pub mod fingerprint;
+mod lookup;
 mod mysql;
 mod postgres;
 mod sqlite;
@@ -13,13 +14,16 @@ mod tests;
 mod tokens;
 
 use std::collections::HashSet;
+use std::sync::OnceLock;
 
 use crate::base::name::{Name, TableName};
 use crate::db::{Connection, DbError, Dialect, Grammar, Row, Statement};
 use fingerprint::Fingerprint;
+use lookup::Lookup;
 
 #[derive(Debug, Clone)]
 pub struct Catalog {
+    lookup: OnceLock<Lookup>,
     pub dialect: Dialect,
     /// How its server reads conditions.
     pub grammar: Grammar,
@@ -240,15 +244,15 @@ impl Catalog {
     /// database itself folds it (SQLite and MySQL on case-insensitive servers ignore it, PostgreSQL does not).
     pub fn find(&self, name: &TableName) -> Option<&Table> {
         if let Some(schema) = &name.schema {
-            return self.tables.iter().find(|t| {
+            return self.called(name).find(|t| {
                 t.name.schema.as_ref().is_some_and(|s| self.same(s, schema)) && self.same(&t.name.table, &name.table)
             });
         }
         if self.search_path.is_empty() {
-            return self.tables.iter().find(|t| self.same(&t.name.table, &name.table));
+            return self.called(name).find(|t| self.same(&t.name.table, &name.table));
         }
         self.search_path.iter().find_map(|schema| {
-            self.tables.iter().find(|t| t.name.schema.as_ref() == Some(schema) && self.same(&t.name.table, &name.table))
+            self.called(name).find(|t| t.name.schema.as_ref() == Some(schema) && self.same(&t.name.table, &name.table))
         })
     }
 
@@ -263,19 +267,15 @@ impl Catalog {
 
     /// As [`referring`](Self::referring), also those that the database does not see to.
     pub fn leading_to<'a>(&'a self, table: &'a TableName) -> impl Iterator<Item = (&'a Table, &'a ForeignKey)> {
-        let same_rows = self.tables_of_the_same_rows(table);
-        self.tables
-            .iter()
-            .flat_map(|t| t.foreign_keys.iter().map(move |key| (t, key)))
-            .filter(move |(_, key)| same_rows.contains(&key.parent))
+        self.references_to(self.tables_of_the_same_rows(table))
     }
 
     /// `table`, its leaves, and the partitioned tables through which any of these is reached as well.
     fn tables_of_the_same_rows<'a>(&'a self, table: &'a TableName) -> HashSet<&'a TableName> {
-        let leaves = self.tables.iter().find(|t| t.name == *table).map_or(&[][..], |t| &t.leaves);
+        let leaves = self.called(table).find(|t| t.name == *table).map_or(&[][..], |t| &t.leaves);
         let own: HashSet<&TableName> = leaves.iter().chain([table]).collect();
-        let reach = |t: &&Table| t.kind == TableKind::Partitioned && t.leaves.iter().any(|leaf| own.contains(leaf));
-        let others: Vec<&TableName> = self.tables.iter().filter(reach).map(|t| &t.name).collect();
+        let reach = |t: &&Table| t.leaves.iter().any(|leaf| own.contains(leaf));
+        let others: Vec<&TableName> = self.partitioned().filter(reach).map(|t| &t.name).collect();
         own.into_iter().chain(others).collect()
     }
 

@@ -4,6 +4,7 @@
 //! because its own comparison ignores case where the names do not.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::OnceLock;
 
 use super::draft::{Draft, table_name};
 use super::tokens::{Token, find, tokens};
@@ -34,6 +35,7 @@ pub(super) fn read(connection: &mut Connection) -> Result<Catalog, DbError> {
     note_delete_rights(&mut draft.tables, &grants);
 
     Ok(Catalog {
+        lookup: OnceLock::new(),
         dialect: Dialect::Mysql,
         grammar: connection.grammar(),
         version: format!("{} {}", if server.is_mariadb { "MariaDB" } else { "MySQL" }, server.version),

@@ -4,6 +4,7 @@
 //! from the statistics and not from `pg_total_relation_size()`, which opens the table.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::OnceLock;
 
 use super::draft::{Draft, table_name};
 use super::{Catalog, ColumnKind, Table, TableKind, ask, fingerprint, version_number};
@@ -37,6 +38,7 @@ pub(super) fn read(connection: &mut Connection) -> Result<Catalog, DbError> {
     find_leaves(&mut draft.tables, &children);
 
     Ok(Catalog {
+        lookup: OnceLock::new(),
         dialect: Dialect::Postgres,
         grammar: connection.grammar(),
         version: format!("PostgreSQL {version}"),

@@ -5,6 +5,7 @@
 //! would fail the catalog of all tables.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::OnceLock;
 
 use super::draft::{Draft, flag};
 use super::tokens::{Token, find, starts_with, tokens};
@@ -71,6 +72,7 @@ pub(super) fn read(connection: &mut Connection) -> Result<Catalog, DbError> {
     estimate_rows(connection, &mut draft)?;
 
     Ok(Catalog {
+        lookup: OnceLock::new(),
         dialect: Dialect::Sqlite,
         grammar: connection.grammar(),
         version: format!("SQLite {version}"),

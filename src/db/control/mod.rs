@@ -7,6 +7,7 @@ pub mod hold;
 mod migration;
 pub mod outbox;
 pub mod pause;
+pub mod place;
 pub mod request;
 pub mod signature;
 pub mod walk;

@@ -13,7 +13,8 @@ use diesel::sql_types as st;
 use diesel::sqlite::{Sqlite, SqliteConnection, SqliteType};
 use diesel::{Connection as _, RunQueryDsl};
 
-use crate::base::signing::Signer;
+use crate::base::own_head::{Head, OwnHeads};
+use crate::base::signing::{Signer, Signing};
 use crate::config::database_url as url;
 use crate::config::database_url::{asks_for_tls, redacted};
 use crate::db::driver::grammar::Grammar;
@@ -54,7 +55,9 @@ pub struct Connection {
     session: Session,
     is_in_transaction: bool,
     /// Signs what is chained over this connection.
-    signer: Option<Arc<Signer>>,
+    signing: Option<Signing>,
+    /// What was signed in the present transaction.
+    signed: Option<Head>,
 }
 
 /// For as long as another connection takes that sees the same. Elsewhere somebody who is idle in a transaction hangs.
@@ -103,7 +106,7 @@ impl Connection {
             }
         };
         let session = Session::of(dialect);
-        let mut connection = Self { link, access, session, is_in_transaction: false, signer: None };
+        let mut connection = Self { link, access, session, is_in_transaction: false, signing: None, signed: None };
         connection.refuse_plain_text(url)?;
         connection.session = session::settle(&mut connection)?;
         Ok(connection)
@@ -111,12 +114,27 @@ impl Connection {
 
     /// The same connection; entries of the ledger that are written over it are signed with this key.
     #[must_use]
-    pub fn signing_with(self, signer: Option<&Arc<Signer>>) -> Self {
-        Self { signer: signer.cloned(), ..self }
+    pub fn signing_with(self, signing: Option<Signing>) -> Self {
+        Self { signing, ..self }
     }
 
     pub fn signer(&self) -> Option<Arc<Signer>> {
-        self.signer.clone()
+        self.signing.as_ref().map(|signing| Arc::clone(&signing.signer))
+    }
+
+    /// Where the heads are kept that were signed last.
+    pub fn own_heads(&self) -> Option<OwnHeads> {
+        self.signing.as_ref().map(|signing| signing.heads.clone())
+    }
+
+    /// Notes a head that was signed; it counts once the transaction is committed.
+    pub fn note_signed(&mut self, head: Head) {
+        self.signed = Some(head);
+    }
+
+    /// The head that was signed last since the question was asked before.
+    pub fn take_signed(&mut self) -> Option<Head> {
+        self.signed.take()
     }
 
     /// What it was opened for.

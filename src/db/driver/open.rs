@@ -1,6 +1,9 @@
 //! A database of the config, opened.
 
+use std::sync::Arc;
+
 use crate::base::secret::Secret;
+use crate::base::signing::{Signer, Signing};
 use crate::config::database_url::{Way, redacted, way};
 use crate::config::{Config, DatabaseConfig};
 use crate::db::{Access, Connection, DbError, ErrorKind};
@@ -14,7 +17,8 @@ impl Config {
     pub fn open(&self, database: &DatabaseConfig, access: Access) -> Result<Connection, DbError> {
         let read_only = database.read_only_url.as_ref().filter(|_| access == Access::ReadOnly);
         let conn = database.connect(read_only.unwrap_or(&database.url), access)?;
-        Ok(conn.signing_with(self.signer.as_ref()))
+        let signing = |signer: &Arc<Signer>| Signing { signer: Arc::clone(signer), heads: self.own_heads(database) };
+        Ok(conn.signing_with(self.signer.as_ref().map(signing)))
     }
 }
 

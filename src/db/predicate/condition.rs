@@ -50,13 +50,15 @@ pub fn parse(how: impl Into<Grammar>, text: &str) -> Result<Condition, String> {
     if let Some(compared) = compared_with_null(&solid) {
         return Err(format!("`{compared} NULL` is true of no row; write IS NULL or IS NOT NULL"));
     }
-    let (tables, takes_all_columns) = (tables(&solid), takes_all_columns(&solid));
-    let mut parser = Parser::new(grammar.as_ref()).with_tokens(tokens);
-    parser.parse_expr().map_err(|error| error.to_string())?;
-    let rest = parser.peek_token();
-    if rest.token != Token::EOF {
-        return Err(format!("`{}` stands where the condition should have ended", rest.token));
+    let operators = solid.iter().filter(|token| is_operator(token)).count();
+    if operators > MOST_OPERATORS {
+        return Err(format!(
+            "it has {operators} operators, and {MOST_OPERATORS} are the most; write many values of one column as \
+             `column IN (…)`, or put them into a table"
+        ));
     }
+    let (tables, takes_all_columns) = (tables(&solid), takes_all_columns(&solid));
+    with_room(operators, || is_one_expression(dialect, tokens))?;
     Ok(Condition::parsed(&written, tables, takes_all_columns))
 }
 
@@ -96,6 +98,47 @@ fn texts_in_double_quotes(how: Grammar, text: &str) -> Vec<String> {
 fn compared_with_null<'t>(solid: &[&'t Token]) -> Option<&'t Token> {
     let is_null = |token: &Token| matches!(token, Token::Word(word) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("NULL"));
     solid.windows(2).find(|pair| matches!(pair[0], Token::Eq | Token::Neq) && is_null(pair[1])).map(|pair| pair[0])
+}
+
+/// The parser makes a tree of `a OR b OR c` that is as deep as the condition is long, and so do some databases.
+const MOST_OPERATORS: usize = 5_000;
+
+/// Does the token take what stands on both of its sides? Counted a little too often.
+fn is_operator(token: &Token) -> bool {
+    const WORDS: [&str; 16] = [
+        "AND", "OR", "XOR", "NOT", "IS", "IN", "LIKE", "ILIKE", "BETWEEN", "SIMILAR", "REGEXP", "RLIKE", "GLOB",
+        "COLLATE", "DIV", "MOD",
+    ];
+    match token {
+        Token::Word(word) => word.quote_style.is_none() && WORDS.contains(&word.value.to_ascii_uppercase().as_str()),
+        Token::Comma | Token::LParen | Token::RParen | Token::Period | Token::Number(..) => false,
+        Token::SingleQuotedString(_) | Token::DoubleQuotedString(_) => false,
+        _ => true,
+    }
+}
+
+/// Reads the condition on a stack that is deep enough, and frees its tree there, whichever thread asks.
+fn with_room(operators: usize, read: impl FnOnce() -> Result<(), String> + Send) -> Result<(), String> {
+    const SHALLOW: usize = 50;
+    const STACK: usize = 64 << 20;
+    if operators <= SHALLOW {
+        return read();
+    }
+    std::thread::scope(|scope| {
+        let reader = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, read);
+        let reader = reader.map_err(|error| format!("there is no thread to read it on: {error}"))?;
+        reader.join().unwrap_or_else(|_| Err("it cannot be read".to_owned()))
+    })
+}
+
+fn is_one_expression(dialect: Dialect, tokens: Vec<Token>) -> Result<(), String> {
+    let grammar = grammar(dialect);
+    let mut parser = Parser::new(grammar.as_ref()).with_tokens(tokens);
+    parser.parse_expr().map_err(|error| error.to_string())?;
+    match parser.peek_token().token {
+        Token::EOF => Ok(()),
+        rest => Err(format!("`{rest}` stands where the condition should have ended")),
+    }
 }
 
 /// True of one person: the row of the table of people that bears this key.
@@ -442,6 +485,24 @@ mod tests {
             for text in ["note = 'NULL'", "x IS NULL", "coalesce(x, NULL) = 1"] {
                 assert!(parse(dialect, text).is_ok(), "{dialect:?}: {text}");
             }
+        }
+    }
+
+    #[test]
+    fn a_long_condition_is_read_on_any_stack_and_a_longer_one_is_refused() {
+        let terms = |number: usize| (0..number).map(|id| format!("id = {id}")).collect::<Vec<_>>().join(" OR ");
+        for dialect in [Dialect::Sqlite, Dialect::Postgres, Dialect::Mysql] {
+            let read = move |text: String| {
+                let small = std::thread::Builder::new().stack_size(1 << 20);
+                small.spawn(move || parse(dialect, &text).map(drop)).unwrap().join().unwrap()
+            };
+            assert_eq!(read(terms(2_500)), Ok(()));
+            assert!(read(terms(40_000)).unwrap_err().contains("it has 79999 operators, and 5000 are the most"));
+            assert!(read(format!("id = 1{}", " + 1".repeat(40_000))).is_err());
+            assert!(read(format!("{}x", "NOT ".repeat(4_000))).is_err(), "deeper than the parser reads");
+            assert!(read(format!("{}x{}", "(".repeat(4_000), ")".repeat(4_000))).is_err());
+            let ids: Vec<String> = (0..40_000).map(|id| id.to_string()).collect();
+            assert_eq!(read(format!("id IN ({})", ids.join(", "))), Ok(()));
         }
     }
 

@@ -112,21 +112,35 @@ pub(in crate::db) fn considered(sql: &mut Sql, scope: Scope<'_>, look: Look) {
 /// ` AND NOT` what earlier rules take from `table`, by themselves or by their cascades. Written only where the row goes
 /// under the table's own name, which those rules' conditions use.
 pub(in crate::db) fn not_taken(sql: &mut Sql, earlier: &[Arc<RulePlan>], table: &TableName, alias: &Name) {
-    for rule in earlier.iter().filter(|rule| rule.act.removes()) {
-        let Some(target) = whole(rule) else { continue };
-        let taken = scope(rule, &target);
-        if target.root == *table && target.alias == *alias {
-            sql.push(" AND (");
-            doomed::is_root(sql, taken);
-            sql.push(") IS NOT TRUE");
-        }
-        let goes = |dependent: &&Dependent| dependent.then == Then::Delete && dependent.table == *table;
-        for dependent in rule.dependents.iter().filter(goes).filter(|dependent| dependent.table.table == *alias) {
-            sql.push(" AND (");
-            doomed::reached(sql, taken, dependent, Within::Everything);
-            sql.push(") IS NOT TRUE");
-        }
+    let takers: Vec<Taker<'_>> = earlier.iter().flat_map(|rule| takers(rule, table, alias)).collect();
+    if takers.is_empty() {
+        return;
     }
+    sql.push(" AND ");
+    sql.list(&takers, " AND ", |sql, Taker { rule, dependent }| {
+        let Some(target) = whole(rule) else { return };
+        let taken = scope(rule, &target);
+        sql.push("(");
+        match dependent {
+            None => doomed::is_root(sql, taken),
+            Some(dependent) => doomed::reached(sql, taken, dependent, Within::Everything),
+        }
+        sql.push(") IS NOT TRUE");
+    });
+}
+
+/// An earlier rule that takes rows of a table: its own, or those of a dependent.
+struct Taker<'a> {
+    rule: &'a RulePlan,
+    dependent: Option<&'a Dependent>,
+}
+
+fn takers<'a>(rule: &'a RulePlan, table: &TableName, alias: &Name) -> Vec<Taker<'a>> {
+    let Some(first) = rule.targets.first().filter(|_| rule.act.removes()) else { return Vec::new() };
+    let own = (first.root == *table && first.alias == *alias).then_some(None);
+    let goes = |dependent: &&Dependent| dependent.then == Then::Delete && dependent.table == *table;
+    let along = rule.dependents.iter().filter(goes).filter(|dependent| dependent.table.table == *alias);
+    own.into_iter().chain(along.map(Some)).map(|dependent| Taker { rule, dependent }).collect()
 }
 
 /// ` AND NOT` those of whom an earlier redaction changes these columns: they refer to something else then. Names as
@@ -149,14 +163,20 @@ fn not_redacted(
     alias: &Name,
     wanted: &dyn Fn(&Redaction) -> bool,
 ) {
-    for rule in earlier.iter().filter(|rule| !rule.act.removes()) {
-        let Some(target) = whole(rule) else { continue };
-        if target.redactions.iter().any(wanted) && target.root == *table && target.alias == *alias {
-            sql.push(" AND (");
-            due(sql, Scope { is_one_of_several: true, ..scope(rule, &target) }, Look::Ahead);
-            sql.push(") IS NOT TRUE");
-        }
+    let redacts =
+        |target: &Target| target.root == *table && target.alias == *alias && target.redactions.iter().any(wanted);
+    let is_meant = |rule: &&Arc<RulePlan>| !rule.act.removes() && rule.targets.first().is_some_and(redacts);
+    let redactors: Vec<&Arc<RulePlan>> = earlier.iter().filter(is_meant).collect();
+    if redactors.is_empty() {
+        return;
     }
+    sql.push(" AND ");
+    sql.list(&redactors, " AND ", |sql, rule| {
+        let Some(target) = whole(rule) else { return };
+        sql.push("(");
+        due(sql, Scope { is_one_of_several: true, ..scope(rule, &target) }, Look::Ahead);
+        sql.push(") IS NOT TRUE");
+    });
 }
 
 /// Its person is due, or its age known and past its bound; and the condition true.

@@ -63,14 +63,43 @@ impl Consequences {
 
 /// Counts a rule's rows in one of its tables.
 pub fn counts(conn: &mut Connection, rule: &RulePlan, target: &Target) -> Result<Counts, DbError> {
-    let row = one_row(conn, &counts_statement(conn.dialect(), scope(rule, target)))?;
-    Ok(counts_of(&row, 0, target))
+    let scope = scope(rule, target);
+    let mut counts = Counts::default();
+    for part in Part::all(target) {
+        let row = one_row(conn, &counts_statement(conn.dialect(), scope, part))?;
+        counts.add(&counts_of(&row, 0, part));
+    }
+    Ok(counts)
+}
+
+/// What one statement counts. A statement has room for some 1,600 columns, and each hold takes one.
+#[derive(Clone, Copy)]
+pub(in crate::db) enum Part<'t> {
+    /// All rows, and those under each of the first holds.
+    Totals(&'t [Hold]),
+    /// Nothing but the rows under each of some more holds.
+    Holds(&'t [Hold]),
+}
+
+impl<'t> Part<'t> {
+    /// The parts that make up the counts of a table's rows.
+    pub fn all(target: &'t Target) -> impl Iterator<Item = Part<'t>> {
+        const AT_ONCE: usize = 500;
+        let (first, more) = target.holds.split_at(target.holds.len().min(AT_ONCE));
+        std::iter::once(Part::Totals(first)).chain(more.chunks(AT_ONCE).map(Part::Holds))
+    }
+
+    fn holds(self) -> &'t [Hold] {
+        match self {
+            Part::Totals(holds) | Part::Holds(holds) => holds,
+        }
+    }
 }
 
 /// Reads the columns of [`select_counts`], of which `first` is the first.
-pub(in crate::db) fn counts_of(row: &Row, first: usize, target: &Target) -> Counts {
+pub(in crate::db) fn counts_of(row: &Row, first: usize, part: Part<'_>) -> Counts {
     let mut held_by = BTreeMap::new();
-    for (index, hold) in target.holds.iter().enumerate() {
+    for (index, hold) in part.holds().iter().enumerate() {
         // Two schedules may have holds of one name.
         *held_by.entry(hold.name.clone()).or_default() += number(row, first + 3 + index);
     }
@@ -79,10 +108,10 @@ pub(in crate::db) fn counts_of(row: &Row, first: usize, target: &Target) -> Coun
     Counts { eligible, held, blocked, held_by }
 }
 
-pub(in crate::db) fn counts_statement(dialect: crate::db::Dialect, scope: Scope<'_>) -> Statement {
+pub(in crate::db) fn counts_statement(dialect: crate::db::Dialect, scope: Scope<'_>, part: Part<'_>) -> Statement {
     let mut sql = Sql::new(dialect);
     sql.push("SELECT ");
-    select_counts(&mut sql, scope, Look::Ahead);
+    select_counts(&mut sql, scope, Look::Ahead, part);
     sql.push(" FROM ");
     eligible::from(&mut sql, scope.target);
     sql.push(" WHERE ");
@@ -90,8 +119,20 @@ pub(in crate::db) fn counts_statement(dialect: crate::db::Dialect, scope: Scope<
     sql.finish()
 }
 
-/// Eligible rows, held ones, blocked ones, and those under each hold.
-pub(in crate::db) fn select_counts(sql: &mut Sql, scope: Scope<'_>, look: Look) {
+/// Eligible rows, held ones, blocked ones, and those under each hold of the part.
+pub(in crate::db) fn select_counts(sql: &mut Sql, scope: Scope<'_>, look: Look, part: Part<'_>) {
+    match part {
+        Part::Totals(_) => select_totals(sql, scope, look),
+        Part::Holds(_) => {
+            sql.push("0, 0, 0");
+        }
+    }
+    for hold in part.holds() {
+        sum_where(sql, true, |sql| eligible::covers(sql, &scope.target.alias, hold));
+    }
+}
+
+fn select_totals(sql: &mut Sql, scope: Scope<'_>, look: Look) {
     sql.push("COUNT(*)");
     sum_where(sql, eligible::has_holds(scope), |sql| eligible::held(sql, scope));
     sum_where(sql, eligible::has_blockers(scope), |sql| {
@@ -104,9 +145,6 @@ pub(in crate::db) fn select_counts(sql: &mut Sql, scope: Scope<'_>, look: Look) 
         eligible::blocked(sql, scope, look);
         sql.push(")");
     });
-    for hold in &scope.target.holds {
-        sum_where(sql, true, |sql| eligible::covers(sql, &scope.target.alias, hold));
-    }
 }
 
 fn sum_where(sql: &mut Sql, wanted: bool, condition: impl FnOnce(&mut Sql)) {
@@ -315,9 +353,9 @@ pub(in crate::db) fn scope<'a>(rule: &'a RulePlan, target: &'a Target) -> Scope<
 
 /// The rule's table with everything below it, as one, under the holds of all its parts.
 pub(in crate::db) fn whole(rule: &RulePlan) -> Option<Target> {
-    let first = rule.targets.first()?;
-    let mut holds: Vec<Hold> = Vec::new();
-    for hold in rule.targets.iter().flat_map(|target| &target.holds) {
+    let (first, others) = rule.targets.split_first()?;
+    let mut holds: Vec<Hold> = first.holds.clone();
+    for hold in others.iter().flat_map(|target| &target.holds) {
         if !holds.contains(hold) {
             holds.push(hold.clone());
         }

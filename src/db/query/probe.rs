@@ -31,7 +31,9 @@ pub fn condition(conn: &mut Connection, table: &TableName, condition: &Condition
 pub fn counting(conn: &mut Connection, rule: &RulePlan) -> Result<(), DbError> {
     let dialect = conn.dialect();
     for target in &rule.targets {
-        read_nothing(conn, count::counts_statement(dialect, scope(rule, target)))?;
+        for part in count::Part::all(target) {
+            read_nothing(conn, count::counts_statement(dialect, scope(rule, target), part))?;
+        }
     }
     let Some(root) = whole(rule) else { return Ok(()) };
     let scope = scope(rule, &root);

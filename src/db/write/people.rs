@@ -14,7 +14,7 @@ use crate::db::predicate::whose;
 use crate::db::predicate::whose::{Sharers, are_due, may_be_shared, of_people};
 use crate::db::predicate::window::{Window, outward};
 use crate::db::query::count;
-use crate::db::query::count::{Consequences, Counts, counts_of, number, one_row, scope};
+use crate::db::query::count::{Consequences, Counts, Part, counts_of, number, one_row, scope};
 use crate::db::sql::builder::Sql;
 use crate::db::write::batch;
 use crate::db::write::batch::{Deleted, Done};
@@ -89,13 +89,28 @@ fn counts_in(
     (look, sharers): (Look, Sharers),
     tell: Tell<'_>,
 ) -> Result<(), DbError> {
-    let mut sql = Sql::new(conn.dialect());
+    for part in Part::all(scope.target) {
+        let statement = counts_by_key(conn.dialect(), scope, whose, key, (look, sharers), part);
+        conn.each(&statement, &mut |row| tell(key_of(&row, 0)?, counts_of(&row, 1, part)))?;
+    }
+    Ok(())
+}
+
+fn counts_by_key(
+    dialect: Dialect,
+    scope: Scope<'_>,
+    whose: &Whose,
+    key: &KeyColumn,
+    (look, sharers): (Look, Sharers),
+    part: Part<'_>,
+) -> Statement {
+    let mut sql = Sql::new(dialect);
     let found = whose::found(&mut sql, whose);
     let person = |sql: &mut Sql| whose::person(sql, scope, key, found.as_ref());
     sql.push("SELECT ");
     person(&mut sql);
     sql.push(", ");
-    count::select_counts(&mut sql, Scope { is_joined: false, ..scope }, look);
+    count::select_counts(&mut sql, Scope { is_joined: false, ..scope }, look, part);
     sql.push(" FROM ");
     eligible::from(&mut sql, scope.target);
     whose::join_people(&mut sql, scope, whose, (look, sharers), key, found.as_ref());
@@ -107,7 +122,7 @@ fn counts_in(
         // The statements that follow in the transaction are to meet the same rows.
         sql.push(" FOR UPDATE");
     }
-    conn.each(&sql.finish(), &mut |row| tell(key_of(&row, 0)?, counts_of(&row, 1, scope.target)))
+    sql.finish()
 }
 
 /// Counts the rows of an entry by their people, as a plan does: what earlier rules take is gone. Whoever has rows in several
