@@ -51,7 +51,7 @@ fn as_role(setup: &Setup, pairs: &[Pair<'_>], url: &Secret, writes: bool) -> Res
         database: &database.name,
         as_of: setup.as_of,
         naive_zone: &database.naive_timezone,
-        guard: setup.config.guard,
+        guard: &setup.config.guard,
         hmac_key: setup.config.hmac_key.as_ref(),
         maps: &setup.maps_on(database),
     };

@@ -347,7 +347,7 @@ fn on_live_tables<T>(
         database: &pair.database.name,
         as_of: setup.as_of,
         naive_zone: &pair.database.naive_timezone,
-        guard: Default::default(),
+        guard: &Default::default(),
         hmac_key: setup.config.hmac_key.as_ref(),
         maps: &setup.maps_on(pair.database),
     };

@@ -83,7 +83,7 @@ fn a_config_is_read_with_its_paths_beginning_at_its_folder() {
     assert_eq!(config.hmac_key.as_ref().unwrap().reveal(), "0123456789abcdef");
     let former: Vec<_> = config.former_hmac_keys.iter().map(|key| key.reveal()).collect();
     assert_eq!(former, ["0123456789abcde4", "0123456789abcde5"]);
-    assert_eq!(config.guard, Guard { max_rows: Some(5_000_000), max_share: Some(0.5) });
+    assert_eq!(config.guard, Guard { max_rows: Some(5_000_000), max_share: Some(0.5), ..Guard::default() });
     assert!(config.warnings.is_empty());
     let main = &config.databases["main"];
     assert_eq!(main.url.reveal(), "postgres://tenure@db.internal/campus?sslmode=verify-full");

@@ -514,7 +514,7 @@ fn is_same_for(old: &Setup, new: &Setup, database: &str) -> bool {
     let settings = |setup: &Setup| {
         let url = setup.config.databases.get(database).map(|database| database.url.clone());
         let Daemon { hours, budget, budget_rows, .. } = setup.config.daemon.clone();
-        (url, setup.config.guard, hours, budget, budget_rows)
+        (url, setup.config.guard.clone(), hours, budget, budget_rows)
     };
     digests(old) == digests(new) && settings(old) == settings(new)
 }

@@ -1,6 +1,7 @@
 //! A column that tells the age of a row, and its bound in the terms of that column.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::base::name::{Name, TableName};
@@ -17,6 +18,22 @@ pub struct Anchor {
     pub column: Name,
     pub reading: Reading,
     pub nullable: bool,
+    /// Values that mean that there is no time.
+    pub never: Vec<Never>,
+    /// MySQL: a text in a `binary(n)`, which is filled up with zeros.
+    pub is_filled_up: bool,
+}
+
+/// A value that means that there is no time, in the column's own terms.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Never {
+    Number(i64),
+    /// To the letter.
+    Text(String),
+    /// A text that begins with this day.
+    DayOfText(String),
+    /// From the bound of the first to before that of the second.
+    Between(Box<Reading>, Box<Reading>),
 }
 
 /// From a table to its parent: `column` holds the value of `table`.`key`.
@@ -71,6 +88,27 @@ impl Anchor {
             },
         };
         Self { reading, ..self.clone() }
+    }
+}
+
+impl Reading {
+    /// The same reading with the beginning of a day as its bound: local where the column is, else in UTC.
+    pub fn on(&self, day: Date) -> Option<Self> {
+        let midnight = day.to_datetime(jiff::civil::Time::midnight());
+        match self {
+            Reading::Instant { .. } => Some(Reading::Instant { bound: TimeZone::UTC.to_timestamp(midnight).ok()? }),
+            Reading::Naive { zone, .. } => Some(Reading::Naive { bound: midnight, zone: zone.clone() }),
+            Reading::Date { zone, .. } => Some(Reading::Date { bound: day, zone: zone.clone() }),
+            Reading::Integer { .. } | Reading::Float { .. } | Reading::Text { .. } => None,
+        }
+    }
+
+    /// The zone of times that do not say theirs.
+    pub fn zone(&self) -> Option<&TimeZone> {
+        match self {
+            Reading::Naive { zone, .. } | Reading::Date { zone, .. } | Reading::Text { zone, .. } => Some(zone),
+            Reading::Instant { .. } | Reading::Integer { .. } | Reading::Float { .. } => None,
+        }
     }
 }
 

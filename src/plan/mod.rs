@@ -22,7 +22,7 @@ mod rule;
 mod tables;
 mod target;
 
-pub use anchor::{Anchor, Hop, Reading, epoch_bound};
+pub use anchor::{Anchor, Hop, Never, Reading, epoch_bound};
 pub use ceiling::{Amounts, Beyond, Ceiling, Effect, Limits, Reservation};
 pub use condition::Condition;
 pub use entry_order::{entries_in_order, keep_each_other, says_all_of, shares_what_goes};
@@ -36,5 +36,5 @@ pub use people::{
 pub use redaction::Redaction;
 pub use reference::{Dependent, Link, Parent, SelfEffect, SelfLink};
 pub use rollup::{BucketForm, Dimension, Fold, Measure, Rollup};
-pub use rule::{Act, GuardLimits, RulePlan};
+pub use rule::{Act, GuardLimits, Horizon, RulePlan};
 pub use target::{Axis, KeyColumn, Target, Transport};

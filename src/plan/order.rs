@@ -242,6 +242,8 @@ mod tests {
             column: name("at"),
             reading: Reading::Instant { bound },
             nullable: true,
+            never: Vec::new(),
+            is_filled_up: false,
         }
     }
 
@@ -289,7 +291,7 @@ mod tests {
             act: Act::Delete,
             targets: vec![target],
             dependents: Vec::new(),
-            guard: GuardLimits { max_rows: u64::MAX, max_share: 1.0 },
+            guard: GuardLimits { max_rows: u64::MAX, max_share: 1.0, max_age: None, max_unreadable: 1.0 },
             earlier: Vec::<Arc<RulePlan>>::new(),
         }
     }

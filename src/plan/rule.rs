@@ -30,10 +30,21 @@ pub struct RulePlan {
     pub earlier: Vec<Arc<RulePlan>>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct GuardLimits {
     pub max_rows: u64,
     pub max_share: f64,
+    /// What is older has its age in another unit, or from a wrong column; `None`: nothing is too old.
+    pub max_age: Option<Horizon>,
+    pub max_unreadable: f64,
+}
+
+/// How old a row can be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Horizon {
+    /// As written: `50 years`.
+    pub age: String,
+    pub since: Timestamp,
 }
 
 #[derive(Debug, Clone)]

@@ -44,6 +44,9 @@ pub struct PeopleRecord {
     /// References by which rows are people's and that the map does not answer, as `table.column`: what was not erased.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unmapped: Vec<String>,
+    /// People whose closing time cannot be read: they may have left long ago.
+    #[serde(default, skip_serializing_if = "super::rule::is_zero")]
+    pub unreadable: u64,
     /// Of a run that a guard stopped: who was due, as a digest under the installation's key. An approval is for these people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_digest: Option<String>,

@@ -47,8 +47,20 @@ pub struct RuleRecord {
     /// Changed or removed by another session between plan and act, or locked by one until the end.
     pub skipped: u64,
     pub remaining: u64,
-    /// Rows whose age is not known: NULL, zero, or a text that is no time.
+    /// Rows for which the rule's condition is true and whose age is not known: NULL, zero, a date that means "never", or
+    /// something that is no time.
     pub no_anchor: u64,
+    /// Of these, rows that tell something which cannot be read.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unreadable: u64,
+    /// Why so many unreadable ages put the promise at risk, with the figures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unread: Option<String>,
+    /// The oldest and the youngest known age among the eligible rows, as planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest_eligible: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub youngest_eligible: Option<Timestamp>,
     /// Dependent rows deleted with them (in a dry run: that would be), by table.
     pub cascaded: BTreeMap<String, u64>,
     /// References set to NULL (in a dry run: that would be), by `table.column`.
@@ -94,18 +106,28 @@ pub struct RuleRecord {
     pub statements: Vec<String>,
 }
 
-pub(super) fn is_erasure(rule: &str) -> bool {
-    rule.strip_prefix(ERASURES).is_some_and(|rest| rest.starts_with(':'))
+pub(super) fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
-fn is_zero(rows: &u64) -> bool {
-    *rows == 0
+pub(super) fn is_erasure(rule: &str) -> bool {
+    rule.strip_prefix(ERASURES).is_some_and(|rest| rest.starts_with(':'))
 }
 
 impl RuleRecord {
     /// Is it an entry of the map of people, and no rule?
     pub fn is_erasure(&self) -> bool {
         is_erasure(&self.rule)
+    }
+
+    /// No row that the rule speaks of tells a time: whether any is past its period, nobody knows.
+    pub fn knows_no_age(&self) -> bool {
+        self.no_anchor > 0 && self.eligible == 0 && self.oldest_kept.is_none()
+    }
+
+    /// Rows that another session held a lock on until the end.
+    pub fn locked(&self) -> u64 {
+        self.passed_over.get("locked").copied().unwrap_or(0)
     }
 
     /// Whether eligible = done + held + blocked + skipped + remaining.

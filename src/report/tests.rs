@@ -125,7 +125,7 @@ proptest! {
         let worst_rule = run.rules.iter().map(|rule| rule.status).max();
         let in_time = run.people.as_ref().is_none_or(|people| {
             let waits = run.is_dry_run() && people.due > 0;
-            !waits && [people.overdue, people.near_deadline, people.unfinished] == [0; 3]
+            !waits && [people.overdue, people.near_deadline, people.unfinished, people.unreadable] == [0; 4]
         });
         let requests_in_time = run.requests.as_ref().is_none_or(|requests| {
             let waits = run.is_dry_run() && requests.verified > requests.kept_back;
@@ -135,7 +135,9 @@ proptest! {
             && requests_in_time
             && run.finished.is_some()
             && worst_rule.is_some_and(|worst| worst <= Status::Stopped && run.status <= worst)
-            && run.rules.iter().all(|rule| rule.balances() && rule.remaining == 0 && rule.blocked == 0);
+            && run.rules.iter().all(|rule| rule.balances() && rule.remaining == 0 && rule.blocked == 0)
+            && run.rules.iter().all(|rule| rule.late == 0 && rule.locked() == 0)
+            && run.rules.iter().all(|rule| rule.unread.is_none() && !rule.knows_no_age());
         prop_assert_eq!(judged.standing.is_kept(), clean);
         prop_assert!(judged.promises.iter().all(|promise| promise.standing <= judged.standing));
         prop_assert!(run.is_dry_run() || judged.standing != Standing::Overdue);

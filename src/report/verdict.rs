@@ -92,11 +92,20 @@ fn trouble(run: &RunRecord, rule: &RuleRecord) -> Vec<Finding> {
     if rule.blocked > 0 {
         found.push(finding(Standing::AtRisk, blocked(rule)));
     }
+    found.extend(unread(rule));
     if let Some(waiting) = waiting(rule) {
         found.push(finding(Standing::Broken, waiting));
     } else if rule.remaining > 0 {
         let why = if rule.status == Status::Stopped { "stopped early, the next run goes on: " } else { "" };
         found.push(finding(Standing::AtRisk, format!("{why}{} past their period remain", rows(rule.remaining))));
+    }
+    if rule.locked() > 0 {
+        let reason = format!("{} past their period stay under another session's lock", rows(rule.locked()));
+        found.push(finding(Standing::AtRisk, reason));
+    }
+    if rule.late > 0 {
+        let reason = format!("{} became due after the plan was made and remain for the next run", rows(rule.late));
+        found.push(finding(Standing::AtRisk, reason));
     }
     found
 }
@@ -116,6 +125,7 @@ fn trouble_ahead(rule: &RuleRecord) -> Vec<Finding> {
     if rule.blocked > 0 {
         found.push(finding(Standing::AtRisk, blocked(rule)));
     }
+    found.extend(unread(rule));
     if let Some(waiting) = waiting(rule) {
         found.push(finding(Standing::AtRisk, waiting));
     } else if rule.remaining > 0 {
@@ -123,6 +133,15 @@ fn trouble_ahead(rule: &RuleRecord) -> Vec<Finding> {
         found.push(finding(Standing::Overdue, reason));
     }
     found
+}
+
+/// What is not known for want of ages that can be read.
+fn unread(rule: &RuleRecord) -> Option<Finding> {
+    if rule.knows_no_age() {
+        let reason = "no row tells a time that can be read, so whether any is past its period is unknown";
+        return Some(finding(Standing::Unknown, reason));
+    }
+    rule.unread.clone().map(|reason| finding(Standing::AtRisk, reason))
 }
 
 /// What a pause keeps past its period. Somebody decided it, and the promise is not kept for that.
@@ -169,9 +188,6 @@ fn well_done(rule: &RuleRecord) -> String {
     }
     if rule.skipped > 0 {
         said.push(format!("{} changed or removed by somebody else meanwhile", rows(rule.skipped)));
-    }
-    if rule.late > 0 {
-        said.push(format!("{} came in after the plan was made, for the next run", rows(rule.late)));
     }
     said.join(", ")
 }
@@ -223,7 +239,7 @@ fn judge_clocks(run: &RunRecord) -> Vec<(&[String], Finding)> {
 pub(super) fn standing_of_people(people: &PeopleRecord, is_dry_run: bool) -> Standing {
     match people {
         people if people.overdue > 0 || !people.unmapped.is_empty() => Standing::Broken,
-        people if people.near_deadline > 0 || people.unfinished > 0 => Standing::AtRisk,
+        people if people.near_deadline > 0 || people.unfinished > 0 || people.unreadable > 0 => Standing::AtRisk,
         people if is_dry_run && people.due > 0 => Standing::Overdue,
         _ => Standing::Kept,
     }
@@ -250,6 +266,9 @@ pub(super) fn people_in_words(people: &PeopleRecord, is_dry_run: bool) -> String
             persons(people.near_deadline),
             people.within
         ));
+    }
+    if people.unreadable > 0 {
+        said.push(format!("{} of unknown closing time: it cannot be read", persons(people.unreadable)));
     }
     if people.in_part > 0 {
         said.push(format!("{} erased in part: the rest stays", persons(people.in_part)));

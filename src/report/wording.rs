@@ -230,13 +230,28 @@ fn outcome(run: &RunRecord, rule: &RuleRecord) -> Vec<Fact> {
     if rule.no_anchor > 0 {
         facts.push(fact(
             "no anchor",
-            format!("{} of unknown age, kept and not counted as eligible", rows(rule.no_anchor)),
+            format!("{} of unknown age, kept and not counted as eligible{}", rows(rule.no_anchor), unreadable(rule)),
         ));
     }
+    facts.extend(ages(rule));
     facts.extend(oldest_kept(run, rule));
     facts.extend(since_last_run(run, rule).map(|said| fact("last run", said)));
     facts.push(fact("batches", format!("{} in {}", count(rule.batches), elapsed(rule.elapsed_ms))));
     facts
+}
+
+/// `; 3 of them tell something that cannot be read`
+fn unreadable(rule: &RuleRecord) -> String {
+    match rule.unreadable {
+        0 => String::new(),
+        some => format!("; {} of them tell something that cannot be read", count(some)),
+    }
+}
+
+/// From when to when the rows are of which the plan says that they are past their period.
+fn ages(rule: &RuleRecord) -> Option<Fact> {
+    let (oldest, youngest) = rule.oldest_eligible.zip(rule.youngest_eligible)?;
+    Some(fact("ages", format!("from {} to {}", instant(oldest), instant(youngest))))
 }
 
 fn oldest_kept(run: &RunRecord, rule: &RuleRecord) -> Option<Fact> {
@@ -288,6 +303,13 @@ pub fn people_facts(people: &PeopleRecord) -> Vec<Fact> {
         Fact { label: "within", value: people.within.clone() },
     ];
     facts.extend(counts.map(|(label, n)| Fact { label, value: count(n) }));
+    let unreadable = Some(people.unreadable).filter(|some| *some > 0);
+    facts.extend(
+        unreadable.map(|some| Fact {
+            label: "unknown",
+            value: format!("{}, whose closing time cannot be read", count(some)),
+        }),
+    );
     facts.extend(longest_wait(people.days_used, people.days_allowed));
     facts
 }

@@ -244,7 +244,7 @@ impl Builder<'_, '_> {
             act: if removes { Act::Delete } else { Act::Redact },
             targets,
             dependents,
-            guard: self.resolver.guard(self.subject.guard),
+            guard: self.resolver.guard(&self.subject.guard, None),
             earlier: Vec::new(),
         };
         Entry { index: 0, plan, category: data.category.clone(), kept, redact_first }

@@ -20,13 +20,15 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::base::name::TableName;
+use crate::base::time::Period;
 use crate::config::Secret;
 use crate::db::catalog::{Catalog, Table, TableKind};
 use crate::db::predicate::condition;
 use crate::diagnostic::mistake::Mistake;
 use crate::diagnostic::place::Places;
 use crate::plan::{
-    Act, Anchor, Condition, Dependent, Erasure, GuardLimits, HeldPeople, Hold, HoldFact, Rollup, RulePlan, Target,
+    Act, Anchor, Condition, Dependent, Erasure, GuardLimits, HeldPeople, Hold, HoldFact, Horizon, Rollup, RulePlan,
+    Target,
 };
 use crate::schedule::{self, Action, Age, Guard, Schedule, Term};
 use dependents::Family;
@@ -36,6 +38,8 @@ use reading::{Blame, anchors, find_table};
 
 /// A guard that nobody wrote: half of a table.
 const DEFAULT_MAX_SHARE: f64 = 0.5;
+const DEFAULT_MAX_AGE: &str = "50 years";
+const DEFAULT_MAX_UNREADABLE: f64 = 0.05;
 
 /// What a schedule is resolved against.
 #[derive(Clone, Copy)]
@@ -47,7 +51,7 @@ pub struct Context<'a> {
     /// What naive timestamps in the database mean.
     pub naive_zone: &'a TimeZone,
     /// The config's guards, for rules without their own.
-    pub guard: Guard,
+    pub guard: &'a Guard,
     pub hmac_key: Option<&'a Secret>,
     /// The maps of people on this database, of whatever schedule: a hold on people covers what any of them maps.
     pub maps: &'a [&'a schedule::Subject],
@@ -315,7 +319,7 @@ impl<'c> Resolver<'_, 'c> {
             act,
             targets,
             dependents: family.dependents,
-            guard: self.guard(rule.guard),
+            guard: self.guard(&rule.guard, cutoff),
             earlier: Vec::new(),
         })
     }
@@ -399,10 +403,32 @@ impl<'c> Resolver<'_, 'c> {
         self.holds_on(&leaves, &leaves).into_iter().filter(|hold| !hold.by_hand).collect()
     }
 
-    fn guard(&self, own: Guard) -> GuardLimits {
-        let max_rows = own.max_rows.or(self.context.guard.max_rows);
-        let max_share = own.max_share.or(self.context.guard.max_share);
-        GuardLimits { max_rows: max_rows.unwrap_or(u64::MAX), max_share: max_share.unwrap_or(DEFAULT_MAX_SHARE) }
+    fn guard(&self, own: &Guard, cutoff: Option<Timestamp>) -> GuardLimits {
+        let config = self.context.guard;
+        let max_age = own.max_age.as_ref().or(config.max_age.as_ref());
+        GuardLimits {
+            max_rows: own.max_rows.or(config.max_rows).unwrap_or(u64::MAX),
+            max_share: own.max_share.or(config.max_share).unwrap_or(DEFAULT_MAX_SHARE),
+            max_age: self.horizon(max_age, cutoff),
+            max_unreadable: own.max_unreadable.or(config.max_unreadable).unwrap_or(DEFAULT_MAX_UNREADABLE),
+        }
+    }
+
+    /// How old a row can be. Where nothing is said and the period is longer than that, so much is added to the period.
+    fn horizon(&self, said: Option<&Period>, cutoff: Option<Timestamp>) -> Option<Horizon> {
+        let zone = &self.schedule.policy.timezone;
+        if let Some(said) = said {
+            return Some(Horizon { age: said.to_string(), since: said.before(self.context.as_of, zone)? });
+        }
+        let usual = Period::parse(DEFAULT_MAX_AGE).ok()?;
+        let since = usual.before(self.context.as_of, zone)?;
+        match cutoff {
+            Some(cutoff) if cutoff <= since => {
+                let age = format!("{usual} more than its period");
+                Some(Horizon { age, since: usual.before(cutoff, zone)? })
+            }
+            _ => Some(Horizon { age: usual.to_string(), since }),
+        }
     }
 }
 

@@ -645,7 +645,7 @@ impl<'a, 'c> Resolver<'a, 'c> {
             MarkWith::Set(value) => MarkValue::Set(value.clone()),
             MarkWith::Now => {
                 let path = schedule::ColumnPath { hops: Vec::new(), column: column.name.clone() };
-                let wanted = schedule::Anchor { path, reading: schedule::Reading::Native };
+                let wanted = schedule::Anchor { path, reading: schedule::Reading::Native, never: Vec::new() };
                 let found = anchors(self.context, blame, table, std::slice::from_ref(&wanted), self.context.as_of)?;
                 MarkValue::Now(found.into_iter().next().ok_or_else(Vec::new)?)
             }

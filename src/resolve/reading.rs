@@ -1,6 +1,7 @@
 //! From the schedule's anchors to columns of the live database, with the cutoff in each column's own terms.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::Context;
@@ -11,7 +12,7 @@ use crate::db::Dialect;
 use crate::db::catalog::{Column, ColumnKind, Enforcement, ForeignKey, Table};
 use crate::diagnostic::mistake::Mistake;
 use crate::diagnostic::place::Places;
-use crate::plan::{Anchor, Hop, Reading, epoch_bound};
+use crate::plan::{Anchor, Hop, Never, Reading, epoch_bound};
 use crate::schedule::{self};
 
 /// What an anchor's mistakes are said of.
@@ -69,7 +70,46 @@ fn one(
     let reading = reading(context, column, &wanted.reading, cutoff).map_err(|(reason, remedy)| {
         blame.mistake(format!("`{}.{}` {reason}", table.name, column.name)).remedy(remedy)
     })?;
-    Ok(Anchor { nullable: column.nullable || !hops.is_empty(), column: column.name.clone(), hops, reading })
+    let is_filled_up = column.kind == ColumnKind::Binary && !column.sql_type.to_lowercase().starts_with("varbinary");
+    let never = wanted
+        .never
+        .iter()
+        .map(|value| never(value, &reading))
+        .collect::<Result<_, _>>()
+        .map_err(|reason| blame.mistake(format!("`never`: {reason}")).remedy(NEVER_REMEDY))?;
+    Ok(Anchor {
+        nullable: column.nullable || !hops.is_empty(),
+        column: column.name.clone(),
+        hops,
+        reading,
+        never,
+        is_filled_up,
+    })
+}
+
+const NEVER_REMEDY: &str =
+    "write a day, as \"1900-01-01\", for times, a whole number for numbers, and any text for texts";
+
+/// A value that means that there is no time, in the terms in which the column is read.
+fn never(value: &schedule::Never, reading: &Reading) -> Result<Never, String> {
+    let day = |text: &str| text.parse::<Date>().ok().filter(|_| text.len() == 10);
+    match (value, reading) {
+        (schedule::Never::Number(number), Reading::Integer { .. } | Reading::Float { .. }) => {
+            Ok(Never::Number(*number))
+        }
+        (schedule::Never::Text(text), Reading::Text { format: None, .. }) if day(text).is_some() => {
+            Ok(Never::DayOfText(text.clone()))
+        }
+        (schedule::Never::Text(text), Reading::Text { .. }) => Ok(Never::Text(text.clone())),
+        (schedule::Never::Text(text), Reading::Instant { .. } | Reading::Naive { .. } | Reading::Date { .. }) => {
+            let day = day(text).ok_or_else(|| format!("\"{text}\" is no day"))?;
+            let next = day.tomorrow().map_err(|_| format!("\"{text}\" has no day after it"))?;
+            let begin = |day: Date| reading.on(day).ok_or_else(|| format!("\"{text}\" is out of range"));
+            Ok(Never::Between(Box::new(begin(day)?), Box::new(begin(next)?)))
+        }
+        (schedule::Never::Text(text), _) => Err(format!("the column holds numbers, and \"{text}\" is none")),
+        (schedule::Never::Number(number), _) => Err(format!("the column holds no numbers, as {number} is one")),
+    }
 }
 
 /// One hop of a path on the live tables.

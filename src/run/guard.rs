@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::approval::Approved;
 use crate::db::query::count;
 use crate::db::{Connection, DbError};
@@ -66,6 +68,9 @@ impl Bounds {
         if let Some(most) = self.rows.filter(|most| all > *most) {
             return Some(format!("{all} rows, cascades included, are more than max_rows = {most}"));
         }
+        if let Some(too_old) = too_old(plan, record) {
+            return Some(too_old);
+        }
         let limit = plan.guard.max_share * 100.0;
         by_table(record).into_iter().find_map(|(table, due)| {
             let (rows, most) = self.of_table.get(&plan.table_called(&table))?;
@@ -103,6 +108,45 @@ fn by_table(record: &RuleRecord) -> Vec<(String, u64)> {
     let own = record.remaining + record.cascaded.get(&record.table).copied().unwrap_or(0);
     let along = record.cascaded.iter().filter(|(table, _)| **table != record.table);
     std::iter::once((record.table.clone(), own)).chain(along.map(|(table, due)| (table.clone(), *due))).collect()
+}
+
+/// The guard's sentence where a row is due that is older than rows can be.
+fn too_old(plan: &RulePlan, record: &RuleRecord) -> Option<String> {
+    let horizon = plan.guard.max_age.as_ref().filter(|_| record.remaining > 0)?;
+    let oldest = record.oldest_eligible.filter(|oldest| *oldest < horizon.since)?;
+    let youngest = record.youngest_eligible.unwrap_or(oldest);
+    let day = |at: Timestamp| at.strftime("%Y-%m-%d").to_string();
+    Some(format!(
+        "rows are due from {} to {}, and some are older than max_age = {}: their age may be in another unit, or in another column",
+        day(oldest),
+        day(youngest),
+        horizon.age
+    ))
+}
+
+/// The sentence where the ages of too many of the rule's rows cannot be read.
+pub(super) fn of_unreadable(
+    conn: &mut Connection,
+    plan: &RulePlan,
+    record: &RuleRecord,
+) -> Result<Option<String>, DbError> {
+    if record.unreadable == 0 {
+        return Ok(None);
+    }
+    // The share is unreadable / rows; it is enough to know whether there are as many as unreadable / max_unreadable.
+    let enough = (record.unreadable as f64 / plan.guard.max_unreadable).ceil() as u64;
+    let mut rows = 0;
+    for target in &plan.targets {
+        rows += count::spoken_of_up_to(conn, plan, target, enough - rows)?;
+    }
+    let percent = record.unreadable as f64 / rows.max(1) as f64 * 100.0;
+    let limit = plan.guard.max_unreadable * 100.0;
+    Ok((rows < enough).then(|| {
+        format!(
+            "the ages of {} of the rule's {rows} rows ({percent:.1} %) cannot be read, more than max_unreadable = {limit:.0} %",
+            record.unreadable
+        )
+    }))
 }
 
 /// Rows of the rule's own table, counted up to `enough`.

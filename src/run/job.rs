@@ -89,7 +89,7 @@ impl Job<'_> {
             database: &self.database.name,
             as_of: self.as_of,
             naive_zone: &self.database.naive_timezone,
-            guard: self.config.guard,
+            guard: &self.config.guard,
             hmac_key: self.config.hmac_key.as_ref(),
             maps: &self.maps,
         }

@@ -105,6 +105,7 @@ fn blank(erasure: &Erasure, is_request: bool) -> PeopleRecord {
         in_part: 0,
         remaining: 0,
         skipped: 0,
+        unreadable: 0,
         unmapped: Vec::new(),
         due_digest: None,
     }
@@ -274,6 +275,7 @@ impl Planned {
         }
         self.guard_people();
         self.when_asked(conn, job.people.as_ref())?;
+        self.guard_closing(job.people.is_some());
         self.tell(conn, &figures)?;
         self.tell_clocks(job, &BTreeSet::new());
         Ok(())
@@ -283,6 +285,24 @@ impl Planned {
         let (people, most) = (self.due.len() as u64, self.erasure.max_people.unwrap_or(u64::MAX));
         if let Some(first) = self.entries.first_mut().filter(|_| people > most) {
             first.guard = Some(format!("{people} people are more than max_people = {most}"));
+        }
+    }
+
+    /// Who closed the account longer ago than anything can be has a closing time in another unit, or from another column.
+    fn guard_closing(&mut self, is_asked_for: bool) {
+        let horizon = self.erasure.entries.first().and_then(|entry| entry.plan.guard.max_age.clone());
+        let oldest = self.due.iter().filter(|_| !is_asked_for).filter_map(|due| due.asked).min();
+        let Some((horizon, oldest)) = horizon.zip(oldest).filter(|(horizon, oldest)| *oldest < horizon.since) else {
+            return;
+        };
+        if let Some(first) = self.entries.first_mut() {
+            let day = oldest.strftime("%Y-%m-%d");
+            let question = format!(
+                "somebody who is due left on {day}, longer ago than max_age = {}: closing times may be in another unit, or in \
+                 another column",
+                horizon.age
+            );
+            guard::also(first, question);
         }
     }
 
@@ -303,6 +323,7 @@ impl Planned {
         self.record.due = self.due.len() as u64;
         self.record.remaining = self.record.due;
         self.record.held = people::held(conn, &self.erasure)? + figures.held.len() as u64;
+        self.record.unreadable = people::unreadable(conn, &self.erasure)?;
         self.record.blocked = figures.blocked.difference(&figures.held).count() as u64;
         Ok(())
     }

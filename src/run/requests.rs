@@ -199,8 +199,7 @@ impl Inbox<'_> {
             verified: request.verified,
             is_written: false,
         });
-        let dialect = conn.dialect();
-        let latest = |asked| self.map.requests.as_ref().map_or(asked, |of| person::asked_until(of, asked, dialect));
+        let latest = |asked| self.map.requests.as_ref().map_or(asked, |of| person::asked_until(of, asked));
         let written = written.iter().filter_map(|one| {
             let (key, asked) = match one.made {
                 Made::At(asked) => (key_as_written(self.catalog, self.map, &one.key), asked),
@@ -345,7 +344,7 @@ fn carry_out_written(
         let (Made::At(made), Some(key)) = (requested.made, key_as_written(&catalog, &map, &requested.key)) else {
             continue;
         };
-        let latest = map.requests.as_ref().map_or(made, |of| person::asked_until(of, made, conn.dialect()));
+        let latest = map.requests.as_ref().map_or(made, |of| person::asked_until(of, made));
         let people =
             SomePeople { keys: vec![requested.key.clone()], category: None, cause: Cause::Request, asked: made };
         let asked = Asked { what: format!("a request in `{table}`"), people, latest, verified: true };

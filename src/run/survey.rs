@@ -19,7 +19,7 @@ use crate::record::{HoldRecord, RuleRecord, Status};
 use crate::schedule::{Rule, Subject};
 
 use super::Job;
-use super::guard::Bounds;
+use super::guard::{self, Bounds};
 
 pub(super) fn hold_record(hold: &HoldFact) -> HoldRecord {
     HoldRecord {
@@ -80,6 +80,10 @@ fn empty(rule: &str, promises: &[String], database: &str, table: &str, action: &
         skipped: 0,
         remaining: 0,
         no_anchor: 0,
+        unreadable: 0,
+        unread: None,
+        oldest_eligible: None,
+        youngest_eligible: None,
         cascaded: Default::default(),
         detached: Default::default(),
         rolled_up: 0,
@@ -145,7 +149,9 @@ fn figures_alone(
 fn count_into(conn: &mut Connection, plan: &RulePlan, record: &mut RuleRecord) -> Result<(), DbError> {
     fill(record, counts(conn, plan)?);
     for target in &plan.targets {
-        record.no_anchor += count::ageless(conn, target)?;
+        let ageless = count::ageless(conn, plan, target)?;
+        record.no_anchor += ageless.rows;
+        record.unreadable += ageless.unreadable;
     }
     if record.remaining > 0 {
         let found = count::consequences(conn, plan, None)?;
@@ -153,6 +159,7 @@ fn count_into(conn: &mut Connection, plan: &RulePlan, record: &mut RuleRecord) -
         record.detached = found.detached;
     }
     record.oldest_kept = oldest_kept(conn, plan, record)?;
+    record.unread = guard::of_unreadable(conn, plan, record)?;
     Ok(())
 }
 
@@ -163,6 +170,8 @@ pub(super) fn fill(record: &mut RuleRecord, counts: Counts) {
     record.held = counts.held;
     record.blocked = counts.blocked;
     record.held_by = counts.held_by;
+    record.oldest_eligible = counts.ages.map(|(oldest, _)| oldest);
+    record.youngest_eligible = counts.ages.map(|(_, youngest)| youngest);
 }
 
 fn counts(conn: &mut Connection, plan: &RulePlan) -> Result<Counts, DbError> {

@@ -38,6 +38,16 @@ impl fmt::Display for Age {
 pub struct Anchor {
     pub path: ColumnPath,
     pub reading: Reading,
+    /// Values that mean that there is no time.
+    pub never: Vec<Never>,
+}
+
+/// A value of an anchor that means "no time", as the schedule writes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Never {
+    Number(i64),
+    /// A day, `1900-01-01`, or to the letter another text.
+    Text(String),
 }
 
 /// A column of the rule's table, or of a parent reached over single-column references.

@@ -9,7 +9,8 @@ use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Age, Anchor, Guard, Hold, Keep, Policy, Reading, Rule, Schedule, Subject, Term, action, conflict, notation, subject,
+    Age, Anchor, Guard, Hold, Keep, Never, Policy, Reading, Rule, Scalar, Schedule, Subject, Term, action, conflict,
+    notation, subject,
 };
 use crate::base::name::TableName;
 use crate::base::time::Period;
@@ -288,13 +289,30 @@ pub(super) fn anchors(item: &Item) -> Vec<Anchor> {
 /// A column path, or `{ column, as, format }`.
 pub(super) fn anchor(item: &Item) -> Option<Anchor> {
     if !item.value().is_table() {
-        return Some(Anchor { path: item.parse(notation::column_path)?, reading: Reading::Native });
+        let path = item.parse(notation::column_path)?;
+        return Some(Anchor { path, reading: Reading::Native, never: Vec::new() });
     }
     let table = item.table()?;
-    table.knows(&["column", "as", "format"]);
+    table.knows(&["column", "as", "format", "never"]);
     let path = table.require("column", "name the column").and_then(|item| item.parse(notation::column_path));
     let reading = reading(&table);
-    Some(Anchor { path: path?, reading: reading? })
+    let never = table.get("never").map(|item| item.one_or_more().iter().filter_map(never).collect());
+    Some(Anchor { path: path?, reading: reading?, never: never.unwrap_or_default() })
+}
+
+/// A value of `never`: a text or a whole number.
+fn never(item: &Item) -> Option<Never> {
+    match action::scalar(item) {
+        Some(Scalar::Text(text)) => Some(Never::Text(text)),
+        Some(Scalar::Integer(number)) => Some(Never::Number(number)),
+        _ => {
+            item.refuse(
+                "this is no value that an anchor can have",
+                "write a date as \"0001-01-01\", a text or a whole number",
+            );
+            None
+        }
+    }
 }
 
 fn reading(anchor: &Table) -> Option<Reading> {
@@ -345,17 +363,19 @@ fn term(hold: &Table) -> Option<Term> {
     }
 }
 
-/// `{ max_rows, max_share }`, of a rule and of the config.
+/// `{ max_rows, max_share, max_age, max_unreadable }`, of a rule and of the config.
 pub(crate) fn guard(item: &Item) -> Option<Guard> {
     let table = item.table()?;
-    table.knows(&["max_rows", "max_share"]);
+    table.knows(&["max_rows", "max_share", "max_age", "max_unreadable"]);
     Some(limits(&table))
 }
 
 pub(super) fn limits(guard: &Table) -> Guard {
     let max_rows = guard.get("max_rows").and_then(|item| item.whole(0..=u64::MAX));
     let max_share = guard.get("max_share").and_then(|item| share(&item));
-    Guard { max_rows, max_share }
+    let max_age = period(guard, "max_age");
+    let max_unreadable = guard.get("max_unreadable").and_then(|item| share(&item));
+    Guard { max_rows, max_share, max_age, max_unreadable }
 }
 
 fn share(item: &Item) -> Option<f64> {

@@ -35,7 +35,7 @@ use std::sync::Arc;
 use crate::diagnostic::mistake::Mistake;
 use crate::diagnostic::place::Source;
 
-pub use age::{Age, Anchor, ColumnPath, FormatPart, Hop, Reading, TextFormat};
+pub use age::{Age, Anchor, ColumnPath, FormatPart, Hop, Never, Reading, TextFormat};
 pub use aggregate::{Aggregate, Bucket, Measure, MeasureFunction};
 pub(crate) use conflict::act_on_same_rows;
 pub use hold::{Hold, Term};

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::base::name::{Name, TableName};
+use crate::base::time::Period;
 use crate::diagnostic::place::Places;
 
 use super::{Age, Aggregate, Redaction};
@@ -73,10 +74,14 @@ pub enum Then {
 }
 
 /// What a rule may do without being asked. `None` takes the config's or the built-in value.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Guard {
     /// Rows, cascades included.
     pub max_rows: Option<u64>,
     /// Of the table's rows, 0 to 1; looked at only where the table has more than 1,000 rows.
     pub max_share: Option<f64>,
+    /// How old a row can be; an older one has its age in another unit, or from a wrong column.
+    pub max_age: Option<Period>,
+    /// Of the rule's rows, how many may have an age that cannot be read before its promise is at risk. It stops nothing.
+    pub max_unreadable: Option<f64>,
 }

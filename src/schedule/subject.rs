@@ -264,7 +264,7 @@ fn holidays(table: &Table) -> Vec<Date> {
 
 fn guard(item: &Item) -> Option<(Guard, Option<u64>)> {
     let table = item.table()?;
-    table.knows(&["max_rows", "max_share", "max_people"]);
+    table.knows(&["max_rows", "max_share", "max_age", "max_unreadable", "max_people"]);
     let max_people = table.get("max_people").and_then(|item| item.whole(0..=u64::MAX));
     Some((check::limits(&table), max_people))
 }

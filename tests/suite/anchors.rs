@@ -33,8 +33,9 @@ fn judged_by(db: &TestDb, tenure: Tenure, column: &str, anchor: &str, values: &[
 
 #[track_caller]
 fn assert_fates(db: &TestDb, tenure: Tenure, anchor: &str, values: &[(String, Fate)]) -> Told {
-    let rule =
-        format!("[[rule]]\nname = \"r\"\ntable = \"t\"\n{anchor}\naction = \"delete\"\nguard = {{ max_share = 1 }}");
+    let rule = format!(
+        "[[rule]]\nname = \"r\"\ntable = \"t\"\n{anchor}\naction = \"delete\"\nguard = {{ max_share = 1, max_age = \"forever\" }}"
+    );
     let ran = plan_and_run(db, &tenure.schedule(&policy(&rule)));
     let left = ids(db, "t");
     let missed: Vec<_> = values
@@ -44,6 +45,8 @@ fn assert_fates(db: &TestDb, tenure: Tenure, anchor: &str, values: &[(String, Fa
         .map(|(_, wrong)| wrong)
         .collect();
     assert!(missed.is_empty(), "{anchor}: another fate than {missed:?}");
+    let due = values.iter().filter(|(_, fate)| *fate == Goes).count();
+    assert_eq!(ran.count("r", "eligible"), due as u64, "{anchor}: rows that are due");
     let no_time = values.iter().filter(|(_, fate)| *fate == NoTime).count();
     assert_eq!(ran.count("r", "no_anchor"), no_time as u64, "{anchor}: rows without a known age");
     ran
@@ -168,6 +171,11 @@ on_every_database! {
             text("2026-05-30T25:00:00Z", NoTime),
             text("20260530", NoTime),
             text("1", NoTime),
+            text("2010-01-01T00:00:00+14:00", Goes),
+            text("2010-01-01T00:00:00+16:00", NoTime),
+            text("2010-01-01T00:00:00.123456789-12:00", Goes),
+            text("0001-01-01T00:00:00Z", NoTime),
+            text("9999-12-31 23:59:59", NoTime),
             text("0000-00-00 00:00:00", NoTime),
             text("", NoTime),
             null(),
@@ -185,6 +193,13 @@ on_every_database! {
             text("2026-05-30", NoTime),
             text("2026053111595", NoTime),
             text("00000000000000", NoTime),
+            text("00010101000000", NoTime),
+            text("99991231000000", NoTime),
+            text("20240229120000", Goes),
+            text("20230229120000", NoTime),
+            text("20260431120000", NoTime),
+            text("20261331120000", NoTime),
+            text("20200101240000", NoTime),
             text("", NoTime),
             null(),
         ];
@@ -200,6 +215,10 @@ on_every_database! {
             text("31/12/1999", Goes),
             text("01/01/2027", Stays),
             text("31/02/2026", NoTime),
+            text("29/02/2024", Goes),
+            text("01/01/0001", NoTime),
+            text("31/12/9999", NoTime),
+            text("01-01-2020", NoTime),
         ];
         let anchor = "anchor = { column = \"at\", as = \"text\", format = \"%d/%m/%Y\" }\nretain = \"30 days\"";
         judged(&db, "{text}", anchor, &values);
@@ -250,7 +269,7 @@ on_every_database! {
         db.script("INSERT INTO t VALUES (1, '2020-01-01 00:00:00', '2020-01-01')");
         db.script("INSERT INTO t VALUES (2, '2020-01-01 00:00:00', '')");
         let anchor = "anchor = [\"made\", { column = \"at\", as = \"text\" }]\nretain = \"30 days\"";
-        let values = [text("yesterday", Stays), text("2020-01-01", Goes), text("", Goes)];
+        let values = [text("yesterday", NoTime), text("2020-01-01", Goes), text("", Goes)];
         assert_fates(&db, Tenure::at(&db), anchor, &values);
     }
 

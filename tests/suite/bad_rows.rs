@@ -1,6 +1,6 @@
 //! One row stops none of the others: rows under another session's lock, and rows that the database refuses to change.
 
-use tenure::db::{Connection, Dialect, Statement};
+use tenure::db::{Connection, Dialect};
 
 use crate::harness::story::{AS_OF, Told, delete_rule, ids, policy};
 use crate::harness::{Tenure, TestDb};
@@ -104,8 +104,7 @@ on_every_database! {
 /// Another session's lock on rows, for as long as it lives.
 fn locked(db: &TestDb, sql: &str) -> Connection {
     let mut application = db.open();
-    application.script("BEGIN").unwrap();
-    application.query(&Statement { sql: format!("{sql} FOR UPDATE"), binds: vec![] }).unwrap();
+    application.script(&format!("BEGIN; {sql} FOR UPDATE")).unwrap();
     application
 }
 

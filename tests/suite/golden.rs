@@ -159,6 +159,45 @@ fn assert_golden(db: &TestDb, planned: &Value, name: &str) {
     assert!(text == golden, "{} is not what is sent now; read the difference:\n{text}", file.display());
 }
 
+/// A reader meets no seed, no bracket too many, and no line that runs off the page.
+#[test]
+fn golden_statements_can_be_read() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    for file in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let text = fs::read_to_string(&file).unwrap();
+        let statements: Vec<&str> = text.lines().filter(|line| !line.starts_with("-- ")).collect();
+        for line in &statements {
+            assert!(line.chars().count() <= 160, "{}: {line}", file.display());
+        }
+        let flat = statements.join(" ").split_whitespace().collect::<Vec<_>>().join(" ");
+        let flat = flat.replace("IS NOT TRUE", "IS NOT SO");
+        for seed in ["TRUE AND", "AND TRUE", "FALSE OR", "OR FALSE", "1 = 1"] {
+            assert!(!flat.contains(seed), "{}: `{seed}`", file.display());
+        }
+        assert_eq!(bracketed_twice(&flat), None, "{}", file.display());
+    }
+}
+
+/// The first `((…))` around one expression.
+fn bracketed_twice(text: &str) -> Option<&str> {
+    let bytes = text.as_bytes();
+    let end_of = |open: usize| {
+        let mut depth = 0;
+        (open..bytes.len()).find(|at| {
+            depth += i32::from(bytes[*at] == b'(') - i32::from(bytes[*at] == b')');
+            depth == 0
+        })
+    };
+    let next = |at: usize| (at..bytes.len()).find(|at| bytes[*at] != b' ');
+    let opens = (0..bytes.len()).filter(|at| bytes[*at] == b'(');
+    opens
+        .filter_map(|open| Some((open, end_of(open)?, next(open + 1)?)))
+        .find(|(_, end, inner)| {
+            bytes[*inner] == b'(' && end_of(*inner).and_then(|inner_end| next(inner_end + 1)) == Some(*end)
+        })
+        .map(|(open, end, _)| &text[open..=end])
+}
+
 const PLAN: [&str; 5] = ["plan", "--sql", "--json", "--as-of", AS_OF];
 
 on_every_database! {

@@ -4,6 +4,7 @@
 mod harness;
 mod real;
 
+mod ages;
 mod aggregate;
 mod anchors;
 mod answers;

@@ -80,7 +80,7 @@ pub fn parse_as_of(text: &str) -> Result<Timestamp, AsOfError> {
 const MOST_YEARS: i32 = 1_000;
 
 /// A retention period of calendar units, or for ever.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Period {
     text: String,
     /// `None` is for ever.

@@ -89,7 +89,7 @@ impl Lab {
             database: "main",
             as_of: now(),
             naive_zone: &TimeZone::UTC,
-            guard: Guard::default(),
+            guard: &Guard::default(),
             hmac_key: Some(&installation_key()),
             maps: &schedule.subject.iter().collect::<Vec<_>>(),
         };
@@ -121,7 +121,7 @@ impl Lab {
             database: "main",
             as_of: now(),
             naive_zone: &TimeZone::UTC,
-            guard: Guard::default(),
+            guard: &Guard::default(),
             hmac_key: Some(&installation_key()),
             maps: &schedule.subject.iter().collect::<Vec<_>>(),
         };

@@ -568,7 +568,7 @@ fn without_a_key_of_the_installation_nobody_could_be_named_in_the_ledger() {
         database: "main",
         as_of: now(),
         naive_zone: &TimeZone::UTC,
-        guard: Guard::default(),
+        guard: &Guard::default(),
         hmac_key: None,
         maps: &[],
     };

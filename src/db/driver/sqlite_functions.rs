@@ -20,6 +20,18 @@ define_sql_function! {
     #[sql_name = "tenure_micros"]
     fn tenure_utc_micros(value: Nullable<Text>) -> Nullable<BigInt>;
 }
+define_sql_function! {
+    /// The number of `predicate::anchor::told`.
+    fn tenure_told(value: Nullable<Text>, format: Text, zone: Text) -> Nullable<BigInt>;
+}
+define_sql_function! {
+    #[sql_name = "tenure_told"]
+    fn tenure_utc_told(value: Nullable<Text>) -> Nullable<BigInt>;
+}
+define_sql_function! {
+    /// 1 where the text says that there is no time by nothing, zeros or the years 0 and 1; 2 where it does by the year 9999.
+    fn tenure_says_none(value: Nullable<Text>, format: Text) -> Nullable<BigInt>;
+}
 define_sql_function! { fn tenure_truncate_ip(value: Nullable<Text>) -> Nullable<Text>; }
 define_sql_function! {
     /// SQLite's own knows no letters but those of ASCII.
@@ -32,6 +44,13 @@ pub(in crate::db) fn register(conn: &mut SqliteConnection) -> diesel::QueryResul
         with_zone(&zone, |zone| micros(&value?.0, &format, zone))
     })?;
     tenure_utc_micros_utils::register_impl(conn, |value: Option<AnyText>| iso_micros(&value?.0, &TimeZone::UTC))?;
+    tenure_told_utils::register_impl(conn, |value: Option<AnyText>, format: String, zone: String| {
+        with_zone(&zone, |zone| told(&value?.0, &format, zone))
+    })?;
+    tenure_utc_told_utils::register_impl(conn, |value: Option<AnyText>| told(&value?.0, "", &TimeZone::UTC))?;
+    tenure_says_none_utils::register_impl(conn, |value: Option<AnyText>, format: String| {
+        Some(says_none(&value?.0, &format))
+    })?;
     tenure_truncate_ip_utils::register_impl(conn, |value: Option<AnyText>| truncate_ip(&value?.0))?;
     tenure_lower_utils::register_impl(conn, |value: Option<AnyText>| Some(value?.0.to_lowercase()))?;
     tenure_hmac_utils::register_impl(conn, |key: String, value: Option<AnyText>| {
@@ -74,9 +93,33 @@ fn micros(text: &str, format: &str, zone: &TimeZone) -> Option<i64> {
     iso_micros(&iso, zone)
 }
 
+/// Four times the microseconds of the text, and 2 where it is a day, of which it tells the first microsecond then.
+fn told(text: &str, format: &str, zone: &TimeZone) -> Option<i64> {
+    let is_day = if format.is_empty() { text.len() == 10 } else { !format.contains("%H") };
+    let micros = micros(text, format, zone)?;
+    if !is_day {
+        return Some(micros * 4);
+    }
+    let day = zone.to_datetime(Timestamp::from_microsecond(micros).ok()?).date();
+    let midnight = TimeZone::UTC.to_timestamp(day.to_datetime(Time::midnight())).ok()?;
+    Some(midnight.as_microsecond() * 4 + 2)
+}
+
+fn says_none(text: &str, format: &str) -> i64 {
+    let is_empty = text.chars().all(|c| "0:T. Z/-".contains(c));
+    let iso = if format.is_empty() { Some(text.to_owned()) } else { fields_as_iso(text, format, false) };
+    let begins =
+        |year: &str| iso.as_ref().is_some_and(|iso| iso.strip_prefix(year).is_some_and(|rest| rest.starts_with('-')));
+    match () {
+        () if is_empty || begins("0000") || begins("0001") => 1,
+        () if begins("9999") => 2,
+        () => 0,
+    }
+}
+
 /// `YYYY-MM-DD`, optionally `[T ]HH:MM[:SS[.fraction]]`, optionally `Z` or an offset.
 fn iso_micros(text: &str, zone: &TimeZone) -> Option<i64> {
-    let date = iso_date(text.as_bytes()).filter(|date| date.year() > 0)?;
+    let date = iso_date(text.as_bytes()).filter(|date| (2..9999).contains(&date.year()))?;
     let Some(rest) = text.get(10..).filter(|rest| !rest.is_empty()) else {
         return Some(late(date.tomorrow().ok()?.to_datetime(Time::midnight()), zone)?.as_microsecond() - 1);
     };
@@ -144,7 +187,8 @@ fn parse_offset(text: &str) -> Option<Offset> {
     if !digits.bytes().all(|b| b.is_ascii_digit()) || !matches!(digits.len(), 2 | 4) {
         return None;
     }
-    let hours: i32 = digits[..2].parse().ok().filter(|h| *h < 24)?;
+    // As of PostgreSQL: no place on earth has another.
+    let hours: i32 = digits[..2].parse().ok().filter(|h| *h < 16)?;
     let minutes: i32 = digits.get(2..4).map_or(Some(0), |m| m.parse().ok()).filter(|m| *m < 60)?;
     Offset::from_seconds(sign * (hours * 3600 + minutes * 60)).ok()
 }
@@ -241,6 +285,28 @@ mod tests {
         {
             assert_eq!(utc(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn what_programs_write_for_never_is_no_time() {
+        for text in ["0001-01-01T00:00:00Z", "9999-12-31", "9999-12-31 23:59:59", "0000-01-01"] {
+            assert_eq!(utc(text), None, "{text}");
+        }
+        assert_eq!(utc("2010-01-01T00:00:00+16:00"), None);
+        let said = ["", "0000-00-00 00:00", "0001-01-01", "9999-12-31 23:59", "2020-01-01", "soon"];
+        assert_eq!(said.map(|text| says_none(text, "")), [1, 1, 1, 2, 0, 0]);
+        assert_eq!(
+            ["00010101", "99991231", "20200101", "00000000"].map(|text| says_none(text, "%Y%m%d")),
+            [1, 2, 0, 1]
+        );
+    }
+
+    #[test]
+    fn a_day_is_told_by_its_first_microsecond_in_local_time() {
+        let zone = TimeZone::get("Asia/Tokyo").unwrap();
+        assert_eq!(told("1970-01-02", "", &zone), Some(86_400_000_000 * 4 + 2));
+        assert_eq!(told("1970-01-01 09:00", "", &zone), Some(0));
+        assert_eq!(told("1970-01-01T00:00Z", "", &zone), Some(0));
     }
 
     #[test]

@@ -1,68 +1,353 @@
-//! A row's age in each dialect: is it known, and is it strictly before the bound?
+//! What one column tells of a row's age, in each dialect.
 //!
-//! Every expression here is total: no value of a column, however odd, makes it raise. A text that is no time is neither
-//! before the bound nor absent; zero, NULL, the infinities and all-zero dates are absent.
+//! A value either tells a time that lies before the bound, or one that does not, or no time that is certain. The three are
+//! told apart by [`before`], [`ahead`] and [`unknown`], of which the last is the exact complement of the other two. Every
+//! expression is total: no value of a column, however odd, makes it raise.
+//!
+//! No time are NULL, zero, what lies before the year 2 or from the year 9999 on (programs write both for "never"), what the
+//! schedule calls `never`, days without a month, NaN and the infinities, and texts that are no time.
 
-use jiff::civil::{Date, DateTime};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 
+use super::text::{self, Empty};
 use crate::base::name::Name;
 use crate::db::predicate::whose;
-use crate::db::sql::builder::Sql;
+use crate::db::sql::builder::{Sql, Terms};
 use crate::db::{Dialect, Value};
-use crate::plan::{Anchor, Hop, Reading};
-use crate::schedule::{FormatPart, TextFormat};
+use crate::plan::{Anchor, Hop, Never, Reading};
 
-/// A date that exists, years 1 to 9999, as PostgreSQL and MariaDB/MySQL both read regular expressions.
-const ISO_DATE: &str = "(?!0000)([0-9]{4}-(((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01]))|((0[469]|11)-(0[1-9]|[12][0-9]|30))\
-    |(02-(0[1-9]|1[0-9]|2[0-8])))|([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29)";
-const ISO_TIME: &str = "([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?";
-const ISO_ZONE: &str = "(Z|z|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)";
+/// Seconds from 1970 to the year 9999.
+const YEAR_9999: u64 = 253_370_764_800;
 
-/// Known, and strictly before the bound. Never true by accident: NULL where the value is NULL, false for odd ones.
+/// Writes a value that a row tells.
+pub(in crate::db) type Write<'a> = &'a dyn Fn(&mut Sql);
+
+/// The value tells a time strictly before the bound. Of a plain column an index serves it.
 pub(in crate::db) fn before(sql: &mut Sql, alias: &Name, anchor: &Anchor) {
-    at_end_of_path(sql, alias, anchor, 0, &|sql, alias| before_bound(sql, alias, &anchor.column, &anchor.reading));
-}
-
-/// No time at all: NULL, zero, or no parent. (A text that is no time is not absent: it may have meant one.)
-pub(in crate::db) fn absent(sql: &mut Sql, alias: &Name, anchor: &Anchor) {
-    if anchor.hops.is_empty() {
-        return no_time(sql, alias, &anchor.column, &anchor.reading);
-    }
-    sql.push("NOT ");
     at_end_of_path(sql, alias, anchor, 0, &|sql, alias| {
-        sql.push("(");
-        no_time(sql, alias, &anchor.column, &anchor.reading);
-        sql.push(") IS NOT TRUE");
+        sql.all(|terms| {
+            if let Reading::Text { .. } = anchor.reading {
+                return text_before(terms, alias, anchor);
+            }
+            compare(terms, alias, anchor, " < ");
+            terms.term(|sql| floor(sql, alias, anchor, Side::Within));
+            certain(terms, alias, anchor);
+        });
     });
 }
 
-/// The value as microseconds since 1970; naive values as if they were UTC; NULL where no time is known.
-pub(in crate::db) fn micros(sql: &mut Sql, alias: &Name, anchor: &Anchor) {
-    value_at(sql, alias, anchor, 0, &|sql, alias| micros_of(sql, alias, &anchor.column, &anchor.reading));
+/// The value of a plain column lies below the bound, be it a time or not.
+pub(in crate::db) fn below_bound(sql: &mut Sql, alias: &Name, anchor: &Anchor) {
+    sql.all(|terms| compare(terms, alias, anchor, " < "));
 }
 
-/// 1 where the value is a day and tells no hour of it.
-pub(in crate::db) fn is_day(sql: &mut Sql, alias: &Name, anchor: &Anchor) {
+/// The value tells a time at the bound or after it.
+pub(in crate::db) fn ahead(sql: &mut Sql, alias: &Name, anchor: &Anchor) {
+    at_end_of_path(sql, alias, anchor, 0, &|sql, alias| {
+        sql.all(|terms| {
+            terms.term(|sql| since_bound(sql, alias, anchor));
+            if !matches!(anchor.reading, Reading::Text { .. }) {
+                terms.term(|sql| ceiling(sql, alias, anchor, Side::Within));
+            }
+            certain(terms, alias, anchor);
+        });
+    });
+}
+
+/// As [`ahead`], where something else limits the value from above.
+pub(in crate::db) fn since(sql: &mut Sql, alias: &Name, anchor: &Anchor) {
+    at_end_of_path(sql, alias, anchor, 0, &|sql, alias| since_bound(sql, alias, anchor));
+}
+
+/// The value tells no time that is certain: neither [`before`] nor [`ahead`]. Of a plain column an index serves it.
+pub(in crate::db) fn unknown(sql: &mut Sql, alias: &Name, anchor: &Anchor) {
+    if !anchor.hops.is_empty() {
+        sql.not_true(|sql| {
+            at_end_of_path(sql, alias, anchor, 0, &|sql, alias| {
+                sql.not_true(|sql| unknown_here(sql, alias, anchor));
+            })
+        });
+        return;
+    }
+    unknown_here(sql, alias, anchor);
+}
+
+fn unknown_here(sql: &mut Sql, alias: &Name, anchor: &Anchor) {
+    sql.any(|terms| {
+        match &anchor.reading {
+            Reading::Text { .. } => {
+                terms.term(|sql| {
+                    text_is_before(sql, alias, anchor);
+                    sql.push(" IS NULL");
+                });
+            }
+            _ => {
+                is_null(terms, alias, anchor);
+                terms.term(|sql| floor(sql, alias, anchor, Side::Beyond));
+                terms.term(|sql| ceiling(sql, alias, anchor, Side::Beyond));
+            }
+        }
+        if may_be_partial(terms.dialect(), anchor) {
+            terms.term(|sql| partial(sql, alias, anchor));
+        }
+        if !anchor.never.is_empty() {
+            terms.term(|sql| never(sql, alias, anchor));
+        }
+    });
+}
+
+/// The value says that there is no time: NULL, zero, a date that programs write for "never", what the schedule calls so, or
+/// no parent. What is unknown beside that cannot be read.
+pub(in crate::db) fn says_none(sql: &mut Sql, alias: &Name, anchor: &Anchor) {
+    let here = |sql: &mut Sql, alias: &Name| {
+        sql.any(|terms| {
+            is_null(terms, alias, anchor);
+            match &anchor.reading {
+                Reading::Text { .. } => {
+                    terms.term(|sql| text::is_empty(sql, alias, anchor, Empty::EarlyOrLate));
+                }
+                Reading::Integer { .. } | Reading::Float { .. } => {
+                    terms.term(|sql| floor(sql, alias, anchor, Side::Beyond));
+                }
+                _ => {
+                    terms.term(|sql| floor(sql, alias, anchor, Side::Beyond));
+                    terms.term(|sql| ceiling(sql, alias, anchor, Side::Beyond));
+                }
+            }
+            if !anchor.never.is_empty() {
+                terms.term(|sql| never(sql, alias, anchor));
+            }
+        });
+    };
+    if anchor.hops.is_empty() {
+        return here(sql, alias);
+    }
+    sql.not_true(|sql| {
+        at_end_of_path(sql, alias, anchor, 0, &|sql, alias| {
+            sql.not_true(|sql| here(sql, alias));
+        })
+    });
+}
+
+/// How a value stands among several anchors, as [`standing`] says it.
+pub(in crate::db) const NO_TIME: &str = "0";
+pub(in crate::db) const PAST: &str = "1";
+pub(in crate::db) const UNREADABLE: &str = "2";
+pub(in crate::db) const AHEAD: &str = "3";
+
+/// A number of how the value stands, so that the greatest of several tells how the latest does: 0, it says that there is no
+/// time; 1, it lies before the bound; 2, nobody knows; 3, it does not lie before the bound. A time that means none, but lies
+/// ahead, counts as 2: it keeps the row.
+pub(in crate::db) fn standing(sql: &mut Sql, alias: &Name, anchor: &Anchor) {
+    let here = |sql: &mut Sql, alias: &Name| match &anchor.reading {
+        Reading::Text { .. } => text_standing(sql, alias, anchor),
+        _ => ordered_standing(sql, alias, anchor),
+    };
+    if anchor.hops.is_empty() {
+        return here(sql, alias);
+    }
+    sql.push("COALESCE(");
+    value_at(sql, alias, anchor, 0, &here);
+    sql.push(", ").push(NO_TIME).push(")");
+}
+
+fn ordered_standing(sql: &mut Sql, alias: &Name, anchor: &Anchor) {
+    let dialect = sql.dialect;
+    sql.push("CASE");
+    sql.when(|sql| {
+        sql.any(|terms| {
+            is_null(terms, alias, anchor);
+            terms.term(|sql| floor(sql, alias, anchor, Side::Beyond));
+        });
+    });
+    sql.push(NO_TIME);
+    if may_be_partial(dialect, anchor) {
+        sql.when(|sql| partial(sql, alias, anchor)).push(UNREADABLE);
+    }
+    if !anchor.never.is_empty() {
+        let is_before = |sql: &mut Sql| {
+            sql.all(|terms| compare(terms, alias, anchor, " < "));
+        };
+        sql.when(|sql| never(sql, alias, anchor)).either(is_before, NO_TIME, UNREADABLE);
+    }
+    sql.when(|sql| {
+        sql.all(|terms| compare(terms, alias, anchor, " < "));
+    });
+    sql.push(PAST);
+    sql.when(|sql| ceiling(sql, alias, anchor, Side::Within)).push(AHEAD);
+    sql.push(" ELSE ").push(UNREADABLE).push(" END");
+}
+
+fn text_standing(sql: &mut Sql, alias: &Name, anchor: &Anchor) {
+    let told = |sql: &mut Sql| {
+        sql.push("CASE ");
+        text_is_before(sql, alias, anchor);
+        sql.push(" WHEN TRUE THEN ").push(PAST).push(" WHEN FALSE THEN ").push(AHEAD).push(" ELSE ");
+        let is_empty = |sql: &mut Sql| {
+            sql.any(|terms| {
+                is_null(terms, alias, anchor);
+                terms.term(|sql| text::is_empty(sql, alias, anchor, Empty::Early));
+            });
+        };
+        sql.either(is_empty, NO_TIME, UNREADABLE).push(" END");
+    };
+    if anchor.never.is_empty() {
+        return told(sql);
+    }
+    // A text that means none keeps the row where it tells a time that lies ahead.
+    sql.push("CASE").when(|sql| never(sql, alias, anchor)).push("CASE ");
+    text_is_before(sql, alias, anchor);
+    sql.push(" WHEN FALSE THEN ").push(UNREADABLE).push(" ELSE ").push(NO_TIME).push(" END ELSE ");
+    told(sql);
+    sql.push(" END");
+}
+
+// The pieces that all of them are made of.
+
+/// On which side of a limit of what can be a time.
+#[derive(Clone, Copy)]
+enum Side {
+    Within,
+    Beyond,
+}
+
+fn is_null(terms: &mut Terms<'_>, alias: &Name, anchor: &Anchor) {
+    terms.term(|sql| {
+        sql.column(alias, &anchor.column).push(" IS NULL");
+    });
+}
+
+/// The value beside its bound.
+fn compare(terms: &mut Terms<'_>, alias: &Name, anchor: &Anchor, how: &'static str) {
+    terms.term(|sql| {
+        sql.column(alias, &anchor.column).push(how);
+        bound(sql, &anchor.reading);
+    });
+}
+
+fn since_bound(sql: &mut Sql, alias: &Name, anchor: &Anchor) {
+    sql.all(|terms| match &anchor.reading {
+        Reading::Text { .. } => text_since(terms, alias, anchor),
+        _ => compare(terms, alias, anchor, " >= "),
+    });
+}
+
+/// What lies before the first day of the year 2, or at zero, is no time.
+fn floor(sql: &mut Sql, alias: &Name, anchor: &Anchor, side: Side) {
+    sql.column(alias, &anchor.column).push(match (&anchor.reading, side) {
+        (Reading::Integer { .. } | Reading::Float { .. }, Side::Within) => " > 0",
+        (Reading::Integer { .. } | Reading::Float { .. }, Side::Beyond) => " <= 0",
+        (_, Side::Within) => " >= '0002-01-01'",
+        (_, Side::Beyond) => " < '0002-01-01'",
+    });
+}
+
+/// What lies in the year 9999 or after it is no time: the end of time, infinity, NaN, or a count in another unit.
+fn ceiling(sql: &mut Sql, alias: &Name, anchor: &Anchor, side: Side) {
+    sql.column(alias, &anchor.column).push(match side {
+        Side::Within => " < ",
+        Side::Beyond => " >= ",
+    });
     match &anchor.reading {
-        Reading::Text { format: None, .. } => value_at(sql, alias, anchor, 0, &|sql, alias| {
-            sql.push("CASE WHEN LENGTH(").column(alias, &anchor.column).push(") = 10 THEN 1 ELSE 0 END");
-        }),
-        reading => {
-            sql.push(if tells_days_only(reading) { "1" } else { "0" });
+        Reading::Integer { per_second, .. } | Reading::Float { per_second, .. } => {
+            sql.number(YEAR_9999 * per_second.unsigned_abs());
+        }
+        _ => {
+            sql.push("'9999-01-01'");
         }
     }
 }
 
-/// Of ISO texts each may tell another thing.
-fn tells_days_only(reading: &Reading) -> bool {
-    match reading {
-        Reading::Date { .. } => true,
-        Reading::Text { format: Some(format), .. } => position(format, FormatPart::Hour).is_none(),
-        _ => false,
+/// ` AND` the value is a whole date, and none that the schedule calls `never`.
+fn certain(terms: &mut Terms<'_>, alias: &Name, anchor: &Anchor) {
+    if may_be_partial(terms.dialect(), anchor) {
+        terms.term(|sql| {
+            part(sql, alias, anchor, "MONTH(", ") > 0");
+        });
+        terms.term(|sql| {
+            part(sql, alias, anchor, "DAYOFMONTH(", ") > 0");
+        });
+    }
+    if !anchor.never.is_empty() {
+        terms.not_true(|sql| never(sql, alias, anchor));
     }
 }
+
+/// MySQL and MariaDB: a date can lack its month or its day, and may mean a late one.
+fn may_be_partial(dialect: Dialect, anchor: &Anchor) -> bool {
+    dialect == Dialect::Mysql && matches!(anchor.reading, Reading::Naive { .. } | Reading::Date { .. })
+}
+
+fn partial(sql: &mut Sql, alias: &Name, anchor: &Anchor) {
+    sql.any(|terms| {
+        terms.term(|sql| part(sql, alias, anchor, "MONTH(", ") = 0"));
+        terms.term(|sql| part(sql, alias, anchor, "DAYOFMONTH(", ") = 0"));
+    });
+}
+
+fn part(sql: &mut Sql, alias: &Name, anchor: &Anchor, open: &'static str, close: &'static str) {
+    sql.push(open).column(alias, &anchor.column).push(close);
+}
+
+/// The value is one that the schedule calls `never`.
+fn never(sql: &mut Sql, alias: &Name, anchor: &Anchor) {
+    sql.any(|terms| {
+        terms.each(&anchor.never, |sql, value| match value {
+            Never::Number(number) => {
+                sql.column(alias, &anchor.column).push(" = ").integer(*number);
+            }
+            Never::Text(word) => {
+                text::compared(sql, alias, anchor);
+                sql.push(" = ").bind_as(Value::Text(word.clone()), "text");
+            }
+            Never::DayOfText(day) => {
+                sql.push("substr(");
+                text::compared(sql, alias, anchor);
+                sql.push(", 1, 10) = ").bind_as(Value::Text(day.clone()), "text");
+            }
+            Never::Between(from, until) => {
+                sql.all(|terms| {
+                    for (how, reading) in [(" >= ", from), (" < ", until)] {
+                        terms.term(|sql| {
+                            sql.column(alias, &anchor.column).push(how);
+                            bound(sql, reading);
+                        });
+                    }
+                });
+            }
+        });
+    });
+}
+
+// Texts, whose comparison is unknown where they tell no time.
+
+fn text_is_before(sql: &mut Sql, alias: &Name, anchor: &Anchor) {
+    text::is_before(sql, alias, anchor, " < ");
+}
+
+fn text_before(terms: &mut Terms<'_>, alias: &Name, anchor: &Anchor) {
+    if let Some(limit) = text::early_limit(anchor, terms.dialect()) {
+        // Implied by what follows, and what an index on the text can serve.
+        terms.term(|sql| {
+            sql.column(alias, &anchor.column).push(" < ").bind(limit);
+        });
+    }
+    terms.term(|sql| text_is_before(sql, alias, anchor));
+    certain(terms, alias, anchor);
+}
+
+fn text_since(terms: &mut Terms<'_>, alias: &Name, anchor: &Anchor) {
+    if let Some(limit) = text::late_limit(anchor, terms.dialect()) {
+        terms.term(|sql| {
+            sql.column(alias, &anchor.column).push(" >= ").bind(limit);
+        });
+    }
+    terms.term(|sql| text::is_before(sql, alias, anchor, " >= "));
+}
+
+// Paths over parents.
 
 fn value_at(sql: &mut Sql, alias: &Name, anchor: &Anchor, depth: usize, value: &dyn Fn(&mut Sql, &Name)) {
     let Some(hop) = anchor.hops.get(depth) else {
@@ -76,23 +361,23 @@ fn value_at(sql: &mut Sql, alias: &Name, anchor: &Anchor, depth: usize, value: &
     sql.push(")");
 }
 
+/// The row to which a hop leads from the one that `alias` names, behind `FROM`.
+fn parent_row(sql: &mut Sql, alias: &Name, hop: &Hop, parent: &Name) {
+    sql.push(if hop.only { "ONLY " } else { "" }).table(&hop.table).push(" AS ").name(parent).push(" WHERE ");
+    whose::same_value(sql, hop.likeness, (alias, &hop.column), (parent, &hop.key));
+}
+
 /// `EXISTS` a chain of parents at whose end `leaf` holds.
 fn at_end_of_path(sql: &mut Sql, alias: &Name, anchor: &Anchor, depth: usize, leaf: &dyn Fn(&mut Sql, &Name)) {
     let Some(hop) = anchor.hops.get(depth) else {
         return leaf(sql, alias);
     };
     let parent = sql.fresh_alias();
-    sql.push("EXISTS (SELECT 1 FROM ");
-    parent_row(sql, alias, hop, &parent);
-    sql.push(" AND ");
-    at_end_of_path(sql, &parent, anchor, depth + 1, leaf);
-    sql.push(")");
-}
-
-/// The row to which a hop leads from the one that `alias` names, behind `FROM`.
-fn parent_row(sql: &mut Sql, alias: &Name, hop: &Hop, parent: &Name) {
-    sql.push(if hop.only { "ONLY " } else { "" }).table(&hop.table).push(" AS ").name(parent).push(" WHERE ");
-    whose::same_value(sql, hop.likeness, (alias, &hop.column), (parent, &hop.key));
+    sql.exists(|sql| {
+        sql.push("SELECT 1 FROM ");
+        parent_row(sql, alias, hop, &parent);
+        sql.and(|sql| at_end_of_path(sql, &parent, anchor, depth + 1, leaf));
+    });
 }
 
 /// The bound itself, as the column would hold it.
@@ -104,359 +389,8 @@ pub(in crate::db) fn bound(sql: &mut Sql, reading: &Reading) {
         Reading::Date { bound, .. } => sql.bind_as(Value::Text(bound.to_string()), "date"),
         Reading::Integer { bound, .. } => sql.bind(Value::Int(*bound)),
         Reading::Float { bound, .. } => sql.bind(Value::Float(*bound)),
-        Reading::Text { format: Some(format), naive, .. } => sql.bind(Value::Text(render(format, *naive))),
-        Reading::Text { format: None, instant, .. } => {
-            sql.bind(Value::Text(instant.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()))
-        }
+        Reading::Text { format, instant, naive, .. } => sql.bind(text::written(format.as_ref(), *instant, *naive)),
     };
-}
-
-fn before_bound(sql: &mut Sql, alias: &Name, column: &Name, reading: &Reading) {
-    match reading {
-        Reading::Instant { bound } => {
-            native_before(sql, alias, column, instant_text(*bound, sql.dialect), "timestamptz")
-        }
-        Reading::Naive { bound, .. } => native_before(sql, alias, column, naive_text(*bound), "timestamp"),
-        Reading::Date { bound, .. } => native_before(sql, alias, column, bound.to_string(), "date"),
-        Reading::Integer { bound, .. } => {
-            sql.push("(").column(alias, column).push(" < ").bind(Value::Int(*bound));
-            sql.push(" AND ").column(alias, column).push(" > 0)");
-        }
-        Reading::Float { bound, .. } => {
-            sql.push("(").column(alias, column).push(" < ").bind(Value::Float(*bound));
-            sql.push(" AND ").column(alias, column).push(" > 0)");
-        }
-        Reading::Text { format, instant, naive, zone } => match sql.dialect {
-            Dialect::Sqlite => {
-                sql.push("(");
-                if format.is_none() {
-                    // Implied by what follows, whatever the offset, and what an index on the text can serve.
-                    sql.column(alias, column).push(" < ").bind(iso_day(*instant, 2)).push(" AND ");
-                }
-                sqlite_micros(sql, alias, column, format.as_ref(), zone);
-                sql.push(" < ").bind(Value::Int(instant.as_microsecond())).push(")");
-            }
-            Dialect::Postgres | Dialect::Mysql => {
-                sql.push("(");
-                if let Some(format) = format.as_ref().filter(|format| sorts_by_time(format)) {
-                    // Implied by what follows, and what an index on the text can serve.
-                    sql.column(alias, column).push(" < ");
-                    sql.bind(Value::Text(render(format, *naive))).push(" AND ");
-                }
-                text_before(sql, &|sql| text_of(sql, alias, column, format.as_ref()), *instant, *naive);
-                sql.push(")");
-            }
-        },
-    }
-}
-
-fn native_before(sql: &mut Sql, alias: &Name, column: &Name, bound: String, sql_type: &'static str) {
-    let dialect = sql.dialect;
-    sql.push("(").column(alias, column).push(" < ").bind_as(Value::Text(bound), sql_type).push(" AND ");
-    match dialect {
-        Dialect::Mysql => whole_time(sql, alias, column),
-        Dialect::Postgres | Dialect::Sqlite => {
-            sql.column(alias, column).push(" > '-infinity'");
-        }
-    }
-    sql.push(")");
-}
-
-/// MySQL: neither zeros nor the year zero, and no zero for its month or day, which may mean a late one.
-fn whole_time(sql: &mut Sql, alias: &Name, column: &Name) {
-    sql.column(alias, column).push(" >= '0001-01-01 00:00:00' AND MONTH(").column(alias, column);
-    sql.push(") > 0 AND DAYOFMONTH(").column(alias, column).push(") > 0");
-}
-
-fn no_time(sql: &mut Sql, alias: &Name, column: &Name, reading: &Reading) {
-    let dialect = sql.dialect;
-    sql.push("(").column(alias, column).push(" IS NULL OR ");
-    match reading {
-        Reading::Instant { .. } | Reading::Naive { .. } | Reading::Date { .. } => {
-            sql.column(alias, column).push(match dialect {
-                Dialect::Mysql => " = '0000-00-00 00:00:00')",
-                Dialect::Postgres | Dialect::Sqlite => " = '-infinity')",
-            });
-        }
-        Reading::Integer { .. } | Reading::Float { .. } => {
-            sql.column(alias, column).push(" <= 0)");
-        }
-        Reading::Text { .. } => match dialect {
-            Dialect::Mysql => {
-                sql.column(alias, column).push(" REGEXP '^[0:T. Z-]*$')");
-            }
-            Dialect::Postgres => {
-                sql.column(alias, column).push(" ~ '^[0:T. Z-]*$')");
-            }
-            Dialect::Sqlite => {
-                sql.push("trim(").column(alias, column).push(", '0:T. Z-') = '')");
-            }
-        },
-    }
-}
-
-fn micros_of(sql: &mut Sql, alias: &Name, column: &Name, reading: &Reading) {
-    let dialect = sql.dialect;
-    match reading {
-        Reading::Instant { .. } | Reading::Naive { .. } | Reading::Date { .. } => match dialect {
-            Dialect::Mysql => {
-                sql.push("CASE WHEN ");
-                whole_time(sql, alias, column);
-                sql.push(" THEN TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', ")
-                    .column(alias, column)
-                    .push(") END");
-            }
-            Dialect::Postgres | Dialect::Sqlite => {
-                // Dates reach further than microseconds in 64 bits do; what lies beyond is never the oldest.
-                sql.push("CASE WHEN ").column(alias, column).push(" > '-infinity' AND ").column(alias, column);
-                sql.push(" < '290000-01-01' THEN CAST(EXTRACT(EPOCH FROM ");
-                sql.column(alias, column).push(") * 1000000 AS bigint) END");
-            }
-        },
-        // The upper limit keeps the product inside 64 bits; what lies beyond it is never the oldest.
-        Reading::Integer { per_second, .. } | Reading::Float { per_second, .. } => {
-            let unit = 1_000_000 / per_second;
-            sql.push("CASE WHEN ").column(alias, column).push(" > 0 AND ").column(alias, column).push(" < ");
-            sql.number(9_000_000_000_000_000_000 / unit as u64).push(" THEN CAST(").column(alias, column).push(" * ");
-            // PostgreSQL would multiply two integers of 32 bits in 32 bits.
-            sql.number(unit as u64).push(match dialect {
-                Dialect::Mysql => " AS SIGNED) END",
-                Dialect::Postgres => "::bigint AS bigint) END",
-                Dialect::Sqlite => " AS bigint) END",
-            });
-        }
-        Reading::Text { format, zone, .. } => match dialect {
-            Dialect::Sqlite => sqlite_micros(sql, alias, column, format.as_ref(), zone),
-            Dialect::Postgres | Dialect::Mysql => {
-                text_micros(sql, &|sql| text_of(sql, alias, column, format.as_ref()));
-            }
-        },
-    }
-}
-
-/// The function that `sqlite_functions` registers: exact microseconds, the zone applied.
-fn sqlite_micros(sql: &mut Sql, alias: &Name, column: &Name, format: Option<&TextFormat>, zone: &TimeZone) {
-    sql.push("tenure_micros(").column(alias, column);
-    if format.is_some() || *zone != TimeZone::UTC {
-        sql.push(", ").bind(Value::Text(format.map(|format| format.pattern.clone()).unwrap_or_default()));
-        sql.push(", ").bind(Value::Text(zone.iana_name().unwrap_or("UTC").to_owned()));
-    }
-    sql.push(")");
-}
-
-/// The column as ISO text: itself, or its fields put into ISO order.
-fn text_of(sql: &mut Sql, alias: &Name, column: &Name, format: Option<&TextFormat>) {
-    let Some(format) = format else {
-        sql.column(alias, column);
-        return;
-    };
-    let field = |sql: &mut Sql, part: FormatPart, missing: &'static str| match position(format, part) {
-        Some((start, width)) => {
-            sql.push("substr(").column(alias, column).push(", ").number(start).push(", ").number(width).push(")");
-        }
-        None => {
-            sql.push(missing);
-        }
-    };
-    sql.push("CASE WHEN char_length(").column(alias, column).push(") = ").number(width(format)).push(" THEN concat(");
-    field(sql, FormatPart::Year, "'0000'");
-    sql.push(", '-', ");
-    field(sql, FormatPart::Month, "'01'");
-    sql.push(", '-', ");
-    field(sql, FormatPart::Day, "'01'");
-    if position(format, FormatPart::Hour).is_some() {
-        sql.push(", ' ', ");
-        field(sql, FormatPart::Hour, "'00'");
-        sql.push(", ':', ");
-        field(sql, FormatPart::Minute, "'00'");
-        sql.push(", ':', ");
-        field(sql, FormatPart::Second, "'00'");
-        if position(format, FormatPart::Micros).is_some() {
-            sql.push(", '.', ");
-            field(sql, FormatPart::Micros, "'0'");
-        }
-    }
-    sql.push(") END");
-}
-
-type Piece<'a> = &'a dyn Fn(&mut Sql);
-
-/// Writes what a text means as a time.
-type TimeOf = fn(&mut Sql, Piece<'_>);
-
-/// The regular expressions guard the casts: what they let through, the server can read.
-fn text_before(sql: &mut Sql, text: Piece<'_>, instant: Timestamp, naive: DateTime) {
-    let dialect = sql.dialect;
-    sql.push("CASE WHEN ");
-    matches(sql, text, format!("^({ISO_DATE})[T ]{ISO_TIME} ?{ISO_ZONE}$"));
-    sql.push(" THEN ");
-    zoned_value(sql, text);
-    sql.push(" < ").bind_as(Value::Text(instant_text(instant, dialect)), "timestamptz").push(" WHEN ");
-    matches(sql, text, format!("^({ISO_DATE})[T ]{ISO_TIME}$"));
-    sql.push(" THEN ");
-    naive_value(sql, text);
-    sql.push(" < ").bind_as(Value::Text(naive_text(naive)), "timestamp").push(" WHEN ");
-    matches(sql, text, format!("^({ISO_DATE})$"));
-    sql.push(" THEN ");
-    date_value(sql, text);
-    sql.push(" < ").bind_as(Value::Text(naive.date().to_string()), "date");
-    sql.push(" ELSE FALSE END");
-}
-
-fn text_micros(sql: &mut Sql, text: Piece<'_>) {
-    let cases: [(String, TimeOf); 3] = [
-        (format!("^({ISO_DATE})[T ]{ISO_TIME} ?{ISO_ZONE}$"), zoned_value),
-        (format!("^({ISO_DATE})[T ]{ISO_TIME}$"), naive_value),
-        (format!("^({ISO_DATE})$"), date_value),
-    ];
-    sql.push("CASE");
-    for (pattern, value) in cases {
-        sql.push(" WHEN ");
-        matches(sql, text, pattern);
-        sql.push(" THEN ");
-        match sql.dialect {
-            Dialect::Mysql => {
-                sql.push("TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', ");
-                value(sql, text);
-                sql.push(")");
-            }
-            Dialect::Postgres | Dialect::Sqlite => {
-                sql.push("CAST(EXTRACT(EPOCH FROM ");
-                value(sql, text);
-                sql.push(") * 1000000 AS bigint)");
-            }
-        }
-    }
-    sql.push(" END");
-}
-
-fn matches(sql: &mut Sql, text: Piece<'_>, pattern: String) {
-    text(sql);
-    sql.push(match sql.dialect {
-        Dialect::Mysql => " REGEXP ",
-        Dialect::Postgres | Dialect::Sqlite => " ~ ",
-    });
-    sql.bind_as(Value::Text(pattern), "text");
-}
-
-fn zoned_value(sql: &mut Sql, text: Piece<'_>) {
-    if sql.dialect == Dialect::Postgres {
-        sql.push("CAST(");
-        text(sql);
-        sql.push(" AS timestamptz)");
-        return;
-    }
-    // MariaDB reads no offsets: the clock time, less the offset in minutes. What follows the 16th character holds
-    // seconds, fraction and offset, so a sign there is the offset's.
-    sql.push("(");
-    naive_value(sql, text);
-    let offset = |sql: &mut Sql| {
-        sql.push("REPLACE(REGEXP_SUBSTR(SUBSTR(");
-        text(sql);
-        sql.push(", 17), '[+-][0-9:]+$'), ':', '')");
-    };
-    sql.push(" - INTERVAL (IF(");
-    offset(sql);
-    sql.push(" = '', 0, IF(LEFT(");
-    offset(sql);
-    sql.push(", 1) = '-', -1, 1) * (SUBSTR(");
-    offset(sql);
-    sql.push(", 2, 2) * 60 + IF(CHAR_LENGTH(");
-    offset(sql);
-    sql.push(") > 3, SUBSTR(");
-    offset(sql);
-    sql.push(", 4, 2), 0)))) MINUTE)");
-}
-
-fn naive_value(sql: &mut Sql, text: Piece<'_>) {
-    if sql.dialect == Dialect::Postgres {
-        sql.push("CAST(");
-        text(sql);
-        sql.push(" AS timestamp)");
-        return;
-    }
-    sql.push("CAST(CONCAT(SUBSTR(");
-    text(sql);
-    sql.push(", 1, 10), ' ', REGEXP_SUBSTR(SUBSTR(");
-    text(sql);
-    sql.push(", 12), '^[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?')) AS DATETIME(6))");
-}
-
-fn date_value(sql: &mut Sql, text: Piece<'_>) {
-    sql.push("CAST(");
-    text(sql);
-    sql.push(" AS date)");
-}
-
-/// 1-based start and width of a field.
-fn position(format: &TextFormat, wanted: FormatPart) -> Option<(u64, u64)> {
-    let mut start = 1;
-    for part in &format.parts {
-        if *part == wanted {
-            return Some((start, part_width(*part)));
-        }
-        start += part_width(*part);
-    }
-    None
-}
-
-fn width(format: &TextFormat) -> u64 {
-    format.parts.iter().map(|part| part_width(*part)).sum()
-}
-
-fn part_width(part: FormatPart) -> u64 {
-    match part {
-        FormatPart::Year => 4,
-        FormatPart::Micros => 6,
-        FormatPart::Literal(_) => 1,
-        _ => 2,
-    }
-}
-
-/// Year first, then ever smaller fields: texts sort as their times do.
-fn sorts_by_time(format: &TextFormat) -> bool {
-    use FormatPart::*;
-    let fields: Vec<_> = format.parts.iter().copied().filter(|part| !matches!(part, Literal(_))).collect();
-    [Year, Month, Day, Hour, Minute, Second, Micros].starts_with(&fields)
-}
-
-/// The bound in the column's own format, rounded up to what it can express, so that nothing below the bound is cut off.
-fn render(format: &TextFormat, bound: DateTime) -> String {
-    let has = |part| format.parts.contains(&part);
-    let unit = if has(FormatPart::Micros) {
-        jiff::Unit::Microsecond
-    } else if has(FormatPart::Second) {
-        jiff::Unit::Second
-    } else if has(FormatPart::Minute) {
-        jiff::Unit::Minute
-    } else if has(FormatPart::Hour) {
-        jiff::Unit::Hour
-    } else {
-        jiff::Unit::Day
-    };
-    let rounding = jiff::civil::DateTimeRound::new().smallest(unit).mode(jiff::RoundMode::Ceil);
-    let bound = bound.round(rounding).unwrap_or(bound);
-    let mut out = String::new();
-    for part in &format.parts {
-        match part {
-            FormatPart::Year => out.push_str(&format!("{:04}", bound.year())),
-            FormatPart::Month => out.push_str(&format!("{:02}", bound.month())),
-            FormatPart::Day => out.push_str(&format!("{:02}", bound.day())),
-            FormatPart::Hour => out.push_str(&format!("{:02}", bound.hour())),
-            FormatPart::Minute => out.push_str(&format!("{:02}", bound.minute())),
-            FormatPart::Second => out.push_str(&format!("{:02}", bound.second())),
-            FormatPart::Micros => out.push_str(&format!("{:06}", bound.subsec_nanosecond() / 1000)),
-            FormatPart::Literal(c) => out.push(*c),
-        }
-    }
-    out
-}
-
-/// The day that lies `days` from the instant's, as ISO text. Offsets stay below a day, so with two days to spare the text
-/// of any earlier (or later) time, whatever its zone, sorts below (or above) it.
-fn iso_day(instant: Timestamp, days: i32) -> Value {
-    let day = TimeZone::UTC.to_datetime(instant).date();
-    Value::Text(day.saturating_add(jiff::Span::new().days(days)).to_string())
 }
 
 /// UTC, six digits; PostgreSQL is told so, MySQL sessions are in UTC.
@@ -468,44 +402,8 @@ pub(in crate::db) fn instant_text(instant: Timestamp, dialect: Dialect) -> Strin
     }
 }
 
-fn naive_text(naive: DateTime) -> String {
+pub(super) fn naive_text(naive: DateTime) -> String {
     naive.strftime("%Y-%m-%d %H:%M:%S.%6f").to_string()
-}
-
-/// The instant that microseconds from [`micros`] mean.
-pub(in crate::db) fn instant_of(micros: i64, reading: &Reading, dialect: Dialect) -> Option<Timestamp> {
-    let instant = Timestamp::from_microsecond(micros).ok()?;
-    let zone = match reading {
-        Reading::Naive { zone, .. } | Reading::Date { zone, .. } => zone,
-        Reading::Text { zone, .. } if dialect != Dialect::Sqlite => zone,
-        _ => return Some(instant),
-    };
-    // The later reading of a repeated hour, as for cutoffs: else a row could belong to no bucket.
-    zone.to_ambiguous_timestamp(TimeZone::UTC.to_datetime(instant)).later().ok()
-}
-
-/// The first and the last microsecond of the day for which [`micros`] and [`instant_of`] gave this instant.
-pub(in crate::db) fn day_of(instant: Timestamp, reading: &Reading, dialect: Dialect) -> Option<(Timestamp, Timestamp)> {
-    let (Reading::Date { zone, .. } | Reading::Text { zone, .. }) = reading else { return None };
-    // A day is read as its last microsecond on SQLite, as its first elsewhere: no change of a clock reaches its middle.
-    let half = SignedDuration::from_hours(if dialect == Dialect::Sqlite { -12 } else { 12 });
-    let day = zone.to_datetime(instant.checked_add(half).ok()?).date();
-    let begin = |day: Date| Some(day.to_zoned(zone.clone()).ok()?.timestamp());
-    let last = begin(day.tomorrow().ok()?)?.checked_sub(SignedDuration::from_micros(1)).ok()?;
-    Some((begin(day)?, last))
-}
-
-/// Of an instant from a column, the last one that it may mean: where the column holds days, that of its day.
-pub(in crate::db) fn latest_meant(instant: Timestamp, anchor: &Anchor, dialect: Dialect) -> Timestamp {
-    let day = Some(&anchor.reading).filter(|reading| tells_days_only(reading));
-    day.and_then(|reading| day_of(instant, reading, dialect)).map_or(instant, |(_, last)| last)
-}
-
-/// As [`instant_of`], but a day is as late as it can be: so late that the bucket of that instant holds it.
-pub(in crate::db) fn last_instant_of(micros: i64, reading: &Reading, dialect: Dialect) -> Option<Timestamp> {
-    const DAY: i64 = 24 * 60 * 60 * 1_000_000;
-    let rest_of_day = if matches!(reading, Reading::Date { .. }) { DAY - 1 } else { 0 };
-    instant_of(micros.checked_add(rest_of_day)?, reading, dialect)
 }
 
 /// Can an index on the column serve comparisons with the bound?
@@ -513,31 +411,65 @@ pub(in crate::db) fn is_plain(anchor: &Anchor) -> bool {
     anchor.hops.is_empty() && !matches!(anchor.reading, Reading::Text { .. })
 }
 
-/// At or after the bound: what is left of the known values once those before it are gone. For plain anchors an index
-/// serves it.
-pub(in crate::db) fn from_bound(sql: &mut Sql, alias: &Name, anchor: &Anchor) {
-    let column = &anchor.column;
-    let native = |sql: &mut Sql, bound: String, sql_type: &'static str| {
-        sql.column(alias, column).push(" >= ").bind_as(Value::Text(bound), sql_type);
-    };
+// Times on their way to the program.
+
+/// The time as one number: four times the microseconds since 1970, as if local times were UTC, and what kind of time it is
+/// (see [`super::age::Told`]). NULL where no time is certain.
+pub(in crate::db) fn told(sql: &mut Sql, alias: &Name, anchor: &Anchor) {
+    value_at(sql, alias, anchor, 0, &|sql, alias| match &anchor.reading {
+        Reading::Text { .. } if anchor.never.is_empty() => text::told(sql, alias, anchor),
+        Reading::Text { .. } => {
+            sql.push("CASE");
+            sql.when(|sql| {
+                sql.not_true(|sql| never(sql, alias, anchor));
+            });
+            text::told(sql, alias, anchor);
+            sql.push(" END");
+        }
+        _ => {
+            sql.push("CASE");
+            sql.when(|sql| {
+                sql.all(|terms| {
+                    terms.term(|sql| floor(sql, alias, anchor, Side::Within));
+                    terms.term(|sql| ceiling(sql, alias, anchor, Side::Within));
+                    certain(terms, alias, anchor);
+                });
+            });
+            told_of(sql, anchor, &|sql| {
+                sql.column(alias, &anchor.column);
+            });
+            sql.push(" END");
+        }
+    });
+}
+
+/// The number that [`told`] means, of a value that tells a time for certain.
+pub(in crate::db) fn told_of(sql: &mut Sql, anchor: &Anchor, value: Write<'_>) {
     match &anchor.reading {
-        Reading::Instant { bound } => native(sql, instant_text(*bound, sql.dialect), "timestamptz"),
-        Reading::Naive { bound, .. } => native(sql, naive_text(*bound), "timestamp"),
-        Reading::Date { bound, .. } => native(sql, bound.to_string(), "date"),
-        Reading::Integer { bound, .. } => {
-            sql.column(alias, column).push(" >= ").bind(Value::Int(*bound));
+        Reading::Integer { per_second, .. } | Reading::Float { per_second, .. } => {
+            let (open, close) = match sql.dialect {
+                // PostgreSQL would multiply two integers of 32 bits in 32 bits.
+                Dialect::Postgres => ("CAST(", "::bigint AS bigint) * 4"),
+                Dialect::Mysql => ("CAST(", " AS SIGNED) * 4"),
+                Dialect::Sqlite => ("CAST(", " AS bigint) * 4"),
+            };
+            sql.push(open);
+            value(sql);
+            sql.push(" * ").number(1_000_000 / per_second.unsigned_abs()).push(close);
         }
-        Reading::Float { bound, .. } => {
-            sql.column(alias, column).push(" >= ").bind(Value::Float(*bound));
-        }
-        Reading::Text { format, instant, .. } => {
-            sql.push("(");
-            if format.is_none() && sql.dialect == Dialect::Sqlite {
-                sql.column(alias, column).push(" >= ").bind(iso_day(*instant, -2)).push(" AND ");
-            }
-            sql.push("(");
-            before(sql, alias, anchor);
-            sql.push(") IS NOT TRUE)");
-        }
+        Reading::Instant { .. } | Reading::Text { .. } => micros(sql, value, " * 4"),
+        Reading::Naive { .. } => micros(sql, value, " * 4 + 1"),
+        Reading::Date { .. } => micros(sql, value, " * 4 + 2"),
     }
+}
+
+/// Microseconds since 1970 of a native time, and what is done with them.
+pub(super) fn micros(sql: &mut Sql, value: Write<'_>, after: &'static str) {
+    let (open, close) = match sql.dialect {
+        Dialect::Mysql => ("TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', ", ")"),
+        Dialect::Postgres | Dialect::Sqlite => ("CAST(EXTRACT(EPOCH FROM ", ") * 1000000 AS bigint)"),
+    };
+    sql.push(open);
+    value(sql);
+    sql.push(close).push(after);
 }

@@ -3,7 +3,7 @@
 use crate::base::name::Name;
 use crate::db::predicate::eligible;
 use crate::db::predicate::eligible::{Look, Scope, equal, key_names, select_as};
-use crate::db::predicate::window::{Window, within};
+use crate::db::predicate::window::{Window, is_within};
 use crate::db::sql::builder::Sql;
 use crate::db::write::redact;
 use crate::db::{Dialect, Statement};
@@ -27,13 +27,14 @@ impl Within<'_> {
 
 /// ` WHERE` the window and the whole predicate.
 pub(in crate::db) fn where_due(sql: &mut Sql, scope: Scope<'_>, part: Within<'_>) {
-    sql.push(" WHERE ");
-    if let Within::Window(axis, window) = part
-        && within(sql, scope.target, axis, window)
-    {
-        sql.push(" AND ");
-    }
-    eligible::due(sql, scope, part.look());
+    sql.filter(|sql| {
+        sql.all(|terms| {
+            if let Within::Window(axis, window) = part {
+                terms.term(|sql| is_within(sql, scope.target, axis, window));
+            }
+            terms.term(|sql| eligible::due(sql, scope, part.look()));
+        });
+    });
 }
 
 /// `SELECT` these columns of the rule's rows that go, under the names `k1`, `k2`, …
@@ -49,8 +50,8 @@ pub(in crate::db) fn roots(sql: &mut Sql, scope: Scope<'_>, part: Within<'_>, co
     let closure = with_descendants(sql, scope, link, part);
     sql.push("SELECT ");
     select_as(sql, alias, columns, &key_names(columns.len()));
-    sql.push(" FROM ").table(&scope.target.root).push(" AS ").name(alias).push(" WHERE (");
-    sql.columns(alias, &link.parent_columns).push(") IN (SELECT ");
+    sql.push(" FROM ").table(&scope.target.root).push(" AS ").name(alias).push(" WHERE ");
+    sql.key(alias, &link.parent_columns).push(" IN (SELECT ");
     sql.columns(&closure, &key_names(link.parent_columns.len())).push(" FROM ").name(&closure).push(")");
 }
 
@@ -59,7 +60,7 @@ pub(in crate::db) fn is_root(sql: &mut Sql, scope: Scope<'_>) {
     let Some(link) = scope.self_cascade() else {
         return eligible::due(sql, Scope { is_one_of_several: true, ..scope }, Look::Ahead);
     };
-    sql.push("(").columns(&scope.target.alias, &link.parent_columns).push(") IN (");
+    sql.key(&scope.target.alias, &link.parent_columns).push(" IN (");
     roots(sql, scope, Within::Everything, &link.parent_columns);
     sql.push(")");
 }
@@ -96,8 +97,8 @@ pub(in crate::db) fn count_descendants(
     eligible::due(&mut sql, scope, Look::Ahead);
     sql.push(" THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN ");
     eligible::due(&mut sql, scope, Look::Ahead);
-    sql.push(" THEN 0 ELSE 1 END), 0) FROM ").table(&scope.target.root).push(" AS ").name(alias).push(" WHERE (");
-    sql.columns(alias, &link.parent_columns).push(") IN (SELECT ");
+    sql.push(" THEN 0 ELSE 1 END), 0) FROM ").table(&scope.target.root).push(" AS ").name(alias).push(" WHERE ");
+    sql.key(alias, &link.parent_columns).push(" IN (SELECT ");
     sql.columns(&closure, &key_names(link.parent_columns.len())).push(" FROM ").name(&closure).push(")");
     but_for_what_is_taken(&mut sql, scope, part);
     sql.finish()
@@ -126,7 +127,7 @@ pub(in crate::db) fn delete_descendants(
     if scope.target.root.table != *alias {
         sql.push(" AS ").name(alias);
     }
-    sql.push(" WHERE (").columns(alias, &link.parent_columns).push(") IN (");
+    sql.push(" WHERE ").key(alias, &link.parent_columns).push(" IN (");
     roots(&mut sql, scope, part, &link.parent_columns);
     sql.push(")");
     if which == Which::Leaves {
@@ -153,8 +154,8 @@ fn nothing_refers(
 pub(in crate::db) fn count_orphans(dialect: Dialect, scope: Scope<'_>, link: &SelfLink, part: Within<'_>) -> Statement {
     let mut sql = Sql::new(dialect);
     let alias = &scope.target.alias;
-    sql.push("SELECT COUNT(*) FROM ").table(&scope.target.root).push(" AS ").name(alias).push(" WHERE (");
-    sql.columns(alias, &link.columns).push(") IN (");
+    sql.push("SELECT COUNT(*) FROM ").table(&scope.target.root).push(" AS ").name(alias).push(" WHERE ");
+    sql.key(alias, &link.columns).push(" IN (");
     roots(&mut sql, scope, part, &link.parent_columns);
     sql.push(") AND ");
     is_left(&mut sql, scope, part);
@@ -174,9 +175,7 @@ pub(in crate::db) fn is_left(sql: &mut Sql, scope: Scope<'_>, part: Within<'_>) 
 
 /// The row does not go by itself.
 pub(in crate::db) fn is_not_due(sql: &mut Sql, scope: Scope<'_>) {
-    sql.push("(");
-    eligible::due(sql, scope, Look::Ahead);
-    sql.push(") IS NOT TRUE");
+    sql.not_true(|sql| eligible::due(sql, scope, Look::Ahead));
 }
 
 /// Looking ahead, rows of the rule's own table that earlier rules take are gone.
@@ -214,16 +213,21 @@ pub(in crate::db) fn count_dependent(dialect: Dialect, scope: Scope<'_>, index: 
 }
 
 pub(in crate::db) fn reached(sql: &mut Sql, scope: Scope<'_>, dependent: &Dependent, part: Within<'_>) {
-    sql.push("(");
-    sql.list(&dependent.links, " OR ", |sql, link| {
-        sql.push("(").columns(&dependent.table.table, &link.columns).push(") IN (");
-        parents(sql, scope, link, part);
-        sql.push(")");
-        if part.look() == Look::Ahead {
-            eligible::not_let_go(sql, scope.earlier, &dependent.table, &link.columns, &dependent.table.table);
-        }
+    let table = &dependent.table.table;
+    sql.any(|terms| {
+        terms.each(&dependent.links, |sql, link| {
+            sql.all(|terms| {
+                terms.term(|sql| {
+                    sql.key(table, &link.columns).push(" IN (");
+                    parents(sql, scope, link, part);
+                    sql.push(")");
+                });
+                if part.look() == Look::Ahead {
+                    eligible::referring_still(terms, scope.earlier, (&dependent.table, &link.columns), table);
+                }
+            });
+        });
     });
-    sql.push(")");
 }
 
 /// `SELECT` the keys, as `k1`, `k2`, …, of the parent rows that go.
@@ -267,7 +271,7 @@ pub(in crate::db) fn delete_dependent(
         equal(&mut sql, table, &link.columns, &keys, &key_names(link.columns.len()));
         return sql.finish();
     }
-    sql.push("DELETE FROM ").table(&dependent.table).push(" WHERE (").columns(table, &link.columns).push(") IN (");
+    sql.push("DELETE FROM ").table(&dependent.table).push(" WHERE ").key(table, &link.columns).push(" IN (");
     parents(&mut sql, scope, link, part);
     sql.push(")");
     for own in dependent.self_links.iter().filter(|_| which == Which::Leaves) {
@@ -309,7 +313,7 @@ pub(in crate::db) fn detach(
     }
     sql.push(" SET ");
     to_null(&mut sql);
-    sql.push(" WHERE (").columns(table, &link.columns).push(") IN (");
+    sql.push(" WHERE ").key(table, &link.columns).push(" IN (");
     parents(&mut sql, scope, link, part);
     sql.push(")");
     sql.finish()

@@ -15,9 +15,9 @@ use crate::db::predicate::few::Few;
 use crate::db::predicate::own_kind::{
     alias_if_other, another_refers, has_descendant, links_that_block, on_a_circle, refers_to_itself,
 };
-use crate::db::predicate::{anchor, whose};
+use crate::db::predicate::{age, whose};
 use crate::db::query::count::{scope, whole};
-use crate::db::sql::builder::Sql;
+use crate::db::sql::builder::{Sql, Terms};
 use crate::db::write::redact;
 use crate::plan::{Anchor, Dependent, Hold, Link, Parent, Redaction, RulePlan, SelfEffect, SelfLink, Target};
 use crate::schedule::Then;
@@ -76,202 +76,143 @@ pub(in crate::db) fn from(sql: &mut Sql, target: &Target) {
 
 /// The rows that the rule acts upon.
 pub(in crate::db) fn due(sql: &mut Sql, scope: Scope<'_>, look: Look) {
-    considered(sql, scope, look);
-    but_held(sql, scope);
-    if has_blockers(scope) {
-        sql.push(" AND (");
-        blocked(sql, scope, look);
-        sql.push(") IS NOT TRUE");
-    }
-}
-
-/// ` AND NOT` what a hold covers.
-pub(in crate::db) fn but_held(sql: &mut Sql, scope: Scope<'_>) {
-    if has_holds(scope) {
-        sql.push(" AND (");
-        held(sql, scope);
-        sql.push(") IS NOT TRUE");
-    }
+    sql.all(|terms| {
+        terms.term(|sql| considered(sql, scope, look));
+        terms.not_true(|sql| held(sql, scope));
+        terms.not_true(|sql| blocked(sql, scope, look));
+    });
 }
 
 /// Of any age, but the rule's: its condition is true, it would change them, and no earlier rule of the plan takes them.
 pub(in crate::db) fn spoken_of(sql: &mut Sql, scope: Scope<'_>) {
-    sql.push("1 = 1");
-    meant(sql, scope.target);
-    not_taken(sql, scope.earlier, &scope.target.root, scope.alias());
+    sql.all(|terms| {
+        terms.term(|sql| is_meant(sql, scope.target));
+        left_by(terms, scope.earlier, &scope.target.root, scope.alias());
+    });
 }
 
 /// Eligible; and, looking ahead, not taken by an earlier rule of the plan.
 pub(in crate::db) fn considered(sql: &mut Sql, scope: Scope<'_>, look: Look) {
-    eligible(sql, scope, look);
-    if look == Look::Ahead && !scope.is_one_of_several {
-        not_taken(sql, scope.earlier, &scope.target.root, scope.alias());
-    }
-}
-
-/// ` AND NOT` what earlier rules take from `table`, by themselves or by their cascades. Written only where the row goes
-/// under the table's own name, which those rules' conditions use.
-pub(in crate::db) fn not_taken(sql: &mut Sql, earlier: &[Arc<RulePlan>], table: &TableName, alias: &Name) {
-    let takers: Vec<Taker<'_>> = earlier.iter().flat_map(|rule| takers(rule, table, alias)).collect();
-    if takers.is_empty() {
-        return;
-    }
-    sql.push(" AND ");
-    sql.list(&takers, " AND ", |sql, Taker { rule, dependent }| {
-        let Some(target) = whole(rule) else { return };
-        let taken = scope(rule, &target);
-        sql.push("(");
-        match dependent {
-            None => doomed::is_root(sql, taken),
-            Some(dependent) => doomed::reached(sql, taken, dependent, Within::Everything),
+    sql.all(|terms| {
+        terms.term(|sql| eligible(sql, scope, look));
+        if look == Look::Ahead && !scope.is_one_of_several {
+            left_by(terms, scope.earlier, &scope.target.root, scope.alias());
         }
-        sql.push(") IS NOT TRUE");
     });
 }
 
-/// An earlier rule that takes rows of a table: its own, or those of a dependent.
-struct Taker<'a> {
-    rule: &'a RulePlan,
-    dependent: Option<&'a Dependent>,
+/// ` AND NOT` what earlier rules take, as [`left_by`] says it.
+pub(in crate::db) fn not_taken(sql: &mut Sql, earlier: &[Arc<RulePlan>], table: &TableName, alias: &Name) {
+    sql.and(|sql| {
+        sql.all(|terms| left_by(terms, earlier, table, alias));
+    });
 }
 
-fn takers<'a>(rule: &'a RulePlan, table: &TableName, alias: &Name) -> Vec<Taker<'a>> {
-    let Some(first) = rule.targets.first().filter(|_| rule.act.removes()) else { return Vec::new() };
-    let own = (first.root == *table && first.alias == *alias).then_some(None);
-    let goes = |dependent: &&Dependent| dependent.then == Then::Delete && dependent.table == *table;
-    let along = rule.dependents.iter().filter(goes).filter(|dependent| dependent.table.table == *alias);
-    own.into_iter().chain(along.map(Some)).map(|dependent| Taker { rule, dependent }).collect()
+/// Not what earlier rules take from `table`, by themselves or by their cascades. Written only where the row goes under the
+/// table's own name, which those rules' conditions use.
+pub(in crate::db) fn left_by(terms: &mut Terms<'_>, earlier: &[Arc<RulePlan>], table: &TableName, alias: &Name) {
+    for rule in earlier.iter().filter(|rule| rule.act.removes()) {
+        let Some(target) = whole(rule) else { continue };
+        let taken = scope(rule, &target);
+        if target.root == *table && target.alias == *alias {
+            terms.not_true(|sql| doomed::is_root(sql, taken));
+        }
+        let goes = |dependent: &&Dependent| dependent.then == Then::Delete && dependent.table == *table;
+        for dependent in rule.dependents.iter().filter(goes).filter(|dependent| dependent.table.table == *alias) {
+            terms.not_true(|sql| doomed::reached(sql, taken, dependent, Within::Everything));
+        }
+    }
 }
 
-/// ` AND NOT` those of whom an earlier redaction changes these columns: they refer to something else then. Names as
-/// in [`not_taken`].
-pub(in crate::db) fn not_let_go(
-    sql: &mut Sql,
+/// No earlier redaction changes these columns of a table: else the row refers to something else then. Names as in
+/// [`left_by`].
+pub(in crate::db) fn referring_still(
+    terms: &mut Terms<'_>,
     earlier: &[Arc<RulePlan>],
-    table: &TableName,
-    columns: &[Name],
+    (table, columns): (&TableName, &[Name]),
     alias: &Name,
 ) {
-    not_redacted(sql, earlier, table, alias, &|redaction| columns.contains(&redaction.column));
+    not_redacted(terms, earlier, (table, alias), &|redaction| columns.contains(&redaction.column));
 }
 
-/// ` AND NOT` the rows that earlier rules redact as `wanted` says. Names as in [`not_taken`].
+/// Not the rows that earlier rules redact as `wanted` says. Names as in [`left_by`].
 fn not_redacted(
-    sql: &mut Sql,
+    terms: &mut Terms<'_>,
     earlier: &[Arc<RulePlan>],
-    table: &TableName,
-    alias: &Name,
+    (table, alias): (&TableName, &Name),
     wanted: &dyn Fn(&Redaction) -> bool,
 ) {
-    let redacts =
-        |target: &Target| target.root == *table && target.alias == *alias && target.redactions.iter().any(wanted);
-    let is_meant = |rule: &&Arc<RulePlan>| !rule.act.removes() && rule.targets.first().is_some_and(redacts);
-    let redactors: Vec<&Arc<RulePlan>> = earlier.iter().filter(is_meant).collect();
-    if redactors.is_empty() {
-        return;
+    for rule in earlier.iter().filter(|rule| !rule.act.removes()) {
+        let Some(target) = whole(rule) else { continue };
+        if target.redactions.iter().any(wanted) && target.root == *table && target.alias == *alias {
+            let scope = Scope { is_one_of_several: true, ..scope(rule, &target) };
+            terms.not_true(|sql| due(sql, scope, Look::Ahead));
+        }
     }
-    sql.push(" AND ");
-    sql.list(&redactors, " AND ", |sql, rule| {
-        let Some(target) = whole(rule) else { return };
-        sql.push("(");
-        due(sql, Scope { is_one_of_several: true, ..scope(rule, &target) }, Look::Ahead);
-        sql.push(") IS NOT TRUE");
-    });
 }
 
 /// Its person is due, or its age known and past its bound; and the condition true.
 fn eligible(sql: &mut Sql, scope: Scope<'_>, look: Look) {
     let target = scope.target;
-    match &target.whose {
-        Some(_) if scope.is_joined => {
-            sql.push("1 = 1");
-        }
-        Some(whose) => whose::theirs(sql, scope, whose, look),
-        None => expired(sql, &target.alias, &target.anchors),
-    }
-    if target.whose.is_some() && !target.anchors.is_empty() {
-        sql.push(" AND ");
-        expired(sql, &target.alias, &target.anchors);
-    }
-    if let Some(condition) = &target.condition {
-        sql.push(" AND ").condition(condition);
-    }
     let earlier = if look == Look::Ahead && !scope.is_one_of_several { scope.earlier } else { &[] };
-    changes(sql, target, earlier);
+    sql.all(|terms| {
+        if let Some(whose) = target.whose.as_ref().filter(|_| !scope.is_joined) {
+            terms.term(|sql| whose::theirs(sql, scope, whose, look));
+        }
+        if target.whose.is_none() || !target.anchors.is_empty() {
+            terms.term(|sql| age::expired(sql, &target.alias, &target.anchors));
+        }
+        if let Some(condition) = &target.condition {
+            terms.term(|sql| {
+                sql.condition(condition);
+            });
+        }
+        terms.term(|sql| would_change(sql, target, earlier));
+    });
 }
 
-/// ` AND` what tells the rule's rows from others of the table, whatever their age.
+/// ` AND` what [`is_meant`] says.
 pub(in crate::db) fn meant(sql: &mut Sql, target: &Target) {
-    if let Some(condition) = &target.condition {
-        sql.push(" AND ").condition(condition);
-    }
-    changes(sql, target, &[]);
+    sql.and(|sql| is_meant(sql, target));
 }
 
-/// ` AND` some column would change: else a redacted row would be redacted in every run for ever. A column in which an earlier
+/// What tells the rule's rows from others of the table, whatever their age.
+pub(in crate::db) fn is_meant(sql: &mut Sql, target: &Target) {
+    sql.all(|terms| {
+        if let Some(condition) = &target.condition {
+            terms.term(|sql| {
+                sql.condition(condition);
+            });
+        }
+        terms.term(|sql| would_change(sql, target, &[]));
+    });
+}
+
+/// Some column would change: else a redacted row would be redacted in every run for ever. A column in which an earlier
 /// redaction has put the same is as it should be.
-pub(in crate::db) fn changes(sql: &mut Sql, target: &Target, earlier: &[Arc<RulePlan>]) {
+pub(in crate::db) fn would_change(sql: &mut Sql, target: &Target, earlier: &[Arc<RulePlan>]) {
     if target.redactions.is_empty() {
         return;
     }
-    sql.push(" AND (");
-    sql.list(&target.redactions, " OR ", |sql, redaction| {
-        redact::differs(sql, &target.alias, redaction);
-        let puts_the_same = |other: &Redaction| other.column == redaction.column && other.how == redaction.how;
-        not_redacted(sql, earlier, &target.root, &target.alias, &puts_the_same);
+    sql.any(|terms| {
+        terms.each(&target.redactions, |sql, redaction| {
+            sql.all(|terms| {
+                terms.term(|sql| redact::differs(sql, &target.alias, redaction));
+                let puts_the_same = |other: &Redaction| other.column == redaction.column && other.how == redaction.how;
+                not_redacted(terms, earlier, (&target.root, &target.alias), &puts_the_same);
+            });
+        });
     });
-    sql.push(")");
 }
 
-/// The latest known anchor lies before its bound: every one is before or absent, and one at least is before. An odd value
-/// is neither, and keeps the row.
+/// As [`age::expired`].
 pub(in crate::db) fn expired(sql: &mut Sql, alias: &Name, anchors: &[Anchor]) {
-    if let [only] = anchors {
-        return anchor::before(sql, alias, only);
-    }
-    sql.push("(");
-    for one in anchors {
-        sql.push("(");
-        anchor::absent(sql, alias, one);
-        sql.push(" OR ");
-        anchor::before(sql, alias, one);
-        sql.push(") AND ");
-    }
-    sql.push("(");
-    sql.list(anchors, " OR ", |sql, one| anchor::before(sql, alias, one));
-    sql.push("))");
+    age::expired(sql, alias, anchors);
 }
 
-/// The row's age cannot be told: no anchor gives a time.
-pub(in crate::db) fn ageless(sql: &mut Sql, alias: &Name, anchors: &[Anchor]) {
-    sql.push("COALESCE(");
-    sql.list(anchors, ", ", |sql, one| anchor::micros(sql, alias, one));
-    if anchors.len() == 1 {
-        // COALESCE of one value is refused by SQLite.
-        sql.push(", NULL");
-    }
-    sql.push(") IS NULL");
-}
-
-/// Latest known anchor in microseconds, or NULL.
+/// As [`age::latest`].
 pub(in crate::db) fn latest(sql: &mut Sql, alias: &Name, anchors: &[Anchor]) {
-    let Some((last, rest)) = anchors.split_last() else {
-        sql.push("NULL");
-        return;
-    };
-    if rest.is_empty() {
-        return anchor::micros(sql, alias, last);
-    }
-    // GREATEST is NULL where one value is, on two of the three.
-    sql.push("CASE WHEN COALESCE(");
-    latest(sql, alias, rest);
-    sql.push(", 0) > COALESCE(");
-    anchor::micros(sql, alias, last);
-    sql.push(", 0) THEN ");
-    latest(sql, alias, rest);
-    sql.push(" ELSE ");
-    anchor::micros(sql, alias, last);
-    sql.push(" END");
+    age::latest(sql, alias, anchors);
 }
 
 pub(in crate::db) fn has_holds(scope: Scope<'_>) -> bool {
@@ -294,63 +235,67 @@ fn blocks(dependent: &Dependent) -> bool {
 /// Covered by a hold: the row itself, a row that would go or change with it, or (in a cascade over the table itself) a
 /// descendant.
 pub(in crate::db) fn held(sql: &mut Sql, scope: Scope<'_>) {
-    held_by_itself(sql, scope);
-    if let Some(link) = scope.self_cascade() {
-        sql.push(" OR ");
-        has_descendant(sql, scope, &[link], Look::Now, &|sql| {
-            sql.push("(");
-            held_by_itself(sql, scope);
-            sql.push(")");
-        });
+    if !has_holds(scope) {
+        sql.push("FALSE");
+        return;
     }
+    sql.any(|terms| {
+        terms.term(|sql| held_by_itself(sql, scope));
+        if let Some(link) = scope.self_cascade() {
+            terms.term(|sql| {
+                has_descendant(sql, scope, &[link], Look::Now, &|sql| held_by_itself(sql, scope));
+            });
+        }
+    });
 }
 
 /// Not asking what descends from the row.
 fn held_by_itself(sql: &mut Sql, scope: Scope<'_>) {
-    held_directly(sql, scope);
-    if scope.removes && !scope.target.holds.is_empty() {
-        for link in scope.target.self_links.iter().filter(|link| link.effect == SelfEffect::Null) {
-            sql.push(" OR ");
-            held_row_would_let_go(sql, scope, link);
+    sql.any(|terms| {
+        terms.term(|sql| held_directly(sql, scope));
+        if scope.removes && !scope.target.holds.is_empty() {
+            for link in scope.target.self_links.iter().filter(|link| link.effect == SelfEffect::Null) {
+                terms.term(|sql| held_row_would_let_go(sql, scope, link));
+            }
         }
-    }
+    });
 }
 
 /// A held row of the same table refers to this one, and would have to be changed to let go of it.
 fn held_row_would_let_go(sql: &mut Sql, scope: Scope<'_>, link: &SelfLink) {
     let alias = scope.alias();
-    sql.push("(").columns(alias, &link.parent_columns).push(") IN (");
+    sql.key(alias, &link.parent_columns).push(" IN (");
     whose::put_aside(sql, |sql| {
         sql.push("SELECT ").columns(alias, &link.columns).push(" FROM ").table(&scope.target.root);
         alias_if_other(sql, scope.target);
-        sql.push(" WHERE ");
-        sql.list(&scope.target.holds, " OR ", |sql, hold| covers(sql, alias, hold));
+        sql.filter(|sql| {
+            sql.any(|terms| {
+                terms.each(&scope.target.holds, |sql, hold| covers(sql, alias, hold));
+            });
+        });
     });
     sql.push(")");
 }
 
 fn held_directly(sql: &mut Sql, scope: Scope<'_>) {
-    sql.push("(");
-    sql.list(&scope.target.holds, " OR ", |sql, hold| covers(sql, scope.alias(), hold));
-    if scope.target.holds.is_empty() {
-        sql.push("FALSE");
-    }
-    let aliases = vec![scope.alias().clone()];
+    let aliases = [scope.alias().clone()];
     let relevant = |dependent: &Dependent| !dependent.holds.is_empty();
     // What an earlier rule took was not held: nothing to look ahead for.
     let way = Way { scope, look: Look::Now, relevant: &relevant };
-    descend(sql, way, Parent::Root, scope.alias(), &aliases, &|sql, dependent, alias| {
-        let natural = *alias == dependent.table.table;
-        sql.list(&dependent.holds, " OR ", |sql, hold| {
-            if speaks_of_the_row(hold) && !natural {
-                // The condition's names would mean the wrong row here: keep by default.
-                sql.push("TRUE");
-            } else {
-                covers(sql, alias, hold);
-            }
+    sql.any(|terms| {
+        terms.each(&scope.target.holds, |sql, hold| covers(sql, scope.alias(), hold));
+        descend(terms, way, (Parent::Root, scope.alias()), &aliases, &|terms, dependent, alias| {
+            let natural = *alias == dependent.table.table;
+            terms.each(&dependent.holds, |sql, hold| {
+                if speaks_of_the_row(hold) && !natural {
+                    // The condition's names would mean the wrong row here: keep by default.
+                    sql.push("TRUE");
+                } else {
+                    covers(sql, alias, hold);
+                }
+            });
         });
     });
-    sql.push(")");
 }
 
 /// Does a condition of the hold name columns of the row that it covers?
@@ -363,78 +308,92 @@ fn speaks_of_the_row(hold: &Hold) -> bool {
 
 /// One hold, on the row that `alias` names.
 pub(in crate::db) fn covers(sql: &mut Sql, alias: &Name, hold: &Hold) {
-    sql.push("(");
-    if !hold.only_in.is_empty() {
-        sql.name(alias).push(".tableoid IN (");
-        sql.list(&hold.only_in, ", ", |sql, table| {
-            sql.regclass(table);
+    sql.all(|terms| {
+        terms.term(|sql| is_in(sql, alias, &hold.only_in));
+        terms.term(|sql| match &hold.people {
+            Some(people) => whose::are_held(sql, alias, hold, people),
+            None => asks(sql, alias, hold),
         });
-        sql.push(") AND ");
-    }
-    match &hold.people {
-        Some(people) => whose::are_held(sql, alias, hold, people),
-        None => asks(sql, alias, hold),
-    }
-    sql.push(")");
+    });
 }
 
 /// What a hold asks of the row that `alias` names, or of its person: its term is not over, its condition true.
 pub(in crate::db) fn asks(sql: &mut Sql, alias: &Name, hold: &Hold) {
-    if hold.anchors.is_empty() {
-        sql.push("TRUE");
-    } else {
-        sql.push("(");
-        expired(sql, alias, &hold.anchors);
-        sql.push(") IS NOT TRUE");
-    }
-    if let Some(condition) = &hold.condition {
-        sql.push(" AND ").condition(condition);
-    }
+    sql.all(|terms| {
+        if !hold.anchors.is_empty() {
+            terms.not_true(|sql| age::expired(sql, alias, &hold.anchors));
+        }
+        if let Some(condition) = &hold.condition {
+            terms.term(|sql| {
+                sql.condition(condition);
+            });
+        }
+    });
 }
 
 /// Something that stays refers to the row, or to a row that would go with it.
 pub(in crate::db) fn blocked(sql: &mut Sql, scope: Scope<'_>, look: Look) {
+    if !has_blockers(scope) {
+        sql.push("FALSE");
+        return;
+    }
     let stays = |sql: &mut Sql| {
-        sql.push("(");
-        due_but_for_its_own_kind(sql, scope);
-        sql.push(") IS NOT TRUE");
-        not_taken(sql, scope.earlier, &scope.target.root, scope.alias());
+        sql.all(|terms| {
+            terms.not_true(|sql| due_but_for_its_own_kind(sql, scope));
+            left_by(terms, scope.earlier, &scope.target.root, scope.alias());
+        });
     };
-    blocked_from_outside(sql, scope, look);
-    if let Some(link) = scope.self_cascade() {
-        sql.push(" OR ");
-        has_descendant(sql, scope, &[link], look, &|sql| {
-            sql.push("(");
-            blocked_from_outside(sql, scope, look);
+    sql.any(|terms| {
+        terms.term(|sql| blocked_from_outside(sql, scope, look));
+        if let Some(link) = scope.self_cascade() {
+            terms.term(|sql| blocked_below(sql, scope, link, (look, &stays)));
+        }
+        for links in links_that_block(scope) {
+            blocked_by_its_own_kind(terms, scope, &links, (look, &stays));
+        }
+    });
+}
+
+/// Some row that would go along, because it descends from this one, is blocked.
+fn blocked_below(sql: &mut Sql, scope: Scope<'_>, link: &SelfLink, (look, stays): (Look, &dyn Fn(&mut Sql))) {
+    has_descendant(sql, scope, &[link], look, &|sql| {
+        sql.any(|terms| {
+            terms.term(|sql| blocked_from_outside(sql, scope, look));
             for link in links_that_block(scope).into_iter().flatten() {
-                sql.push(" OR ");
-                another_refers(sql, scope, link, &|sql| match look {
-                    Look::Now => {
-                        sql.push("TRUE");
-                    }
-                    Look::Ahead => stays(sql),
+                terms.term(|sql| {
+                    another_refers(sql, scope, link, &|sql| match look {
+                        Look::Now => {
+                            sql.push("TRUE");
+                        }
+                        Look::Ahead => stays(sql),
+                    });
                 });
             }
-            sql.push(")");
         });
-    }
-    for links in links_that_block(scope) {
-        match look {
-            Look::Now => {
-                for link in links {
-                    sql.push(" OR ");
+    });
+}
+
+/// A row of the same table that stays refers to this one over one of the links, which refer to the same columns.
+fn blocked_by_its_own_kind(
+    terms: &mut Terms<'_>,
+    scope: Scope<'_>,
+    links: &[&SelfLink],
+    (look, stays): (Look, &dyn Fn(&mut Sql)),
+) {
+    match look {
+        Look::Now => {
+            for link in links {
+                terms.term(|sql| {
                     another_refers(sql, scope, link, &|sql| {
                         sql.push("TRUE");
                     });
-                }
+                });
             }
-            Look::Ahead => {
-                sql.push(" OR ");
-                has_descendant(sql, scope, &links, look, &stays);
-                if let [link] = links[..] {
-                    sql.push(" OR ");
-                    on_a_circle(sql, scope, link);
-                }
+        }
+        Look::Ahead => {
+            terms.term(|sql| has_descendant(sql, scope, links, look, stays));
+            if let [link] = links {
+                terms.term(|sql| on_a_circle(sql, scope, link));
             }
         }
     }
@@ -443,51 +402,38 @@ pub(in crate::db) fn blocked(sql: &mut Sql, scope: Scope<'_>, look: Look) {
 /// Looks ahead, and counts what earlier rules take as gone.
 fn due_but_for_its_own_kind(sql: &mut Sql, scope: Scope<'_>) {
     let scope = Scope { is_joined: false, ..scope };
-    eligible(sql, scope, Look::Ahead);
-    but_held(sql, scope);
-    sql.push(" AND (");
-    blocked_from_outside(sql, scope, Look::Ahead);
-    sql.push(") IS NOT TRUE");
+    sql.all(|terms| {
+        terms.term(|sql| eligible(sql, scope, Look::Ahead));
+        terms.not_true(|sql| held(sql, scope));
+        terms.not_true(|sql| blocked_from_outside(sql, scope, Look::Ahead));
+    });
 }
 
 fn blocked_from_outside(sql: &mut Sql, scope: Scope<'_>, look: Look) {
-    sql.push("(");
-    sql.list(&scope.target.blockers, " OR ", |sql, link| referred_to(sql, scope, link, scope.alias(), look));
-    if scope.target.blockers.is_empty() {
-        sql.push("FALSE");
-    }
-    if let Some(whose) = scope.target.whose.as_ref().filter(|_| whose::may_be_shared(scope.target)) {
-        sql.push(" OR ");
-        whose::someone_elses_too(sql, scope, whose);
-    }
-    for passage in &scope.target.passages {
-        sql.push(" OR ");
-        whose::leads_to_what_stays(sql, scope, passage, scope.alias(), look);
-    }
-    if sql.dialect == Dialect::Mysql {
-        for link in links_that_block(scope).into_iter().flatten() {
-            sql.push(" OR ");
-            refers_to_itself(sql, scope.alias(), &link.columns, &link.parent_columns);
-        }
-    }
-    let aliases = vec![scope.alias().clone()];
+    let aliases = [scope.alias().clone()];
     let relevant = |dependent: &Dependent| dependent.then == Then::Delete && blocks(dependent);
     let way = Way { scope, look, relevant: &relevant };
-    descend(sql, way, Parent::Root, scope.alias(), &aliases, &|sql, dependent, alias| {
-        sql.list(&dependent.blockers, " OR ", |sql, link| referred_to(sql, scope, link, alias, look));
-        if !dependent.blockers.is_empty() && !dependent.self_links.is_empty() {
-            sql.push(" OR ");
+    sql.any(|terms| {
+        terms.each(&scope.target.blockers, |sql, link| referred_to(sql, scope, link, scope.alias(), look));
+        if let Some(whose) = scope.target.whose.as_ref().filter(|_| whose::may_be_shared(scope.target)) {
+            terms.term(|sql| whose::someone_elses_too(sql, scope, whose));
         }
-        sql.list(&dependent.self_links, " OR ", |sql, link| {
-            referred_to_by_a_stranger(sql, way, dependent, link, alias);
+        terms.each(&scope.target.passages, |sql, passage| {
+            whose::leads_to_what_stays(sql, scope, passage, scope.alias(), look);
         });
-        let is_first = dependent.blockers.is_empty() && dependent.self_links.is_empty();
-        for (at, passage) in dependent.passages.iter().enumerate() {
-            sql.push(if is_first && at == 0 { "" } else { " OR " });
-            whose::leads_to_what_stays(sql, scope, passage, alias, look);
+        if terms.dialect() == Dialect::Mysql {
+            for link in links_that_block(scope).into_iter().flatten() {
+                terms.term(|sql| refers_to_itself(sql, scope.alias(), &link.columns, &link.parent_columns));
+            }
         }
+        descend(terms, way, (Parent::Root, scope.alias()), &aliases, &|terms, dependent, alias| {
+            terms.each(&dependent.blockers, |sql, link| referred_to(sql, scope, link, alias, look));
+            terms.each(&dependent.self_links, |sql, link| referred_to_by_a_stranger(sql, way, dependent, link, alias));
+            terms.each(&dependent.passages, |sql, passage| {
+                whose::leads_to_what_stays(sql, scope, passage, alias, look);
+            });
+        });
     });
-    sql.push(")");
 }
 
 /// `EXISTS` a row of the link's table that refers to the row that `alias` names; looking ahead, one that stays.
@@ -495,80 +441,107 @@ fn referred_to(sql: &mut Sql, scope: Scope<'_>, link: &Link, alias: &Name, look:
     let natural = &link.table.table;
     let hidden = natural == alias || natural == scope.alias();
     let child = if hidden { sql.fresh_alias() } else { natural.clone() };
-    sql.push("EXISTS (SELECT 1 FROM ").push(if link.only { "ONLY " } else { "" });
-    sql.table(&link.table).push(" AS ").name(&child).push(" WHERE ");
-    refers(sql, link, &child, alias);
-    if look == Look::Ahead {
-        not_taken(sql, scope.earlier, &link.table, &child);
-        not_let_go(sql, scope.earlier, &link.table, &link.columns, &child);
-    }
-    sql.push(")");
+    sql.exists(|sql| {
+        sql.push("SELECT 1 FROM ").push(if link.only { "ONLY " } else { "" });
+        sql.table(&link.table).push(" AS ").name(&child).push(" WHERE ");
+        sql.all(|terms| {
+            terms.term(|sql| refers(sql, link, &child, alias));
+            if look == Look::Ahead {
+                left_by(terms, scope.earlier, &link.table, &child);
+                referring_still(terms, scope.earlier, (&link.table, &link.columns), &child);
+            }
+        });
+    });
 }
 
 /// `EXISTS` a row of the same dependent table that refers to this one and does not belong to the same root row, so that
 /// it would stay and point at nothing. A row that refers to itself is no stranger to itself.
 fn referred_to_by_a_stranger(sql: &mut Sql, way: Way<'_>, dependent: &Dependent, link: &Link, alias: &Name) {
     let scope = way.scope;
-    if sql.dialect == Dialect::Mysql {
-        refers_to_itself(sql, alias, &link.columns, &link.parent_columns);
-        sql.push(" OR ");
-    }
     let other = sql.fresh_alias();
-    sql.push("EXISTS (SELECT 1 FROM ").table(&link.table).push(" AS ").name(&other).push(" WHERE ");
-    equal(sql, &other, &link.columns, alias, &link.parent_columns);
-    sql.push(" AND ");
-    refers_to_itself(sql, &other, &link.columns, &link.parent_columns);
-    sql.push(" IS NOT TRUE");
-    for family in dependent.links.iter().filter(|link| link.parent == Parent::Root) {
-        sql.push(" AND (");
-        refers(sql, family, &other, scope.alias());
-        sql.push(") IS NOT TRUE");
+    let is_of_mysql = sql.dialect == Dialect::Mysql;
+    sql.any(|terms| {
+        if is_of_mysql {
+            terms.term(|sql| refers_to_itself(sql, alias, &link.columns, &link.parent_columns));
+        }
+        terms.term(|sql| {
+            sql.exists(|sql| {
+                sql.push("SELECT 1 FROM ").table(&link.table).push(" AS ").name(&other).push(" WHERE ");
+                sql.all(|terms| {
+                    terms.term(|sql| equal(sql, &other, &link.columns, alias, &link.parent_columns));
+                    terms.not_true(|sql| refers_to_itself(sql, &other, &link.columns, &link.parent_columns));
+                    for family in dependent.links.iter().filter(|link| link.parent == Parent::Root) {
+                        terms.not_true(|sql| refers(sql, family, &other, scope.alias()));
+                    }
+                    stranger_is_left(terms, way, link, &other);
+                });
+            });
+        });
+    });
+}
+
+/// Looking ahead, the other row is not taken by an earlier rule: asked in a query of its own, where the table goes under its
+/// own name.
+fn stranger_is_left(terms: &mut Terms<'_>, way: Way<'_>, link: &Link, other: &Name) {
+    let earlier = way.scope.earlier;
+    let is_taken_from = earlier.iter().any(|rule| rule.act.removes() && rule.removes_from(&link.table));
+    if way.look != Look::Ahead || !is_taken_from {
+        return;
     }
-    if way.look == Look::Ahead && scope.earlier.iter().any(|rule| rule.act.removes() && rule.removes_from(&link.table))
-    {
-        // In a query of its own, where the table goes under its own name.
-        let natural = &link.table.table;
-        sql.push(" AND (").columns(&other, &link.parent_columns).push(") IN (SELECT ");
+    let natural = &link.table.table;
+    terms.term(|sql| {
+        sql.key(other, &link.parent_columns).push(" IN (SELECT ");
         sql.columns(natural, &link.parent_columns).push(" FROM ").table(&link.table).push(" AS ").name(natural);
-        sql.push(" WHERE TRUE");
-        not_taken(sql, scope.earlier, &link.table, natural);
+        sql.filter(|sql| {
+            sql.all(|terms| left_by(terms, earlier, &link.table, natural));
+        });
         sql.push(")");
-    }
-    sql.push(")");
+    });
 }
 
 /// `b.u = a.x AND b.v = a.y`, the parent's columns on the left: there SQLite takes the collation from, and a reference
 /// holds by the collation of the key that it refers to.
 pub(in crate::db) fn equal(sql: &mut Sql, left: &Name, left_columns: &[Name], right: &Name, right_columns: &[Name]) {
     let pairs: Vec<_> = left_columns.iter().zip(right_columns).collect();
-    sql.list(&pairs, " AND ", |sql, (l, r)| {
-        sql.column(right, r).push(" = ").column(left, l);
+    sql.all(|terms| {
+        terms.each(&pairs, |sql, (l, r)| {
+            sql.column(right, r).push(" = ").column(left, l);
+        });
     });
 }
 
 /// The row that `child` names refers over the link to the one that `parent` names.
 fn refers(sql: &mut Sql, link: &Link, child: &Name, parent: &Name) {
     let scalars = link.columns.len() - usize::from(link.period);
-    equal(sql, child, &link.columns[..scalars], parent, &link.parent_columns[..scalars]);
-    if let (true, Some(own), Some(other)) = (link.period, link.columns.last(), link.parent_columns.last()) {
-        sql.push(if scalars > 0 { " AND " } else { "" }).column(parent, other).push(" && ").column(child, own);
-    }
-    lies_in(sql, parent, &link.only_in);
+    sql.all(|terms| {
+        terms.term(|sql| equal(sql, child, &link.columns[..scalars], parent, &link.parent_columns[..scalars]));
+        if let (true, Some(own), Some(other)) = (link.period, link.columns.last(), link.parent_columns.last()) {
+            terms.term(|sql| {
+                sql.column(parent, other).push(" && ").column(child, own);
+            });
+        }
+        terms.term(|sql| is_in(sql, parent, &link.only_in));
+    });
 }
 
-/// PostgreSQL: ` AND` the row lies in one of these partitions or children; nothing where none is named.
-pub(in crate::db) fn lies_in(sql: &mut Sql, alias: &Name, tables: &[TableName]) {
+/// PostgreSQL: the row lies in one of these partitions or children; nothing where none is named.
+fn is_in(sql: &mut Sql, alias: &Name, tables: &[TableName]) {
     if tables.is_empty() {
         return;
     }
-    sql.push(" AND ").name(alias).push(".tableoid IN (");
+    sql.name(alias).push(".tableoid IN (");
     sql.list(tables, ", ", |sql, table| {
         sql.regclass(table);
     });
     sql.push(")");
 }
 
-type Say<'a> = &'a dyn Fn(&mut Sql, &Dependent, &Name);
+/// ` AND` what [`is_in`] says.
+pub(in crate::db) fn lies_in(sql: &mut Sql, alias: &Name, tables: &[TableName]) {
+    sql.and(|sql| is_in(sql, alias, tables));
+}
+
+type Say<'a> = &'a dyn Fn(&mut Terms<'_>, &Dependent, &Name);
 
 /// Which dependents are looked for, and as of when.
 #[derive(Clone, Copy)]
@@ -578,35 +551,40 @@ struct Way<'a> {
     relevant: &'a dyn Fn(&Dependent) -> bool,
 }
 
-/// ` OR EXISTS (…)` for every way down from `parent` to a dependent that is relevant.
-fn descend(sql: &mut Sql, way: Way<'_>, parent: Parent, parent_alias: &Name, aliases: &[Name], say: Say<'_>) {
+/// A term `EXISTS (…)` for every way down from the parent to a dependent that is relevant, of which `say` says what is looked
+/// for.
+fn descend(terms: &mut Terms<'_>, way: Way<'_>, (parent, above): (Parent, &Name), aliases: &[Name], say: Say<'_>) {
     let dependents = way.scope.dependents;
     for (index, dependent) in dependents.iter().enumerate() {
         if !leads_to(dependents, index, way.relevant) {
             continue;
         }
         for link in dependent.links.iter().filter(|link| link.parent == parent) {
-            let natural = &dependent.table.table;
-            let alias = if aliases.contains(natural) { sql.fresh_alias() } else { natural.clone() };
-            let mut inner = aliases.to_vec();
-            inner.push(alias.clone());
-            sql.push(" OR EXISTS (SELECT 1 FROM ").table(&dependent.table);
-            sql.push(" AS ").name(&alias).push(" WHERE ");
-            refers(sql, link, &alias, parent_alias);
-            if way.look == Look::Ahead {
-                not_taken(sql, way.scope.earlier, &dependent.table, &alias);
-                not_let_go(sql, way.scope.earlier, &dependent.table, &link.columns, &alias);
-            }
-            sql.push(" AND (");
-            if (way.relevant)(dependent) {
-                say(sql, dependent, &alias);
-            } else {
-                sql.push("FALSE");
-            }
-            if dependent.then == Then::Delete {
-                descend(sql, way, Parent::Dependent(index), &alias, &inner, say);
-            }
-            sql.push("))");
+            terms.term(|sql| {
+                let natural = &dependent.table.table;
+                let alias = if aliases.contains(natural) { sql.fresh_alias() } else { natural.clone() };
+                let inner = [aliases, std::slice::from_ref(&alias)].concat();
+                sql.exists(|sql| {
+                    sql.push("SELECT 1 FROM ").table(&dependent.table).push(" AS ").name(&alias).push(" WHERE ");
+                    sql.all(|terms| {
+                        terms.term(|sql| refers(sql, link, &alias, above));
+                        if way.look == Look::Ahead {
+                            left_by(terms, way.scope.earlier, &dependent.table, &alias);
+                            referring_still(terms, way.scope.earlier, (&dependent.table, &link.columns), &alias);
+                        }
+                        terms.term(|sql| {
+                            sql.any(|terms| {
+                                if (way.relevant)(dependent) {
+                                    say(terms, dependent, &alias);
+                                }
+                                if dependent.then == Then::Delete {
+                                    descend(terms, way, (Parent::Dependent(index), &alias), &inner, say);
+                                }
+                            });
+                        });
+                    });
+                });
+            });
         }
     }
 }

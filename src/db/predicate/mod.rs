@@ -1,5 +1,6 @@
 //! Which rows a statement means: age, conditions, holds, references, ownership, windows.
 
+pub(in crate::db) mod age;
 pub(in crate::db) mod anchor;
 pub mod condition;
 pub(in crate::db) mod doomed;
@@ -7,5 +8,6 @@ pub(in crate::db) mod eligible;
 pub mod exclusion;
 pub mod few;
 pub(in crate::db) mod own_kind;
+mod text;
 pub(in crate::db) mod whose;
 pub mod window;

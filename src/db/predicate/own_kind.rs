@@ -1,8 +1,8 @@
 //! What a table's references to itself do to its rows: trees, threads, versions.
 
 use crate::base::name::Name;
-use crate::db::predicate::eligible::{Look, Scope, equal, key_names, not_let_go, not_taken, numbered, select_as};
-use crate::db::sql::builder::Sql;
+use crate::db::predicate::eligible::{Look, Scope, equal, key_names, left_by, numbered, referring_still, select_as};
+use crate::db::sql::builder::{Sql, Terms};
 use crate::plan::{SelfEffect, SelfLink, Target};
 
 /// The table's references to itself that keep a row, by the columns that they refer to: a tree is walked by one key.
@@ -21,30 +21,33 @@ pub(in crate::db) fn links_that_block(scope: Scope<'_>) -> Vec<Vec<&SelfLink>> {
 /// name.
 pub(in crate::db) fn another_refers(sql: &mut Sql, scope: Scope<'_>, link: &SelfLink, such: &dyn Fn(&mut Sql)) {
     let alias = scope.alias();
-    sql.push("(").columns(alias, &link.parent_columns).push(") IN (SELECT ").columns(alias, &link.columns);
+    sql.key(alias, &link.parent_columns).push(" IN (SELECT ").columns(alias, &link.columns);
     sql.push(" FROM ").table(&scope.target.root);
     alias_if_other(sql, scope.target);
     sql.push(" WHERE (");
     equal(sql, alias, &link.columns, alias, &link.parent_columns);
-    sql.push(") IS FALSE AND ");
-    such(sql);
-    sql.push(")");
+    sql.push(") IS FALSE").and(such).push(")");
 }
 
 /// InnoDB does not delete a row that refers to itself, unless the key cascades or sets NULL.
 pub(in crate::db) fn refers_to_itself(sql: &mut Sql, alias: &Name, columns: &[Name], parent_columns: &[Name]) {
-    sql.push("(");
     equal(sql, alias, columns, alias, parent_columns);
-    sql.push(")");
 }
 
 /// ` AND` the row is still there to refer over `link`, looking ahead: what an earlier rule takes leads nowhere any more, and
 /// what referred to it has let go.
 fn still_refers(sql: &mut Sql, scope: Scope<'_>, link: &SelfLink, look: Look) {
     if look == Look::Ahead {
-        not_taken(sql, scope.earlier, &scope.target.root, scope.alias());
-        not_let_go(sql, scope.earlier, &scope.target.root, &link.columns, scope.alias());
+        sql.and(|sql| {
+            sql.all(|terms| refers_on(terms, scope, link));
+        });
     }
+}
+
+fn refers_on(terms: &mut Terms<'_>, scope: Scope<'_>, link: &SelfLink) {
+    let root = &scope.target.root;
+    left_by(terms, scope.earlier, root, scope.alias());
+    referring_still(terms, scope.earlier, (root, &link.columns), scope.alias());
 }
 
 /// Some row that descends from this one over `links`, which refer to the same columns, is as `such` says. `such` speaks of
@@ -75,14 +78,15 @@ pub(in crate::db) fn has_descendant(
             select_as(sql, alias, &link.columns, &above);
             sql.push(" FROM ").table(&scope.target.root);
             alias_if_other(sql, scope.target);
-            if look == Look::Ahead && !scope.earlier.is_empty() {
-                sql.push(" WHERE TRUE");
-                still_refers(sql, scope, link, look);
+            if look == Look::Ahead {
+                sql.filter(|sql| {
+                    sql.all(|terms| refers_on(terms, scope, link));
+                });
             }
         });
         sql.push(") AS ").name(&step);
     };
-    sql.push("(").columns(alias, own).push(") IN (WITH RECURSIVE ").name(&up).push(" AS (SELECT ");
+    sql.key(alias, own).push(" IN (WITH RECURSIVE ").name(&up).push(" AS (SELECT ");
     sql.columns(&step, &above).push(" FROM ").table(&scope.target.root);
     alias_if_other(sql, scope.target);
     sql.push(" JOIN ");
@@ -91,9 +95,7 @@ pub(in crate::db) fn has_descendant(
     equal(sql, &step, &below, alias, own);
     sql.push(" WHERE ");
     not_null(sql);
-    sql.push(" AND ");
-    such(sql);
-    sql.push(" UNION SELECT ").columns(&step, &above).push(" FROM ");
+    sql.and(such).push(" UNION SELECT ").columns(&step, &above).push(" FROM ");
     steps(sql);
     sql.push(" JOIN ").name(&up).push(" ON ");
     equal(sql, &step, &below, &up, &above);
@@ -121,7 +123,7 @@ pub(in crate::db) fn on_a_circle(sql: &mut Sql, scope: Scope<'_>, link: &SelfLin
             sql.column(alias, column).push(" IS NOT NULL");
         });
     };
-    sql.push("(").columns(alias, own).push(") IN (WITH RECURSIVE ").name(&tree).push(" AS (SELECT ");
+    sql.key(alias, own).push(" IN (WITH RECURSIVE ").name(&tree).push(" AS (SELECT ");
     select_as(sql, alias, own, &start);
     from(sql);
     sql.push(" WHERE (");

@@ -42,34 +42,33 @@ pub(in crate::db) fn may_be_shared(target: &Target) -> bool {
 pub(in crate::db) fn someone_elses_too(sql: &mut Sql, scope: Scope<'_>, whose: &Whose) {
     // Whoever is due, whichever batch it is: two who share a row may be in two batches.
     let such = |sql: &mut Sql| {
-        sql.push("(");
-        are_due(sql, &whose.people, None);
-        sql.push(") IS NOT TRUE");
+        sql.not_true(|sql| are_due(sql, &whose.people, None));
     };
     let lead = Lead { such: &such, ..Lead::to(&whose.people.target, scope, Look::Now) };
-    leads_by(sql, scope.alias(), &lead, &whose.steps, None);
-    for way in &whose.also {
-        sql.push(" OR ");
-        leads_by(sql, scope.alias(), &lead, &way.steps, way.condition.as_ref());
-    }
+    sql.any(|terms| {
+        terms.term(|sql| leads_by(sql, scope.alias(), &lead, &whose.steps, None));
+        terms.each(&whose.also, |sql, way| leads_by(sql, scope.alias(), &lead, &way.steps, way.condition.as_ref()));
+    });
 }
 
 /// The way leads from the row to such people. What it reads is put aside.
 fn leads_by(sql: &mut Sql, alias: &Name, lead: &Lead<'_>, steps: &[Step], condition: Option<&Condition>) {
-    sql.push("(");
-    match steps.first() {
-        None => (lead.such)(sql),
-        Some(step) => {
-            own_row(sql, alias, step);
-            sql.push(" IN (");
-            put_aside(sql, |sql| lead.write(sql, steps));
-            sql.push(")");
+    sql.all(|terms| {
+        terms.term(|sql| match steps.first() {
+            None => (lead.such)(sql),
+            Some(step) => {
+                own_row(sql, alias, step);
+                sql.push(" IN (");
+                put_aside(sql, |sql| lead.write(sql, steps));
+                sql.push(")");
+            }
+        });
+        if let Some(condition) = condition {
+            terms.term(|sql| {
+                sql.condition(condition);
+            });
         }
-    }
-    if let Some(condition) = condition {
-        sql.push(" AND ").condition(condition);
-    }
-    sql.push(")");
+    });
 }
 
 /// The row that `alias` names leads a row of another entry, which stays, to somebody. What stays because it is somebody else's as
@@ -79,30 +78,31 @@ pub(in crate::db) fn leads_to_what_stays(sql: &mut Sql, scope: Scope<'_>, passag
     let stays = |sql: &mut Sql| {
         let target = &passage.target;
         let earlier = if look == Look::Ahead { scope.earlier } else { &[] };
-        sql.push("1 = 1");
-        if let Some(condition) = &target.condition {
-            sql.push(" AND ").condition(condition);
-        }
-        eligible::changes(sql, target, earlier);
-        eligible::not_taken(sql, earlier, &target.root, &target.alias);
-        if let Some(whose) = target.whose.as_ref().filter(|whose| whose.is_shared() && target.holds.is_empty()) {
-            sql.push(" AND (");
-            someone_elses_too(sql, Scope { target, few: None, is_joined: false, ..scope }, whose);
-            sql.push(") IS NOT TRUE");
-        }
+        sql.all(|terms| {
+            if let Some(condition) = &target.condition {
+                terms.term(|sql| {
+                    sql.condition(condition);
+                });
+            }
+            terms.term(|sql| eligible::would_change(sql, target, earlier));
+            eligible::left_by(terms, earlier, &target.root, &target.alias);
+            if let Some(whose) = target.whose.as_ref().filter(|whose| whose.is_shared() && target.holds.is_empty()) {
+                let scope = Scope { target, few: None, is_joined: false, ..scope };
+                terms.not_true(|sql| someone_elses_too(sql, scope, whose));
+            }
+        });
     };
-    sql.push("(");
-    led_here(sql, Led { scope, passage, stays: &stays }, before, alias);
     let is_alike = |(whose, found): (&Whose, &Whose)| {
         whose.steps == after && whose.people.target.condition == found.people.target.condition
     };
     let is_somebodys =
         scope.target.whose.as_ref().zip(passage.target.whose.as_ref()).is_some_and(is_alike) && alias == scope.alias();
-    if !is_somebodys {
-        sql.push(" AND ");
-        leads_on(sql, scope, passage, after, alias);
-    }
-    sql.push(")");
+    sql.all(|terms| {
+        terms.term(|sql| led_here(sql, Led { scope, passage, stays: &stays }, before, alias));
+        if !is_somebodys {
+            terms.term(|sql| leads_on(sql, scope, passage, after, alias));
+        }
+    });
 }
 
 /// What leads to a row over a passage.
@@ -120,13 +120,18 @@ fn led_here(sql: &mut Sql, led: Led<'_>, steps: &[Step], alias: &Name) {
     let Some((step, before)) = steps.split_last() else { return (led.stays)(sql) };
     let target = &led.passage.target;
     let (table, natural) = before.last().map_or((&target.root, &target.alias), |step| (&step.table, &step.table.table));
-    let only = before.last().is_some_and(|step| step.only);
     let mut tables = before.iter().map(|step| &step.table).chain([&target.root]);
-    let source = |sql: &mut Sql| {
-        sql.push(" FROM ").push(if only { "ONLY " } else { "" });
-        sql.table(table).push(" AS ").name(natural).push(" WHERE ");
-        led_here(sql, led, before, natural);
-        lead_on(sql, step);
+    let only = before.last().is_some_and(|step| step.only);
+    let source = |sql: &mut Sql, also: &dyn Fn(&mut Sql)| {
+        sql.push(" FROM ").push(if only { "ONLY " } else { "" }).table(table).push(" AS ").name(natural).filter(
+            |sql| {
+                sql.all(|terms| {
+                    terms.term(|sql| led_here(sql, led, before, natural));
+                    terms.term(|sql| may_lead_on(sql, step));
+                    terms.term(also);
+                });
+            },
+        );
     };
     let asks_it = || target.condition.as_ref().is_some_and(|condition| condition.mentions(&led.scope.target.root));
     let reads_itself = tables.any(|table| *table == led.scope.target.root) || asks_it();
@@ -137,14 +142,14 @@ fn led_here(sql: &mut Sql, led: Led<'_>, steps: &[Step], alias: &Name) {
         put_aside(sql, |sql| {
             sql.push("SELECT ");
             in_forms(sql, step, natural, End::Own);
-            source(sql);
+            source(sql, &|_| {});
         });
         sql.push(")");
     } else {
-        sql.push("EXISTS (SELECT 1");
-        source(sql);
-        alike(sql, step, natural, alias);
-        sql.push(")");
+        sql.exists(|sql| {
+            sql.push("SELECT 1");
+            source(sql, &|sql| alike(sql, step, natural, alias));
+        });
     }
     not_empty(sql, alias, step);
 }
@@ -153,31 +158,38 @@ fn led_here(sql: &mut Sql, led: Led<'_>, steps: &[Step], alias: &Name) {
 fn leads_on(sql: &mut Sql, scope: Scope<'_>, passage: &Passage, steps: &[Step], alias: &Name) {
     let (Some(whose), Some((step, rest))) = (&passage.target.whose, steps.split_first()) else { return };
     let people = &whose.people.target;
-    let such = |sql: &mut Sql| {
-        sql.push("1 = 1");
-        eligible::meant(sql, people);
-    };
-    let lead = Lead { such: &such, ..Lead::to(people, scope, Look::Now) };
-    let natural = if rest.is_empty() { lead.alias } else { &step.table.table };
+    let natural = if rest.is_empty() { &people.alias } else { &step.table.table };
     let asks_it = || people.condition.as_ref().is_some_and(|condition| condition.mentions(&scope.target.root));
     let reads_itself = steps.iter().any(|step| step.table == scope.target.root) || asks_it();
-    if natural == alias || sql.dialect == Dialect::Mysql && reads_itself {
+    let is_put_aside = natural == alias || sql.dialect == Dialect::Mysql && reads_itself;
+    let such = |sql: &mut Sql| {
+        sql.all(|terms| {
+            terms.term(|sql| eligible::is_meant(sql, people));
+            if !is_put_aside && rest.is_empty() {
+                terms.term(|sql| alike(sql, step, alias, natural));
+            }
+        });
+    };
+    let lead = Lead { such: &such, ..Lead::to(people, scope, Look::Now) };
+    if is_put_aside {
         own_row(sql, alias, step);
         sql.push(" IN (");
         put_aside(sql, |sql| lead.write(sql, steps));
         sql.push(")");
     } else {
-        sql.push("EXISTS (SELECT 1");
-        lead.source(sql, step, rest, &|sql, _| lead.write(sql, rest));
-        alike(sql, step, alias, natural);
-        sql.push(")");
+        sql.exists(|sql| {
+            sql.push("SELECT 1");
+            lead.source(sql, step, rest, &|sql, _| lead.write(sql, rest));
+            if !rest.is_empty() {
+                sql.and(|sql| alike(sql, step, alias, natural));
+            }
+        });
     }
     lead_on(sql, step);
 }
 
-/// ` AND` the column of the row that `from` names holds the key of the one that `to` names.
+/// The column of the row that `from` names holds the key of the one that `to` names.
 fn alike(sql: &mut Sql, step: &Step, from: &Name, to: &Name) {
-    sql.push(" AND ");
     same_value(sql, step.likeness, (from, &step.column), (to, &step.key));
 }
 
@@ -186,13 +198,15 @@ fn alike(sql: &mut Sql, step: &Step, from: &Name, to: &Name) {
 pub(in crate::db) fn same_value(sql: &mut Sql, likeness: Likeness, own: (&Name, &Name), key: (&Name, &Name)) {
     let forms_of = |end| forms(likeness, sql.dialect, end);
     let pairs: Vec<_> = forms_of(End::Own).iter().zip(forms_of(End::Key)).collect();
-    sql.list(&pairs, " AND ", |sql, (own_form, key_form)| {
-        key_form.write(sql, |sql| {
-            sql.column(key.0, key.1);
-        });
-        sql.push(" = ");
-        own_form.write(sql, |sql| {
-            sql.column(own.0, own.1);
+    sql.all(|terms| {
+        terms.each(&pairs, |sql, (own_form, key_form)| {
+            key_form.write(sql, |sql| {
+                sql.column(key.0, key.1);
+            });
+            sql.push(" = ");
+            own_form.write(sql, |sql| {
+                sql.column(own.0, own.1);
+            });
         });
     });
 }
@@ -217,18 +231,19 @@ fn in_forms(sql: &mut Sql, step: &Step, alias: &Name, end: End) {
 pub(in crate::db) fn are_due(sql: &mut Sql, people: &People, few: Option<Few<'_>>) {
     let target = &people.target;
     let scope = of_people(target);
-    if let Some(few) = few {
-        among(sql, &target.alias, few);
-        sql.push(" AND ");
-    }
-    match &people.who {
-        Who::Closed => closed(sql, target),
-        Who::Only(keys, column) => among(sql, &target.alias, Few { column, keys }),
-    }
-    if few.is_none() {
-        eligible::meant(sql, target);
-    }
-    eligible::but_held(sql, scope);
+    sql.all(|terms| {
+        if let Some(few) = few {
+            terms.term(|sql| among(sql, &target.alias, few));
+        }
+        terms.term(|sql| match &people.who {
+            Who::Closed => closed(sql, target),
+            Who::Only(keys, column) => among(sql, &target.alias, Few { column, keys }),
+        });
+        if few.is_none() {
+            terms.term(|sql| eligible::is_meant(sql, target));
+        }
+        terms.not_true(|sql| eligible::held(sql, scope));
+    });
 }
 
 pub(in crate::db) fn closed(sql: &mut Sql, people: &Target) {
@@ -256,9 +271,9 @@ pub(in crate::db) fn of_people(target: &Target) -> Scope<'_> {
 pub(in crate::db) fn are_held(sql: &mut Sql, alias: &Name, hold: &Hold, held: &HeldPeople) {
     let such = |sql: &mut Sql| eligible::asks(sql, &held.alias, hold);
     let lead = Lead { table: &held.table, alias: &held.alias, earlier: &[], such: &such, sharers: Sharers::One };
-    sql.push("(");
-    sql.list(&held.ways, " OR ", |sql, way| leads_by(sql, alias, &lead, &way.steps, way.condition.as_ref()));
-    sql.push(")");
+    sql.any(|terms| {
+        terms.each(&held.ways, |sql, way| leads_by(sql, alias, &lead, &way.steps, way.condition.as_ref()));
+    });
 }
 
 /// A query that is answered before the statement changes anything: MySQL lets no subquery of a DELETE or UPDATE read the
@@ -361,10 +376,13 @@ impl<'a> Lead<'a> {
         self.with_person(sql, rest, key);
         sql.push(") AS ").name(next_alias).push(" ON ");
         own_values(sql, &step.table.table, next, Some(next_alias));
-        sql.push(" WHERE 1 = 1");
-        lead_on(sql, next);
-        not_empty(sql, &step.table.table, step);
-        eligible::not_taken(sql, self.earlier, &step.table, &step.table.table);
+        sql.filter(|sql| {
+            sql.all(|terms| {
+                terms.term(|sql| may_lead_on(sql, next));
+                terms.term(|sql| is_not_empty(sql, &step.table.table, step));
+                eligible::left_by(terms, self.earlier, &step.table, &step.table.table);
+            });
+        });
     }
 
     fn people(&self, sql: &mut Sql, step: &Step) {
@@ -372,9 +390,12 @@ impl<'a> Lead<'a> {
         if self.table.table != *self.alias {
             sql.push(" AS ").name(self.alias);
         }
-        sql.push(" WHERE ");
-        (self.such)(sql);
-        not_empty(sql, self.alias, step);
+        sql.filter(|sql| {
+            sql.all(|terms| {
+                terms.term(self.such);
+                terms.term(|sql| is_not_empty(sql, self.alias, step));
+            });
+        });
     }
 }
 
@@ -386,8 +407,11 @@ fn from_step(sql: &mut Sql, step: &Step) {
 
 /// ` AND` the value that a step leads to says something.
 fn not_empty(sql: &mut Sql, alias: &Name, step: &Step) {
+    sql.and(|sql| is_not_empty(sql, alias, step));
+}
+
+fn is_not_empty(sql: &mut Sql, alias: &Name, step: &Step) {
     if step.but_empty {
-        sql.push(" AND ");
         form(step.likeness, sql.dialect).write(sql, |sql| {
             sql.column(alias, &step.key);
         });
@@ -397,12 +421,16 @@ fn not_empty(sql: &mut Sql, alias: &Name, step: &Step) {
 
 /// ` AND` one of the conditions under which a row on the way leads on.
 fn lead_on(sql: &mut Sql, step: &Step) {
+    sql.and(|sql| may_lead_on(sql, step));
+}
+
+fn may_lead_on(sql: &mut Sql, step: &Step) {
     if !step.conditions.is_empty() {
-        sql.push(" AND (");
-        sql.list(&step.conditions, " OR ", |sql, condition| {
-            sql.condition(condition);
+        sql.any(|terms| {
+            terms.each(&step.conditions, |sql, condition| {
+                sql.condition(condition);
+            });
         });
-        sql.push(")");
     }
 }
 

@@ -168,19 +168,17 @@ fn ranked(
     sql.push(" FROM ");
     eligible::from(&mut sql, target);
     let from_here = Window { lower: lower.cloned(), upper: None };
-    sql.push(" WHERE ");
-    if within(&mut sql, target, axis, &from_here) && matches!(axis, Axis::Anchor(_)) {
-        sql.push(" AND ");
-    } else if matches!(axis, Axis::Key(_)) && lower.is_none() {
-        sql.push("TRUE");
-    }
-    if let (Axis::Anchor(_), Some(first)) = (axis, target.anchors.first()) {
-        anchor::before(&mut sql, alias, first);
-    }
-    if let Some(such) = such {
-        sql.push(" AND ");
-        such(&mut sql);
-    }
+    sql.filter(|sql| {
+        sql.all(|terms| {
+            terms.term(|sql| is_within(sql, target, axis, &from_here));
+            if let (Axis::Anchor(_), Some(first)) = (axis, target.anchors.first()) {
+                terms.term(|sql| anchor::before(sql, alias, first));
+            }
+            if let Some(such) = such {
+                terms.term(such);
+            }
+        });
+    });
     sql.push(" ORDER BY ").columns(alias, &names);
     sql.push(" LIMIT ").number(count).push(" OFFSET ").number(rank.max(1) - 1);
     sql.push(") AS ").name(&found).push(" ORDER BY ").columns(&found, &keys);
@@ -201,34 +199,40 @@ fn next_pages(conn: &mut Connection, target: &Target, lower: Option<Edge>, pages
     Ok(Next::Window(Window { lower, upper }))
 }
 
-/// Writes the window's condition; false where the window has no edges and nothing was written.
-pub(in crate::db) fn within(sql: &mut Sql, target: &Target, axis: &Axis, window: &Window) -> bool {
+/// The row lies in the window.
+pub(in crate::db) fn is_within(sql: &mut Sql, target: &Target, axis: &Axis, window: &Window) {
     if let (Axis::Key(columns), Some(row)) = (axis, window.only_row()) {
-        let pairs: Vec<_> = columns.iter().zip(row).collect();
-        sql.list(&pairs, " AND ", |sql, (column, value)| {
-            sql.column(&target.alias, &column.name).push(" = ");
-            inward(sql, column, value);
+        sql.all(|terms| {
+            for (column, value) in columns.iter().zip(row) {
+                terms.term(|sql| {
+                    sql.column(&target.alias, &column.name).push(" = ");
+                    inward(sql, column, value);
+                });
+            }
         });
-        return true;
+        return;
     }
     let sides = [(window.lower.as_ref(), true), (window.upper.as_ref(), false)];
-    let mut written = false;
-    for (edge, is_lower) in sides {
-        let Some(edge) = edge else { continue };
-        if written {
-            sql.push(" AND ");
+    sql.all(|terms| {
+        for (edge, is_lower) in sides {
+            let Some(edge) = edge else { continue };
+            terms.term(|sql| match axis {
+                Axis::Pages => page_edge(sql, target, edge, is_lower),
+                Axis::Anchor(column) => key_edge(sql, &target.alias, std::slice::from_ref(column), edge, is_lower),
+                Axis::Key(columns) => key_edge(sql, &target.alias, columns, edge, is_lower),
+                Axis::Whole => {}
+            });
         }
-        written = true;
-        match axis {
-            Axis::Pages => page_edge(sql, target, edge, is_lower),
-            Axis::Anchor(column) => key_edge(sql, &target.alias, std::slice::from_ref(column), edge, is_lower),
-            Axis::Key(columns) => key_edge(sql, &target.alias, columns, edge, is_lower),
-            Axis::Whole => {
-                sql.push("TRUE");
-            }
-        }
+    });
+}
+
+/// Writes the window's condition; false where the window has no edges and nothing was written.
+pub(in crate::db) fn within(sql: &mut Sql, target: &Target, axis: &Axis, window: &Window) -> bool {
+    let has_edges = *axis != Axis::Whole && (window.lower.is_some() || window.upper.is_some());
+    if has_edges {
+        is_within(sql, target, axis, window);
     }
-    written
+    has_edges
 }
 
 fn page_edge(sql: &mut Sql, target: &Target, edge: &Edge, is_lower: bool) {
@@ -245,18 +249,23 @@ fn key_edge(sql: &mut Sql, alias: &Name, columns: &[KeyColumn], edge: &Edge, is_
     let Some((first, rest)) = columns.split_first() else { return };
     let Some((value, values)) = edge.values.split_first() else { return };
     let (strict, loose) = if is_lower { (" > ", " >= ") } else { (" < ", " <= ") };
-    sql.column(alias, &first.name);
+    let compare = |sql: &mut Sql, how: &'static str| {
+        sql.column(alias, &first.name).push(how);
+        inward(sql, first, value);
+    };
     if rest.is_empty() {
-        sql.push(if edge.inclusive { loose } else { strict });
-        return inward(sql, first, value);
+        return compare(sql, if edge.inclusive { loose } else { strict });
     }
-    sql.push(loose);
-    inward(sql, first, value);
-    sql.push(" AND (").column(alias, &first.name).push(strict);
-    inward(sql, first, value);
-    sql.push(" OR (");
-    key_edge(sql, alias, rest, &Edge { values: values.to_vec(), inclusive: edge.inclusive }, is_lower);
-    sql.push("))");
+    let further = Edge { values: values.to_vec(), inclusive: edge.inclusive };
+    sql.all(|terms| {
+        terms.term(|sql| compare(sql, loose));
+        terms.term(|sql| {
+            sql.any(|terms| {
+                terms.term(|sql| compare(sql, strict));
+                terms.term(|sql| key_edge(sql, alias, rest, &further, is_lower));
+            });
+        });
+    });
 }
 
 /// A key column on its way to the program.

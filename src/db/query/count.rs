@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::base::name::TableName;
+use crate::db::predicate::age::{self, Told};
 use crate::db::predicate::anchor;
 use crate::db::predicate::doomed;
 use crate::db::predicate::doomed::Within;
@@ -13,8 +14,8 @@ use crate::db::predicate::eligible::{Look, Scope};
 use crate::db::predicate::few::Few;
 use crate::db::predicate::window::Window;
 use crate::db::sql::builder::Sql;
-use crate::db::{Connection, DbError, Row, Statement, Value};
-use crate::plan::{Axis, Hold, Reading, RulePlan, SelfEffect, Target};
+use crate::db::{Connection, DbError, Dialect, Row, Statement, Value};
+use crate::plan::{Anchor, Axis, Hold, RulePlan, SelfEffect, Target};
 use crate::schedule::Then;
 
 /// Rows of one table by what the rule says of them. `eligible` holds the other two.
@@ -26,6 +27,8 @@ pub struct Counts {
     pub blocked: u64,
     /// By the name of the hold; a row under two holds counts for both.
     pub held_by: BTreeMap<String, u64>,
+    /// The oldest and the youngest age among the eligible; `None` where there is none, or where people are counted.
+    pub ages: Option<(Timestamp, Timestamp)>,
 }
 
 impl Counts {
@@ -41,6 +44,10 @@ impl Counts {
         for (hold, rows) in &more.held_by {
             *self.held_by.entry(hold.clone()).or_default() += rows;
         }
+        self.ages = match (self.ages, more.ages) {
+            (Some((oldest, youngest)), Some((old, young))) => Some((oldest.min(old), youngest.max(young))),
+            (ours, theirs) => ours.or(theirs),
+        };
     }
 }
 
@@ -67,7 +74,7 @@ pub fn counts(conn: &mut Connection, rule: &RulePlan, target: &Target) -> Result
     let mut counts = Counts::default();
     for part in Part::all(target) {
         let row = one_row(conn, &counts_statement(conn.dialect(), scope, part))?;
-        counts.add(&counts_of(&row, 0, part));
+        counts.add(&Counts { ages: part.ages(&row, target), ..counts_of(&row, part.ages_before(), part) });
     }
     Ok(counts)
 }
@@ -89,6 +96,20 @@ impl<'t> Part<'t> {
         std::iter::once(Part::Totals(first)).chain(more.chunks(AT_ONCE).map(Part::Holds))
     }
 
+    /// Columns before the counts: the oldest and the youngest age of the eligible rows.
+    fn ages_before(self) -> usize {
+        match self {
+            Part::Totals(_) => 2,
+            Part::Holds(_) => 0,
+        }
+    }
+
+    fn ages(self, row: &Row, target: &Target) -> Option<(Timestamp, Timestamp)> {
+        let Part::Totals(_) = self else { return None };
+        let at = |column| Told::read(row, column, &target.anchors);
+        at(0).zip(at(1)).map(|(oldest, youngest)| (oldest.earliest, youngest.latest))
+    }
+
     fn holds(self) -> &'t [Hold] {
         match self {
             Part::Totals(holds) | Part::Holds(holds) => holds,
@@ -105,17 +126,29 @@ pub(in crate::db) fn counts_of(row: &Row, first: usize, part: Part<'_>) -> Count
     }
     held_by.retain(|_, count| *count > 0);
     let [eligible, held, blocked] = [first, first + 1, first + 2].map(|column| number(row, column));
-    Counts { eligible, held, blocked, held_by }
+    Counts { eligible, held, blocked, held_by, ages: None }
 }
 
-pub(in crate::db) fn counts_statement(dialect: crate::db::Dialect, scope: Scope<'_>, part: Part<'_>) -> Statement {
+/// The oldest and the youngest age of the eligible rows, and their counts.
+pub(in crate::db) fn counts_statement(dialect: Dialect, scope: Scope<'_>, part: Part<'_>) -> Statement {
+    let target = scope.target;
     let mut sql = Sql::new(dialect);
     sql.push("SELECT ");
+    if let Part::Totals(_) = part {
+        for aggregate in ["MIN(", "MAX("] {
+            match target.anchors.as_slice() {
+                [] => {
+                    sql.push("NULL");
+                }
+                anchors => age::extreme(&mut sql, &target.alias, anchors, aggregate),
+            }
+            sql.push(", ");
+        }
+    }
     select_counts(&mut sql, scope, Look::Ahead, part);
     sql.push(" FROM ");
-    eligible::from(&mut sql, scope.target);
-    sql.push(" WHERE ");
-    eligible::considered(&mut sql, scope, Look::Ahead);
+    eligible::from(&mut sql, target);
+    sql.filter(|sql| eligible::considered(sql, scope, Look::Ahead));
     sql.finish()
 }
 
@@ -136,14 +169,10 @@ fn select_totals(sql: &mut Sql, scope: Scope<'_>, look: Look) {
     sql.push("COUNT(*)");
     sum_where(sql, eligible::has_holds(scope), |sql| eligible::held(sql, scope));
     sum_where(sql, eligible::has_blockers(scope), |sql| {
-        if eligible::has_holds(scope) {
-            sql.push("(");
-            eligible::held(sql, scope);
-            sql.push(") IS NOT TRUE AND ");
-        }
-        sql.push("(");
-        eligible::blocked(sql, scope, look);
-        sql.push(")");
+        sql.all(|terms| {
+            terms.not_true(|sql| eligible::held(sql, scope));
+            terms.term(|sql| eligible::blocked(sql, scope, look));
+        });
     });
 }
 
@@ -152,28 +181,38 @@ fn sum_where(sql: &mut Sql, wanted: bool, condition: impl FnOnce(&mut Sql)) {
         sql.push(", 0");
         return;
     }
-    sql.push(", COALESCE(SUM(CASE WHEN ");
-    condition(sql);
-    sql.push(" THEN 1 ELSE 0 END), 0)");
+    sql.push(", COALESCE(SUM(").either(condition, "1", "0").push("), 0)");
 }
 
-/// Rows whose age is not known; none where no age is asked for.
-pub fn ageless(conn: &mut Connection, target: &Target) -> Result<u64, DbError> {
+/// Rows that the rule speaks of and whose age is not known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ageless {
+    pub rows: u64,
+    /// Of these, those that tell something which nobody can read, and do not just say that there is no time.
+    pub unreadable: u64,
+}
+
+/// Counts the rows of unknown age; none where no age is asked for.
+pub fn ageless(conn: &mut Connection, rule: &RulePlan, target: &Target) -> Result<Ageless, DbError> {
     if target.anchors.is_empty() {
-        return Ok(0);
+        return Ok(Ageless::default());
     }
+    let (alias, anchors) = (&target.alias, target.anchors.as_slice());
     let mut sql = Sql::new(conn.dialect());
-    sql.push("SELECT COUNT(*) FROM ");
+    sql.push("SELECT COUNT(*)");
+    sum_where(&mut sql, true, |sql| {
+        sql.not_true(|sql| age::says_none(sql, alias, anchors));
+    });
+    sql.push(" FROM ");
     eligible::from(&mut sql, target);
-    sql.push(" WHERE ");
-    match target.anchors.as_slice() {
-        // What an index on the column can answer.
-        [only] if only.hops.is_empty() && !matches!(only.reading, Reading::Text { .. }) => {
-            anchor::absent(&mut sql, &target.alias, only);
-        }
-        anchors => eligible::ageless(&mut sql, &target.alias, anchors),
-    }
-    Ok(number(&one_row(conn, &sql.finish())?, 0))
+    sql.filter(|sql| {
+        sql.all(|terms| {
+            terms.term(|sql| age::unknown(sql, alias, anchors));
+            terms.term(|sql| eligible::spoken_of(sql, scope(rule, target)));
+        });
+    });
+    let row = one_row(conn, &sql.finish())?;
+    Ok(Ageless { rows: number(&row, 0), unreadable: number(&row, 1) })
 }
 
 /// The oldest known age among the rows that the rule speaks of and that stay. Where `all_go` says that every expired row
@@ -186,16 +225,16 @@ pub fn oldest_kept(
 ) -> Result<Option<Timestamp>, DbError> {
     let scope = scope(rule, target);
     match target.anchors.as_slice() {
-        [only] if all_go && only.hops.is_empty() && target.condition.is_none() && anchor::is_plain(only) => {
+        [only] if all_go && target.condition.is_none() && anchor::is_plain(only) => {
             return oldest_from_bound(conn, target, only);
         }
         _ => {}
     }
     oldest_where(conn, target, |sql| {
-        eligible::spoken_of(sql, scope);
-        sql.push(" AND (");
-        eligible::due(sql, scope, Look::Ahead);
-        sql.push(") IS NOT TRUE");
+        sql.all(|terms| {
+            terms.term(|sql| eligible::spoken_of(sql, scope));
+            terms.not_true(|sql| eligible::due(sql, scope, Look::Ahead));
+        });
     })
 }
 
@@ -208,10 +247,10 @@ pub fn oldest(conn: &mut Connection, rule: &RulePlan, target: &Target) -> Result
 pub fn oldest_due(conn: &mut Connection, rule: &RulePlan, target: &Target) -> Result<Option<Timestamp>, DbError> {
     let scope = scope(rule, target);
     oldest_where(conn, target, |sql| {
-        eligible::spoken_of(sql, scope);
-        sql.push(" AND (");
-        eligible::due(sql, scope, Look::Ahead);
-        sql.push(")");
+        sql.all(|terms| {
+            terms.term(|sql| eligible::spoken_of(sql, scope));
+            terms.term(|sql| eligible::due(sql, scope, Look::Ahead));
+        });
     })
 }
 
@@ -222,32 +261,25 @@ fn oldest_where(
 ) -> Result<Option<Timestamp>, DbError> {
     let mut sql = Sql::new(conn.dialect());
     sql.push("SELECT MIN(");
-    eligible::latest(&mut sql, &target.alias, &target.anchors);
+    age::latest(&mut sql, &target.alias, &target.anchors);
     sql.push(") FROM ");
     eligible::from(&mut sql, target);
-    sql.push(" WHERE ");
-    condition(&mut sql);
+    sql.filter(condition);
     let row = one_row(conn, &sql.finish())?;
-    let Some(micros) = row.int(0) else { return Ok(None) };
-    Ok(target.anchors.last().and_then(|anchor| anchor::instant_of(micros, &anchor.reading, conn.dialect())))
+    Ok(Told::read(&row, 0, &target.anchors).map(|told| told.at))
 }
 
-fn oldest_from_bound(
-    conn: &mut Connection,
-    target: &Target,
-    only: &crate::plan::Anchor,
-) -> Result<Option<Timestamp>, DbError> {
+fn oldest_from_bound(conn: &mut Connection, target: &Target, only: &Anchor) -> Result<Option<Timestamp>, DbError> {
     let mut sql = Sql::new(conn.dialect());
     sql.push("SELECT ");
-    anchor::micros(&mut sql, &target.alias, only);
+    anchor::told(&mut sql, &target.alias, only);
     sql.push(" FROM ");
     eligible::from(&mut sql, target);
-    sql.push(" WHERE ");
-    anchor::from_bound(&mut sql, &target.alias, only);
+    sql.filter(|sql| anchor::ahead(sql, &target.alias, only));
     sql.push(" ORDER BY ").column(&target.alias, &only.column).push(" LIMIT 1");
     let rows = conn.query(&sql.finish())?;
-    let micros = rows.first().and_then(|row| row.int(0));
-    Ok(micros.and_then(|micros| anchor::instant_of(micros, &only.reading, conn.dialect())))
+    let told = rows.first().and_then(|row| Told::read(row, 0, std::slice::from_ref(only)));
+    Ok(told.map(|told| told.at))
 }
 
 /// Rows that are too young to be due, counted up to `limit`: along the index of the age column, where there is one. `None`
@@ -260,8 +292,7 @@ pub fn young_up_to(conn: &mut Connection, target: &Target, limit: u64) -> Result
     let mut sql = Sql::new(conn.dialect());
     sql.push("SELECT COUNT(*) FROM (SELECT 1 AS one FROM ");
     eligible::from(&mut sql, target);
-    sql.push(" WHERE ");
-    anchor::from_bound(&mut sql, &target.alias, only);
+    sql.filter(|sql| anchor::ahead(sql, &target.alias, only));
     sql.push(" LIMIT ").number(limit).push(") AS tenure_rows");
     Ok(Some(number(&one_row(conn, &sql.finish())?, 0)))
 }
@@ -290,11 +321,20 @@ pub fn due_within(
     Ok(number(&one_row(conn, &sql.finish())?, 0))
 }
 
+/// Rows that the rule speaks of, whatever their age, counted up to `limit`.
+pub fn spoken_of_up_to(conn: &mut Connection, rule: &RulePlan, target: &Target, limit: u64) -> Result<u64, DbError> {
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("SELECT COUNT(*) FROM (SELECT 1 AS one FROM ");
+    eligible::from(&mut sql, target);
+    sql.filter(|sql| eligible::spoken_of(sql, scope(rule, target)));
+    sql.push(" LIMIT ").number(limit).push(") AS tenure_rows");
+    Ok(number(&one_row(conn, &sql.finish())?, 0))
+}
+
 /// Rows of a table that a hold covers.
 pub fn covered(conn: &mut Connection, table: &TableName, hold: &Hold) -> Result<u64, DbError> {
     let mut sql = Sql::new(conn.dialect());
-    sql.push("SELECT COUNT(*) FROM ").table(table).push(" WHERE ");
-    eligible::covers(&mut sql, &table.table, hold);
+    sql.push("SELECT COUNT(*) FROM ").table(table).filter(|sql| eligible::covers(sql, &table.table, hold));
     Ok(number(&one_row(conn, &sql.finish())?, 0))
 }
 

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::base::name::Name;
 use crate::db::catalog::{Catalog, Column, ColumnKind};
+use crate::db::predicate::age::{self, Told};
 use crate::db::predicate::eligible;
 use crate::db::predicate::eligible::Look;
 use crate::db::predicate::few;
@@ -41,8 +42,7 @@ pub struct Standing {
 /// who is somebody else. Only a UUID is the same in capitals.
 pub fn look_up(conn: &mut Connection, erasure: &Erasure, key: &PersonKey) -> Result<Option<Standing>, DbError> {
     let target = &erasure.people;
-    let dialect = conn.dialect();
-    let mut sql = Sql::new(dialect);
+    let mut sql = Sql::new(conn.dialect());
     sql.push("SELECT ");
     outward(&mut sql, &target.alias, &erasure.key.name, &erasure.key.transport);
     sql.push(", ");
@@ -50,9 +50,7 @@ pub fn look_up(conn: &mut Connection, erasure: &Erasure, key: &PersonKey) -> Res
     sql.push(", ");
     SignedUp::select(&mut sql, erasure);
     for hold in &target.holds {
-        sql.push(", CASE WHEN ");
-        eligible::covers(&mut sql, &target.alias, hold);
-        sql.push(" THEN 1 ELSE 0 END");
+        sql.push(", ").either(|sql| eligible::covers(sql, &target.alias, hold), "1", "0");
     }
     sql.push(" FROM ");
     eligible::from(&mut sql, target);
@@ -64,11 +62,11 @@ pub fn look_up(conn: &mut Connection, erasure: &Erasure, key: &PersonKey) -> Res
     if !is_same(&found, key) {
         return Ok(None);
     }
-    let holds = target.holds.iter().enumerate().filter(|(at, _)| row.int(4 + at) == Some(1));
+    let holds = target.holds.iter().enumerate().filter(|(at, _)| row.int(3 + at) == Some(1));
     Ok(Some(Standing {
         key: found,
-        closed: latest_at(&row, 1, &target.anchors, dialect),
-        created: SignedUp::read(&row, 2, erasure, dialect),
+        closed: latest_at(&row, 1, &target.anchors),
+        created: SignedUp::read(&row, 2, erasure),
         held_by: holds.map(|(_, hold)| hold.name.clone()).collect(),
     }))
 }
@@ -81,8 +79,8 @@ fn is_same(found: &PersonKey, asked: &PersonKey) -> bool {
     }
 }
 
-fn latest_at(row: &Row, column: usize, anchors: &[Anchor], dialect: Dialect) -> Option<Timestamp> {
-    anchor::instant_of(row.int(column)?, &anchors.last()?.reading, dialect)
+fn latest_at(row: &Row, column: usize, anchors: &[Anchor]) -> Option<Timestamp> {
+    Told::read(row, column, anchors).map(|told| told.at)
 }
 
 /// Everybody in the table of people, page by page in the order of their keys.
@@ -103,8 +101,7 @@ pub fn each(
 /// Rows of the target that are its people's, whatever would become of them, and the latest time that `anchors` tell of any.
 /// The target's `whose` says of which people.
 pub fn rows(conn: &mut Connection, target: &Target, anchors: &[Anchor]) -> Result<(u64, Option<Timestamp>), DbError> {
-    let dialect = conn.dialect();
-    let mut sql = Sql::new(dialect);
+    let mut sql = Sql::new(conn.dialect());
     sql.push("SELECT COUNT(*), MAX(");
     eligible::latest(&mut sql, &target.alias, anchors);
     sql.push(") FROM ");
@@ -112,7 +109,7 @@ pub fn rows(conn: &mut Connection, target: &Target, anchors: &[Anchor]) -> Resul
     sql.push(" WHERE ");
     are_theirs(&mut sql, target);
     let row = one_row(conn, &sql.finish())?;
-    Ok((number(&row, 0), latest_at(&row, 1, anchors, dialect)))
+    Ok((number(&row, 0), latest_at(&row, 1, anchors)))
 }
 
 /// Rows that are a few people's, by person, whatever is to become of them.
@@ -177,19 +174,18 @@ impl Requested {
 /// Who asked for their erasure in the application's own table, and when, seen from `now`; only who is known to be the person.
 pub fn requested(conn: &mut Connection, map: &Erasure, now: Timestamp) -> Result<Vec<Requested>, DbError> {
     let Some(requests) = &map.requests else { return Ok(Vec::new()) };
-    let dialect = conn.dialect();
-    let mut sql = Sql::new(dialect);
+    let mut sql = Sql::new(conn.dialect());
     sql.push("SELECT ");
     key_of_request(&mut sql, map, requests);
     sql.push(", ");
-    anchor::micros(&mut sql, &requests.alias, &requests.requested);
+    anchor::told(&mut sql, &requests.alias, &requests.requested);
     sql.push(" FROM ");
     name_table(&mut sql, requests);
     sql.push(" WHERE ");
     is_open(&mut sql, requests);
     sql.push(" AND ").column(&requests.alias, &requests.whose.column).push(" IS NOT NULL");
     let one = |row: &Row| {
-        let at = latest_at(row, 1, std::slice::from_ref(&requests.requested), dialect);
+        let at = latest_at(row, 1, std::slice::from_ref(&requests.requested));
         let key = few::key_of(row, 0).ok()?.to_text();
         Some(Requested { key, made: Made::told(at, now), which: row.int(1).into_iter().collect() })
     };
@@ -233,8 +229,8 @@ fn key_of_request(sql: &mut Sql, map: &Erasure, requests: &Requests) {
 }
 
 /// The last instant at which somebody may have asked of whose request the table says `asked`: a day tells no hour.
-pub fn asked_until(requests: &Requests, asked: Timestamp, dialect: Dialect) -> Timestamp {
-    anchor::latest_meant(asked, &requests.requested, dialect)
+pub fn asked_until(requests: &Requests, asked: Timestamp) -> Timestamp {
+    age::latest_meant(asked, &requests.requested)
 }
 
 /// The table under the name that the schedule's conditions use.
@@ -294,7 +290,7 @@ pub fn mark(
     }
     // Those that were carried out, and no other: one of them may be of a time that has not come.
     sql.push(" AND ");
-    anchor::micros(&mut sql, &requests.alias, &requests.requested);
+    anchor::told(&mut sql, &requests.alias, &requests.requested);
     sql.push(" IN (").list(&requested.which, ", ", |sql, micros| {
         sql.integer(*micros);
     });

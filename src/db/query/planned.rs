@@ -36,8 +36,7 @@ pub fn each_key(
     }
     sql.push(" FROM ");
     eligible::from(&mut sql, target);
-    sql.push(" WHERE ");
-    eligible::due(&mut sql, scope(rule, target), Look::Ahead);
+    sql.filter(|sql| eligible::due(sql, scope(rule, target), Look::Ahead));
     conn.each(&sql.finish(), tell)?;
     Ok(true)
 }

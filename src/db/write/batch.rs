@@ -14,6 +14,7 @@ use crate::db::sql::builder::Sql;
 use crate::db::write::along::{Along, Shares};
 use crate::db::write::hashes::Hashes;
 use crate::db::write::redact;
+use crate::db::write::renewal::keeping_age;
 use crate::db::{Connection, DbError, Dialect, ErrorKind, Statement};
 use crate::plan::{Axis, Dependent, Link, PersonKey, RulePlan, SelfEffect, SelfLink, Target};
 use crate::schedule::Then;
@@ -353,7 +354,8 @@ pub fn redact(
 /// As [`redact`]; of an erasure, the rows of a few people.
 pub(in crate::db) fn redact_of(conn: &mut Connection, scope: Scope<'_>, part: Within<'_>) -> Result<Done, DbError> {
     let hashes = Hashes::of(conn, scope, part)?;
-    let rows = conn.execute(&redact_rows(conn.dialect(), scope, part, &hashes))?;
+    let statement = redact_rows(conn.dialect(), scope, part, &hashes);
+    let rows = keeping_age(conn, scope, part, |conn| conn.execute(&statement))?;
     Ok(Done { rows, ..Done::default() })
 }
 

@@ -5,4 +5,5 @@ pub mod batch;
 pub mod hashes;
 pub mod people;
 pub(in crate::db) mod redact;
+mod renewal;
 pub mod rollup;

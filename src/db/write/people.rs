@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::db::predicate::anchor;
+use crate::db::predicate::age::{self, Told};
 use crate::db::predicate::doomed::Within;
 use crate::db::predicate::eligible;
 use crate::db::predicate::eligible::{Look, Scope};
@@ -28,42 +28,26 @@ pub type ByPerson = BTreeMap<PersonKey, Counts>;
 
 /// When an account was made, as far as the data tells: a day tells no hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SignedUp {
-    earliest: Timestamp,
-    latest: Timestamp,
-}
+pub struct SignedUp(Told);
 
 impl SignedUp {
     /// Surely: of the same day nobody knows.
     pub fn is_after(self, at: Timestamp) -> bool {
-        self.earliest > at
+        self.0.earliest > at
     }
 
     /// Surely.
     pub fn is_before(self, at: Timestamp) -> bool {
-        self.latest < at
+        self.0.latest < at
     }
 
-    /// Selects what [`SignedUp::read`] reads: two columns.
+    /// Selects what [`SignedUp::read`] reads: one column.
     pub(in crate::db) fn select(sql: &mut Sql, erasure: &Erasure) {
-        let alias = &erasure.people.alias;
-        eligible::latest(sql, alias, erasure.created.as_slice());
-        sql.push(", ");
-        match &erasure.created {
-            Some(anchor) => anchor::is_day(sql, alias, anchor),
-            None => {
-                sql.push("0");
-            }
-        }
+        age::latest(sql, &erasure.people.alias, erasure.created.as_slice());
     }
 
-    pub(in crate::db) fn read(row: &Row, column: usize, erasure: &Erasure, dialect: Dialect) -> Option<Self> {
-        let reading = &erasure.created.as_ref()?.reading;
-        let instant = anchor::instant_of(row.int(column)?, reading, dialect)?;
-        match row.int(column + 1) {
-            Some(1) => anchor::day_of(instant, reading, dialect).map(|(earliest, latest)| Self { earliest, latest }),
-            _ => Some(Self { earliest: instant, latest: instant }),
-        }
+    pub(in crate::db) fn read(row: &Row, column: usize, erasure: &Erasure) -> Option<Self> {
+        Told::read(row, column, erasure.created.as_slice()).map(Self)
     }
 }
 
@@ -407,18 +391,33 @@ fn each_of(
     statement: &Statement,
     tell: &mut dyn FnMut(Person),
 ) -> Result<(), DbError> {
-    let dialect = conn.dialect();
-    let instant = |row: &Row, column, anchors: &[crate::plan::Anchor]| {
-        anchor::instant_of(row.int(column)?, &anchors.last()?.reading, dialect)
-    };
     conn.each(statement, &mut |row| {
         tell(Person {
             key: key_of(&row, 0)?,
-            closed: instant(&row, 1, &erasure.people.anchors),
-            created: SignedUp::read(&row, 2, erasure, dialect),
+            closed: Told::read(&row, 1, &erasure.people.anchors).map(|told| told.at),
+            created: SignedUp::read(&row, 2, erasure),
         });
         Ok(())
     })
+}
+
+/// How many people have a closing time that nobody can read: it may have been one long ago.
+pub fn unreadable(conn: &mut Connection, erasure: &Erasure) -> Result<u64, DbError> {
+    let target = &erasure.people;
+    if target.anchors.is_empty() {
+        return Ok(0);
+    }
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("SELECT COUNT(*) FROM ");
+    eligible::from(&mut sql, target);
+    sql.filter(|sql| {
+        sql.all(|terms| {
+            terms.term(|sql| age::unknown(sql, &target.alias, &target.anchors));
+            terms.not_true(|sql| age::says_none(sql, &target.alias, &target.anchors));
+            terms.term(|sql| eligible::is_meant(sql, target));
+        });
+    });
+    Ok(number(&one_row(conn, &sql.finish())?, 0))
 }
 
 /// How many people whose account is closed and whose grace is over are under a hold on people.
@@ -430,12 +429,13 @@ pub fn held(conn: &mut Connection, erasure: &Erasure) -> Result<u64, DbError> {
     let mut sql = Sql::new(conn.dialect());
     sql.push("SELECT COUNT(*) FROM ");
     eligible::from(&mut sql, target);
-    sql.push(" WHERE ");
-    whose::closed(&mut sql, target);
-    eligible::meant(&mut sql, target);
-    sql.push(" AND (");
-    eligible::held(&mut sql, of_people(target));
-    sql.push(")");
+    sql.filter(|sql| {
+        sql.all(|terms| {
+            terms.term(|sql| whose::closed(sql, target));
+            terms.term(|sql| eligible::is_meant(sql, target));
+            terms.term(|sql| eligible::held(sql, of_people(target)));
+        });
+    });
     Ok(number(&one_row(conn, &sql.finish())?, 0))
 }
 
@@ -462,17 +462,17 @@ pub(in crate::db) fn page_of_people(
     let target = &erasure.people;
     let mut sql = Sql::new(conn.dialect());
     select_people(&mut sql, erasure);
-    sql.push(" WHERE ");
-    match after {
-        Some(last) => {
-            sql.column(&target.alias, &erasure.key.name).push(" > ");
-            typed(&mut sql, &erasure.key, last);
-        }
-        None => {
-            sql.push("TRUE");
-        }
-    }
-    eligible::meant(&mut sql, target);
+    sql.filter(|sql| {
+        sql.all(|terms| {
+            if let Some(last) = after {
+                terms.term(|sql| {
+                    sql.column(&target.alias, &erasure.key.name).push(" > ");
+                    typed(sql, &erasure.key, last);
+                });
+            }
+            terms.term(|sql| eligible::is_meant(sql, target));
+        });
+    });
     sql.push(" ORDER BY ").column(&target.alias, &erasure.key.name).push(" LIMIT ").number(limit);
     people_of(conn, erasure, &sql.finish())
 }

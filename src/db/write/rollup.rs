@@ -8,6 +8,7 @@
 use jiff::Timestamp;
 
 use crate::base::name::Name;
+use crate::db::predicate::age::Told;
 use crate::db::predicate::anchor;
 use crate::db::predicate::doomed::Within;
 use crate::db::predicate::eligible;
@@ -40,20 +41,22 @@ pub fn next_due(
     let Some(first) = target.anchors.first() else { return Ok(None) };
     let mut sql = Sql::new(conn.dialect());
     sql.push("SELECT ");
-    anchor::micros(&mut sql, &target.alias, first);
+    anchor::told(&mut sql, &target.alias, first);
     sql.push(" FROM ");
     eligible::from(&mut sql, target);
-    sql.push(" WHERE ");
-    eligible::due(&mut sql, scope(rule, target), Look::Now);
-    if let Some(behind) = behind {
-        sql.push(" AND (");
-        anchor::before(&mut sql, &target.alias, &first.bounded_by(behind));
-        sql.push(") IS NOT TRUE");
-    }
+    sql.filter(|sql| {
+        sql.all(|terms| {
+            terms.term(|sql| eligible::due(sql, scope(rule, target), Look::Now));
+            if let Some(behind) = behind {
+                terms.not_true(|sql| anchor::before(sql, &target.alias, &first.bounded_by(behind)));
+            }
+        });
+    });
     sql.push(" ORDER BY ").column(&target.alias, &first.column).push(" LIMIT 1");
     let rows = conn.query(&sql.finish())?;
-    let micros = rows.first().and_then(|row| row.int(0));
-    Ok(micros.and_then(|micros| anchor::last_instant_of(micros, &first.reading, conn.dialect())))
+    // A day is as late as it can be: so late that the bucket of that instant holds it.
+    let told = rows.first().and_then(|row| Told::read(row, 0, std::slice::from_ref(first)));
+    Ok(told.map(|told| told.latest))
 }
 
 /// One bucket of one table: its rows, and where they go.
@@ -439,10 +442,12 @@ fn regrouped(sql: &mut Sql, measure: &Measure) {
 /// `FROM` the table `WHERE` the bucket and the whole predicate.
 fn rows_of(sql: &mut Sql, bucket: Bucket<'_>) {
     eligible::from(sql, bucket.scope.target);
-    sql.push(" WHERE ");
-    anchor::from_bound(sql, &bucket.scope.target.alias, bucket.start);
-    sql.push(" AND ");
-    eligible::due(sql, bucket.scope, Look::Now);
+    sql.filter(|sql| {
+        sql.all(|terms| {
+            terms.term(|sql| anchor::since(sql, &bucket.scope.target.alias, bucket.start));
+            terms.term(|sql| eligible::due(sql, bucket.scope, Look::Now));
+        });
+    });
 }
 
 fn lock_and_count(conn: &mut Connection, bucket: Bucket<'_>) -> Result<u64, DbError> {

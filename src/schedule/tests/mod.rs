@@ -188,7 +188,7 @@ fn a_deletion_says_what_goes_with_it_and_where_it_must_stop() {
     let schedule = checked(FULL);
     let rule = &schedule.rules[2];
     assert_eq!(rule.condition.as_deref(), Some("status <> 'verification_pending'"));
-    assert_eq!(rule.guard, Guard { max_rows: Some(100_000), max_share: Some(0.25) });
+    assert_eq!(rule.guard, Guard { max_rows: Some(100_000), max_share: Some(0.25), ..Guard::default() });
     let [certificate, note] = &rule.cascade[..] else { panic!("{:?}", rule.cascade) };
     assert_eq!((&certificate.table, certificate.then), (&table("certificate"), Then::Delete));
     assert_eq!((&note.column, &note.parent), (&Some(name("completion_id")), &Some(table("certificate"))));

@@ -206,10 +206,7 @@ fn is_reported_and_stops_no_other(dialect: Dialect) {
     let schedule = format!("[policy]\nname = \"faults\"\n{}{}", Act::Delete.rule(), Act::Redact.rule());
     let tenure = Tenure::at(&db).schedule(&schedule);
     let mut application = db.open();
-    application.script("BEGIN").unwrap();
-    application
-        .query(&Statement { sql: "SELECT id FROM visit WHERE id = 7 FOR UPDATE".into(), binds: vec![] })
-        .unwrap();
+    application.script("BEGIN; SELECT id FROM visit WHERE id = 7 FOR UPDATE").unwrap();
     let output = tenure.run(&RUN).expect_code(4);
     let report = output.json();
     let rules = report["rules"].as_array().unwrap();
@@ -255,12 +252,11 @@ fn gets_over_a_deadlock(dialect: Dialect) {
     let deeds = Act::Delete.deeds(&db);
     let tenure = Act::Delete.tenure(db.url());
     let mut application = db.open();
-    application.script("BEGIN").unwrap();
     // The youngest of the expired ones; the batch comes to it last.
-    change(&mut application, "UPDATE visit SET note = 'a' WHERE id = 99").unwrap();
+    application.script("BEGIN; UPDATE visit SET note = 'a' WHERE id = 99").unwrap();
     let running = tenure.spawn(&RUN);
     await_a_waiting_session(&db);
-    let outcome = change(&mut application, "UPDATE visit SET note = 'b' WHERE id = 1");
+    let outcome = application.script("UPDATE visit SET note = 'b' WHERE id = 1");
     if let Err(error) = outcome {
         assert!(matches!(error.kind, ErrorKind::Conflict | ErrorKind::LockTimeout), "{error}");
     }

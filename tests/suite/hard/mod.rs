@@ -32,9 +32,11 @@ const AS_OF: &str = "2026-01-01T00:00:00Z";
 
 /// A schedule of one rule that deletes after 30 days; `more` follows inside the rule or begins further tables.
 fn delete_rule(table: &str, anchor: &str, more: &str) -> String {
+    // Times of 1970 are as good as any here.
+    let guard = if more.contains("guard") { "" } else { "guard = { max_age = \"forever\" }\n" };
     format!(
         "[policy]\nname = \"hard\"\ntimezone = \"UTC\"\n\n[[rule]]\nname = \"purge\"\ntable = '{table}'\nanchor = {anchor}\n\
-         retain = \"30 days\"\naction = \"delete\"\n{more}\n"
+         retain = \"30 days\"\naction = \"delete\"\n{guard}{more}\n"
     )
 }
 
@@ -125,7 +127,7 @@ impl<'a> Story<'a> {
             database: "main",
             as_of: self.as_of.parse().unwrap(),
             naive_zone: &naive_zone,
-            guard: Default::default(),
+            guard: &Default::default(),
             hmac_key: None,
             maps: &schedule.subject.iter().collect::<Vec<_>>(),
         };

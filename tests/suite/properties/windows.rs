@@ -95,7 +95,7 @@ fn plan(db: &TestDb) -> RulePlan {
         database: "main",
         as_of: as_of(),
         naive_zone: &TimeZone::UTC,
-        guard: Guard::default(),
+        guard: &Guard::default(),
         hmac_key: None,
         maps: &[],
     };
