@@ -8,6 +8,7 @@ pub mod keyed_hash;
 pub mod name;
 pub mod own_head;
 pub mod pseudonym;
+pub mod retry;
 pub mod secret;
 pub mod signing;
 pub mod time;

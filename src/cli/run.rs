@@ -15,8 +15,8 @@ use crate::db::{Access, Connection};
 use crate::execute::Stop;
 use crate::ledger::names::Names;
 use crate::ledger::{self, actor, pause};
-use crate::record::ERASURES;
-use crate::record::{RuleRecord, RunKind, RunRecord, Status};
+use crate::record::{ERASURES, RuleRecord, RunKind, RunRecord, Status};
+use crate::run::approval::{Approved, Lists};
 use crate::run::requests::carry_out;
 use crate::run::{self, Consent, Job, Refusal, alarm, files};
 
@@ -83,7 +83,7 @@ fn carry_out_requests(
     }
 }
 
-/// Runs the guarded rules of an earlier run: the same schedule, the same instant, no more rows than were planned.
+/// Runs the guarded rules of an earlier run: the same schedule, the same instant, and of the rows that were planned.
 pub(super) fn approve(common: &Common, prefix: &str) -> Outcome {
     let mut setup = Setup::with_schedules(common)?;
     let planned = in_ledger(&setup, report::find_one(&setup, prefix)?)?;
@@ -91,19 +91,21 @@ pub(super) fn approve(common: &Common, prefix: &str) -> Outcome {
     let (pair, database) = meant(&setup, &planned)?;
     let mut conn = setup.config.open(database, Access::ReadWrite)?;
     if ledger::is_approved(&mut conn, &planned.run)? {
-        return Err(Failure::Usage(format!(
-            "run `{}` was approved before; an approval is good for one run",
-            planned.run
-        )));
+        return Err(approved_before(&planned));
     }
     let policies = setup.policies_on(database);
     may_go_ahead(&mut conn, Names { schedule: pair.schedule, policies: &policies }, &planned, &rules)?;
     let name = pair.schedule.policy.name.clone();
-    ledger::record_approval(&mut conn, &planned.run, &actor(), time::now())?;
+    let lists = Lists::read(&setup.config.state_dir, &planned.run)?;
+    let rows = Arc::new(Approved::of(setup.config.hmac_key.as_ref(), lists));
+    if !ledger::record_approval(&mut conn, &planned.run, &actor(), time::now())? {
+        return Err(approved_before(&planned));
+    }
     drop(conn);
+    Lists::forget(&setup.config.state_dir, &planned.run);
     let database = database.name.clone();
     setup.as_of = planned.as_of;
-    let consent = Consent::Approved { by: actor(), run: Box::new(planned) };
+    let consent = Consent::Approved { by: actor(), run: Box::new(planned), rows };
     let stop = stop_on_signals()?;
     let selection = Selection { rules, sql: false };
     let (records, refused) = each_pair(&setup, &selection, |job, pair| {
@@ -114,6 +116,10 @@ pub(super) fn approve(common: &Common, prefix: &str) -> Outcome {
         }
     });
     finish(common, &setup, &records.into_iter().flatten().collect::<Vec<_>>(), refused)
+}
+
+fn approved_before(planned: &RunRecord) -> Failure {
+    Failure::Usage(format!("run `{}` was approved before; an approval is good for one run", planned.run))
 }
 
 /// An approval is good for one run, so none is used up where that run would do nothing.

@@ -10,7 +10,7 @@ use crate::db::write::batch::Done;
 use crate::db::{Connection, DbError, ErrorKind, Mode};
 use crate::ledger::lease::Lease;
 use crate::ledger::{self, Batch};
-use crate::plan::{Act, Axis, RulePlan, Target};
+use crate::plan::{Act, Amounts, Axis, Beyond, RulePlan, Target};
 
 /// What came of trying a batch.
 pub(super) enum Attempt<T> {
@@ -34,10 +34,9 @@ pub(super) fn transact(
     conn: &mut Connection,
     (lease, footing): (&Lease, &Footing),
     identity: &Identity<'_>,
-    several: bool,
+    mode: Mode,
     act: impl FnOnce(&mut Connection) -> Result<Done, DbError>,
 ) -> Result<Option<Done>, DbError> {
-    let mode = if several { Mode::Several } else { Mode::Single };
     conn.transaction(mode, |conn| {
         footing.lock(conn)?;
         if !lease.holds(conn)? {
@@ -71,6 +70,16 @@ fn record(identity: &Identity<'_>, done: &Done) -> Batch {
     }
 }
 
+/// What a batch did, as the ceiling counts it.
+pub(super) fn amounts(plan: &RulePlan, done: &Done) -> Amounts {
+    Amounts::of(plan, done.rows, &done.consequences.cascaded, &done.consequences.detached)
+}
+
+/// The batch is rolled back.
+pub(super) fn beyond(beyond: Beyond) -> DbError {
+    DbError::new(ErrorKind::Beyond, beyond.to_string())
+}
+
 /// After a COMMIT whose outcome is unknown, once the server is done with it: what the batch did, or `None` where it was
 /// not committed.
 pub(super) fn outcome(conn: &mut Connection, identity: &Identity<'_>) -> Result<Option<Done>, DbError> {
@@ -98,21 +107,24 @@ pub(super) fn act(
 /// row, when the batch is tried again; a server that speaks another language hides a deadlock among its other errors; a smaller
 /// batch takes less; and one row that stands against it keeps no other row waiting. Nothing else passes when it is tried again.
 pub(super) fn may_pass_later(error: &DbError) -> bool {
-    error.is_transient()
-        || error.is_of_a_row()
-        || matches!(error.kind, ErrorKind::ForeignKey | ErrorKind::Unread | ErrorKind::Resources)
+    let may_pass = [ErrorKind::ForeignKey, ErrorKind::Unread, ErrorKind::Resources, ErrorKind::Beyond];
+    error.is_transient() || error.is_of_a_row() || may_pass.contains(&error.kind)
 }
 
 /// Why some could not be done, the first of the reasons: the others were.
 #[derive(Debug, Default)]
-pub(super) struct Refused(Option<String>);
+pub(super) struct Refused {
+    reason: Option<String>,
+    /// The plan counted fewer rows than these have now.
+    excess: Option<String>,
+}
 
 impl Refused {
-    pub fn is_empty(&self) -> bool {
-        self.0.is_none()
-    }
-
     pub fn note(&mut self, error: DbError) {
+        if error.kind == ErrorKind::Beyond {
+            self.excess.get_or_insert(error.message);
+            return;
+        }
         let remedy = match error.kind {
             ErrorKind::Constraint => {
                 "; where another row bears already what is to be written, change that one, or let the schedule write what \
@@ -120,14 +132,15 @@ impl Refused {
             }
             _ => "",
         };
-        self.0.get_or_insert(format!("{}{remedy}", error.message));
+        self.reason.get_or_insert(format!("{}{remedy}", error.message));
     }
 
     /// How it ended where nothing but these stood in the way; `what` they are.
     pub fn ending(self, what: &str) -> Ending {
-        match self.0 {
-            None => Ending::Done,
-            Some(reason) => Ending::Failed(format!("some {what}: {reason}")),
+        match (self.reason, self.excess) {
+            (None, None) => Ending::Done,
+            (None, Some(excess)) => Ending::Stopped(format!("some {what}, and remain for the next run: {excess}")),
+            (Some(reason), _) => Ending::Failed(format!("some {what}: {reason}")),
         }
     }
 }

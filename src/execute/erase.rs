@@ -26,7 +26,7 @@ use crate::db::write::people;
 use crate::db::{Connection, DbError, Dialect, ErrorKind, Mode};
 use crate::ledger;
 use crate::ledger::lease::{self, Lease, Taken};
-use crate::plan::{Axis, Entry, Erasure, PersonKey, Target};
+use crate::plan::{Amounts, Axis, Ceiling, Entry, Erasure, PersonKey, Reservation, Target};
 use crate::record::ERASURES;
 
 pub use super::told::Desk;
@@ -376,7 +376,9 @@ impl<'a, 'w: 'a> Round<'a, 'w> {
         act: impl Fn(&mut Connection, &Log<'_>) -> Result<Outcome, DbError>,
     ) -> Result<Attempt<Outcome>, Halt> {
         let log = self.log();
-        let sent = Sent::send(self.turn.worker.conn, (self.turn.lease, &self.footing), |conn| act(conn, &log));
+        let bound = self.bound();
+        let guard = (self.turn.lease, &self.footing, bound);
+        let sent = Sent::send(self.turn.worker.conn, guard, |conn| act(conn, &log));
         self.learn(&log, sent)
     }
 
@@ -387,11 +389,11 @@ impl<'a, 'w: 'a> Round<'a, 'w> {
         tasks: &[T],
         act: impl Fn(&mut Connection, &Log<'_>, &T) -> Result<Outcome, DbError> + Sync,
     ) -> Vec<Result<Attempt<Outcome>, Halt>> {
-        let lease = self.turn.lease;
+        let (lease, bound) = (self.turn.lease, self.bound());
         let tasks: Vec<(Log<'_>, &T)> = tasks.iter().map(|task| (self.log(), task)).collect();
         let footing = &self.footing;
         let sent = self.others.each(self.turn.worker.conn, &tasks, |conn, (log, task)| {
-            Sent::send(conn, (lease, footing), |conn| act(conn, log, task))
+            Sent::send(conn, (lease, footing, bound), |conn| act(conn, log, task))
         });
         if sent.iter().any(Sent::lost_its_connection) {
             self.others.close();
@@ -400,13 +402,20 @@ impl<'a, 'w: 'a> Round<'a, 'w> {
         let learn = |((log, _), sent): (&(Log<'_>, &T), Sent)| {
             let came = match sent.came {
                 // Known to have done nothing, in a round that is over: the database is not waited for once more.
-                Err(error) if has_halted && error.kind != ErrorKind::CommitUnknown => Err(Halt::Failed(error)),
+                Err(error) if has_halted && error.kind != ErrorKind::CommitUnknown => {
+                    sent.reserved.into_iter().for_each(|reserved| bound.ceiling.give_back(reserved));
+                    Err(Halt::Failed(error))
+                }
                 _ => self.learn(log, sent),
             };
             has_halted |= came.is_err();
             came
         };
         tasks.iter().zip(sent).map(learn).collect()
+    }
+
+    fn bound(&self) -> Bound<'a> {
+        Bound { ceiling: self.turn.worker.ceiling, erasure: self.erasure }
     }
 
     /// The names of the next transaction: no other one of this run has the same, whichever connection it is sent on.
@@ -418,10 +427,14 @@ impl<'a, 'w: 'a> Round<'a, 'w> {
 
     /// What came of a transaction. Where its COMMIT was not answered, the batches that it would have written tell.
     fn learn(&mut self, log: &Log<'_>, sent: Sent) -> Result<Attempt<Outcome>, Halt> {
-        self.turn.judge(sent.came, |conn| match &sent.outcome {
+        let attempt = self.turn.judge(sent.came, |conn| match &sent.outcome {
             Some(outcome) if log.was_committed(conn, &outcome.done)? => Ok(Some(outcome.clone())),
             _ => Ok(None),
-        })
+        })?;
+        if let (Attempt::Again(_), Some(reserved)) = (&attempt, sent.reserved) {
+            self.turn.worker.ceiling.give_back(reserved);
+        }
+        Ok(attempt)
     }
 
     fn count(&mut self, outcome: Outcome) {
@@ -454,15 +467,34 @@ struct Sent {
     outcome: Option<Outcome>,
     /// `None` where the lease is lost and nothing was done.
     came: Result<Option<Outcome>, DbError>,
+    /// What it reserved under the plan's ceiling.
+    reserved: Option<Reservation>,
+}
+
+/// What bounds a transaction: the plan of the entries.
+#[derive(Clone, Copy)]
+struct Bound<'a> {
+    ceiling: &'a Ceiling,
+    erasure: &'a Erasure,
+}
+
+impl Bound<'_> {
+    fn reserve(self, outcome: &Outcome) -> Result<Reservation, DbError> {
+        let mut all = Amounts::default();
+        for (place, done) in &outcome.done {
+            all.extend(batch::amounts(&self.erasure.entries[*place].plan, done));
+        }
+        self.ceiling.reserve(all).map_err(batch::beyond)
+    }
 }
 
 impl Sent {
     fn send(
         conn: &mut Connection,
-        (lease, footing): (&Lease, &Footing),
+        (lease, footing, bound): (&Lease, &Footing, Bound<'_>),
         act: impl FnOnce(&mut Connection) -> Result<Outcome, DbError>,
     ) -> Self {
-        let mut sent = None;
+        let (mut sent, mut reserved) = (None, None);
         let came = conn.transaction(Mode::Several, |conn| {
             footing.lock(conn)?;
             if !lease.holds(conn)? {
@@ -471,10 +503,11 @@ impl Sent {
             footing.check_before(conn)?;
             let outcome = act(conn)?;
             footing.check_after(conn)?;
+            reserved = Some(bound.reserve(&outcome)?);
             sent = Some(outcome.clone());
             Ok(Some(outcome))
         });
-        Self { outcome: sent, came }
+        Self { outcome: sent, came, reserved }
     }
 
     fn lost_its_connection(&self) -> bool {

@@ -1,16 +1,18 @@
 //! Doing what a plan says, batch by batch.
 //!
 //! One rule: take its lease, walk its tables window by window, one transaction a window, and record each batch in the
-//! transaction that does it. Every error a batch can meet ends in one of three ways: the same window again, smaller; the
-//! rule stopped, with the rest for the next run; or the rule failed, with a sentence.
+//! transaction that does it. Every error a batch can meet ends in one of four ways: the same window again, smaller; one row
+//! passed over and counted; the rule stopped, with the rest for the next run; or the rule failed, with a sentence.
 
 mod batch;
 pub mod erase;
 mod pace;
+mod passed_over;
 mod patience;
 mod side_by_side;
 mod told;
 mod turn;
+mod walk;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,22 +20,18 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::base::time;
-use crate::db::catalog::fingerprint::{Fingerprint, Footing};
-use crate::db::predicate::window;
-use crate::db::predicate::window::{Edge, Next, Window};
-use crate::db::query::probe;
-use crate::db::write::batch::{Done, frees_its_own};
-use crate::db::write::{hashes, rollup};
-use crate::db::{Connection, DbError, Dialect, ErrorKind};
+use crate::db::catalog::fingerprint::Fingerprint;
+use crate::db::write::batch::Done;
+use crate::db::{Connection, DbError};
 use crate::ledger::lease::{self, Taken};
 use crate::ledger::names::Names;
 use crate::ledger::{self, pause};
-use crate::plan::{Act, Anchor, Axis, Rollup, RulePlan, Target};
+use crate::plan::{Ceiling, RulePlan};
 
-use batch::{Attempt, Refused};
-use pace::Pace;
 use turn::Turn;
+use walk::Walk;
 
+pub use passed_over::PassedOver;
 pub use patience::{Reopen, patiently};
 
 /// Tells a run to end at the next batch boundary.
@@ -84,6 +82,8 @@ pub enum Ending {
     Done,
     /// The rest remains for the next run; the reason.
     Stopped(String),
+    /// The same, because no row more may be done by this plan; what is left is to be counted.
+    Bounded(String),
     /// The reason and the remedy.
     Failed(String),
 }
@@ -93,6 +93,7 @@ pub enum Ending {
 pub struct Tally {
     pub done: Done,
     pub batches: u64,
+    pub passed_over: PassedOver,
 }
 
 /// What the worker needs beside the plan.
@@ -105,6 +106,8 @@ pub struct Worker<'a> {
     pub run: &'a str,
     /// How many holds had been added to the ledger when the plan was made.
     pub holds: u64,
+    /// What the run may do still.
+    pub ceiling: &'a Ceiling,
     /// The catalog that the plan was made with.
     pub catalog: &'a Fingerprint,
     pub stop: &'a Stop,
@@ -116,6 +119,8 @@ pub struct Worker<'a> {
 #[derive(Debug)]
 pub enum Halt {
     Stopped(String),
+    /// As [`Ending::Bounded`].
+    Bounded(String),
     Failed(DbError),
 }
 
@@ -123,7 +128,7 @@ impl Halt {
     /// The reason, and the remedy where there is one.
     pub fn sentence(self) -> String {
         match self {
-            Halt::Stopped(reason) => reason,
+            Halt::Stopped(reason) | Halt::Bounded(reason) => reason,
             Halt::Failed(error) => error.message,
         }
     }
@@ -133,6 +138,7 @@ impl From<Halt> for Ending {
     fn from(halt: Halt) -> Self {
         match halt {
             Halt::Stopped(reason) => Ending::Stopped(reason),
+            Halt::Bounded(reason) => Ending::Bounded(reason),
             Halt::Failed(error) => Ending::Failed(error.message),
         }
     }
@@ -158,11 +164,10 @@ pub fn rule(worker: &mut Worker<'_>, plan: &RulePlan) -> (Tally, Ending) {
         let _ = lease.release(worker.conn);
         return (tally, halt.into());
     }
-    let (turn, refused) = (Turn::new(worker, &lease, &plan.rule), Refused::default());
-    let footing = turn.worker.catalog.footing([plan]);
-    let mut walk = Walk { turn, plan, footing, tally: &mut tally, refused, sequence: 0 };
+    let footing = worker.catalog.footing([plan]);
+    let mut walk = Walk::new(Turn::new(worker, &lease, &plan.rule), (plan, footing), &mut tally);
     let ending = match walk.tables().and_then(|()| walk.turn.still_ours()) {
-        Ok(()) => walk.refused.ending("rows could not be changed"),
+        Ok(()) => Ending::Done,
         Err(halt) => halt.into(),
     };
     // A gate that cannot be given back opens by itself: this process is gone then, or its lease has run out.
@@ -187,210 +192,8 @@ impl Worker<'_> {
     }
 }
 
-/// One rule on its way over its tables.
-struct Walk<'a, 'w> {
-    turn: Turn<'a, 'w>,
-    plan: &'a RulePlan,
-    footing: Footing,
-    tally: &'a mut Tally,
-    /// Rows that could not be changed at all.
-    refused: Refused,
-    sequence: u64,
-}
-
-impl Walk<'_, '_> {
-    fn tables(&mut self) -> Result<(), Halt> {
-        let plan = self.plan;
-        loop {
-            let before = self.tally.done.rows;
-            for target in &plan.targets {
-                match &plan.act {
-                    Act::Aggregate(rollup) => self.buckets(target, rollup)?,
-                    Act::Delete | Act::Redact => self.windows(target)?,
-                }
-            }
-            if self.tally.done.rows == before || !frees_its_own(plan) {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Along the best axis, or the next one where that one has too many equal values, or cannot go around one row.
-    fn windows(&mut self, target: &Target) -> Result<(), Halt> {
-        let mut axes = target.axes.as_slice();
-        while let Some((axis, others)) = axes.split_first() {
-            let is_last = !others.iter().any(|axis| matches!(axis, Axis::Key(_)));
-            if self.along(target, axis, is_last)? {
-                return Ok(());
-            }
-            axes = others;
-        }
-        Ok(())
-    }
-
-    /// False where another axis is to be taken; what was done until then is done. Along a key a window that fails is cut down to
-    /// the row that is in the way, which keeps none behind it waiting.
-    fn along(&mut self, target: &Target, axis: &Axis, is_last: bool) -> Result<bool, Halt> {
-        /// Refused one after the other: nothing will fit then, and each costs a transaction.
-        const MOST_REFUSED: u32 = 1_000;
-        let mut pace = Pace::of(self.turn.worker.conn.dialect(), axis);
-        let mut lower: Option<Edge> = None;
-        let mut refused = 0;
-        let several = takes_several(self.plan, target, self.turn.worker.conn.dialect());
-        loop {
-            self.turn.between_batches()?;
-            let window = match self.next_window(target, axis, &lower, &mut pace)? {
-                Some(window) => window,
-                None => return Ok(false),
-            };
-            let started = Instant::now();
-            match self.attempt(|conn, plan| batch::act(conn, plan, target, axis, &window), several)? {
-                Attempt::Done(done) => {
-                    refused = 0;
-                    self.count(done);
-                    pace.took(started.elapsed());
-                }
-                Attempt::Again(error) if !error.is_of_a_row() => {
-                    pace.shrink(error)?;
-                    continue;
-                }
-                Attempt::Again(error) if matches!(axis, Axis::Key(_)) => {
-                    if pace.narrow() {
-                        continue;
-                    }
-                    refused += 1;
-                    if refused > MOST_REFUSED {
-                        return Err(Halt::Failed(self.with_triggers(error, target)));
-                    }
-                    if self.refused.is_empty() {
-                        let error = self.with_triggers(error, target);
-                        self.refused.note(error);
-                    }
-                }
-                Attempt::Again(error) if is_last => return Err(Halt::Failed(self.with_triggers(error, target))),
-                Attempt::Again(_) => return Ok(false),
-            }
-            match window.after() {
-                Some(edge) => lower = Some(edge),
-                None => return Ok(true),
-            }
-        }
-    }
-
-    /// The application's sentence is not repeated, but what can have said it is named.
-    fn with_triggers(&mut self, error: DbError, target: &Target) -> DbError {
-        if error.kind != ErrorKind::Raised {
-            return error;
-        }
-        match probe::triggers(self.turn.worker.conn, &target.table) {
-            Ok(triggers) if !triggers.is_empty() => {
-                let message = format!("{}; triggers of `{}`: {}", error.message, target.table, triggers.join(", "));
-                DbError { message, ..error }
-            }
-            _ => error,
-        }
-    }
-
-    fn next_window(
-        &mut self,
-        target: &Target,
-        axis: &Axis,
-        lower: &Option<Edge>,
-        pace: &mut Pace,
-    ) -> Result<Option<Window>, Halt> {
-        loop {
-            match window::next(self.turn.worker.conn, target, axis, lower.clone(), pace.size()) {
-                Ok(Next::Window(window)) => return Ok(Some(window)),
-                Ok(Next::Tied) => return Ok(None),
-                Err(error) if error.is_transient() => {
-                    self.turn.mend(&error)?;
-                    pace.shrink(error)?;
-                }
-                Err(error) => return Err(Halt::Failed(error)),
-            }
-        }
-    }
-
-    /// Bucket by bucket, oldest first, each in one transaction. A late row brings its bucket up again.
-    fn buckets(&mut self, target: &Target, rollup: &Rollup) -> Result<(), Halt> {
-        /// Of one bucket in a row, failed attempts included.
-        const MOST_VISITS: u32 = 20;
-        let plan = self.plan;
-        let mut pace = Pace::of(self.turn.worker.conn.dialect(), &Axis::Whole);
-        let (mut last, mut visits) = (None, 0);
-        loop {
-            self.turn.between_batches()?;
-            let due = self.turn.worker.patiently(|conn| rollup::next_due(conn, plan, target))?;
-            let Some((start, end)) = due.and_then(|due| rollup.bucket_of(due)) else { return Ok(()) };
-            visits = if last == Some(start) { visits + 1 } else { 1 };
-            last = Some(start);
-            if visits > MOST_VISITS {
-                let reason = "rows keep coming into a bucket as it is rolled up; the rest remains for the next run";
-                return Err(Halt::Stopped(reason.to_owned()));
-            }
-            let Some((first, ended)) = bucket_edges(self.plan, target, start, end) else { return Ok(()) };
-            match self.attempt(|conn, plan| rollup::bucket(conn, plan, &ended, rollup, &first, start), true)? {
-                Attempt::Done(done) => self.count(done),
-                Attempt::Again(error) if error.is_of_a_row() => return Err(Halt::Failed(error)),
-                Attempt::Again(error) => pace.shrink(error)?,
-            }
-        }
-    }
-
-    /// One batch in one transaction, with its record. The id is made before anything is sent, so that it can be looked
-    /// for where the connection is lost at COMMIT.
-    fn attempt(
-        &mut self,
-        act: impl Fn(&mut Connection, &RulePlan) -> Result<Done, DbError>,
-        several: bool,
-    ) -> Result<Attempt<Done>, Halt> {
-        self.sequence += 1;
-        let (plan, footing) = (self.plan, &self.footing);
-        let (lease, run) = (self.turn.lease, self.turn.worker.run);
-        let id = format!("{run}/{}/{:06}", plan.rule, self.sequence);
-        let identity = batch::Identity { id, run, rule: &plan.rule };
-        let attempt = self.turn.attempt(
-            |conn| batch::transact(conn, (lease, footing), &identity, several, |conn| act(conn, plan)),
-            |conn| batch::outcome(conn, &identity),
-        )?;
-        if let Attempt::Done(done) = &attempt {
-            tracing::debug!(event = "batch", batch = identity.id, rows = done.rows, "batch committed");
-        }
-        Ok(attempt)
-    }
-
-    fn count(&mut self, done: Done) {
-        self.tally.batches += u64::from(done != Done::default());
-        self.tally.done.add(done);
-        (self.turn.worker.progress)(self.tally.done.rows);
-    }
-}
-
 fn called_off() -> Halt {
     let reason =
         "a hold was added, or a pause ordered, after this run was planned; the next run keeps to it and does the rest";
     Halt::Stopped(reason.to_owned())
-}
-
-fn takes_several(plan: &RulePlan, target: &Target, dialect: Dialect) -> bool {
-    match plan.act {
-        Act::Redact => hashes::takes_hashes(dialect, target),
-        Act::Delete | Act::Aggregate(_) => crate::db::write::batch::takes_several(plan, target),
-    }
-}
-
-/// The anchor bounded by the bucket's start, and the target bounded by its end. A bucket that has not wholly expired is
-/// not touched: the rule's own bound was already moved down to a bucket's edge.
-fn bucket_edges(
-    plan: &RulePlan,
-    target: &Target,
-    start: jiff::Timestamp,
-    end: jiff::Timestamp,
-) -> Option<(Anchor, Target)> {
-    if plan.cutoff.is_none_or(|cutoff| end > cutoff) {
-        return None;
-    }
-    let anchor = target.anchors.first()?;
-    let ended = Target { anchors: vec![anchor.bounded_by(end)], ..target.clone() };
-    Some((anchor.bounded_by(start), ended))
 }

@@ -3,16 +3,21 @@
 use std::time::Duration;
 
 use super::Halt;
-use super::patience::{ATTEMPTS, pause};
+use super::patience::{ATTEMPTS, attempts};
+use crate::base::retry::{Attempts, Pause};
 use crate::db::{DbError, Dialect};
 use crate::plan::Axis;
+
+const MEETINGS: Attempts = Attempts::new(3, Pause::Doubling(Duration::from_millis(20)));
 
 /// The size of windows along one axis, in rows, or pages on [`Axis::Pages`].
 pub(super) struct Pace {
     size: u64,
     largest: u64,
     aim: Duration,
-    failures: u32,
+    attempts: Attempts,
+    /// Of one row that other transactions are at.
+    meetings: Attempts,
 }
 
 impl Pace {
@@ -31,7 +36,7 @@ impl Pace {
             (_, Dialect::Postgres) => (5_000, 200_000),
             (_, Dialect::Mysql) => (2_000, 50_000),
         };
-        Self { size, largest, aim, failures: 0 }
+        Self { size, largest, aim, attempts: attempts(), meetings: MEETINGS }
     }
 
     /// Of batches that are people, in rows. The rows of a few people lie all over their tables, so that each batch reads many
@@ -43,7 +48,7 @@ impl Pace {
             Dialect::Postgres => (Duration::from_secs(5), 400_000),
             Dialect::Mysql => (Duration::from_secs(1), 20_000),
         };
-        Self { size, largest: 1_000_000, aim, failures: 0 }
+        Self { size, largest: 1_000_000, aim, attempts: attempts(), meetings: MEETINGS }
     }
 
     pub fn size(&self) -> u64 {
@@ -52,7 +57,7 @@ impl Pace {
 
     /// Moves towards the aim, by a factor of four at the most.
     pub fn took(&mut self, elapsed: Duration) {
-        self.failures = 0;
+        self.attempts.succeeded();
         let ratio = self.aim.as_secs_f64() / elapsed.as_secs_f64().max(1e-4);
         let next = self.size as f64 * ratio.clamp(0.25, 4.0);
         self.size = (next as u64).clamp(1, self.largest);
@@ -65,23 +70,32 @@ impl Pace {
         !was_one
     }
 
+    /// The same after two transactions met, which the next attempt may not; false where one row met others too often.
+    pub fn try_again(&mut self) -> bool {
+        if self.narrow() {
+            return true;
+        }
+        let goes_on = self.meetings.may_go_on();
+        if goes_on {
+            self.meetings.wait();
+        } else {
+            self.meetings.succeeded();
+        }
+        goes_on
+    }
+
     /// After an attempt that failed but may pass: a smaller size, after a pause; the rule fails with the last error once
     /// that has been tried often enough. The size falls ever faster, down to one row: what rows of one batch do to each
     /// other (the cascade of one removes what kept another) they do not do there.
     pub fn shrink(&mut self, error: DbError) -> Result<(), Halt> {
-        self.failures += 1;
-        if self.failures >= ATTEMPTS {
+        if !self.attempts.may_go_on() {
             let message = format!("{} (tried {ATTEMPTS} times, smaller each time); run again later", error.message);
             return Err(Halt::Failed(DbError { message, ..error }));
         }
-        self.size = (self.size >> self.failures).max(1);
-        tracing::warn!(
-            event = "trying-smaller",
-            failures = self.failures,
-            size = self.size,
-            "trying again, smaller: {error}"
-        );
-        pause(self.failures);
+        let failures = self.attempts.failed();
+        self.size = (self.size >> failures).max(1);
+        tracing::warn!(event = "trying-smaller", failures, size = self.size, "trying again, smaller: {error}");
+        self.attempts.wait();
         Ok(())
     }
 }

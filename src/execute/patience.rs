@@ -4,10 +4,15 @@ use std::thread;
 use std::time::Duration;
 
 use super::{Halt, Stop};
+use crate::base::retry::{Attempts, Pause};
 use crate::db::{Connection, DbError, ErrorKind};
 
 /// Attempts at one thing before it fails.
 pub(super) const ATTEMPTS: u32 = 7;
+
+pub(super) fn attempts() -> Attempts {
+    Attempts::new(ATTEMPTS, Pause::Doubling(Duration::from_millis(40)))
+}
 
 /// Opens the same database again.
 pub type Reopen<'a> = &'a dyn Fn() -> Result<Connection, DbError>;
@@ -20,7 +25,7 @@ pub fn patiently<T>(
     stop: &Stop,
     mut act: impl FnMut(&mut Connection) -> Result<T, DbError>,
 ) -> Result<T, Halt> {
-    let mut failures = 0;
+    let mut attempts = attempts();
     loop {
         let error = match act(conn) {
             Ok(value) => return Ok(value),
@@ -30,16 +35,16 @@ pub fn patiently<T>(
         if !is_gone && !error.is_transient() {
             return Err(Halt::Failed(error));
         }
-        failures += 1;
-        tracing::warn!(event = "trying-again", failures, "trying again: {error}");
-        if failures >= ATTEMPTS {
+        if attempts.may_go_on() {
+            tracing::warn!(event = "trying-again", failures = attempts.failed(), "trying again: {error}");
+        } else {
             let message = format!("{} (tried {ATTEMPTS} times); run again later", error.message);
             return Err(Halt::Failed(DbError { message, ..error }));
         }
         if is_gone {
             reconnect(conn, reopen, stop)?;
         }
-        pause(failures);
+        attempts.wait();
     }
 }
 

@@ -66,18 +66,8 @@ impl<'a, 'w> Turn<'a, 'w> {
         Ok(())
     }
 
-    /// One batch in one transaction: `act` is `None` where the lease is lost and nothing was done, and `outcome` tells after
-    /// a COMMIT that was not answered what the ledger says of it.
-    pub fn attempt<T>(
-        &mut self,
-        act: impl FnOnce(&mut Connection) -> Result<Option<T>, DbError>,
-        outcome: impl Fn(&mut Connection) -> Result<Option<T>, DbError>,
-    ) -> Result<Attempt<T>, Halt> {
-        let came = act(self.worker.conn);
-        self.judge(came, outcome)
-    }
-
-    /// What came of a batch, on whichever connection it was sent; asked between batches, as the ledger is asked on the worker's.
+    /// What came of a batch, on whichever connection it was sent: `None` where the lease is lost and nothing was done. `outcome`
+    /// tells after a COMMIT that was not answered what the ledger says of it.
     pub fn judge<T>(
         &mut self,
         came: Result<Option<T>, DbError>,

@@ -24,13 +24,13 @@ pub mod verify;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::thread;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::base::retry::{Attempts, Pause, retry};
 use crate::db::control::outbox::{self, OutboxRow};
 use crate::db::control::{self, BatchRow, EntryRow, RunRow, Which, gate};
 use crate::db::query::count::Consequences;
@@ -43,7 +43,7 @@ pub use actor::actor;
 pub use holder::{Holder, host};
 
 /// Makes a run known before it does anything: `record` holds what was planned. Where the schedule is new to the ledger,
-/// an entry tells how.
+/// an entry tells how. Harmless to repeat where only the answer was lost: a run that is known is not made known again.
 pub fn begin(
     conn: &mut Connection,
     record: &RunRecord,
@@ -52,6 +52,9 @@ pub fn begin(
 ) -> Result<(), DbError> {
     let (holder, plan) = (holder.to_text(), json(record)?);
     appending(conn, |conn| {
+        if control::walk::run(conn, &record.run)?.is_some() {
+            return Ok(());
+        }
         chain::make_ready(conn)?;
         control::insert_run(conn, &record.run, &holder, record.started.as_microsecond(), &plan)?;
         schedule.map_or(Ok(()), |schedule| schedule.append(conn, &record.run, record.started))
@@ -202,26 +205,19 @@ fn appending<T>(
     conn: &mut Connection,
     mut body: impl FnMut(&mut Connection) -> Result<T, DbError>,
 ) -> Result<T, DbError> {
-    const ATTEMPTS: u64 = 20;
-    /// Each of them waits as long as a statement waits for a lock.
-    const WAITS: u64 = 5;
-    let (mut attempt, mut waits) = (1, 1);
-    loop {
+    let races = Attempts::new(20, Pause::Growing(Duration::from_millis(5)));
+    // Each of them waits as long as a statement waits for a lock.
+    let waits = Attempts::new(5, Pause::Growing(Duration::ZERO));
+    let is_a_race = |error: &DbError| matches!(error.kind, ErrorKind::Constraint | ErrorKind::Conflict);
+    let is_a_lock = |error: &DbError| error.kind == ErrorKind::LockTimeout;
+    let mut once = || {
         // What a transaction has signed that was rolled back does not count.
         conn.take_signed();
-        match conn.transaction(Mode::Single, &mut body) {
-            Err(error) if attempt < ATTEMPTS && matches!(error.kind, ErrorKind::Constraint | ErrorKind::Conflict) => {
-                thread::sleep(Duration::from_millis(5 * attempt));
-                attempt += 1;
-            }
-            Err(error) if waits < WAITS && error.kind == ErrorKind::LockTimeout => waits += 1,
-            Err(error) => return Err(error),
-            Ok(done) => {
-                keys::remember(conn);
-                return Ok(done);
-            }
-        }
-    }
+        conn.transaction(Mode::Single, &mut body)
+    };
+    let done = retry(waits, is_a_lock, || retry(races.clone(), is_a_race, &mut once))?;
+    keys::remember(conn);
+    Ok(done)
 }
 
 #[derive(Serialize)]
@@ -467,10 +463,18 @@ pub fn orders_beyond_a_gate(conn: &mut Connection) -> Result<Orders, DbError> {
     })
 }
 
-/// Notes in the chain that somebody let a guarded run go ahead.
-pub fn record_approval(conn: &mut Connection, run: &str, actor: &str, at: Timestamp) -> Result<(), DbError> {
+/// Notes in the chain that a guarded run may go ahead; false where it was approved before. Of several commands that approve
+/// one run at a time, one notes it: each first locks the run's row, and looks then.
+pub fn record_approval(conn: &mut Connection, run: &str, actor: &str, at: Timestamp) -> Result<bool, DbError> {
     let body = json(&BTreeMap::from([("approved", run), ("actor", actor)]))?;
-    appending(conn, |conn| chain::append(conn, "approval", Some(run), body.clone(), at)).map(drop)
+    appending(conn, |conn| {
+        control::lock_run(conn, run)?;
+        let is_new = !is_approved(conn, run)?;
+        if is_new {
+            chain::append(conn, "approval", Some(run), body.clone(), at)?;
+        }
+        Ok(is_new)
+    })
 }
 
 /// Was the run approved before? An approval is good for one run.

@@ -22,6 +22,11 @@ impl Condition {
         &self.text
     }
 
+    /// Names that stand where those of tables do, the last part of each.
+    pub(crate) fn tables(&self) -> impl Iterator<Item = &str> {
+        self.tables.iter().map(String::as_str)
+    }
+
     /// Does it look at rows of the table, or of another one of that name?
     pub fn mentions(&self, table: &TableName) -> bool {
         self.tables.iter().any(|name| name.eq_ignore_ascii_case(table.table.as_str()))

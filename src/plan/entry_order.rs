@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use super::order::{changes_what_is_asked_for, depends_on, frees};
+use super::edges::{changes_what_is_asked_for, depends_on, frees};
 use super::{Entry, Redaction, SelfEffect, SelfLink, Target};
 use crate::base::name::{Name, TableName};
 

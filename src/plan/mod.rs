@@ -6,8 +6,10 @@
 
 mod anchor;
 mod bucket;
+mod ceiling;
 mod condition;
 mod earlier;
+mod edges;
 mod entry_order;
 mod hold;
 mod order;
@@ -21,10 +23,11 @@ mod tables;
 mod target;
 
 pub use anchor::{Anchor, Hop, Never, Reading, epoch_bound};
+pub use ceiling::{Amounts, Beyond, Ceiling, Effect, Limits, Reservation};
 pub use condition::Condition;
 pub use entry_order::{entries_in_order, keep_each_other, says_all_of, shares_what_goes};
 pub use hold::{Hold, HoldFact};
-pub use order::{in_order, undecided};
+pub use order::{Circle, circles, in_order};
 pub use passage::{Passage, mind_each_other};
 pub use people::{
     Collation, Entry, Erasure, Ground, HeldPeople, Kept, Likeness, Mark, MarkValue, People, PersonKey, Requests, Step,

@@ -1,28 +1,119 @@
 //! The order in which the rules of one plan act, and what that means for the rules that come later.
 //!
-//! Children go before their parents, so that a parent is not blocked by a child that the same run removes, and so that no
-//! child loses the parent that tells its age; a condition is asked before the rows that it looks at go; redactions come
-//! last, so that nothing is redacted that is about to go, and among them what refers to a value before that value. A later rule counts as gone what an earlier one takes: that is
-//! what makes the dry run's figures those of the run where rules meet on the same rows.
+//! A rule acts before whatever changes what it looks at ([`edges`](super::edges)): that is a must, and rules that would have to
+//! wait for each other are refused ([`circles`]). Beyond that, as far as the musts leave room: children go before their
+//! parents, so that a parent is not blocked by a child that the same run removes; redactions come last, so that nothing is
+//! redacted that is about to go. A later rule counts as gone what an earlier one takes, which makes the dry run's figures
+//! those of the run where rules meet on the same rows.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::earlier::Placed;
-use super::{Act, Condition, Hold, Link, Redaction, RulePlan};
-use crate::base::name::{Name, TableName};
-use crate::schedule::Then;
+use super::edges::{
+    changes, depends_on, frees, is_kept_by, reads, reads_of_its_own_rows, tables_read, tables_that_keep,
+};
+use super::{Act, RulePlan};
+use crate::base::name::TableName;
 
-/// Orders the rules and tells each which removing rules come before it. Where rules wait for each other in a circle, the
-/// order of the schedule decides.
+/// Which rules act before which, by their places in a list.
+struct Edges {
+    /// For each rule those that must act before it.
+    musts: Vec<BTreeSet<usize>>,
+    /// For each rule those that should act before it, where the musts leave room.
+    wishes: Vec<BTreeSet<usize>>,
+}
+
+impl Edges {
+    fn between(rules: &[RulePlan]) -> Self {
+        let tables = Tables::of(rules);
+        let mut edges = Self { musts: vec![BTreeSet::new(); rules.len()], wishes: vec![BTreeSet::new(); rules.len()] };
+        for (at, rule) in rules.iter().enumerate() {
+            edges.musts[at] = tables.must_precede(rules, at);
+            edges.wishes[at] = tables.should_precede(rules, at);
+            let changes = changes(rule);
+            let readers = of_table(&tables.acting, rule.root()).filter(|other| {
+                !rule.act.removes() && changes.iter().any(|change| reads_of_its_own_rows(&rules[*other], change))
+            });
+            edges.wishes[at].extend(readers);
+            // A rule may look at what it changes itself: it is planned once.
+            edges.musts[at].remove(&at);
+            edges.wishes[at].remove(&at);
+        }
+        edges
+    }
+}
+
+/// Rules by the tables that they have to do with, so that ten thousand of them are not compared each with each.
+struct Tables<'a> {
+    /// By the last name of a table in small letters, the rules that look at it.
+    reading: HashMap<String, Vec<usize>>,
+    /// By the table that a rule names.
+    acting: HashMap<&'a TableName, Vec<usize>>,
+    /// The rules that take rows from a table, by their cascades too.
+    removing: HashMap<&'a TableName, Vec<usize>>,
+}
+
+impl<'a> Tables<'a> {
+    fn of(rules: &'a [RulePlan]) -> Self {
+        let mut tables = Self { reading: HashMap::new(), acting: HashMap::new(), removing: HashMap::new() };
+        // A rule that keeps for ever has no targets and does nothing.
+        for (at, rule) in rules.iter().enumerate().filter(|(_, rule)| !rule.targets.is_empty()) {
+            tables_read(rule).into_iter().for_each(|table| tables.reading.entry(table).or_default().push(at));
+            rule.root().into_iter().for_each(|table| tables.acting.entry(table).or_default().push(at));
+            if rule.act.removes() {
+                rule.tables_removed_from().for_each(|table| tables.removing.entry(table).or_default().push(at));
+            }
+        }
+        tables
+    }
+
+    /// The rules that look at what this one changes, or take what it rolls up: there it may be due at once.
+    fn must_precede(&self, rules: &[RulePlan], at: usize) -> BTreeSet<usize> {
+        let mut before = BTreeSet::new();
+        for change in &changes(&rules[at]) {
+            let readers = self.reading.get(&change.table.table.as_str().to_lowercase()).into_iter().flatten();
+            before.extend(readers.filter(|other| reads(&rules[**other], change)));
+        }
+        if let Act::Aggregate(rollup) = &rules[at].act {
+            before.extend(of_table(&self.removing, Some(&rollup.into)));
+        }
+        before
+    }
+
+    /// The rules that take, or change, what keeps rows of this one.
+    fn should_precede(&self, rules: &[RulePlan], at: usize) -> BTreeSet<usize> {
+        let rule = &rules[at];
+        let mut before = BTreeSet::new();
+        for table in tables_that_keep(rule) {
+            let taking = of_table(&self.removing, Some(table)).filter(|_| rule.act.removes());
+            before.extend(taking.filter(|other| depends_on(rule, &rules[*other]) || is_kept_by(rule, &rules[*other])));
+            let redacting = of_table(&self.acting, Some(table)).filter(|other| !rules[*other].act.removes());
+            before.extend(redacting.filter(|other| !rule.act.removes() && frees(&rules[*other], rule)));
+        }
+        before
+    }
+}
+
+fn of_table<'a>(
+    index: &'a HashMap<&TableName, Vec<usize>>,
+    table: Option<&TableName>,
+) -> impl Iterator<Item = usize> + use<'a> {
+    let places = table.and_then(|table| index.get(table)).map_or(&[][..], Vec::as_slice);
+    places.iter().copied()
+}
+
+/// Orders the rules and tells each which removing rules come before it. Rules in a [circle](circles) are to be taken out
+/// before.
 pub fn in_order(rules: Vec<RulePlan>) -> Vec<RulePlan> {
-    let mut waiting = rules;
+    let order = order(&rules);
+    let mut waiting: Vec<Option<RulePlan>> = rules.into_iter().map(Some).collect();
     let mut placed: Vec<RulePlan> = Vec::with_capacity(waiting.len());
     let mut earlier = Placed::default();
-    while !waiting.is_empty() {
-        let free = (0..waiting.len()).find(|index| !waits(&waiting, *index)).unwrap_or(0);
-        let mut rule = waiting.remove(free);
+    for at in order {
+        let Some(mut rule) = waiting[at].take() else { continue };
         rule.earlier = earlier.before(&rule);
-        let is_counted_upon = rule.act.removes() || waiting.iter().any(|later| frees(&rule, later));
+        let is_counted_upon = rule.act.removes() || waiting.iter().flatten().any(|later| frees(&rule, later));
         if is_counted_upon && !rule.targets.is_empty() {
             earlier.push(Arc::new(rule.clone()));
         }
@@ -31,142 +122,403 @@ pub fn in_order(rules: Vec<RulePlan>) -> Vec<RulePlan> {
     placed
 }
 
-/// Must one of the others act first?
-fn waits(waiting: &[RulePlan], index: usize) -> bool {
-    let rule = &waiting[index];
-    waiting
+/// The places of the rules in the order in which they act: always the first one for which nothing must, and if there is one,
+/// nothing should act before it.
+fn order(rules: &[RulePlan]) -> Vec<usize> {
+    let edges = Edges::between(rules);
+    let mut waiting: BTreeSet<usize> = (0..rules.len()).collect();
+    let mut removing = rules.iter().filter(|rule| rule.act.removes()).count();
+    let mut order = Vec::with_capacity(rules.len());
+    while let Some(first) = waiting.first().copied() {
+        let is_free = |before: &BTreeSet<usize>| before.is_disjoint(&waiting);
+        let may = |at: &&usize| is_free(&edges.musts[**at]);
+        let should = |at: &&usize| is_free(&edges.wishes[**at]) && (rules[**at].act.removes() || removing == 0);
+        let next = waiting.iter().find(|at| may(at) && should(at)).or_else(|| waiting.iter().find(may));
+        let next = next.copied().unwrap_or(first);
+        waiting.remove(&next);
+        removing -= usize::from(rules[next].act.removes());
+        order.push(next);
+    }
+    order
+}
+
+/// Rules that look at what each other changes, so that whichever acts first makes rows due for another that no plan has
+/// counted. Each looks at what the one behind it changes, and the last one at what the first changes.
+#[derive(Debug, PartialEq)]
+pub struct Circle {
+    /// Places in the list, each with the table that it looks at and the next one changes.
+    pub rules: Vec<(usize, TableName)>,
+}
+
+/// Circles of two rules and more, until the rules outside of them are in none. A rule that looks at its own table is no
+/// circle: it acts by one plan, which bounds what it does.
+pub fn circles(rules: &[RulePlan]) -> Vec<Circle> {
+    let musts = Edges::between(rules).musts;
+    let mut waiting: BTreeSet<usize> = (0..rules.len()).collect();
+    let mut found = Vec::new();
+    loop {
+        while let Some(free) = waiting.iter().copied().find(|at| musts[*at].is_disjoint(&waiting)) {
+            waiting.remove(&free);
+        }
+        let Some(start) = waiting.first().copied() else { return found };
+        let circle = circle_before(&musts, &waiting, start);
+        waiting.retain(|at| !circle.contains(at));
+        found.push(told(rules, &circle));
+    }
+}
+
+/// A circle that is met on the way from a rule to one that must act before it, and so on; all that wait have one.
+fn circle_before(musts: &[BTreeSet<usize>], waiting: &BTreeSet<usize>, start: usize) -> Vec<usize> {
+    let mut path = vec![start];
+    loop {
+        let last = path[path.len() - 1];
+        let Some(next) = musts[last].intersection(waiting).next().copied() else { return path };
+        if let Some(at) = path.iter().position(|met| *met == next) {
+            return path.split_off(at);
+        }
+        path.push(next);
+    }
+}
+
+/// In the order of the schedule, as far as a circle has a beginning.
+fn told(rules: &[RulePlan], circle: &[usize]) -> Circle {
+    // Each must act after the one behind it in `circle`: that one looks at what it changes.
+    let mut pairs: Vec<(usize, usize)> = circle
         .iter()
-        .enumerate()
-        .any(|(other, candidate)| other != index && follows(rule, candidate) && !follows(candidate, rule))
-}
-
-/// Should `rule` act after `other`? That something goes by which another thing is decided outweighs that it frees a row: what
-/// is blocked now goes in the next run, and what was decided wrongly is gone.
-fn follows(rule: &RulePlan, other: &RulePlan) -> bool {
-    decides(rule, other)
-        || other.act.removes()
-            && !decides(other, rule)
-            && (!rule.act.removes() || depends_on(rule, other) || is_kept_by(rule, other))
-        || !other.act.removes() && !rule.act.removes() && frees(other, rule)
-}
-
-/// Does `rule` change what tells which rows `other` acts upon: their age, what its condition or a hold's asks for, or the
-/// rows themselves?
-fn decides(rule: &RulePlan, other: &RulePlan) -> bool {
-    rule.act.removes() && takes_the_age_of(rule, other) || changes_what_is_asked_for(rule, other) || feeds(rule, other)
-}
-
-/// Does `rule` remove rows by which `other` tells how old its own rows, or those under a hold, are? Acting first, it would
-/// leave them without an age, and so for ever.
-fn takes_the_age_of(rule: &RulePlan, other: &RulePlan) -> bool {
-    let own = other.targets.first().into_iter().flat_map(|target| &target.anchors);
-    let mut hops = own.chain(holds_of(other).flat_map(|hold| &hold.anchors)).flat_map(|anchor| &anchor.hops);
-    hops.any(|hop| rule.removes_from(&hop.table))
-}
-
-/// Does `rule` change rows of a table that a condition of `other` looks at? Acting first, it could lift a hold in the middle
-/// of the run whose plan said that it holds.
-pub(super) fn changes_what_is_asked_for(rule: &RulePlan, other: &RulePlan) -> bool {
-    conditions_of(other).any(|condition| rule.tables_changed().any(|table| condition.mentions(table)))
-}
-
-/// Does `rule` roll rows up into a table from which `other` removes them? They may be due there at once.
-fn feeds(rule: &RulePlan, other: &RulePlan) -> bool {
-    matches!(&rule.act, Act::Aggregate(rollup) if other.act.removes() && other.removes_from(&rollup.into))
-}
-
-/// Why `rule` must not act after `before` in one run: they wait for each other, so that no order asks a hold as the plan asked
-/// it.
-pub fn undecided(rule: &RulePlan, before: &[RulePlan]) -> Option<String> {
-    holds_of(rule).find_map(|hold| {
-        let condition = hold.condition.as_ref()?;
-        let other = before.iter().find(|other| other.tables_changed().any(|table| condition.mentions(table)))?;
-        Some(format!(
-            "hold `{}` looks at rows that rule `{other}` changes before it, and that rule at rows that this one changes, so \
-             that the hold could be lifted in the middle of the run; run one of them by itself with `tenure run {other}`, and \
-             the other after it",
-            hold.name,
-            other = other.rule
-        ))
-    })
-}
-
-/// The conditions that decide over the rule's rows: its own, and those of the holds.
-fn conditions_of(rule: &RulePlan) -> impl Iterator<Item = &Condition> {
-    let own = rule.targets.first().and_then(|target| target.condition.as_ref());
-    own.into_iter().chain(holds_of(rule).filter_map(|hold| hold.condition.as_ref()))
-}
-
-/// Holds on the rule's rows and on those that go with them.
-fn holds_of(rule: &RulePlan) -> impl Iterator<Item = &Hold> {
-    let own = rule.targets.first().into_iter().flat_map(|target| &target.holds);
-    own.chain(rule.dependents.iter().flat_map(|dependent| &dependent.holds))
-}
-
-/// Does `rule` delete, let go of, or get blocked by rows that `other` removes?
-pub(super) fn depends_on(rule: &RulePlan, other: &RulePlan) -> bool {
-    let Some(table) = other.targets.first().map(|target| &target.root) else { return false };
-    let own = rule.targets.first();
-    if own.is_some_and(|target| target.root == *table) {
-        return false;
-    }
-    let own_blockers = own.into_iter().flat_map(|target| &target.blockers);
-    let mut blockers = own_blockers.chain(rule.dependents.iter().flat_map(|dependent| &dependent.blockers));
-    rule.dependents.iter().any(|dependent| dependent.table == *table)
-        || blockers.any(|link| other.removes_from(&link.table))
-}
-
-/// Are rows of `rule` kept by rows that lead to people by way of them, and that `other` removes?
-fn is_kept_by(rule: &RulePlan, other: &RulePlan) -> bool {
-    let own = rule.targets.iter().flat_map(|target| &target.passages);
-    let mut passages = own.chain(rule.dependents.iter().flat_map(|dependent| &dependent.passages));
-    passages.any(|passage| passage.tables_that_lead_here().any(|table| other.removes_from(table)))
-}
-
-/// Does `plan` take what refers to rows of `other` and keeps them, or change the references?
-pub(super) fn frees(plan: &RulePlan, other: &RulePlan) -> bool {
-    let own = other.targets.iter().flat_map(|target| &target.blockers);
-    let mut blockers = own.chain(other.dependents.iter().flat_map(|dependent| &dependent.blockers));
-    let Some(target) = plan.targets.first() else { return false };
-    let redacts = |link: &Link| target.redactions.iter().any(|redaction| link.columns.contains(&redaction.column));
-    match plan.act {
-        Act::Redact => blockers.any(|link| link.table == target.root && redacts(link)),
-        Act::Delete | Act::Aggregate(_) => blockers.any(|link| plan.removes_from(&link.table)),
+        .copied()
+        .zip(circle.iter().copied().cycle().skip(1))
+        .map(|(changing, looking)| (looking, changing))
+        .collect();
+    pairs.reverse();
+    let first = pairs.iter().enumerate().min_by_key(|(_, (looking, _))| *looking).map_or(0, |(place, _)| place);
+    pairs.rotate_left(first);
+    let table = |looking: usize, changing: usize| {
+        let changes = changes(&rules[changing]);
+        let seen = changes.iter().find(|change| reads(&rules[looking], change)).map(|change| change.table.clone());
+        seen.or_else(|| rules[looking].root().cloned())
+    };
+    Circle {
+        rules: pairs.into_iter().filter_map(|(looking, changing)| Some((looking, table(looking, changing)?))).collect(),
     }
 }
 
-impl RulePlan {
-    /// The table that it names.
-    pub fn root(&self) -> Option<&TableName> {
-        self.targets.first().map(|target| &target.root)
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::base::name::Name;
+    use crate::plan::{
+        Anchor, BucketForm, Condition, Dependent, GuardLimits, Hold, Hop, Likeness, Link, Parent, Reading, Redaction,
+        Rollup, Target,
+    };
+    use crate::schedule::{Bucket, Redact, Then};
+
+    fn name(text: &str) -> Name {
+        Name::new(text).unwrap()
     }
 
-    pub fn redactions(&self) -> impl Iterator<Item = &Redaction> {
-        self.targets.first().into_iter().flat_map(|target| &target.redactions)
+    fn table(text: &str) -> TableName {
+        TableName::new(None, name(text))
     }
 
-    pub fn redacts(&self, column: &Name) -> bool {
-        self.redactions().any(|redaction| redaction.column == *column)
+    fn condition(text: &str, of: &str) -> Condition {
+        Condition::parsed(text, vec![of.to_owned()], false)
     }
 
-    /// Does the rule delete rows of the table, its own or by its cascade?
-    pub fn removes_from(&self, table: &TableName) -> bool {
-        self.tables_removed_from().any(|removed| removed == table)
-    }
-
-    fn tables_removed_from(&self) -> impl Iterator<Item = &TableName> {
-        let gone = self.dependents.iter().filter(|dependent| dependent.then == Then::Delete);
-        self.targets.first().map(|target| &target.root).into_iter().chain(gone.map(|dependent| &dependent.table))
-    }
-
-    /// Tables to which the rule does anything, partitions by their own names too.
-    pub fn tables_changed(&self) -> impl Iterator<Item = &TableName> {
-        let own = self.targets.iter().flat_map(|target| [&target.root, &target.table]);
-        let along = self.dependents.iter().map(|dependent| &dependent.table);
-        let into = match &self.act {
-            Act::Aggregate(rollup) => Some(&rollup.into),
-            Act::Delete | Act::Redact => None,
+    fn anchor(hops: &[(&str, &str, &str)]) -> Anchor {
+        let hop = |(column, of, key): &(&str, &str, &str)| Hop {
+            column: name(column),
+            table: table(of),
+            only: false,
+            key: name(key),
+            likeness: Likeness::Same,
         };
-        own.chain(along).chain(into)
+        let bound = jiff::Timestamp::UNIX_EPOCH;
+        Anchor {
+            hops: hops.iter().map(hop).collect(),
+            column: name("at"),
+            reading: Reading::Instant { bound },
+            nullable: true,
+            never: Vec::new(),
+            is_filled_up: false,
+        }
+    }
+
+    fn link(child: &str, column: &str) -> Link {
+        let column = vec![name(column)];
+        Link {
+            table: table(child),
+            columns: column.clone(),
+            parent: Parent::Root,
+            parent_columns: vec![name("id")],
+            let_go: column,
+            only: false,
+            only_in: Vec::new(),
+            period: false,
+        }
+    }
+
+    /// A rule that deletes from `of`.
+    fn delete(rule: &str, of: &str) -> RulePlan {
+        let target = Target {
+            table: table(of),
+            root: table(of),
+            alias: name(of),
+            only: false,
+            whose: None,
+            anchors: vec![anchor(&[])],
+            condition: None,
+            redactions: Vec::new(),
+            stamped: Vec::new(),
+            holds: Vec::new(),
+            blockers: Vec::new(),
+            self_links: Vec::new(),
+            has_triggers: false,
+            passages: Vec::new(),
+            axes: Vec::new(),
+            key: Vec::new(),
+        };
+        RulePlan {
+            rule: rule.to_owned(),
+            promises: Vec::new(),
+            database: "main".to_owned(),
+            table: table(of),
+            retain: "30 days".to_owned(),
+            cutoff: Some(jiff::Timestamp::UNIX_EPOCH),
+            act: Act::Delete,
+            targets: vec![target],
+            dependents: Vec::new(),
+            guard: GuardLimits { max_rows: u64::MAX, max_share: 1.0, max_age: None, max_unreadable: 1.0 },
+            earlier: Vec::<Arc<RulePlan>>::new(),
+        }
+    }
+
+    fn redact(rule: &str, of: &str, column: &str) -> RulePlan {
+        let mut plan = RulePlan { act: Act::Redact, ..delete(rule, of) };
+        plan.targets[0].redactions.push(Redaction {
+            column: name(column),
+            is_text: true,
+            is_unique: false,
+            sql_type: "text".to_owned(),
+            how: Redact::Null,
+            bytes: Vec::new(),
+            key: None,
+        });
+        plan
+    }
+
+    fn roll_up(rule: &str, of: &str, into: &str) -> RulePlan {
+        let rollup = Rollup {
+            into: table(into),
+            bucket: Bucket::Day,
+            zone: TimeZone::UTC,
+            form: BucketForm::Date(TimeZone::UTC),
+            dimensions: Vec::new(),
+            measures: Vec::new(),
+            people: None,
+            at_least: 5,
+        };
+        RulePlan { act: Act::Aggregate(rollup), ..delete(rule, of) }
+    }
+
+    impl RulePlan {
+        fn asking(mut self, text: &str, of: &str) -> Self {
+            self.targets[0].condition = Some(condition(text, of));
+            self
+        }
+
+        fn aged_over(mut self, hops: &[(&str, &str, &str)]) -> Self {
+            self.targets[0].anchors = vec![anchor(hops)];
+            self
+        }
+
+        fn held_by(mut self, text: &str, of: &str) -> Self {
+            let condition = Some(condition(text, of));
+            let (name, only_in) = ("hold".to_owned(), Vec::new());
+            self.targets[0].holds.push(Hold {
+                name,
+                by_hand: false,
+                anchors: Vec::new(),
+                condition,
+                only_in,
+                people: None,
+            });
+            self
+        }
+
+        fn blocked_by(mut self, child: &str, column: &str) -> Self {
+            self.targets[0].blockers.push(link(child, column));
+            self
+        }
+
+        fn along(mut self, child: &str, column: &str, then: Then) -> Self {
+            self.dependents.push(Dependent {
+                table: table(child),
+                shown: table(child),
+                then,
+                links: vec![link(child, column)],
+                stamped: Vec::new(),
+                has_triggers: false,
+                holds: Vec::new(),
+                blockers: Vec::new(),
+                self_links: Vec::new(),
+                passages: Vec::new(),
+            });
+            self
+        }
+
+        fn kept_for_ever(mut self) -> Self {
+            self.targets.clear();
+            self
+        }
+    }
+
+    fn ordered(rules: Vec<RulePlan>) -> Vec<String> {
+        in_order(rules).into_iter().map(|rule| rule.rule).collect()
+    }
+
+    fn circles_of(rules: &[RulePlan]) -> Vec<Vec<(&str, String)>> {
+        let told = |circle: Circle| {
+            circle.rules.iter().map(|(at, table)| (rules[*at].rule.as_str(), table.to_string())).collect()
+        };
+        circles(rules).into_iter().map(told).collect()
+    }
+
+    #[test]
+    fn a_rule_acts_before_whatever_changes_what_it_looks_at() {
+        for (what, rules) in [
+            ("a condition", vec![delete("b", "t"), delete("a", "s").asking("EXISTS (SELECT 1 FROM t)", "t")]),
+            (
+                "a name in other letters",
+                vec![delete("b", "t"), delete("a", "s").asking("EXISTS (SELECT 1 FROM T)", "T")],
+            ),
+            ("an age", vec![delete("b", "t"), delete("a", "s").aged_over(&[("t_id", "t", "id")])]),
+            ("a hold", vec![delete("b", "t"), delete("a", "s").held_by("EXISTS (SELECT 1 FROM t)", "t")]),
+            (
+                "a cascade",
+                vec![
+                    delete("b", "p").along("t", "p_id", Then::Delete),
+                    delete("a", "s").asking("EXISTS (SELECT 1 FROM t)", "t"),
+                ],
+            ),
+            (
+                "a reference that is let go of",
+                vec![
+                    delete("b", "p").along("t", "p_id", Then::Null),
+                    delete("a", "s").asking("id IN (SELECT p_id FROM t)", "t"),
+                ],
+            ),
+            (
+                "a roll-up's rows",
+                vec![roll_up("b", "r", "t"), delete("a", "s").asking("EXISTS (SELECT 1 FROM t)", "t")],
+            ),
+            ("what is rolled up into", vec![roll_up("b", "r", "t"), delete("a", "t")]),
+            ("a redaction", vec![redact("b", "t", "c"), redact("a", "s", "x").asking("id IN (SELECT c FROM t)", "t")]),
+            ("a column of its own rows", vec![redact("b", "t", "c"), redact("a", "t", "x").asking("c > 1", "u")]),
+            (
+                "a must against a wish",
+                vec![redact("a", "s", "x").asking("EXISTS (SELECT 1 FROM t)", "t"), delete("b", "t")],
+            ),
+        ] {
+            assert!(circles(&rules).is_empty(), "{what}");
+            assert_eq!(ordered(rules), ["a", "b"], "{what}");
+        }
+    }
+
+    #[test]
+    fn children_go_before_parents_and_redactions_last_as_far_as_the_musts_leave_room() {
+        let looks_at_parents = || delete("child", "c").asking("EXISTS (SELECT 1 FROM p)", "p");
+        for (what, rules, order) in [
+            (
+                "children",
+                vec![delete("parent", "p").blocked_by("c", "p_id"), delete("child", "c")],
+                ["child", "parent"],
+            ),
+            ("redactions", vec![redact("parent", "t", "c"), delete("child", "t")], ["child", "parent"]),
+            (
+                "a blocker that may act",
+                vec![delete("parent", "p").blocked_by("c", "p_id"), looks_at_parents()],
+                ["child", "parent"],
+            ),
+            (
+                "a blocker that may not",
+                vec![
+                    delete("child", "c"),
+                    delete("parent", "p").blocked_by("c", "p_id").asking("EXISTS (SELECT 1 FROM c)", "c"),
+                ],
+                ["parent", "child"],
+            ),
+            ("the schedule", vec![delete("child", "c"), delete("parent", "p")], ["child", "parent"]),
+        ] {
+            assert_eq!(ordered(rules), order, "{what}");
+        }
+    }
+
+    #[test]
+    fn rules_that_look_at_what_each_other_changes_are_a_circle() {
+        let a = |of: &str| delete("a", "s").asking("EXISTS (SELECT 1 FROM x)", of);
+        let b = |of: &str| delete("b", "t").asking("EXISTS (SELECT 1 FROM x)", of);
+        assert_eq!(circles_of(&[a("t"), b("s")]), [[("a", "t".to_owned()), ("b", "s".to_owned())]]);
+        let c = delete("c", "u").aged_over(&[("s_id", "s", "id")]);
+        assert_eq!(
+            circles_of(&[a("t"), b("u"), c]),
+            [[("a", "t".to_owned()), ("b", "u".to_owned()), ("c", "s".to_owned())]]
+        );
+        let cascading = delete("b", "p").along("t", "p_id", Then::Delete).asking("EXISTS (SELECT 1 FROM s)", "s");
+        assert_eq!(circles_of(&[a("t"), cascading]).len(), 1);
+        let nulling = delete("b", "p").along("t", "x", Then::Null).asking("EXISTS (SELECT 1 FROM s)", "s");
+        assert_eq!(circles_of(&[a("t"), nulling]).len(), 1);
+    }
+
+    #[test]
+    fn what_is_no_circle_is_not_refused() {
+        let asks = |rule: &str, of: &str, other: &str| delete(rule, of).asking("id IN (SELECT next FROM x)", other);
+        for (what, rules) in [
+            ("a rule that looks at its own table", vec![asks("a", "t", "t")]),
+            ("two rules of which one looks", vec![asks("a", "t", "s"), delete("b", "s")]),
+            ("a period for ever", vec![asks("a", "t", "s"), asks("b", "s", "t").kept_for_ever()]),
+            (
+                "a column that is not asked for",
+                vec![asks("a", "t", "s"), redact("b", "s", "ip").asking("EXISTS (SELECT 1 FROM t)", "t")],
+            ),
+            (
+                "stages of one table",
+                vec![asks("a", "t", "t"), redact("b", "t", "ip").asking("id IN (SELECT next FROM t)", "t")],
+            ),
+            (
+                "rules that block each other",
+                vec![delete("a", "s").blocked_by("t", "s_id"), delete("b", "t").blocked_by("s", "t_id")],
+            ),
+        ] {
+            assert_eq!(circles(&rules), [], "{what}");
+            assert_eq!(ordered(rules.clone()).len(), rules.len(), "{what}");
+        }
+    }
+
+    #[test]
+    fn rules_outside_of_a_circle_are_not_in_it() {
+        let asks = |rule: &str, of: &str, other: &str| delete(rule, of).asking("EXISTS (SELECT 1 FROM x)", other);
+        let rules = [
+            asks("before", "q", "s"),
+            asks("a", "s", "t"),
+            asks("b", "t", "s"),
+            asks("after", "r", "t"),
+            delete("far", "f"),
+        ];
+        let found = circles_of(&rules);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].iter().map(|(rule, _)| *rule).collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn thousands_of_rules_are_ordered_at_once() {
+        let rules: Vec<_> = (0..3_000).map(|at| delete(&format!("r{at}"), &format!("t{at}"))).collect();
+        let started = std::time::Instant::now();
+        assert!(circles(&rules).is_empty());
+        assert_eq!(order(&rules), (0..3_000).collect::<Vec<_>>());
+        assert!(started.elapsed() < std::time::Duration::from_secs(20), "{:?}", started.elapsed());
     }
 }

@@ -44,7 +44,7 @@ pub struct RuleRecord {
     pub held: u64,
     /// Kept by a reference that the rule does not cascade over.
     pub blocked: u64,
-    /// Changed or removed by somebody else between plan and act.
+    /// Changed or removed by another session between plan and act, or locked by one until the end.
     pub skipped: u64,
     pub remaining: u64,
     /// Rows for which the rule's condition is true and whose age is not known: NULL, zero, a date that means "never", or
@@ -91,6 +91,16 @@ pub struct RuleRecord {
     /// The runs of this rule before this one, oldest first, twelve at most.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trend: Vec<TrendPoint>,
+    /// Rows that became due after the plan was made and are due still. They are no part of `eligible`: a run does at most what
+    /// its plan counted.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub late: u64,
+    /// Rows that were passed over so that the others could go, by the reason: `locked`, `constraint`, `refused`, …
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub passed_over: BTreeMap<String, u64>,
+    /// Of a rule that a guard stopped: the planned rows as a keyed digest. An approval is for these rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows_digest: Option<String>,
     /// Statements, where they were asked for with `--sql`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub statements: Vec<String>,
@@ -113,6 +123,11 @@ impl RuleRecord {
     /// No row that the rule speaks of tells a time: whether any is past its period, nobody knows.
     pub fn knows_no_age(&self) -> bool {
         self.no_anchor > 0 && self.eligible == 0 && self.oldest_kept.is_none()
+    }
+
+    /// Rows that another session held a lock on until the end.
+    pub fn locked(&self) -> u64 {
+        self.passed_over.get("locked").copied().unwrap_or(0)
     }
 
     /// Whether eligible = done + held + blocked + skipped + remaining.

@@ -92,6 +92,9 @@ fn rule(name: &str, promise: &str, table: &str, action: &str, retain: &str, cuto
         oldest_due: None,
         paused: None,
         guard_passed: None,
+        late: 0,
+        passed_over: BTreeMap::new(),
+        rows_digest: None,
         trend: vec![],
         statements: vec![],
     }
@@ -524,7 +527,7 @@ fn any_rule() -> impl Strategy<Value = RuleRecord> {
             unread: option(&texts.3),
             oldest_eligible: rest.0,
             youngest_eligible: rest.0,
-            cascaded: maps.0,
+            cascaded: maps.0.clone(),
             detached: maps.1,
             rolled_up: others.1,
             held_by: maps.2,
@@ -536,6 +539,9 @@ fn any_rule() -> impl Strategy<Value = RuleRecord> {
             oldest_due: None,
             paused: maps.4,
             guard_passed: option(&texts.0),
+            late: others.0,
+            passed_over: maps.0,
+            rows_digest: option(&texts.3),
             trend: maps.3,
             statements: rest.4,
         }

@@ -137,6 +137,7 @@ proptest! {
             && run.finished.is_some()
             && worst_rule.is_some_and(|worst| worst <= Status::Stopped && run.status <= worst)
             && run.rules.iter().all(|rule| rule.balances() && rule.remaining == 0 && rule.blocked == 0)
+            && run.rules.iter().all(|rule| rule.late == 0 && rule.locked() == 0)
             && run.rules.iter().all(|rule| rule.unread.is_none() && !rule.knows_no_age());
         prop_assert_eq!(judged.standing.is_kept(), clean);
         prop_assert!(judged.promises.iter().all(|promise| promise.standing <= judged.standing));

@@ -99,6 +99,14 @@ fn trouble(run: &RunRecord, rule: &RuleRecord) -> Vec<Finding> {
         let why = if rule.status == Status::Stopped { "stopped early, the next run goes on: " } else { "" };
         found.push(finding(Standing::AtRisk, format!("{why}{} past their period remain", rows(rule.remaining))));
     }
+    if rule.locked() > 0 {
+        let reason = format!("{} past their period stay under another session's lock", rows(rule.locked()));
+        found.push(finding(Standing::AtRisk, reason));
+    }
+    if rule.late > 0 {
+        let reason = format!("{} became due after the plan was made and remain for the next run", rows(rule.late));
+        found.push(finding(Standing::AtRisk, reason));
+    }
     found
 }
 

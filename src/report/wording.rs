@@ -221,6 +221,12 @@ fn outcome(run: &RunRecord, rule: &RuleRecord) -> Vec<Fact> {
     if rule.rolled_up > 0 {
         facts.push(fact("rolled up", format!("into {}{would}", rows(rule.rolled_up))));
     }
+    if rule.late > 0 {
+        facts.push(fact("came late", format!("{} after the plan was made, for the next run", rows(rule.late))));
+    }
+    if !rule.passed_over.is_empty() {
+        facts.push(fact("passed over", by_name(&rule.passed_over)));
+    }
     if rule.no_anchor > 0 {
         facts.push(fact(
             "no anchor",

@@ -3,6 +3,7 @@
 
 mod axes;
 mod beside;
+mod circles;
 mod comparison;
 mod dependents;
 mod fitness;
@@ -109,8 +110,9 @@ pub fn resolve<'s>(
     let resolver = Resolver { context, schedule, holds: holds.iter().collect() };
     let maps = beside::all(&resolver);
     let planned = |rule| resolver.rule(rule).and_then(|plan| beside::minded(&resolver, &maps, rule, plan));
-    let rules: Vec<_> =
+    let mut rules: Vec<_> =
         schedule.rules.iter().filter(|rule| of_database(&rule.database)).map(|rule| (rule, planned(rule))).collect();
+    circles::refuse(&mut rules);
     let planned = rules.iter().filter_map(|(_, outcome)| outcome.as_ref().ok());
     let loosened = planned.flat_map(|plan| grip::released_by_rule(context.catalog, &resolver.holds, plan)).collect();
     let subject = schedule.subject.as_ref().filter(|subject| of_database(&subject.database));

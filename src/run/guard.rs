@@ -1,10 +1,14 @@
 //! Guards: how much a rule may do without being asked, and who said that it may.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
+use super::approval::Approved;
 use crate::db::query::count;
 use crate::db::{Connection, DbError};
-use crate::plan::RulePlan;
+use crate::plan::{Amounts, Limits, RulePlan};
 use crate::record::{RuleRecord, RunRecord, Status};
 
 /// Tables up to this size are not looked at by share: half of three rows is no catastrophe.
@@ -19,32 +23,91 @@ pub enum Consent {
     Yes(String),
     /// An approval of a run that a guard stopped: its rules with their figures, and whom it would have erased. A rule that would
     /// do more than was approved is stopped again, and so is the erasure of anybody else.
-    Approved { by: String, run: Box<RunRecord> },
+    Approved { by: String, run: Box<RunRecord>, rows: Arc<Approved> },
+}
+
+/// How much a rule may do without being asked, by the sizes that its tables had when the plan was made.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Bounds {
+    /// Rows of all tables together.
+    rows: Option<u64>,
+    /// Of the tables of which a share may be too large: how many rows they have, and how many of them may go.
+    of_table: BTreeMap<String, (u64, u64)>,
+}
+
+impl Bounds {
+    /// Of one rule, whose figures the record holds. What rules before it were planned to do to the same tables (`before`) may
+    /// become its own to do, where they are stopped.
+    pub fn of(conn: &mut Connection, plan: &RulePlan, record: &RuleRecord, before: &Amounts) -> Result<Self, DbError> {
+        let rows = (plan.guard.max_rows < u64::MAX).then_some(plan.guard.max_rows);
+        let mut bounds = Self { rows, of_table: BTreeMap::new() };
+        if plan.guard.max_share >= 1.0 {
+            return Ok(bounds);
+        }
+        for (shown, due) in by_table(record).into_iter().filter(|(_, due)| *due > 0) {
+            let table = plan.table_called(&shown);
+            // The share is due / rows; it is enough to know whether the table is as large as due / max_share.
+            let due = due + before.of_table(&table);
+            let enough = ((due as f64 / plan.guard.max_share).ceil() as u64).max(SMALL_TABLE + 1);
+            let along = plan.dependents.iter().find(|dependent| dependent.table.to_string() == table);
+            let rows = match along.filter(|_| shown != record.table) {
+                Some(dependent) => count::table_rows_up_to(conn, &dependent.table, enough)?,
+                None => own_rows(conn, plan, record, enough)?,
+            };
+            if rows > SMALL_TABLE && rows < enough {
+                let most = (rows as f64 * plan.guard.max_share).floor() as u64;
+                bounds.of_table.insert(table, (rows, most));
+            }
+        }
+        Ok(bounds)
+    }
+
+    /// The sentence of the guard that the figures trip, if any.
+    pub fn sentence(&self, plan: &RulePlan, record: &RuleRecord) -> Option<String> {
+        let all = rows_touched(record);
+        if let Some(most) = self.rows.filter(|most| all > *most) {
+            return Some(format!("{all} rows, cascades included, are more than max_rows = {most}"));
+        }
+        if let Some(too_old) = too_old(plan, record) {
+            return Some(too_old);
+        }
+        let limit = plan.guard.max_share * 100.0;
+        by_table(record).into_iter().find_map(|(table, due)| {
+            let (rows, most) = self.of_table.get(&plan.table_called(&table))?;
+            let percent = due as f64 / *rows as f64 * 100.0;
+            let sentence = || {
+                format!("{due} of the {rows} rows of `{table}` ({percent:.1} %) are more than max_share = {limit:.0} %")
+            };
+            (due > *most).then(sentence)
+        })
+    }
+
+    /// The same for the running totals of a rule that acts; none where somebody let it pass its guard.
+    pub fn limits(&self, record: &RuleRecord) -> Limits {
+        if record.guard_passed.is_some() {
+            return Limits::default();
+        }
+        let of_table = self.of_table.iter().map(|(table, (_, most))| (table.clone(), *most)).collect();
+        Limits { rows: self.rows, of_table }
+    }
 }
 
 /// The sentence of the guard that the plan trips, if any.
 pub(super) fn of(conn: &mut Connection, plan: &RulePlan, record: &RuleRecord) -> Result<Option<String>, DbError> {
-    let all = rows_touched(record);
-    if all > plan.guard.max_rows {
-        return Ok(Some(format!("{all} rows, cascades included, are more than max_rows = {}", plan.guard.max_rows)));
-    }
-    if let Some(too_old) = too_old(plan, record) {
-        return Ok(Some(too_old));
-    }
-    if plan.guard.max_share >= 1.0 {
-        return Ok(None);
-    }
-    let own = plan.table.to_string();
-    // Descendants that go with a row of their own table are of that table as well.
-    let due = record.remaining + record.cascaded.get(&own).copied().unwrap_or(0);
-    let mut tripped = share(plan, &own, due, |enough| own_rows(conn, plan, record, enough))?;
-    for dependent in &plan.dependents {
-        let table = dependent.shown.to_string();
-        if let Some(due) = record.cascaded.get(&table).filter(|_| tripped.is_none() && table != own) {
-            tripped = share(plan, &table, *due, |enough| count::table_rows_up_to(conn, &dependent.table, enough))?;
-        }
-    }
-    Ok(tripped)
+    Ok(Bounds::of(conn, plan, record, &Amounts::default())?.sentence(plan, record))
+}
+
+/// What a record says that its rule would do.
+pub(super) fn planned(plan: &RulePlan, record: &RuleRecord) -> Amounts {
+    Amounts::of(plan, record.remaining, &record.cascaded, &record.detached).by_references(plan)
+}
+
+/// Rows that would change or go, the rule's own table first. Descendants that go with a row of their own table are of that
+/// table as well.
+fn by_table(record: &RuleRecord) -> Vec<(String, u64)> {
+    let own = record.remaining + record.cascaded.get(&record.table).copied().unwrap_or(0);
+    let along = record.cascaded.iter().filter(|(table, _)| **table != record.table);
+    std::iter::once((record.table.clone(), own)).chain(along.map(|(table, due)| (table.clone(), *due))).collect()
 }
 
 /// The guard's sentence where a row is due that is older than rows can be.
@@ -86,27 +149,6 @@ pub(super) fn of_unreadable(
     }))
 }
 
-/// The guard's sentence where `due` rows are too large a share of a table; `rows_up_to` counts its rows up to a limit.
-fn share(
-    plan: &RulePlan,
-    table: &str,
-    due: u64,
-    rows_up_to: impl FnOnce(u64) -> Result<u64, DbError>,
-) -> Result<Option<String>, DbError> {
-    if due == 0 {
-        return Ok(None);
-    }
-    // The share is due / table; it is enough to know whether the table is as large as due / max_share.
-    let enough = ((due as f64 / plan.guard.max_share).ceil() as u64).max(SMALL_TABLE + 1);
-    let rows = rows_up_to(enough)?;
-    if rows <= SMALL_TABLE || rows >= enough {
-        return Ok(None);
-    }
-    let percent = due as f64 / rows as f64 * 100.0;
-    let limit = plan.guard.max_share * 100.0;
-    Ok(Some(format!("{due} of the {rows} rows of `{table}` ({percent:.1} %) are more than max_share = {limit:.0} %")))
-}
-
 /// Rows of the rule's own table, counted up to `enough`.
 fn own_rows(conn: &mut Connection, plan: &RulePlan, record: &RuleRecord, enough: u64) -> Result<u64, DbError> {
     let known = known_rows(conn, plan, record, enough)?;
@@ -140,6 +182,12 @@ pub(super) fn also(rule: &mut RuleRecord, question: String) {
     rule.guard = Some(before + &question);
 }
 
+/// Stops the rule because of this.
+pub(super) fn stop(rule: &mut RuleRecord, question: String) {
+    rule.guard = Some(question);
+    rule.status = Status::Guarded;
+}
+
 /// Stops the rule where its guard was tripped and nobody has passed it; else says who passed it.
 pub(super) fn decide(rule: &mut RuleRecord, consent: &Consent) -> Option<String> {
     if rule.status != Status::Ok {
@@ -148,8 +196,7 @@ pub(super) fn decide(rule: &mut RuleRecord, consent: &Consent) -> Option<String>
     if let Consent::Approved { run, .. } = consent
         && let Some(more) = beyond_approval(rule, run)
     {
-        rule.guard = Some(more);
-        rule.status = Status::Guarded;
+        stop(rule, more);
         return None;
     }
     rule.guard.as_ref()?;
@@ -162,7 +209,7 @@ pub(super) fn decide(rule: &mut RuleRecord, consent: &Consent) -> Option<String>
             rule.guard_passed = Some(format!("{actor}, with --yes"));
             Some(format!("{actor} passed the guard of rule `{}` with --yes", rule.rule))
         }
-        Consent::Approved { by, run } => {
+        Consent::Approved { by, run, .. } => {
             rule.guard_passed = Some(format!("{by}, who approved run {}", run.run));
             Some(format!("{by} approved rule `{}` as run `{}` had planned it", rule.rule, run.run))
         }
@@ -183,9 +230,21 @@ pub(super) fn of_other_people(consent: &Consent, due: impl FnOnce() -> Option<St
     })
 }
 
-/// The approval was for figures; more than those is another plan.
-fn beyond_approval(rule: &RuleRecord, approved: &RunRecord) -> Option<String> {
-    let planned = approved.rules.iter().find(|planned| planned.rule == rule.rule).map_or(0, rows_touched);
-    let now = rows_touched(rule);
-    (now > planned).then(|| format!("{now} rows are now due, but {planned} were approved in run `{}`", approved.run))
+/// The approval was for figures; more than those, in all or of one table, is another plan.
+pub(super) fn beyond_approval(rule: &RuleRecord, approved: &RunRecord) -> Option<String> {
+    let planned = approved.rules.iter().find(|planned| planned.rule == rule.rule);
+    let of_table = |table: &str| {
+        let all = planned.map(by_table).unwrap_or_default();
+        all.into_iter().find(|(planned, _)| planned == table).map_or(0, |(_, rows)| rows)
+    };
+    let (now, before) = (rows_touched(rule), planned.map_or(0, rows_touched));
+    if now > before {
+        return Some(format!("{now} rows are now due, but {before} were approved in run `{}`", approved.run));
+    }
+    by_table(rule).into_iter().find_map(|(table, now)| {
+        let before = of_table(&table);
+        let sentence =
+            || format!("{now} rows of `{table}` would go now, but {before} were approved in run `{}`", approved.run);
+        (now > before).then(sentence)
+    })
 }

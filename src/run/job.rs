@@ -6,7 +6,8 @@ use anyhow::Context as _;
 use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 
-use super::{Planned, Refusal, SomePeople, Stint};
+use super::plan::Planned;
+use super::{Refusal, SomePeople, Stint};
 use crate::base::time;
 use crate::config::{Config, DatabaseConfig};
 use crate::db::catalog::Catalog;
@@ -122,7 +123,7 @@ impl Job<'_> {
 
     pub(super) fn waits_for_its_date(&self) -> Option<String> {
         let date = self.not_yet_in_force()?;
-        Some(format!("the schedule takes effect on {date}; until then it is only planned"))
+        Some(format!("the schedule takes effect on {date}; until then it is only planned, and a run does nothing"))
     }
 
     pub(super) fn record(&self, kind: RunKind, started: Timestamp, planned: &Planned) -> RunRecord {
@@ -142,7 +143,7 @@ impl Job<'_> {
                 residual: self.schedule.policy.residual.clone(),
                 periods: self.periods(),
             },
-            rules: planned.rules(),
+            rules: planned.records(),
             holds: planned.holds.clone(),
             people: planned.people.as_ref().map(|people| people.record.clone()),
             requests: planned.requests.clone(),

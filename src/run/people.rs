@@ -23,7 +23,7 @@ use crate::execute::erase::{self, Desk, Due, PeopleTally};
 use crate::execute::{self, Ending, Worker};
 use crate::ledger::erasure::Cause;
 use crate::ledger::{self, pause};
-use crate::plan::{Entry, Erasure, PersonKey, RulePlan};
+use crate::plan::{Amounts, Entry, Erasure, PersonKey, RulePlan};
 use crate::record::{PeopleRecord, RuleRecord, Status};
 use crate::resolve;
 
@@ -160,6 +160,15 @@ fn consequences(
 }
 
 impl Planned {
+    /// What the entries are to do at most, together.
+    pub fn planned(&self) -> Amounts {
+        let mut planned = Amounts::default();
+        for (entry, record) in self.erasure.entries.iter().zip(&self.entries) {
+            planned.extend(guard::planned(&entry.plan, record));
+        }
+        planned
+    }
+
     /// The tables of which rows went or were changed, with what hangs on them.
     pub fn tables_changed(&self) -> BTreeSet<TableName> {
         let entries = self.erasure.entries.iter().zip(&self.entries).filter(|(_, record)| record.done > 0);
@@ -362,7 +371,7 @@ pub(super) fn execute(job: &Job<'_>, worker: &mut Worker<'_>, planned: &mut Plan
         return;
     }
     if let Some(reason) = job.waits_for_its_date() {
-        planned.entries.iter_mut().for_each(|entry| super::end(entry, Status::Stopped, reason.clone()));
+        planned.entries.iter_mut().for_each(|entry| super::act::end(entry, Status::Stopped, reason.clone()));
         return;
     }
     let Some(pseudonyms) = job.config.pseudonyms() else { return };
@@ -374,7 +383,7 @@ pub(super) fn execute(job: &Job<'_>, worker: &mut Worker<'_>, planned: &mut Plan
             "nobody is erased while nothing can be written down beside the register of erasures: {error:#}; make room there, or \
              let this user write there"
         );
-        planned.entries.iter_mut().for_each(|entry| super::end(entry, Status::Failed, reason.clone()));
+        planned.entries.iter_mut().for_each(|entry| super::act::end(entry, Status::Failed, reason.clone()));
         return;
     }
     let started = std::time::Instant::now();
@@ -415,7 +424,7 @@ impl Planned {
             let done = tally.entries.remove(&entry.rule).unwrap_or_default();
             let left = left.as_ref().map(|(left, _)| left.by_entry[place].clone()).map_err(Clone::clone);
             let planned = entry.blocked;
-            super::settle(entry, done, ending.clone(), || left);
+            super::act::settle(entry, done, ending.clone(), || left);
             still_somebody_elses(entry, planned);
             if are_illegible && entry.remaining > 0 {
                 entry.error = Some(format!(

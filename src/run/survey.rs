@@ -11,13 +11,15 @@ use crate::db::query::taken;
 use crate::db::write::batch;
 use crate::db::{Connection, DbError, Dialect, Mode, Value};
 use crate::diagnostic::mistake::Mistake;
+use crate::execute::PassedOver;
 use crate::ledger::pause;
-use crate::plan::{HoldFact, Redaction, RulePlan, Target};
+use crate::plan::{Amounts, HoldFact, Redaction, RulePlan, Target};
 use crate::record::ERASURES;
 use crate::record::{HoldRecord, RuleRecord, Status};
 use crate::schedule::{Rule, Subject};
 
-use super::guard;
+use super::Job;
+use super::guard::{self, Bounds};
 
 pub(super) fn hold_record(hold: &HoldFact) -> HoldRecord {
     HoldRecord {
@@ -94,19 +96,49 @@ fn empty(rule: &str, promises: &[String], database: &str, table: &str, action: &
         oldest_due: None,
         paused: None,
         guard_passed: None,
+        late: 0,
+        passed_over: Default::default(),
+        rows_digest: None,
         trend: Vec::new(),
         statements: Vec::new(),
     }
 }
 
-/// Counts a rule in a read-only transaction of its own. A database error makes the record a failed one.
-pub(super) fn figures(conn: &mut Connection, plan: &RulePlan, statements: bool) -> RuleRecord {
+/// Counts a rule in a read-only transaction of its own, and how much its guard lets it do; `before` is what rules before it are
+/// to do. A database error makes the record a failed one.
+pub(super) fn figures(conn: &mut Connection, plan: &RulePlan, job: &Job<'_>, before: &Amounts) -> (RuleRecord, Bounds) {
+    let mut bounds = Bounds::default();
+    let mut record = figures_alone(conn, plan, job, |conn, record| {
+        bounds = Bounds::of(conn, plan, record, before)?;
+        Ok(())
+    });
+    record.guard = bounds.sentence(plan, &record);
+    (record, bounds)
+}
+
+/// The same once more, under the bounds that are known already.
+pub(super) fn figures_again(conn: &mut Connection, plan: &RulePlan, job: &Job<'_>, bounds: &Bounds) -> RuleRecord {
+    let mut record = figures_alone(conn, plan, job, |_, _| Ok(()));
+    record.guard = bounds.sentence(plan, &record);
+    record
+}
+
+fn figures_alone(
+    conn: &mut Connection,
+    plan: &RulePlan,
+    job: &Job<'_>,
+    also: impl FnOnce(&mut Connection, &RuleRecord) -> Result<(), DbError>,
+) -> RuleRecord {
     let started = std::time::Instant::now();
     let mut record = blank(plan);
-    if statements {
+    if job.statements {
         record.statements = self::statements(conn.dialect(), plan);
     }
-    if let Err(error) = conn.transaction(Mode::ReadOnly, |conn| count_into(conn, plan, &mut record)) {
+    let counted = conn.transaction(Mode::ReadOnly, |conn| {
+        count_into(conn, plan, &mut record)?;
+        also(conn, &record)
+    });
+    if let Err(error) = counted {
         record.status = Status::Failed;
         record.error = Some(error.message);
     }
@@ -128,7 +160,6 @@ fn count_into(conn: &mut Connection, plan: &RulePlan, record: &mut RuleRecord) -
     }
     record.oldest_kept = oldest_kept(conn, plan, record)?;
     record.unread = guard::of_unreadable(conn, plan, record)?;
-    record.guard = guard::of(conn, plan, record)?;
     Ok(())
 }
 
@@ -224,8 +255,9 @@ pub(super) fn left(conn: &mut Connection, plan: &RulePlan) -> Result<Counts, DbE
 }
 
 /// After a rule has done all it could: what is left is counted, not assumed. Rows that were planned and neither done nor
-/// left went by themselves (`skipped`); rows that came late join the eligible ones.
-pub(super) fn reconcile(record: &mut RuleRecord, left: Result<Counts, String>) {
+/// left went by themselves, or stay under the lock of another session (`skipped`); rows that came in after the plan was made
+/// are counted beside (`late`).
+pub(super) fn reconcile(record: &mut RuleRecord, left: Result<Counts, String>, passed: &PassedOver) {
     let planned = record.eligible;
     let left = match left {
         Ok(left) => left,
@@ -238,21 +270,69 @@ pub(super) fn reconcile(record: &mut RuleRecord, left: Result<Counts, String>) {
             return;
         }
     };
-    record.held = left.held;
-    record.blocked = left.blocked;
-    record.held_by = left.held_by;
-    record.remaining = left.eligible - left.held - left.blocked;
     let accounted = record.done + left.eligible;
-    record.skipped = planned.saturating_sub(accounted);
-    record.eligible = planned.max(accounted);
-    if record.remaining > 0 {
-        record.status = Status::Failed;
+    record.late = accounted.saturating_sub(planned).min(left.eligible);
+    // Which of the rows that are left came late is not known: they are taken for such as would go.
+    let mut late = record.late;
+    let [remaining, blocked, held] = [left.eligible - left.held - left.blocked, left.blocked, left.held].map(|rows| {
+        let of_them = late.min(rows);
+        late -= of_them;
+        rows - of_them
+    });
+    let locked = passed.locked.min(remaining);
+    record.held = held;
+    record.blocked = blocked;
+    record.held_by = left.held_by;
+    record.remaining = remaining - locked;
+    record.skipped = planned.saturating_sub(accounted) + locked;
+    record.eligible = record.done + held + blocked + remaining + planned.saturating_sub(accounted);
+    record.passed_over = passed.by_reason();
+    if remaining > 0 || record.late > 0 {
         record.oldest_kept = None;
-        record.error = Some(format!(
-            "{} rows that are due are still there: a trigger or rewrite rule may turn the change away, or rows came in \
-             late; look at the table's triggers and run again",
+    }
+    let (status, error) = ending(record, passed, locked);
+    record.status = status;
+    record.error = error;
+}
+
+/// How a rule ended that went over all of its rows.
+fn ending(record: &RuleRecord, passed: &PassedOver, locked: u64) -> (Status, Option<String>) {
+    let refused = passed.refused().min(record.remaining);
+    let beyond = passed.beyond.min(record.remaining - refused);
+    let unexplained = record.remaining - refused - beyond;
+    let mut said = Vec::new();
+    if refused > 0 || passed.buckets() > 0 {
+        let refusal = passed.refusal.as_deref().unwrap_or_default();
+        let buckets = match passed.buckets() {
+            0 => String::new(),
+            buckets => format!(" in {buckets} buckets"),
+        };
+        said.push(format!(
+            "some rows could not be changed: {refusal} ({} rows{buckets}; the others are done)",
             record.remaining
         ));
+    } else if unexplained > 0 {
+        said.push(format!(
+            "{unexplained} rows that are due are still there: a trigger or rewrite rule may turn the change away; look at the \
+             table's triggers and run again"
+        ));
+    }
+    let has_failed = !said.is_empty();
+    if beyond > 0 {
+        let excess = passed.excess.as_deref().unwrap_or_default();
+        said.push(format!(
+            "{beyond} rows remain for the next run, because more came in after the plan was made: {excess}"
+        ));
+    }
+    if locked > 0 {
+        said.push(format!(
+            "another session holds a lock on {locked} rows, or changed them each time: they were passed over, and the next run takes them"
+        ));
+    }
+    match (has_failed, said.is_empty()) {
+        (_, true) => (Status::Ok, None),
+        (true, _) => (Status::Failed, Some(said.join("; "))),
+        (false, _) => (Status::Stopped, Some(said.join("; "))),
     }
 }
 

@@ -1,6 +1,9 @@
 //! Guards: a rule that would do far more than usual is stopped until somebody lets exactly that go ahead.
 
 use std::fs;
+use std::path::PathBuf;
+
+use tenure::db::Dialect;
 
 use crate::harness::story::{AS_OF, Told, control_table, delete_rule, policy};
 use crate::harness::{Tenure, TestDb};
@@ -34,6 +37,13 @@ fn guarded_run(tenure: &Tenure) -> (Told, String) {
 
 fn approve(tenure: &Tenure, run: &str) -> crate::harness::Output {
     tenure.run(&["approve", run, "--json"])
+}
+
+/// Where the rows of a guarded run are listed.
+fn list_of(tenure: &Tenure, run: &str) -> PathBuf {
+    let states = fs::read_dir(tenure.dir()).unwrap().map(|entry| entry.unwrap().path());
+    let list = states.map(|state| state.join("approvals").join(format!("{run}.json"))).find(|path| path.exists());
+    list.expect("a guarded run lists its rows")
 }
 
 on_every_database! {
@@ -152,6 +162,89 @@ on_every_database! {
         db.script("DELETE FROM log WHERE id = 0");
         let ran = Told(approve(&tenure, &id).expect_code(0).json());
         assert_eq!((ran.count("logs", "done"), db.count("log")), (3, 3));
+    }
+
+    fn other_rows_of_the_same_number_are_not_covered_by_an_approval(db: TestDb) {
+        log(&db, 3, 3);
+        let tenure = tenure(&db, "guard = { max_rows = 2 }");
+        let (stopped, id) = guarded_run(&tenure);
+        assert!(stopped.rule("logs")["rows_digest"].as_str().unwrap().starts_with("hmac-sha256:"), "{stopped:?}");
+        db.script("UPDATE log SET at = '2020-01-01 00:00:00' WHERE id >= 3");
+        db.script("UPDATE log SET at = '2026-06-30 00:00:00' WHERE id < 3");
+        let again = Told(approve(&tenure, &id).expect_code(3).json());
+        assert!(again.rule("logs")["guard"].as_str().unwrap().contains("3 of the 3 rows that are due are not among those"), "{again:?}");
+        assert_eq!(db.count("log"), 6);
+        let asked_anew = again.0["run"].as_str().unwrap().to_owned();
+        approve(&tenure, &asked_anew).expect_code(0);
+        assert_eq!(db.count("log WHERE id < 3"), 3, "the second approval is for the rows of the second run");
+    }
+
+    fn without_the_list_of_its_rows_an_approval_asks_again(db: TestDb) {
+        log(&db, 3, 3);
+        let tenure = tenure(&db, "guard = { max_rows = 2 }");
+        let (_, id) = guarded_run(&tenure);
+        fs::remove_file(list_of(&tenure, &id)).unwrap();
+        let again = Told(approve(&tenure, &id).expect_code(3).json());
+        assert!(again.rule("logs")["guard"].as_str().unwrap().contains("it cannot be told whether the rows"), "{again:?}");
+        assert_eq!(db.count("log"), 6);
+    }
+
+    fn the_list_of_planned_rows_is_private_and_gone_once_it_was_used(db: TestDb) {
+        use std::os::unix::fs::PermissionsExt as _;
+        log(&db, 3, 3);
+        let tenure = tenure(&db, "guard = { max_rows = 2 }");
+        let (_, id) = guarded_run(&tenure);
+        let list = list_of(&tenure, &id);
+        assert_eq!(fs::metadata(&list).unwrap().permissions().mode() & 0o777, 0o600);
+        approve(&tenure, &id).expect_code(0);
+        assert!(!list.exists());
+    }
+
+    fn rows_of_a_table_without_a_key_are_approved_where_they_can_be_told_apart(db: TestDb) {
+        db.create("CREATE TABLE log (at {ts}, note {text});");
+        db.script("INSERT INTO log VALUES ('2020-01-01 00:00:00', 'a'), ('2020-01-01 00:00:00', 'a'), ('2020-01-01 00:00:00', 'b')");
+        let tenure = tenure(&db, "guard = { max_rows = 2 }");
+        let (_, id) = guarded_run(&tenure);
+        let (code, left) = if db.dialect == Dialect::Mysql { (3, 3) } else { (0, 0) };
+        approve(&tenure, &id).expect_code(code);
+        assert_eq!(db.count("log"), left);
+    }
+
+    fn of_two_approvals_at_a_time_one_is_good(db: TestDb) {
+        log(&db, 3, 3);
+        let tenure = tenure(&db, "guard = { max_rows = 2 }");
+        let (_, id) = guarded_run(&tenure);
+        let both = [(); 2].map(|()| tenure.spawn(&["approve", &id, "--json"]));
+        let mut codes = both.map(|one| one.wait().code);
+        codes.sort_unstable();
+        assert_eq!((codes, db.count("log")), ([0, 2], 3));
+        let approvals = db.scalar(&format!("SELECT count(*) FROM {} WHERE kind = 'approval'", control_table(&db, "entry")));
+        assert_eq!(approvals, 1);
+    }
+
+    fn more_children_than_were_planned_are_not_covered_by_an_approval(db: TestDb) {
+        log(&db, 3, 3);
+        db.create("CREATE TABLE line (id {bigint} PRIMARY KEY, log_id {bigint}, FOREIGN KEY (log_id) REFERENCES log (id));
+                   CREATE TABLE word (id {bigint} PRIMARY KEY, log_id {bigint}, FOREIGN KEY (log_id) REFERENCES log (id));");
+        db.script("INSERT INTO line VALUES (1, 0), (2, 0)");
+        let tenure = tenure(&db, "cascade = [\"line\", \"word\"]\nguard = { max_rows = 2 }");
+        let (_, id) = guarded_run(&tenure);
+        db.script("DELETE FROM line WHERE id = 1");
+        db.script("INSERT INTO word VALUES (1, 0)");
+        let again = Told(approve(&tenure, &id).expect_code(3).json());
+        assert!(again.rule("logs")["guard"].as_str().unwrap().contains("1 rows of `word` would go now, but 0 were approved"), "{again:?}");
+        assert_eq!(db.count("log"), 6);
+    }
+
+    fn a_plan_before_the_schedule_takes_effect_says_from_when_it_does(db: TestDb) {
+        log(&db, 3, 3);
+        let schedule = policy(&delete_rule("logs", "log", "")).replace("\"house\"", "\"house\"\neffective = 2026-07-01");
+        let tenure = Tenure::at(&db).schedule(&schedule);
+        let planned = told(&tenure, &["plan"], 0);
+        let note = "the schedule takes effect on 2026-07-01; until then it is only planned, and a run does nothing";
+        assert!(planned.0["notes"].as_array().unwrap().contains(&note.into()), "{planned:?}");
+        let printed = tenure.run(&["plan", "--as-of", AS_OF]).expect_code(0).stdout;
+        assert!(printed.contains("2026-07-01"), "{printed}");
     }
 
     fn an_approval_of_another_schedule_is_refused(db: TestDb) {

@@ -1,7 +1,6 @@
 //! How the control tables are made: by migrations that are embedded in the program and tracked in a table of our own, so
 //! that an application that uses Diesel keeps its `__diesel_schema_migrations` as it was.
 
-use std::thread;
 use std::time::Duration;
 
 use diesel::migration::{Migration, MigrationSource};
@@ -11,6 +10,7 @@ use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
 use super::{Sql, Table};
+use crate::base::retry::{Attempts, Pause, retry};
 use crate::db::driver::connection::Link;
 use crate::db::{Connection, DbError, Dialect, ErrorKind, Mode};
 
@@ -90,18 +90,13 @@ fn sorted<DB: diesel::backend::Backend>(source: &EmbeddedMigrations) -> Result<V
 /// Of two that start at once, one fails on what the other has just made, is rolled back (but on MySQL, whose migrations
 /// can be repeated), and looks again.
 pub fn migrate(conn: &mut Connection) -> Result<Vec<String>, DbError> {
-    const ATTEMPTS: u64 = 10;
     let wanted = pending(conn)?;
-    let mut attempt = 1;
-    while let Err(error) = apply_pending(conn) {
-        let may_be_a_race = error.is_of_a_row()
-            || matches!(error.kind, ErrorKind::Conflict | ErrorKind::Missing | ErrorKind::Unread | ErrorKind::Other);
-        if attempt == ATTEMPTS || !may_be_a_race {
-            return Err(error);
-        }
-        thread::sleep(Duration::from_millis(20 * attempt));
-        attempt += 1;
-    }
+    let may_be_a_race = |error: &DbError| {
+        error.is_of_a_row()
+            || matches!(error.kind, ErrorKind::Conflict | ErrorKind::Missing | ErrorKind::Unread | ErrorKind::Other)
+    };
+    let attempts = Attempts::new(10, Pause::Growing(Duration::from_millis(20)));
+    retry(attempts, may_be_a_race, || apply_pending(conn))?;
     Ok(wanted)
 }
 

@@ -287,6 +287,16 @@ pub fn lock_open_run(conn: &mut Connection, id: &str) -> Result<bool, DbError> {
     Ok(!Table::Run.query(conn, &sql.finish())?.is_empty())
 }
 
+/// Locks a run's row, open or closed, until the transaction ends.
+pub fn lock_run(conn: &mut Connection, id: &str) -> Result<(), DbError> {
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("SELECT 1 FROM ").control(Table::Run).push(" WHERE id = ").text(id);
+    if conn.dialect() != Dialect::Sqlite {
+        sql.push(" FOR UPDATE");
+    }
+    Table::Run.query(conn, &sql.finish()).map(drop)
+}
+
 /// Closes a run that the transaction holds open.
 pub fn finish_run(conn: &mut Connection, id: &str, finished: i64, record: &str) -> Result<(), DbError> {
     let mut sql = Sql::new(conn.dialect());

@@ -18,7 +18,7 @@ use crate::base::signing::{Signer, Signing};
 use crate::config::database_url as url;
 use crate::config::database_url::{asks_for_tls, redacted};
 use crate::db::driver::grammar::Grammar;
-use crate::db::driver::session::{self, Access, Session};
+use crate::db::driver::session::{self, Access, LOCK_TIMEOUT_SECONDS, Session};
 use crate::db::driver::{greeting, sqlite_functions};
 use crate::db::{DbError, Dialect, ErrorKind, Row, Statement, Value};
 
@@ -32,6 +32,15 @@ pub enum Mode {
     /// A batch of several statements that must see the same rows: REPEATABLE READ. PostgreSQL then works on one snapshot
     /// and refuses rows that changed since; InnoDB locks the rows and gaps that it reads. SQLite has one writer anyway.
     Several,
+}
+
+/// For how long a statement waits for a lock of another session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// As long as the connection waits by itself.
+    Patient,
+    /// Hardly at all: what is locked is passed over. SQLite has one lock for all, and waits as ever.
+    Brief,
 }
 
 pub(in crate::db) enum Link {
@@ -295,6 +304,29 @@ impl Connection {
                 // the transaction.
                 let _ = self.script("ROLLBACK");
                 Err(error)
+            }
+        }
+    }
+
+    /// In a transaction: waits for locks of other sessions for so long, and after that as long as before.
+    pub fn waiting<T>(&mut self, wait: Wait, body: impl FnOnce(&mut Self) -> Result<T, DbError>) -> Result<T, DbError> {
+        match (wait, self.dialect()) {
+            (Wait::Patient, _) | (Wait::Brief, Dialect::Sqlite) => body(self),
+            (Wait::Brief, Dialect::Postgres) => {
+                self.script("SET LOCAL lock_timeout = 10")?;
+                let done = body(self)?;
+                self.script(&format!("SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'"))?;
+                Ok(done)
+            }
+            // The setting outlives the transaction. Of MySQL's, 0 is one second.
+            (Wait::Brief, Dialect::Mysql) => {
+                self.script("SET SESSION innodb_lock_wait_timeout = 0")?;
+                let done = body(self);
+                let is_lost = matches!(&done, Err(error) if error.kind == ErrorKind::Lost);
+                if !is_lost {
+                    self.script(&format!("SET SESSION innodb_lock_wait_timeout = {LOCK_TIMEOUT_SECONDS}"))?;
+                }
+                done
             }
         }
     }

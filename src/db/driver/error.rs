@@ -40,6 +40,8 @@ pub enum ErrorKind {
     File,
     /// The statement stood in a read-only transaction.
     ReadOnly,
+    /// No refusal of the database: the batch would have done more than the plan counted, and was rolled back.
+    Beyond,
     /// A setting of the server, the database or the role stands against it.
     Setting,
     /// An administrator, or a limit, ended the statement.
@@ -407,6 +409,7 @@ fn sentence(
         ErrorKind::Unread => {
             "the database refused the statement in a language that is not known here; set `lc_messages` to C for tenure's role"
         }
+        ErrorKind::Beyond => "it would do more than the plan counted",
         ErrorKind::SchemaChanged => "the tables are not as when this was planned",
         ErrorKind::Other => {
             "the database refused the statement (its sentence may quote rows and is not repeated here; see the server's log)"

@@ -9,7 +9,7 @@ mod session;
 mod sqlite_functions;
 mod value;
 
-pub use connection::{Connection, Mode};
+pub use connection::{Connection, Mode, Wait};
 pub use error::{DbError, ErrorKind};
 pub use grammar::Grammar;
 pub use session::Access;

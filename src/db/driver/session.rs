@@ -14,7 +14,7 @@ use crate::db::Dialect;
 use crate::db::driver::grammar::Grammar;
 
 /// How long a statement waits for a lock before the batch is tried again, smaller.
-const LOCK_TIMEOUT_SECONDS: &str = "2";
+pub(super) const LOCK_TIMEOUT_SECONDS: &str = "2";
 /// The same on SQLite, where a connection that waits holds nothing that others wait for, and a smaller batch is no help.
 const SQLITE_LOCK_TIMEOUT_MILLIS: u64 = 10_000;
 

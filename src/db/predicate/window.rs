@@ -36,6 +36,22 @@ pub enum Next {
 }
 
 impl Window {
+    /// Of a window along a key that holds one row, that row alone. InnoDB looks at the row behind a range, and waits for its lock.
+    #[must_use]
+    pub fn of_one_row(self) -> Self {
+        let only = |upper: &Edge| Edge { values: upper.values.clone(), inclusive: true };
+        match self.upper.as_ref().filter(|upper| upper.inclusive).map(only) {
+            Some(row) => Self { lower: Some(row.clone()), upper: Some(row) },
+            None => self,
+        }
+    }
+
+    /// The row that is all of it, where it was made so.
+    fn only_row(&self) -> Option<&[Value]> {
+        let (lower, upper) = self.lower.as_ref().zip(self.upper.as_ref())?;
+        (lower == upper && lower.inclusive).then_some(lower.values.as_slice())
+    }
+
     /// The lower edge of the window that follows, or `None` where this one was the last.
     pub fn after(&self) -> Option<Edge> {
         let upper = self.upper.as_ref()?;
@@ -185,6 +201,17 @@ fn next_pages(conn: &mut Connection, target: &Target, lower: Option<Edge>, pages
 
 /// The row lies in the window.
 pub(in crate::db) fn is_within(sql: &mut Sql, target: &Target, axis: &Axis, window: &Window) {
+    if let (Axis::Key(columns), Some(row)) = (axis, window.only_row()) {
+        sql.all(|terms| {
+            for (column, value) in columns.iter().zip(row) {
+                terms.term(|sql| {
+                    sql.column(&target.alias, &column.name).push(" = ");
+                    inward(sql, column, value);
+                });
+            }
+        });
+        return;
+    }
     let sides = [(window.lower.as_ref(), true), (window.upper.as_ref(), false)];
     sql.all(|terms| {
         for (edge, is_lower) in sides {

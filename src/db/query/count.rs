@@ -12,9 +12,10 @@ use crate::db::predicate::doomed::Within;
 use crate::db::predicate::eligible;
 use crate::db::predicate::eligible::{Look, Scope};
 use crate::db::predicate::few::Few;
+use crate::db::predicate::window::Window;
 use crate::db::sql::builder::Sql;
 use crate::db::{Connection, DbError, Dialect, Row, Statement, Value};
-use crate::plan::{Anchor, Hold, RulePlan, SelfEffect, Target};
+use crate::plan::{Anchor, Axis, Hold, RulePlan, SelfEffect, Target};
 use crate::schedule::Then;
 
 /// Rows of one table by what the rule says of them. `eligible` holds the other two.
@@ -302,6 +303,21 @@ pub fn rows_up_to(conn: &mut Connection, target: &Target, limit: u64) -> Result<
     sql.push("SELECT COUNT(*) FROM (SELECT 1 AS one FROM ");
     eligible::from(&mut sql, target);
     sql.push(" LIMIT ").number(limit).push(") AS tenure_rows");
+    Ok(number(&one_row(conn, &sql.finish())?, 0))
+}
+
+/// Rows of a window that are due now.
+pub fn due_within(
+    conn: &mut Connection,
+    rule: &RulePlan,
+    target: &Target,
+    axis: &Axis,
+    window: &Window,
+) -> Result<u64, DbError> {
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("SELECT COUNT(*) FROM ");
+    eligible::from(&mut sql, target);
+    doomed::where_due(&mut sql, scope(rule, target), Within::Window(axis, window));
     Ok(number(&one_row(conn, &sql.finish())?, 0))
 }
 

@@ -2,5 +2,6 @@
 
 pub mod count;
 pub mod person;
+pub mod planned;
 pub mod probe;
 pub mod taken;

@@ -105,7 +105,7 @@ pub fn takes_several(rule: &RulePlan, target: &Target) -> bool {
 /// Deletes the rule's rows in the window, and what goes with them first.
 ///
 /// # Errors
-/// [`ErrorKind::Conflict`] where the statements of the batch did not meet the same rows, [`ErrorKind::ForeignKey`] where a
+/// [`ErrorKind::Raised`] where the statements of the batch did not meet the same rows, [`ErrorKind::ForeignKey`] where a
 /// trigger keeps what was to go along; the caller rolls back.
 pub fn delete(
     conn: &mut Connection,
@@ -316,7 +316,7 @@ pub(in crate::db) fn require_same(expected: u64, found: u64) -> Result<(), DbErr
         return Ok(());
     }
     Err(DbError::new(
-        ErrorKind::Conflict,
+        ErrorKind::Raised,
         format!(
             "the statements of one batch met {expected} and then {found} rows, so it was rolled back; \
              a trigger may turn rows away, or the rule's condition looks at rows that its cascade removes"

@@ -32,15 +32,26 @@ enum Folded {
 }
 
 /// The instant of some row that is due, of the oldest ones by the column's own order: it tells the next bucket.
-pub fn next_due(conn: &mut Connection, rule: &RulePlan, target: &Target) -> Result<Option<Timestamp>, DbError> {
+pub fn next_due(
+    conn: &mut Connection,
+    rule: &RulePlan,
+    target: &Target,
+    behind: Option<Timestamp>,
+) -> Result<Option<Timestamp>, DbError> {
     let Some(first) = target.anchors.first() else { return Ok(None) };
     let mut sql = Sql::new(conn.dialect());
     sql.push("SELECT ");
     anchor::told(&mut sql, &target.alias, first);
     sql.push(" FROM ");
     eligible::from(&mut sql, target);
-    sql.push(" WHERE ");
-    eligible::due(&mut sql, scope(rule, target), Look::Now);
+    sql.filter(|sql| {
+        sql.all(|terms| {
+            terms.term(|sql| eligible::due(sql, scope(rule, target), Look::Now));
+            if let Some(behind) = behind {
+                terms.not_true(|sql| anchor::before(sql, &target.alias, &first.bounded_by(behind)));
+            }
+        });
+    });
     sql.push(" ORDER BY ").column(&target.alias, &first.column).push(" LIMIT 1");
     let rows = conn.query(&sql.finish())?;
     // A day is as late as it can be: so late that the bucket of that instant holds it.

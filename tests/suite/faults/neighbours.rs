@@ -22,7 +22,7 @@ fn change(conn: &mut Connection, sql: &str) -> Result<u64, DbError> {
 fn beside<T: Send>(
     db: &TestDb,
     tenure: &Tenure,
-    code: i32,
+    codes: &[i32],
     mut work: impl FnMut(&mut Connection) -> Option<T> + Send,
 ) -> Vec<T> {
     let ended = AtomicBool::new(false);
@@ -40,7 +40,7 @@ fn beside<T: Send>(
         let output = tenure.run(&RUN);
         ended.store(true, Ordering::Relaxed);
         let notes = worker.join().expect("the application does not panic");
-        output.expect_code(code);
+        assert!(codes.contains(&output.code), "{}\n{}\n{}", output.code, output.stdout, output.stderr);
         notes
     })
 }
@@ -52,7 +52,7 @@ on_every_database! {
         let tenure = Act::Delete.tenure(db.url());
         let mut dice = Dice::new();
         let mut next = all;
-        let notes = beside(&db, &tenure, 0, |conn| {
+        let notes = beside(&db, &tenure, &[0], |conn| {
             let id = dice.below(all as u64);
             next += 1;
             let renewed = change(conn, &format!("UPDATE visit SET at = 1760000000 WHERE id = {id}"));
@@ -88,7 +88,7 @@ on_every_database! {
         db.create("CREATE TABLE note (id {bigint} NOT NULL PRIMARY KEY)");
         let mut next = 0;
         let mut is_new = true;
-        let refused = beside(&db, &Act::Aggregate.tenure(db.url()), 0, |conn| {
+        let refused = beside(&db, &Act::Aggregate.tenure(db.url()), &[0], |conn| {
             if std::mem::take(&mut is_new) && db.dialect == Dialect::Sqlite {
                 conn.script("PRAGMA busy_timeout = 2000").expect("a timeout can be set");
             }
@@ -181,11 +181,13 @@ fn children_come(db: &TestDb, with_key: bool) {
     let tenure = Tenure::at(db).schedule(&format!("[policy]\nname = \"faults\"\n{rule}"));
     let mut dice = Dice::new();
     let mut next = 0;
-    let added = beside(db, &tenure, 0, |conn| {
+    // More children than were planned go with nobody: a parent that got some stays for the next run.
+    let added = beside(db, &tenure, &[0, 4], |conn| {
         next += 1;
         let course = dice.below(4_000);
         change(conn, &format!("INSERT INTO lesson VALUES ({next}, {course})")).ok()
     });
+    tenure.run(&RUN).expect_code(0);
     assert_eq!(db.count("course"), 0);
     let left = db.count("lesson");
     if with_key {
@@ -204,11 +206,8 @@ fn is_reported_and_stops_no_other(dialect: Dialect) {
     let schedule = format!("[policy]\nname = \"faults\"\n{}{}", Act::Delete.rule(), Act::Redact.rule());
     let tenure = Tenure::at(&db).schedule(&schedule);
     let mut application = db.open();
-    application.script("BEGIN").unwrap();
-    application
-        .query(&Statement { sql: "SELECT id FROM visit WHERE id = 7 FOR UPDATE".into(), binds: vec![] })
-        .unwrap();
-    let output = tenure.run(&RUN).expect_code(1);
+    application.script("BEGIN; SELECT id FROM visit WHERE id = 7 FOR UPDATE").unwrap();
+    let output = tenure.run(&RUN).expect_code(4);
     let report = output.json();
     let rules = report["rules"].as_array().unwrap();
     let rule = |name: &str| rules.iter().find(|rule| rule["rule"] == name).unwrap();
@@ -253,12 +252,11 @@ fn gets_over_a_deadlock(dialect: Dialect) {
     let deeds = Act::Delete.deeds(&db);
     let tenure = Act::Delete.tenure(db.url());
     let mut application = db.open();
-    application.script("BEGIN").unwrap();
     // The youngest of the expired ones; the batch comes to it last.
-    change(&mut application, "UPDATE visit SET note = 'a' WHERE id = 99").unwrap();
+    application.script("BEGIN; UPDATE visit SET note = 'a' WHERE id = 99").unwrap();
     let running = tenure.spawn(&RUN);
     await_a_waiting_session(&db);
-    let outcome = change(&mut application, "UPDATE visit SET note = 'b' WHERE id = 1");
+    let outcome = application.script("UPDATE visit SET note = 'b' WHERE id = 1");
     if let Err(error) = outcome {
         assert!(matches!(error.kind, ErrorKind::Conflict | ErrorKind::LockTimeout), "{error}");
     }

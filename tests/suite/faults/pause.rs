@@ -1,6 +1,6 @@
 //! A run that is held still between two batches.
 
-use tenure::db::{Connection, Dialect, Statement};
+use tenure::db::{Connection, Dialect};
 
 use super::acts::{Act, RUN};
 use super::ledger::table;
@@ -46,9 +46,8 @@ pub fn hold(db: &TestDb, holder: &mut Connection) {
     match db.dialect {
         Dialect::Sqlite => holder.script("BEGIN IMMEDIATE").expect("a batch does not last"),
         Dialect::Postgres | Dialect::Mysql => {
-            holder.script("BEGIN").expect("the holder is connected");
-            let sql = format!("SELECT rule FROM {} FOR UPDATE", table(db, "gate"));
-            holder.query(&Statement { sql, binds: vec![] }).expect("a batch does not last");
+            let sql = format!("BEGIN; SELECT rule FROM {} FOR UPDATE", table(db, "gate"));
+            holder.script(&sql).expect("a batch does not last");
         }
     }
 }

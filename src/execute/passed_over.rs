@@ -1,0 +1,147 @@
+//! Rows that a rule passed over: one of them stops none of the others, and each is counted.
+
+use std::collections::BTreeMap;
+
+use crate::db::predicate::window::Window;
+use crate::db::query::count;
+use crate::db::{Connection, DbError, ErrorKind};
+use crate::plan::{Axis, RulePlan, Target};
+
+/// Why rows were passed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Why {
+    /// Another session is at them.
+    Locked,
+    /// What would go with them is more than the plan counted.
+    Beyond,
+    /// The database refuses to change them.
+    Refused(&'static str),
+}
+
+impl Why {
+    fn of(error: &DbError) -> Self {
+        match error.kind {
+            // Under another session's lock, or changed by other transactions time and again.
+            ErrorKind::LockTimeout | ErrorKind::Conflict => Self::Locked,
+            ErrorKind::Beyond => Self::Beyond,
+            ErrorKind::ForeignKey => Self::Refused("foreign-key"),
+            ErrorKind::Constraint => Self::Refused("constraint"),
+            ErrorKind::TooLong => Self::Refused("too-long"),
+            _ => Self::Refused("refused"),
+        }
+    }
+
+    /// As in JSON.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Locked => "locked",
+            Self::Beyond => "beyond-plan",
+            Self::Refused(kind) => kind,
+        }
+    }
+}
+
+/// The smallest part of a table in which something cannot be changed: one row, where the table has a key.
+pub(super) struct Place<'a> {
+    pub target: &'a Target,
+    pub axis: &'a Axis,
+    pub window: Window,
+    why: Why,
+}
+
+/// Where a rule passed over something on its way.
+#[derive(Default)]
+pub(super) struct Places<'a> {
+    places: Vec<Place<'a>>,
+    /// Buckets of a roll-up, by the kind of the error.
+    buckets: BTreeMap<&'static str, u64>,
+    /// The first error of each kind.
+    reasons: BTreeMap<Why, String>,
+}
+
+impl<'a> Places<'a> {
+    pub fn note(&mut self, target: &'a Target, axis: &'a Axis, window: Window, error: &DbError) {
+        let why = Why::of(error);
+        self.reasons.entry(why).or_insert_with(|| error.message.clone());
+        self.places.push(Place { target, axis, window, why });
+    }
+
+    pub fn note_bucket(&mut self, error: &DbError) {
+        let why = Why::of(error);
+        self.reasons.entry(why).or_insert_with(|| error.message.clone());
+        *self.buckets.entry(why.as_str()).or_default() += 1;
+    }
+
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// In so many places more would have gone than was planned.
+    pub fn beyond(&self) -> usize {
+        self.places.iter().filter(|place| place.why == Why::Beyond).count()
+    }
+
+    /// Forgets what was noted since there were so many: another way leads there again, in smaller steps.
+    pub fn truncate(&mut self, len: usize) {
+        self.places.truncate(len);
+    }
+
+    /// The places in which other sessions were in the way, to come back to.
+    pub fn take_those_in_use(&mut self) -> Vec<Place<'a>> {
+        let (in_use, others) = std::mem::take(&mut self.places).into_iter().partition(|place| place.why == Why::Locked);
+        self.places = others;
+        in_use
+    }
+
+    /// Counts what is due there still.
+    pub fn count(&self, conn: &mut Connection, plan: &RulePlan) -> Result<PassedOver, DbError> {
+        let mut passed = PassedOver { buckets: self.buckets.clone(), ..PassedOver::default() };
+        for place in &self.places {
+            let rows = count::due_within(conn, plan, place.target, place.axis, &place.window)?;
+            match place.why {
+                Why::Locked => passed.locked += rows,
+                Why::Beyond => passed.beyond += rows,
+                Why::Refused(kind) if rows > 0 => *passed.refused.entry(kind).or_default() += rows,
+                Why::Refused(_) => {}
+            }
+        }
+        let reason =
+            |wanted: fn(&Why) -> bool| self.reasons.iter().find(|(why, _)| wanted(why)).map(|(_, text)| text.clone());
+        passed.refusal = reason(|why| matches!(why, Why::Refused(_)));
+        passed.excess = reason(|why| *why == Why::Beyond);
+        Ok(passed)
+    }
+}
+
+/// How many rows a rule passed over, and why.
+#[derive(Debug, Clone, Default)]
+pub struct PassedOver {
+    /// Another session held a lock on them until the end.
+    pub locked: u64,
+    /// More would have gone with them than the plan counted.
+    pub beyond: u64,
+    /// The database refuses to change them, by the kind of the error.
+    refused: BTreeMap<&'static str, u64>,
+    buckets: BTreeMap<&'static str, u64>,
+    /// The first of the errors, and what would have been too much.
+    pub refusal: Option<String>,
+    pub excess: Option<String>,
+}
+
+impl PassedOver {
+    pub fn refused(&self) -> u64 {
+        self.refused.values().sum()
+    }
+
+    pub fn buckets(&self) -> u64 {
+        self.buckets.values().sum()
+    }
+
+    /// As in JSON: rows by the reason, and buckets.
+    pub fn by_reason(&self) -> BTreeMap<String, u64> {
+        let rows = [("locked", self.locked), ("beyond-plan", self.beyond)];
+        let refused = self.refused.iter().map(|(kind, rows)| (*kind, *rows));
+        let all = rows.into_iter().chain(refused).chain([("buckets", self.buckets())]);
+        all.filter(|(_, rows)| *rows > 0).map(|(kind, rows)| (kind.to_owned(), rows)).collect()
+    }
+}
