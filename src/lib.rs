@@ -47,3 +47,4 @@ pub mod report;
 pub mod resolve;
 pub mod run;
 pub mod schedule;
+pub mod settle;

@@ -6,10 +6,10 @@
 
 mod batch;
 pub mod erase;
+mod outcome;
 mod pace;
 mod patience;
 mod side_by_side;
-mod told;
 mod turn;
 
 use std::sync::Arc;

@@ -7,6 +7,7 @@
 mod bound;
 mod bucket;
 mod entry_order;
+mod family;
 mod order;
 mod passage;
 mod people;
@@ -21,7 +22,8 @@ use crate::config::Secret;
 use crate::schedule::{Bucket, Redact, TextFormat, Then};
 
 pub use bound::epoch_bound;
-pub use entry_order::{entries_in_order, keep_each_other, says_all_of, shares_what_goes};
+pub use entry_order::{entries_in_order, says_all_of};
+pub use family::{By, Effect, FamilyReference, RowTable, RowTables, TableKey};
 pub use order::{in_order, undecided};
 pub use passage::{Passage, mind_each_other};
 pub use people::{

@@ -12,6 +12,7 @@ mod people;
 mod reading;
 mod redaction;
 mod rollup;
+mod row_tables;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::reading::{Blame, anchors, column, find_table, follow, tells_rows_apart};
-use super::{Context, Resolver, axes, grip, map, parse_condition, unfit};
+use super::{Context, Resolver, axes, grip, map, parse_condition, row_tables, unfit};
 use crate::base::name::{Name, TableName};
 use crate::db::Dialect;
 use crate::db::catalog::{Catalog, Column, ColumnKind, Table};
@@ -458,6 +458,7 @@ impl<'a, 'c> Resolver<'a, 'c> {
             created,
             deadline: subject.deadline.clone(),
             request_deadline: subject.request_deadline.clone(),
+            tables: row_tables::of(self.context.catalog, &entries),
             entries,
             kept,
             max_people: subject.max_people,

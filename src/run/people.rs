@@ -13,9 +13,7 @@ use super::{Consent, Job, Refusal, guard, orders, register, survey};
 use crate::base::name::TableName;
 use crate::base::time::{Deadline, Light};
 use crate::db::catalog::{self, Catalog};
-use crate::db::predicate::few::Few;
-use crate::db::query::count;
-use crate::db::query::count::{Consequences, Counts};
+use crate::db::query::count::Counts;
 use crate::db::write::people;
 use crate::db::{Connection, DbError, Mode};
 use crate::diagnostic::mistake::Mistake;
@@ -23,7 +21,7 @@ use crate::execute::erase::{self, Desk, Due, PeopleTally};
 use crate::execute::{self, Ending, Worker};
 use crate::ledger::erasure::Cause;
 use crate::ledger::{self, pause};
-use crate::plan::{Entry, Erasure, PersonKey, RulePlan};
+use crate::plan::{Erasure, PersonKey, RulePlan};
 use crate::record::run::{PeopleRecord, RuleRecord, Status};
 use crate::resolve;
 
@@ -67,7 +65,7 @@ pub(super) fn plan(
 ) -> (Planned, Vec<String>) {
     let entries = erasure.entries.iter().map(|entry| survey::blank(&entry.plan)).collect();
     let record = blank(&erasure, job.people.is_some());
-    let mut planned = Planned { erasure: erasure.after(removing(acting)), entries, record, due: Vec::new() };
+    let mut planned = Planned { erasure: erasure.after(&removing(acting)), entries, record, due: Vec::new() };
     let mut notes = planned.count_and_ask(job, conn, pause, asking);
     for entry in &planned.erasure.entries {
         let what = format!("entry `{}`", entry.plan.rule);
@@ -140,21 +138,6 @@ impl Left {
             by_entry: figures.by_entry,
         })
     }
-}
-
-/// What would go along with the rows of some people, or be let go.
-fn consequences(
-    conn: &mut Connection,
-    erasure: &Erasure,
-    entry: &Entry,
-    going: &[PersonKey],
-) -> Result<Consequences, DbError> {
-    let mut found = Consequences::default();
-    for keys in going.chunks(Few::most(conn.dialect())) {
-        let few = Few { column: &erasure.key, keys };
-        found.add(&count::consequences(conn, &entry.plan, Some(few))?);
-    }
-    Ok(found)
 }
 
 impl Planned {
@@ -236,7 +219,7 @@ impl Planned {
         if earlier.len() == counted_upon || self.entries.iter().any(|entry| entry.status != Status::Ok) {
             return Vec::new();
         }
-        self.erasure = self.erasure.clone().after(earlier);
+        self.erasure = self.erasure.clone().after(&earlier);
         for (entry, record) in self.erasure.entries.iter().zip(&mut self.entries) {
             let (cutoff_local, trend) = (record.cutoff_local.take(), std::mem::take(&mut record.trend));
             *record = RuleRecord { cutoff_local, trend, ..survey::blank(&entry.plan) };
@@ -249,14 +232,8 @@ impl Planned {
         self.due = figures.due();
         for (place, (entry, record)) in self.erasure.entries.iter().zip(&mut self.entries).enumerate() {
             survey::fill(record, figures.by_entry[place].clone());
-            if record.remaining > 0 {
-                let found = match figures.going(place, &self.due) {
-                    None => count::consequences(conn, &entry.plan, None)?,
-                    Some(going) => consequences(conn, &self.erasure, entry, &going)?,
-                };
-                record.cascaded = found.cascaded;
-                record.detached = found.detached;
-            }
+            record.cascaded.clone_from(&figures.along[place].cascaded);
+            record.detached.clone_from(&figures.along[place].detached);
             if job.statements {
                 record.statements = survey::statements(conn.dialect(), &entry.plan);
             }

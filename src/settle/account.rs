@@ -26,11 +26,9 @@ pub struct EntryCount {
     pub along: Along,
 }
 
-/// What an entry counts of one person's rows. A row that several have is done for the first of them by their keys, and stays of
-/// each.
+/// What an entry counts of one person's rows beside those that are done. A row that several have stays of each of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PersonCount {
-    pub done: u64,
     pub held: u64,
     pub blocked: u64,
     pub held_by: BTreeMap<String, u64>,
@@ -41,13 +39,29 @@ pub struct PersonCount {
 #[derive(Debug, Default)]
 pub struct Account {
     pub entries: Vec<EntryCount>,
+    /// Rows done by person and entry: thousands of people have little beside these. A row that several have is done for the first
+    /// of them by their keys.
+    done: Vec<u64>,
     pub people: BTreeMap<(PersonId, u32), PersonCount>,
+}
+
+impl Account {
+    /// Rows of a person that are done, by entry.
+    pub fn done_of(&self, person: PersonId) -> &[u64] {
+        let entries = self.entries.len();
+        &self.done[person as usize * entries..][..entries]
+    }
+
+    /// What else there is to tell of a person, by entry.
+    pub fn beside_of(&self, person: PersonId) -> impl Iterator<Item = (u32, &PersonCount)> {
+        self.people.range((person, 0)..=(person, u32::MAX)).map(|((_, entry), count)| (*entry, count))
+    }
 }
 
 impl Settled<'_> {
     pub fn account(&self) -> Account {
         let entries = vec![EntryCount::default(); self.terms.entries.len()];
-        let mut teller = Teller { settled: self, account: Account { entries, people: BTreeMap::new() } };
+        let mut teller = Teller { settled: self, account: Account { done: vec![0; entries.len() * self.marks.people.len()], entries, people: BTreeMap::new() } };
         let mut claimed: HashSet<RowId> = HashSet::new();
         for row in 0..self.marks.rows.len() as RowId {
             match self.claim_that_takes(row) {
@@ -66,7 +80,7 @@ impl Settled<'_> {
     }
 
     /// The first of the claims that take the row: entries count before what goes along.
-    fn claim_that_takes(&self, row: RowId) -> Option<ClaimId> {
+    pub(super) fn claim_that_takes(&self, row: RowId) -> Option<ClaimId> {
         let claims = self.links.claims_by_row.get(row).iter().copied();
         let takes = |id: &ClaimId| {
             self.terms.entries[self.marks.claims[*id as usize].entry as usize].removes && self.is_carried_out(*id)
@@ -117,7 +131,8 @@ impl Teller<'_, '_> {
         entry.eligible += copies;
         entry.done += copies;
         if let Some(person) = claim.people.first() {
-            self.person(*person, claim.entry).done += copies;
+            let entries = self.account.entries.len();
+            self.account.done[*person as usize * entries + claim.entry as usize] += copies;
         }
     }
 

@@ -22,7 +22,7 @@ pub enum Why {
 /// What becomes of the marks.
 pub struct Settled<'m> {
     pub(super) terms: &'m Terms,
-    pub(super) marks: &'m Marks,
+    pub marks: &'m Marks,
     pub(super) links: Links,
     /// By claim; `None`: it is carried out.
     pub(super) stopped: Vec<Option<Why>>,
@@ -308,7 +308,7 @@ impl Settled<'_> {
         let terms = &self.terms.references[self.marks.references[reference as usize].terms as usize];
         match terms.effect {
             Effect::Keeps => self.still_refers(row, reference),
-            Effect::FoundBy(entry) => !self.is_done(row, entry as u32),
+            Effect::FoundBy(entry) => !entry.is_some_and(|entry| self.is_done(row, entry as u32)),
             Effect::GoesAlong(_) | Effect::LetsGo => false,
         }
     }

@@ -27,13 +27,17 @@ mod fixpoint;
 mod index;
 mod marks;
 mod order;
+mod terms;
 #[cfg(test)]
 mod tests;
 
-pub use account::{Along, EntryCount, PersonCount};
+pub use account::{Account, Along, EntryCount, PersonCount};
 pub use fixpoint::{Settled, Why, settle};
 pub use marks::{Claim, ClaimId, HoldSet, Marks, Part, PartId, PersonId, Reference, Row, RowId, RowKey};
 pub use order::{Act, Step, steps};
+pub use terms::ColumnNumbers;
+
+pub use crate::plan::Effect;
 
 /// What the entries of a map say, as far as it decides over rows.
 #[derive(Debug, Clone, Default)]
@@ -62,20 +66,8 @@ pub struct ReferenceTerms {
     pub effect: Effect,
     /// The columns that refer, as [`Claim::changes`] numbers them: a row in which one of them changes refers no more.
     pub columns: Columns,
-    /// Of the referring table, by whatever its columns are called: references of one name are one reference.
+    /// Under which rows that go along, or references that become NULL, are counted.
     pub name: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effect {
-    /// A row that stays keeps what it refers to.
-    Keeps,
-    /// The row goes along, and is then a part of this level.
-    GoesAlong(usize),
-    /// The row stays, and its reference becomes NULL.
-    LetsGo,
-    /// The row is found by way of what it refers to, by the entry of this number, and keeps it until that entry is done.
-    FoundBy(usize),
 }
 
 /// Columns of one table as bits. Only those are numbered that two entries change, or that refer to something.

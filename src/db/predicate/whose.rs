@@ -18,8 +18,8 @@ use crate::db::predicate::few::{Few, among};
 use crate::db::predicate::window::outward;
 use crate::db::sql::builder::Sql;
 use crate::plan::{
-    Collation, Condition, HeldPeople, Hold, KeyColumn, Likeness, Passage, People, RulePlan, SelfEffect, Step, Target,
-    Who, Whose,
+    Collation, Condition, HeldPeople, Hold, KeyColumn, Likeness, Passage, People, RowTable, RulePlan, SelfEffect, Step,
+    TableKey, Target, Who, Whose,
 };
 
 /// The row that the target names belongs to a person who is due.
@@ -170,6 +170,78 @@ fn leads_on(sql: &mut Sql, scope: Scope<'_>, passage: &Passage, steps: &[Step], 
         alike(sql, step, alias, natural);
         sql.push(")");
     }
+    lead_on(sql, step);
+}
+
+/// What is found by way of a passage, from its own table on: ` JOIN` the rows that lie between, and those of the passage that
+/// `are` meant and lead on to somebody, as `found`. They stand in queries of their own, where each goes under its own name.
+pub(in crate::db) fn join_path(
+    sql: &mut Sql,
+    passage: &Passage,
+    table: &RowTable,
+    found: &Name,
+    are: &dyn Fn(&mut Sql, &Name),
+) {
+    let (before, _) = passage.way();
+    let mut from = passage.target.alias.clone();
+    for (at, step) in before.iter().enumerate() {
+        let natural = &step.table.table;
+        sql.push(" JOIN (SELECT ");
+        let to = match before.get(at + 1) {
+            Some(next) => {
+                sql.columns(natural, &[step.key.clone(), next.column.clone()]);
+                sql.push(" FROM ").table(&step.table).push(" AS ").name(natural).push(" WHERE 1 = 1");
+                lead_on(sql, next);
+                sql.fresh_alias()
+            }
+            None => {
+                row_columns(sql, natural, &table.key, &step.key);
+                sql.push(if table.only { " FROM ONLY " } else { " FROM " });
+                sql.table(&table.table).push(" AS ").name(natural).push(" WHERE ");
+                are(sql, natural);
+                sql.push(" AND ");
+                leads_to_somebody(sql, passage, natural);
+                found.clone()
+            }
+        };
+        sql.push(") AS ").name(&to).push(" ON 1 = 1");
+        alike(sql, step, &from, &to);
+        not_empty(sql, &to, step);
+        from = to;
+    }
+}
+
+/// What tells rows apart, by its own names, and one more column.
+fn row_columns(sql: &mut Sql, alias: &Name, key: &TableKey, more: &Name) {
+    let mut columns: Vec<Name> = match key {
+        TableKey::Columns(columns) => columns.iter().map(|column| column.name.clone()).collect(),
+        TableKey::Place => vec![Name::new("ctid").expect("letters are a name")],
+        TableKey::Digest(columns) => columns.clone(),
+    };
+    if !columns.contains(more) {
+        columns.push(more.clone());
+    }
+    sql.columns(alias, &columns);
+}
+
+/// The row that `alias` names, under its own name, leads by the rest of a passage's way to somebody, due or not.
+pub(in crate::db) fn leads_to_somebody(sql: &mut Sql, passage: &Passage, alias: &Name) {
+    let (_, after) = passage.way();
+    let (Some(whose), Some(step)) = (&passage.target.whose, after.first()) else {
+        sql.push("TRUE");
+        return;
+    };
+    let people = &whose.people.target;
+    let such = |sql: &mut Sql| {
+        sql.push("1 = 1");
+        eligible::meant(sql, people);
+    };
+    let lead =
+        Lead { table: &people.table, alias: &people.alias, earlier: &[], such: &such, sharers: Sharers::One };
+    own_row(sql, alias, step);
+    sql.push(" IN (");
+    lead.write(sql, after);
+    sql.push(")");
     lead_on(sql, step);
 }
 

@@ -1,0 +1,253 @@
+//! The sweep: what was settled is done by key, in the transaction that read the marks. No condition is asked again.
+
+use std::collections::BTreeMap;
+
+use crate::base::name::Name;
+use crate::db::predicate::row_key;
+use crate::db::query::mark::Family;
+use crate::db::sql::builder::Sql;
+use crate::db::write::{batch, redact};
+use crate::db::{Connection, DbError, Dialect, Statement};
+use crate::plan::{By, Entry, Redaction, RowTable, TableKey, Target};
+use crate::schedule::Redact;
+use crate::settle::{Act, RowId, RowKey, Settled, Step, steps};
+
+/// Changes and deletes the rows that were settled, and says which a trigger kept: the caller rolls back and settles again without
+/// these. Empty: all is done.
+///
+/// # Errors
+/// [`ErrorKind::Conflict`](crate::db::ErrorKind::Conflict) where other rows were met than were marked; the caller rolls back.
+pub fn sweep(conn: &mut Connection, family: &Family<'_>, settled: &Settled<'_>) -> Result<Vec<RowId>, DbError> {
+    let entries = &family.erasure.entries;
+    let changes_first = |entry: u32| !entries[entry as usize].redact_first.is_empty();
+    let steps = steps(settled, &changes_first);
+    if steps.iter().any(|step| matches!(step.act, Act::Loosen { .. })) {
+        defer_constraints(conn)?;
+    }
+    let mut broom = Broom { conn, family, settled, moved: BTreeMap::new() };
+    for step in &steps {
+        let kept = broom.step(step).map_err(|error| broom.of_entry(step, error))?;
+        if !kept.is_empty() {
+            return Ok(kept);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// Rows that refer to each other in a circle go together, as far as the schema lets its keys be looked at when the transaction ends.
+fn defer_constraints(conn: &mut Connection) -> Result<(), DbError> {
+    match conn.dialect() {
+        Dialect::Sqlite => conn.execute(&Statement::plain("PRAGMA defer_foreign_keys = ON")).map(drop),
+        Dialect::Postgres => conn.execute(&Statement::plain("SET CONSTRAINTS ALL DEFERRED")).map(drop),
+        Dialect::Mysql => Ok(()),
+    }
+}
+
+struct Broom<'c, 's, 'm> {
+    conn: &'c mut Connection,
+    family: &'s Family<'s>,
+    settled: &'s Settled<'m>,
+    /// PostgreSQL, of tables without a key: where rows lie since they were changed.
+    moved: BTreeMap<u32, Vec<RowKey>>,
+}
+
+impl<'s> Broom<'_, 's, '_> {
+    fn step(&mut self, step: &Step) -> Result<Vec<RowId>, DbError> {
+        let family = self.family;
+        let table = family.erasure.tables.get(step.table);
+        match &step.act {
+            Act::Delete => self.delete(table, step),
+            Act::Change { entries, let_go } => {
+                let entries: Vec<&Entry> = entries.iter().map(|at| &family.erasure.entries[*at as usize]).collect();
+                let columns = let_go.iter().flat_map(|terms| self.columns_of(*terms));
+                let target = changed(table, &entries, columns.collect());
+                self.change(table, &target, step)
+            }
+            Act::ChangeFirst { entry } => self.change_first(table, &family.erasure.entries[*entry as usize], step),
+            Act::Loosen { references } => {
+                let columns = references.iter().flat_map(|terms| self.columns_of(*terms));
+                let columns: Vec<&Name> = columns.filter(|column| !table.required.contains(column)).collect();
+                if columns.is_empty() || table.key == TableKey::Place {
+                    return Ok(Vec::new());
+                }
+                let target = changed(table, &[], columns);
+                self.change(table, &target, step)
+            }
+        }
+    }
+
+    fn columns_of(&self, terms: u32) -> Vec<&'s Name> {
+        match &self.family.references[terms as usize].by {
+            By::Columns { let_go, .. } => let_go.iter().collect(),
+            By::Path(_) => Vec::new(),
+        }
+    }
+
+    fn delete(&mut self, table: &RowTable, step: &Step) -> Result<Vec<RowId>, DbError> {
+        let dialect = self.conn.dialect();
+        let moved = self.moved.remove(&step.table).unwrap_or_default();
+        for some in step.rows.chunks(row_key::most(dialect)) {
+            let mut keys = self.keys(some);
+            keys.extend(&moved);
+            let mut sql = Sql::new(dialect);
+            let alias = &table.table.table;
+            // MySQL 5.7 and older know no alias here, and SQLite wants it spelled out.
+            sql.push(if table.only { "DELETE FROM ONLY " } else { "DELETE FROM " }).table(&table.table).push(" WHERE ");
+            row_key::is_among(&mut sql, alias, &table.key, &keys);
+            let rows = self.conn.execute(&sql.finish())?;
+            let expected = self.copies(some);
+            if rows == expected && !table.has_triggers {
+                continue;
+            }
+            let kept = self.still(table, some, &|sql, _| {
+                sql.push("1 = 1");
+            })?;
+            if !kept.is_empty() {
+                return Ok(kept);
+            }
+            batch::require_same(expected, rows)?;
+        }
+        Ok(Vec::new())
+    }
+
+    fn change(&mut self, table: &RowTable, target: &Target, step: &Step) -> Result<Vec<RowId>, DbError> {
+        let dialect = self.conn.dialect();
+        for some in step.rows.chunks(row_key::most(dialect)) {
+            let rows = self.conn.execute(&update(dialect, table, target, &self.keys(some)))?;
+            let expected = self.copies(some);
+            if rows == expected && !table.has_triggers {
+                continue;
+            }
+            let kept = self.still(table, some, &|sql, alias| {
+                sql.list(&target.redactions, " OR ", |sql, one| redact::differs(sql, alias, one));
+            })?;
+            if !kept.is_empty() {
+                return Ok(kept);
+            }
+            batch::require_same(expected, rows)?;
+        }
+        Ok(Vec::new())
+    }
+
+    /// Changes rows that go next. Where a row of PostgreSQL has no key, it is found again by where it lies then.
+    fn change_first(&mut self, table: &RowTable, entry: &Entry, step: &Step) -> Result<Vec<RowId>, DbError> {
+        let mut target = changed(table, &[entry], Vec::new());
+        target.redactions = entry.redact_first.clone();
+        if table.key != TableKey::Place {
+            return self.change(table, &target, step);
+        }
+        for some in step.rows.chunks(row_key::most(self.conn.dialect())) {
+            let mut statement = update(Dialect::Postgres, table, &target, &self.keys(some));
+            statement.sql.push_str(" RETURNING ");
+            let mut sql = Sql::new(Dialect::Postgres);
+            row_key::select(&mut sql, &target.alias, &table.key);
+            statement.sql.push_str(&sql.finish().sql);
+            let moved = self.moved.entry(step.table).or_default();
+            self.conn.each(&statement, &mut |row| {
+                moved.push(row_key::read(&row, 0, &table.key)?);
+                Ok(())
+            })?;
+        }
+        Ok(Vec::new())
+    }
+
+    /// Those of the rows that are there still, and are as `such` says.
+    fn still(
+        &mut self,
+        table: &RowTable,
+        rows: &[RowId],
+        such: &dyn Fn(&mut Sql, &Name),
+    ) -> Result<Vec<RowId>, DbError> {
+        let alias = &table.table.table;
+        let mut sql = Sql::new(self.conn.dialect());
+        sql.push("SELECT ");
+        row_key::select(&mut sql, alias, &table.key);
+        sql.push(if table.only { " FROM ONLY " } else { " FROM " }).table(&table.table).push(" WHERE ");
+        row_key::is_among(&mut sql, alias, &table.key, &self.keys(rows));
+        sql.push(" AND (");
+        such(&mut sql, alias);
+        sql.push(")");
+        if self.conn.dialect() == Dialect::Mysql {
+            sql.push(" FOR UPDATE");
+        }
+        let by_key: BTreeMap<&RowKey, RowId> = self.keys(rows).into_iter().zip(rows.iter().copied()).collect();
+        let mut kept = Vec::new();
+        self.conn.each(&sql.finish(), &mut |row| {
+            let key = row_key::read(&row, 0, &table.key)?;
+            kept.extend(by_key.get(&key));
+            Ok(())
+        })?;
+        Ok(kept)
+    }
+
+    fn keys(&self, rows: &[RowId]) -> Vec<&'s RowKey> {
+        rows.iter().map(|row| &self.settled.marks.rows[*row as usize].key).collect()
+    }
+
+    fn copies(&self, rows: &[RowId]) -> u64 {
+        rows.iter().map(|row| u64::from(self.settled.marks.rows[*row as usize].copies)).sum()
+    }
+
+    /// An error that stays names the entry that met it.
+    fn of_entry(&self, step: &Step, error: DbError) -> DbError {
+        let entry = step.rows.first().and_then(|row| self.settled.entry_that_acts(*row));
+        match entry {
+            Some(entry) if !error.is_transient() => {
+                let rule = &self.family.erasure.entries[entry as usize].plan.rule;
+                DbError { message: format!("entry `{rule}`: {}", error.message), ..error }
+            }
+            _ => error,
+        }
+    }
+}
+
+/// The table with all that these entries write into a row, and columns that become NULL.
+fn changed(table: &RowTable, entries: &[&Entry], let_go: Vec<&Name>) -> Target {
+    let targets = || entries.iter().flat_map(|entry| entry.plan.targets.iter().find(|one| one.table == table.table));
+    let mut redactions: Vec<Redaction> = Vec::new();
+    let null = |column: &&Name| Redaction {
+        column: (*column).clone(),
+        is_text: false,
+        is_unique: false,
+        sql_type: String::new(),
+        how: Redact::Null,
+        bytes: Vec::new(),
+        key: None,
+    };
+    for one in targets().flat_map(|target| target.redactions.clone()).chain(let_go.iter().map(null)) {
+        if !redactions.iter().any(|known| known.column == one.column) {
+            redactions.push(one);
+        }
+    }
+    Target {
+        table: table.table.clone(),
+        root: table.table.clone(),
+        alias: table.table.table.clone(),
+        only: table.only,
+        whose: None,
+        anchors: Vec::new(),
+        condition: None,
+        redactions,
+        stamped: table.stamped.clone(),
+        holds: Vec::new(),
+        blockers: Vec::new(),
+        self_links: Vec::new(),
+        has_triggers: table.has_triggers,
+        passages: Vec::new(),
+        axes: Vec::new(),
+        key: Vec::new(),
+    }
+}
+
+fn update(dialect: Dialect, table: &RowTable, target: &Target, keys: &[&RowKey]) -> Statement {
+    let mut sql = Sql::new(dialect);
+    sql.update();
+    if table.only {
+        sql.push("ONLY ");
+    }
+    sql.table(&table.table).push(" SET ");
+    redact::assignments(&mut sql, target);
+    sql.push(" WHERE ");
+    row_key::is_among(&mut sql, &target.alias, &table.key, keys);
+    sql.finish()
+}
