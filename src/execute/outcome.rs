@@ -14,7 +14,7 @@ use crate::db::query::mark::{self, Asked, Family};
 use crate::db::query::person;
 use crate::db::write::batch::Done;
 use crate::db::write::people::{self, Person};
-use crate::db::write::sweep;
+use crate::db::write::people_sweep;
 use crate::db::{Connection, DbError, ErrorKind};
 use crate::ledger;
 use crate::ledger::erasure::{Cause, Erased, Rows, new_reference};
@@ -133,7 +133,7 @@ impl Batch<'_> {
         let marks = self.marks(conn)?;
         let stay = turned_back.iter().filter_map(|(table, key)| marks.find_row(*table, key)).collect();
         let settled = settle(&self.family.terms, &marks, &stay);
-        let back = sweep::sweep(conn, self.family, &settled)?;
+        let back = people_sweep::sweep(conn, self.family, &settled)?;
         if !back.is_empty() {
             let rows = back.iter().map(|row| &marks.rows[*row as usize]);
             turned_back.extend(rows.map(|row| (row.table, row.key.clone())));

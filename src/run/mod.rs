@@ -334,6 +334,7 @@ fn make_plan(
     let holds = orders::all(&job.holds, job.schedule, &ordered);
     let resolved = resolve::resolve(&context, job.schedule, |named| job.is_meant(named), &holds);
     let mut hold_mistakes = resolved.hold_mistakes;
+    hold_mistakes.extend(resolved.second_maps);
     hold_mistakes.extend(check::hold_conditions(conn, &context, &holds));
     if !hold_mistakes.is_empty() {
         return Err(Refusal::Schedule(hold_mistakes));

@@ -424,8 +424,9 @@ pub fn map(job: &Job<'_>, conn: &mut Connection) -> Result<(Catalog, Erasure), R
     let ordered: Vec<_> = orders.holds.standing.iter().map(|standing| orders::hold_of(&standing.order)).collect();
     let holds = orders::all(&job.holds, job.schedule, &ordered);
     let resolved = resolve::resolve(&job.context(&catalog), job.schedule, |named| job.is_meant(named), &holds);
-    if !resolved.hold_mistakes.is_empty() {
-        return Err(Refusal::Schedule(resolved.hold_mistakes));
+    let mistakes: Vec<_> = resolved.hold_mistakes.into_iter().chain(resolved.second_maps).collect();
+    if !mistakes.is_empty() {
+        return Err(Refusal::Schedule(mistakes));
     }
     match resolved.erasure {
         Some(Ok(erasure)) => Ok((catalog, erasure)),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::base::name::{Name, TableName};
 use crate::db::predicate::eligible::{self, Look, Scope, equal};
 use crate::db::predicate::few::{Few, key_of};
-use crate::db::predicate::row_key;
+use crate::db::predicate::key_batch;
 use crate::db::predicate::whose::{self, Sharers};
 use crate::db::predicate::window::{Window, within};
 use crate::db::query::count::scope;
@@ -119,7 +119,7 @@ fn claims_in(
     let mut sql = Sql::new(conn.dialect());
     let found = whose::found(&mut sql, whose);
     sql.push("SELECT ");
-    let width = row_key::select(&mut sql, &target.alias, &table.key);
+    let width = key_batch::select(&mut sql, &target.alias, &table.key);
     sql.push(", ");
     whose::person(&mut sql, scope, &erasure.key, found.as_ref());
     let shared = whose::may_be_shared(target);
@@ -158,7 +158,7 @@ fn claims_in(
         };
         tell(Found {
             table: number,
-            key: row_key::read(&row, 0, &table.key)?,
+            key: key_batch::read(&row, 0, &table.key)?,
             person: key_of(&row, width)?,
             held_by: held_by(&row, holds, target.holds.len()),
             is_shared,
@@ -329,7 +329,7 @@ impl<'f> Reader<'_, 'f, '_> {
             By::Path(passage) => tables.of(&passage.target.root).to_vec(),
         };
         let mut found = Vec::new();
-        for some in parts.chunks(row_key::most(self.conn.dialect())) {
+        for some in parts.chunks(key_batch::most(self.conn.dialect())) {
             let keys: BTreeMap<&RowKey, PartId> = some
                 .iter()
                 .map(|part| (&self.marks.rows[self.marks.parts[*part as usize].row as usize].key, *part))
@@ -341,8 +341,8 @@ impl<'f> Reader<'_, 'f, '_> {
                 let width = key_width(&sides.parent.key);
                 let holds = width + key_width(&sides.child.key);
                 self.conn.each(&statement, &mut |row| {
-                    let parent = row_key::read(&row, 0, &sides.parent.key)?;
-                    let key = row_key::read(&row, width, &sides.child.key)?;
+                    let parent = key_batch::read(&row, 0, &sides.parent.key)?;
+                    let key = key_batch::read(&row, width, &sides.child.key)?;
                     let held = held_by(&row, holds, reference.holds.len());
                     found.extend(keys.get(&parent).map(|part| (*part, *child, key, held)));
                     Ok(())
@@ -363,19 +363,19 @@ impl<'f> Reader<'_, 'f, '_> {
         }
         for (number, rows) in by_table {
             let table = tables.get(number);
-            for some in rows.chunks(row_key::most(self.conn.dialect())) {
+            for some in rows.chunks(key_batch::most(self.conn.dialect())) {
                 let keys: BTreeMap<RowKey, u32> =
                     some.iter().map(|row| (self.marks.rows[*row as usize].key.clone(), *row)).collect();
                 let mut sql = Sql::new(self.conn.dialect());
                 sql.push("SELECT ");
-                row_key::select(&mut sql, &table.table.table, &table.key);
+                key_batch::select(&mut sql, &table.table.table, &table.key);
                 from(&mut sql, table, &table.table.table);
                 sql.push(" WHERE ");
-                row_key::is_among(&mut sql, &table.table.table, &table.key, &keys.keys().collect::<Vec<_>>());
+                key_batch::is_among(&mut sql, &table.table.table, &table.key, &keys.keys().collect::<Vec<_>>());
                 lock(&mut sql, self.look);
                 let mut copies: BTreeMap<u32, u32> = BTreeMap::new();
                 self.conn.each(&sql.finish(), &mut |row| {
-                    let key = row_key::read(&row, 0, &table.key)?;
+                    let key = key_batch::read(&row, 0, &table.key)?;
                     keys.get(&key).into_iter().for_each(|row| *copies.entry(*row).or_default() += 1);
                     Ok(())
                 })?;
@@ -419,12 +419,12 @@ impl Sides<'_> {
                 sql.push(" ON ");
                 equal(&mut sql, child, columns, &parent, parent_columns);
                 sql.push(" WHERE ");
-                row_key::is_among(&mut sql, &parent, &self.parent.key, keys);
+                key_batch::is_among(&mut sql, &parent, &self.parent.key, keys);
                 not_taken(&mut sql, plan, (table, child), columns, look);
             }
             By::Path(passage) => {
                 let target = &passage.target;
-                let among = |sql: &mut Sql, alias: &Name| row_key::is_among(sql, alias, &self.parent.key, keys);
+                let among = |sql: &mut Sql, alias: &Name| key_batch::is_among(sql, alias, &self.parent.key, keys);
                 if passage.steps == 0 {
                     self.select(&mut sql, &target.alias, &target.alias, &[]);
                     from(&mut sql, self.child, &target.alias);
@@ -449,9 +449,9 @@ impl Sides<'_> {
 
     fn select(&self, sql: &mut Sql, parent: &Name, child: &Name, holds: &[Hold]) {
         sql.push("SELECT ");
-        row_key::select(sql, parent, &self.parent.key);
+        key_batch::select(sql, parent, &self.parent.key);
         sql.push(", ");
-        row_key::select(sql, child, &self.child.key);
+        key_batch::select(sql, child, &self.child.key);
         hold_flags(sql, child, holds);
     }
 }

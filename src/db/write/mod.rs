@@ -5,4 +5,4 @@ pub mod batch;
 pub mod people;
 pub(in crate::db) mod redact;
 pub mod rollup;
-pub mod sweep;
+pub mod people_sweep;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::base::name::Name;
-use crate::db::predicate::row_key;
+use crate::db::predicate::key_batch;
 use crate::db::query::mark::Family;
 use crate::db::sql::builder::Sql;
 use crate::db::write::{batch, redact};
@@ -86,14 +86,14 @@ impl<'s> Broom<'_, 's, '_> {
     fn delete(&mut self, table: &RowTable, step: &Step) -> Result<Vec<RowId>, DbError> {
         let dialect = self.conn.dialect();
         let moved = self.moved.remove(&step.table).unwrap_or_default();
-        for some in step.rows.chunks(row_key::most(dialect)) {
+        for some in step.rows.chunks(key_batch::most(dialect)) {
             let mut keys = self.keys(some);
             keys.extend(&moved);
             let mut sql = Sql::new(dialect);
             let alias = &table.table.table;
             // MySQL 5.7 and older know no alias here, and SQLite wants it spelled out.
             sql.push(if table.only { "DELETE FROM ONLY " } else { "DELETE FROM " }).table(&table.table).push(" WHERE ");
-            row_key::is_among(&mut sql, alias, &table.key, &keys);
+            key_batch::is_among(&mut sql, alias, &table.key, &keys);
             let rows = self.conn.execute(&sql.finish())?;
             let expected = self.copies(some);
             if rows == expected && !table.has_triggers {
@@ -112,7 +112,7 @@ impl<'s> Broom<'_, 's, '_> {
 
     fn change(&mut self, table: &RowTable, target: &Target, step: &Step) -> Result<Vec<RowId>, DbError> {
         let dialect = self.conn.dialect();
-        for some in step.rows.chunks(row_key::most(dialect)) {
+        for some in step.rows.chunks(key_batch::most(dialect)) {
             let rows = self.conn.execute(&update(dialect, table, target, &self.keys(some)))?;
             let expected = self.copies(some);
             if rows == expected && !table.has_triggers {
@@ -136,15 +136,15 @@ impl<'s> Broom<'_, 's, '_> {
         if table.key != TableKey::Place {
             return self.change(table, &target, step);
         }
-        for some in step.rows.chunks(row_key::most(self.conn.dialect())) {
+        for some in step.rows.chunks(key_batch::most(self.conn.dialect())) {
             let mut statement = update(Dialect::Postgres, table, &target, &self.keys(some));
             statement.sql.push_str(" RETURNING ");
             let mut sql = Sql::new(Dialect::Postgres);
-            row_key::select(&mut sql, &target.alias, &table.key);
+            key_batch::select(&mut sql, &target.alias, &table.key);
             statement.sql.push_str(&sql.finish().sql);
             let moved = self.moved.entry(step.table).or_default();
             self.conn.each(&statement, &mut |row| {
-                moved.push(row_key::read(&row, 0, &table.key)?);
+                moved.push(key_batch::read(&row, 0, &table.key)?);
                 Ok(())
             })?;
         }
@@ -161,9 +161,9 @@ impl<'s> Broom<'_, 's, '_> {
         let alias = &table.table.table;
         let mut sql = Sql::new(self.conn.dialect());
         sql.push("SELECT ");
-        row_key::select(&mut sql, alias, &table.key);
+        key_batch::select(&mut sql, alias, &table.key);
         sql.push(if table.only { " FROM ONLY " } else { " FROM " }).table(&table.table).push(" WHERE ");
-        row_key::is_among(&mut sql, alias, &table.key, &self.keys(rows));
+        key_batch::is_among(&mut sql, alias, &table.key, &self.keys(rows));
         sql.push(" AND (");
         such(&mut sql, alias);
         sql.push(")");
@@ -173,7 +173,7 @@ impl<'s> Broom<'_, 's, '_> {
         let by_key: BTreeMap<&RowKey, RowId> = self.keys(rows).into_iter().zip(rows.iter().copied()).collect();
         let mut kept = Vec::new();
         self.conn.each(&sql.finish(), &mut |row| {
-            let key = row_key::read(&row, 0, &table.key)?;
+            let key = key_batch::read(&row, 0, &table.key)?;
             kept.extend(by_key.get(&key));
             Ok(())
         })?;
@@ -248,6 +248,6 @@ fn update(dialect: Dialect, table: &RowTable, target: &Target, keys: &[&RowKey])
     sql.table(&table.table).push(" SET ");
     redact::assignments(&mut sql, target);
     sql.push(" WHERE ");
-    row_key::is_among(&mut sql, &target.alias, &table.key, keys);
+    key_batch::is_among(&mut sql, &target.alias, &table.key, keys);
     sql.finish()
 }
