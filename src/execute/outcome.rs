@@ -15,7 +15,7 @@ use crate::db::query::person;
 use crate::db::write::batch::Done;
 use crate::db::write::people::{self, Person};
 use crate::db::write::people_sweep;
-use crate::db::{Connection, DbError, ErrorKind};
+use crate::db::{Connection, DbError, Dialect, ErrorKind};
 use crate::ledger;
 use crate::ledger::erasure::{Cause, Erased, Rows, new_reference};
 use crate::plan::{Erasure, PersonKey};
@@ -151,7 +151,11 @@ impl Batch<'_> {
 
     fn marks(&self, conn: &mut Connection) -> Result<Marks, DbError> {
         let asked = Asked::now(Few { column: &self.family.erasure.key, keys: self.keys });
-        let Scope::Part(place, part) = self.scope else { return mark::marks(conn, self.family, asked) };
+        let Scope::Part(place, part) = self.scope else {
+            let mut marks = mark::marks(conn, self.family, asked)?;
+            self.act_at_once(conn, &mut marks)?;
+            return Ok(marks);
+        };
         let mut marks = Marks::new();
         mark::claims_of_part(conn, self.family, place, part, asked, &mut |found| {
             mark::note(&mut marks, self.family, place, found);
@@ -159,6 +163,24 @@ impl Batch<'_> {
         })?;
         mark::follow(conn, self.family, &mut marks, asked)?;
         Ok(marks)
+    }
+
+    /// Of entries whose rows nothing keeps, on PostgreSQL; the people's own rows last, by which the others are found.
+    fn act_at_once(&self, conn: &mut Connection, marks: &mut Marks) -> Result<(), DbError> {
+        let family = self.family;
+        if conn.dialect() != Dialect::Postgres {
+            return Ok(());
+        }
+        for place in (0..family.free.len()).filter(|place| family.free[*place]) {
+            let few = Few { column: &family.erasure.key, keys: self.keys };
+            let rule = &family.erasure.entries[place].plan.rule;
+            let acted = people_sweep::act_at_once(conn, family, place, few);
+            for (person, rows) in acted.map_err(|error| error.met_by(&format!("entry `{rule}`")))? {
+                let person = marks.person(person);
+                marks.free.push((place as u32, person, rows));
+            }
+        }
+        Ok(())
     }
 
     /// A trigger turned away rows that were to go along, or put back what they let go of.

@@ -82,7 +82,7 @@ impl Entry {
     }
 
     /// Do conditions, that of the rows or one on their way, look at tables that the entry changes?
-    fn changes_what_is_asked_of(&self, found: &Target) -> bool {
+    pub fn changes_what_is_asked_of(&self, found: &Target) -> bool {
         let steps = found.whose.as_ref().map_or(&[][..], |whose| &whose.steps);
         let mut conditions = found.condition.iter().chain(steps.iter().flat_map(|step| &step.conditions));
         conditions.any(|condition| self.plan.tables_changed().any(|table| condition.mentions(table)))

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Entry, Erasure, Hold, KeyColumn, Link, Parent, Passage, SelfEffect, SelfLink};
+use super::{Entry, Erasure, Hold, KeyColumn, Link, Parent, Passage, SelfEffect, SelfLink, Target};
 use crate::base::name::{Name, TableName};
 use crate::schedule::Then;
 
@@ -149,6 +149,37 @@ impl Erasure {
         let by = passage.entry.and_then(|index| self.entries.iter().position(|entry| entry.index == index));
         let effect = Effect::FoundBy(by);
         FamilyReference { entry, level, effect, name: String::new(), by: By::Path(passage), holds: &[] }
+    }
+}
+
+impl Erasure {
+    /// Does nothing keep a row of the entry, does nothing wait for one, and does no other entry speak of any? Then all of them go, or
+    /// change, and there is nothing to settle.
+    pub fn is_free(&self, place: usize, family: &[FamilyReference<'_>]) -> bool {
+        let entry = &self.entries[place];
+        let others = || self.entries.iter().enumerate().filter(|(other, _)| *other != place).map(|(_, other)| other);
+        let tables: Vec<u32> = entry.plan.targets.iter().filter_map(|target| self.tables.number_of(&target.table)).collect();
+        let refers = |reference: &FamilyReference<'_>| {
+            let table = match &reference.by {
+                By::Columns { table, .. } => table,
+                By::Path(passage) => &passage.target.root,
+            };
+            reference.entry == place || self.tables.of(table).iter().any(|number| tables.contains(number))
+        };
+        let is_elsewhere = |other: &Entry| {
+            let mut targets = other.plan.targets.iter().filter_map(|target| self.tables.number_of(&target.table));
+            !targets.any(|number| tables.contains(&number))
+        };
+        let is_alone = |target: &Target| {
+            let whose = target.whose.as_ref();
+            target.holds.is_empty() && !target.has_triggers && !whose.is_some_and(|whose| whose.is_shared())
+        };
+        let asks_for = |other: &Entry| entry.found().is_some_and(|found| other.changes_what_is_asked_of(found));
+        entry.redact_first.is_empty()
+            && entry.plan.targets.iter().all(is_alone)
+            && !family.iter().any(refers)
+            && others().all(is_elsewhere)
+            && !others().any(|other| entry.hides_the_person_from(other) || other.cuts_off(entry.found()) || asks_for(other))
     }
 }
 

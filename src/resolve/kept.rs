@@ -9,7 +9,7 @@ use super::{Resolver, covering};
 use crate::base::name::Name;
 use crate::db::catalog::{Catalog, Table};
 use crate::diagnostic::mistake::Mistake;
-use crate::plan::{Condition, Dependent, Entry, HeldPeople, Hold, Target, Way};
+use crate::plan::{Dependent, Entry, HeldPeople, Hold, Target, Way};
 use crate::schedule::{Data, Source, Subject, Then};
 
 /// The rows that one entry keeps, whoever's they are.

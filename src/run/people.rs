@@ -14,6 +14,7 @@ use crate::base::name::TableName;
 use crate::base::time::{Deadline, Light};
 use crate::db::catalog::{self, Catalog};
 use crate::db::query::count::Counts;
+use crate::db::query::mark::Family;
 use crate::db::write::people;
 use crate::db::{Connection, DbError, Mode};
 use crate::diagnostic::mistake::Mistake;
@@ -229,13 +230,14 @@ impl Planned {
 
     fn survey(&mut self, job: &Job<'_>, conn: &mut Connection, helpers: &mut [Connection]) -> Result<(), DbError> {
         let mut figures = Figures::read(conn, helpers, &self.erasure)?;
+        let family = Family::of(&self.erasure);
         self.due = figures.due();
         for (place, (entry, record)) in self.erasure.entries.iter().zip(&mut self.entries).enumerate() {
             survey::fill(record, figures.by_entry[place].clone());
             record.cascaded.clone_from(&figures.along[place].cascaded);
             record.detached.clone_from(&figures.along[place].detached);
             if job.statements {
-                record.statements = survey::statements(conn.dialect(), &entry.plan);
+                record.statements = survey::statements_of_entry(conn.dialect(), &family, place);
             }
             record.guard = guard::of(conn, &entry.plan, record)?;
         }

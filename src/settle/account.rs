@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::fixpoint::{Settled, Why};
 use super::marks::{ClaimId, PartId, PersonId, RowId};
-use super::Effect;
+use super::{Effect, OTHER_COLUMNS};
 
 /// Rows that go along or let go, by the names of tables and of references.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -62,6 +62,9 @@ impl Settled<'_> {
     pub fn account(&self) -> Account {
         let entries = vec![EntryCount::default(); self.terms.entries.len()];
         let mut teller = Teller { settled: self, account: Account { done: vec![0; entries.len() * self.marks.people.len()], entries, people: BTreeMap::new() } };
+        for (entry, person, rows) in &self.marks.free {
+            teller.free(*entry, *person, *rows);
+        }
         let mut claimed: HashSet<RowId> = HashSet::new();
         for row in 0..self.marks.rows.len() as RowId {
             match self.claim_that_takes(row) {
@@ -124,6 +127,13 @@ impl Teller<'_, '_> {
         self.account.people.entry((person, entry)).or_default()
     }
 
+    fn free(&mut self, entry: u32, person: PersonId, rows: u64) {
+        let entries = self.account.entries.len();
+        self.account.entries[entry as usize].eligible += rows;
+        self.account.entries[entry as usize].done += rows;
+        self.account.done[person as usize * entries + entry as usize] += rows;
+    }
+
     fn done(&mut self, id: ClaimId) {
         let claim = &self.settled.marks.claims[id as usize];
         let copies = u64::from(self.settled.marks.rows[claim.row as usize].copies);
@@ -147,7 +157,7 @@ impl Teller<'_, '_> {
             let removes = self.settled.terms.entries[claim.entry as usize].removes;
             match self.settled.stopped[id as usize] {
                 None if claim.changes & !changed != 0 => {
-                    changed |= claim.changes;
+                    changed |= claim.changes & !OTHER_COLUMNS;
                     self.done(id);
                 }
                 Some(why) if removes || claim.changes & !all != 0 => self.stays(id, why),

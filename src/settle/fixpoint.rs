@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::index::Index;
 use super::marks::{ClaimId, HoldSet, Marks, PartId, PersonId, RowId};
-use super::{Columns, Effect, Terms};
+use super::{Columns, Effect, OTHER_COLUMNS, Terms};
 
 /// Why a claim is not carried out; the first reason that was found, holds before all others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -291,10 +291,10 @@ impl Settled<'_> {
         self.stopped[claim as usize].is_none()
     }
 
-    /// The columns of a row that stays that change.
+    /// The columns of a row that stays that change, as far as they have a number of their own: the others are one entry's alone.
     pub(super) fn changed(&self, row: RowId) -> Columns {
         let claims = self.links.claims_by_row.get(row).iter().filter(|claim| self.is_carried_out(**claim));
-        claims.fold(0, |changed, claim| changed | self.marks.claims[*claim as usize].changes)
+        claims.fold(0, |changed, claim| changed | self.marks.claims[*claim as usize].changes) & !OTHER_COLUMNS
     }
 
     /// Does the row, which stays, refer by a column that does not change?
@@ -316,9 +316,10 @@ impl Settled<'_> {
     /// Has the entry nothing left to do to the row, which stays?
     fn is_done(&self, row: RowId, entry: u32) -> bool {
         let claims = self.links.claims_by_row.get(row).iter();
-        let mut theirs = claims.map(|claim| &self.marks.claims[*claim as usize]).filter(|claim| claim.entry == entry);
+        let mut theirs = claims.filter(|claim| self.marks.claims[**claim as usize].entry == entry);
+        let is_left = |claim: &ClaimId| self.marks.claims[*claim as usize].changes & !self.changed(row) != 0;
         let removes = self.terms.entries[entry as usize].removes;
-        theirs.next().is_some_and(|claim| !removes && claim.changes & !self.changed(row) == 0)
+        theirs.next().is_some_and(|claim| !removes && (self.is_carried_out(*claim) || !is_left(claim)))
     }
 
     /// Does the claim leave something that is to go one day, and that its people have to wait for?

@@ -73,6 +73,8 @@ pub struct Marks {
     pub parts: Vec<Part>,
     pub claims: Vec<Claim>,
     pub references: Vec<Reference>,
+    /// Rows of entries whose rows nothing keeps and nothing waits for: the entry, the person, and how many.
+    pub free: Vec<(u32, PersonId, u64)>,
     /// The names of holds; the sets of them by their numbers.
     pub holds: Vec<String>,
     pub hold_sets: Vec<Vec<u16>>,

@@ -66,6 +66,8 @@ pub struct ReferenceTerms {
     pub effect: Effect,
     /// The columns that refer, as [`Claim::changes`] numbers them: a row in which one of them changes refers no more.
     pub columns: Columns,
+    /// The reference may become NULL, so that rows that refer to each other in a circle can go one after the other.
+    pub may_be_null: bool,
     /// Under which rows that go along, or references that become NULL, are counted.
     pub name: String,
 }

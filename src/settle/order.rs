@@ -139,16 +139,28 @@ impl<'s, 'm> Plan<'s, 'm> {
 
     fn deletions(&self, tables: &[u32], steps: &mut Vec<Step>) {
         let is_here = |row: RowId| tables.contains(&self.table_of(row)) && self.settled.is_gone(row);
-        let inside: Vec<(RowId, RowId, u32)> =
-            self.references.iter().copied().filter(|(from, to, _)| is_here(*from) && is_here(*to)).collect();
-        let mut left: BTreeSet<RowId> =
-            tables.iter().filter_map(|table| self.going.get(table)).flatten().copied().collect();
-        if inside.is_empty() {
-            return self.delete(&left, steps);
-        }
+        let inside = self.references.iter().copied().filter(|(from, to, _)| is_here(*from) && is_here(*to));
+        let all: BTreeSet<RowId> = tables.iter().filter_map(|table| self.going.get(table)).flatten().copied().collect();
+        let inside: Vec<(RowId, RowId, u32)> = inside.collect();
+        let round = self.levels(all, &inside, steps);
+        let between = |(from, to, _): &(RowId, RowId, u32)| round.contains(from) && round.contains(to);
+        let may_be_null = |(_, _, terms): &(RowId, RowId, u32)| self.settled.terms.references[*terms as usize].may_be_null;
+        let (loose, firm): (Vec<_>, Vec<_>) = inside.iter().copied().filter(between).partition(may_be_null);
+        self.loosen(&loose, steps);
+        let rest = self.levels(round, &firm, steps);
+        self.delete(&rest, steps);
+    }
+
+    /// Level by level, those first that no row refers to which goes later; what is left refers to itself, or goes round in circles.
+    fn levels(
+        &self,
+        mut left: BTreeSet<RowId>,
+        references: &[(RowId, RowId, u32)],
+        steps: &mut Vec<Step>,
+    ) -> BTreeSet<RowId> {
         let mut referrers: HashMap<RowId, u32> = HashMap::new();
         let mut parents: HashMap<RowId, Vec<RowId>> = HashMap::new();
-        for (from, to, _) in &inside {
+        for (from, to, _) in references {
             *referrers.entry(*to).or_default() += 1;
             parents.entry(*from).or_default().push(*to);
         }
@@ -159,7 +171,7 @@ impl<'s, 'm> Plan<'s, 'm> {
             for row in &level {
                 left.remove(row);
                 for parent in parents.get(row).into_iter().flatten() {
-                    let count = referrers.get_mut(parent).expect("it is referred to");
+                    let count = referrers.entry(*parent).or_default();
                     *count -= 1;
                     if *count == 0 {
                         next.insert(*parent);
@@ -168,24 +180,20 @@ impl<'s, 'm> Plan<'s, 'm> {
             }
             level = next;
         }
-        self.circles(&left, &inside, steps);
+        left
     }
 
-    /// What refers to itself, or goes round in circles.
-    fn circles(&self, left: &BTreeSet<RowId>, inside: &[(RowId, RowId, u32)], steps: &mut Vec<Step>) {
+    fn loosen(&self, references: &[(RowId, RowId, u32)], steps: &mut Vec<Step>) {
         let mut clinging: BTreeMap<RowId, BTreeSet<u32>> = BTreeMap::new();
-        for (from, to, terms) in inside.iter().filter(|(from, to, _)| left.contains(from) && left.contains(to)) {
-            let _ = to;
+        for (from, _, terms) in references {
             clinging.entry(*from).or_default().insert(*terms);
         }
         let mut alike: BTreeMap<(u32, Vec<u32>), Vec<RowId>> = BTreeMap::new();
         for (row, terms) in clinging {
             alike.entry((self.table_of(row), terms.into_iter().collect())).or_default().push(row);
         }
-        for ((table, references), rows) in alike {
-            steps.push(Step { table, act: Act::Loosen { references }, rows });
-        }
-        self.delete(left, steps);
+        let step = |((table, references), rows)| Step { table, act: Act::Loosen { references }, rows };
+        steps.extend(alike.into_iter().map(step));
     }
 
     fn delete(&self, rows: &BTreeSet<RowId>, steps: &mut Vec<Step>) {

@@ -78,6 +78,13 @@ impl Terms {
                 By::Columns { table, columns, .. } => numbers.bits(table, columns),
                 By::Path(_) => 0,
             },
+            may_be_null: match &one.by {
+                By::Columns { table, let_go, .. } => {
+                    let mut tables = erasure.tables.of(table).iter().map(|number| erasure.tables.get(*number));
+                    tables.all(|table| let_go.iter().any(|column| !table.required.contains(column)))
+                }
+                By::Path(_) => false,
+            },
             name: one.name.clone(),
         };
         Self {

@@ -45,7 +45,14 @@ impl World {
     }
 
     fn terms(&mut self, entry: usize, level: usize, effect: Effect, name: &str) -> u32 {
-        self.terms.references.push(ReferenceTerms { entry, level, effect, columns: 0, name: name.to_owned() });
+        self.terms.references.push(ReferenceTerms {
+            entry,
+            level,
+            effect,
+            columns: 0,
+            may_be_null: true,
+            name: name.to_owned(),
+        });
         self.terms.references.len() as u32 - 1
     }
 
@@ -161,6 +168,11 @@ fn rows_that_refer_to_each_other_go_together() {
     let steps = steps(&world.settle(), &|_| false);
     let loosened = steps.iter().filter(|step| matches!(step.act, Act::Loosen { .. })).count();
     assert_eq!((loosened, steps.len()), (2, 4), "{steps:?}");
+    // Where one of the references may not be NULL, its row goes first once the other one is.
+    world.terms.references[0].may_be_null = false;
+    let steps = super::steps(&world.settle(), &|_| false);
+    let acts: Vec<_> = steps.iter().map(|step| (step.table, matches!(step.act, Act::Loosen { .. }))).collect();
+    assert_eq!(acts, [(0, true), (1, false), (0, false)]);
     world.hold(profile, "case-7");
     assert_eq!(world.counts(), [[1, 0, 0, 1], [1, 0, 1, 0]]);
 }

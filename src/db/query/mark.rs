@@ -11,12 +11,12 @@ use crate::db::predicate::few::{Few, key_of};
 use crate::db::predicate::key_batch;
 use crate::db::predicate::whose::{self, Sharers};
 use crate::db::predicate::window::{Window, within};
-use crate::db::query::count::scope;
+use crate::db::query::count::{number, scope};
 use crate::db::sql::builder::Sql;
 use crate::db::write::redact;
 use crate::db::{Connection, DbError, Dialect, Row, Statement};
 use crate::plan::{
-    Axis, By, Effect, Erasure, FamilyReference, Hold, PersonKey, RowTable, RulePlan, TableKey, Target,
+    Axis, By, Effect, Erasure, FamilyReference, Hold, PersonKey, RowTable, RulePlan, TableKey, Target, Whose,
 };
 use crate::settle::{Claim, ColumnNumbers, Columns, HoldSet, Marks, OTHER_COLUMNS, PartId, Reference, RowKey, Terms};
 
@@ -26,6 +26,8 @@ pub struct Family<'e> {
     pub references: Vec<FamilyReference<'e>>,
     pub numbers: ColumnNumbers,
     pub terms: Terms,
+    /// By place: entries whose rows nothing keeps and nothing waits for (see [`Erasure::is_free`]).
+    pub free: Vec<bool>,
 }
 
 impl<'e> Family<'e> {
@@ -33,7 +35,8 @@ impl<'e> Family<'e> {
         let references = erasure.family();
         let numbers = ColumnNumbers::of(erasure, &references);
         let terms = Terms::of(erasure, &references, &numbers);
-        Self { erasure, references, numbers, terms }
+        let free = (0..erasure.entries.len()).map(|place| erasure.is_free(place, &references)).collect();
+        Self { erasure, references, numbers, terms, free }
     }
 }
 
@@ -57,9 +60,17 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// A row of an entry that is somebody's, as it is told from one connection to another.
+/// What is found of an entry, as it is told from one connection to another.
 #[derive(Debug)]
-pub struct Found {
+pub enum Found {
+    Row(FoundRow),
+    /// So many rows of a free entry are this person's.
+    Rows(PersonKey, u64),
+}
+
+/// A row of an entry that is somebody's.
+#[derive(Debug)]
+pub struct FoundRow {
     table: u32,
     key: RowKey,
     person: PersonKey,
@@ -76,7 +87,7 @@ pub struct Part<'a> {
     pub window: &'a Window,
 }
 
-/// Calls `tell` with each row of an entry and each of those whose it is.
+/// Calls `tell` with each row of an entry and each of those whose it is; rows of a free entry are counted.
 pub fn claims(
     conn: &mut Connection,
     family: &Family<'_>,
@@ -85,7 +96,10 @@ pub fn claims(
     tell: &mut dyn FnMut(Found) -> Result<(), DbError>,
 ) -> Result<(), DbError> {
     for target in &family.erasure.entries[place].plan.targets {
-        claims_in(conn, family, place, target, None, asked, tell)?;
+        match family.free[place] {
+            true => count_in(conn, family, place, target, asked, tell)?,
+            false => claims_in(conn, family, place, target, None, asked, tell)?,
+        }
     }
     Ok(())
 }
@@ -111,60 +125,121 @@ fn claims_in(
     asked: Asked<'_>,
     tell: &mut dyn FnMut(Found) -> Result<(), DbError>,
 ) -> Result<(), DbError> {
-    let erasure = family.erasure;
-    let entry = &erasure.entries[place];
-    let (Some(whose), Some(number)) = (&target.whose, erasure.tables.number_of(&target.table)) else { return Ok(()) };
-    let table = erasure.tables.get(number);
-    let scope = Scope { few: asked.few, ..scope(&entry.plan, target) };
+    let Some(claims) = Claims::of(family, place, target) else { return Ok(()) };
+    let statement = claims.statement(conn.dialect(), part, asked);
+    conn.each(&statement, &mut |row| tell(Found::Row(claims.read(&row)?)))
+}
+
+/// Counts the rows by their people, each once.
+fn count_in(
+    conn: &mut Connection,
+    family: &Family<'_>,
+    place: usize,
+    target: &Target,
+    asked: Asked<'_>,
+    tell: &mut dyn FnMut(Found) -> Result<(), DbError>,
+) -> Result<(), DbError> {
+    let Some(whose) = &target.whose else { return Ok(()) };
+    let (plan, key) = (&family.erasure.entries[place].plan, &family.erasure.key);
+    let scope = Scope { few: asked.few, ..scope(plan, target) };
     let mut sql = Sql::new(conn.dialect());
     let found = whose::found(&mut sql, whose);
     sql.push("SELECT ");
-    let width = key_batch::select(&mut sql, &target.alias, &table.key);
-    sql.push(", ");
-    whose::person(&mut sql, scope, &erasure.key, found.as_ref());
-    let shared = whose::may_be_shared(target);
-    if shared {
-        flag(&mut sql, |sql| whose::someone_elses_too(sql, scope, whose));
+    whose::person(&mut sql, scope, key, found.as_ref());
+    sql.push(", COUNT(*) FROM ");
+    eligible::from(&mut sql, target);
+    whose::join_people(&mut sql, scope, whose, (asked.look, Sharers::One), key, found.as_ref());
+    sql.push(" WHERE ");
+    eligible::considered(&mut sql, Scope { is_joined: found.is_some(), ..scope }, asked.look);
+    sql.push(" GROUP BY ");
+    whose::person(&mut sql, scope, key, found.as_ref());
+    conn.each(&sql.finish(), &mut |row| tell(Found::Rows(key_of(&row, 0)?, number(&row, 1))))
+}
+
+/// The rows of an entry in one table.
+struct Claims<'f> {
+    family: &'f Family<'f>,
+    plan: &'f RulePlan,
+    target: &'f Target,
+    whose: &'f Whose,
+    number: u32,
+    /// Of a redaction, the bits of its columns; `None`: none has a bit of its own.
+    changes: Option<Vec<(Columns, Vec<&'f Name>)>>,
+}
+
+impl<'f> Claims<'f> {
+    fn of(family: &'f Family<'f>, place: usize, target: &'f Target) -> Option<Self> {
+        let plan = &family.erasure.entries[place].plan;
+        let number = family.erasure.tables.number_of(&target.table)?;
+        let changes = changes(family, place, plan.act.removes());
+        Some(Self { family, plan, target, whose: target.whose.as_ref()?, number, changes })
     }
-    hold_flags(&mut sql, &target.alias, &target.holds);
-    let changes = changes(family, place, entry.plan.act.removes());
-    if let Some(changes) = &changes {
-        for (_, columns) in changes {
+
+    fn key(&self) -> &'f TableKey {
+        &self.family.erasure.tables.get(self.number).key
+    }
+
+    fn is_shared(&self) -> bool {
+        whose::may_be_shared(self.target)
+    }
+
+    fn statement(&self, dialect: Dialect, part: Option<Part<'_>>, asked: Asked<'_>) -> Statement {
+        let (target, key) = (self.target, &self.family.erasure.key);
+        let scope = Scope { few: asked.few, ..scope(self.plan, target) };
+        let mut sql = Sql::new(dialect);
+        let found = whose::found(&mut sql, self.whose);
+        sql.push("SELECT ");
+        key_batch::select(&mut sql, &target.alias, self.key());
+        sql.push(", ");
+        whose::person(&mut sql, scope, key, found.as_ref());
+        if self.is_shared() {
+            flag(&mut sql, |sql| whose::someone_elses_too(sql, scope, self.whose));
+        }
+        hold_flags(&mut sql, &target.alias, &target.holds);
+        for (_, columns) in self.changes.iter().flatten() {
             flag(&mut sql, |sql| differs(sql, target, columns));
         }
+        sql.push(" FROM ");
+        eligible::from(&mut sql, target);
+        whose::join_people(&mut sql, scope, self.whose, (asked.look, Sharers::All), key, found.as_ref());
+        sql.push(" WHERE ");
+        if let Some(part) = part
+            && within(&mut sql, target, part.axis, part.window)
+        {
+            sql.push(" AND ");
+        }
+        eligible::considered(&mut sql, Scope { is_joined: found.is_some(), ..scope }, asked.look);
+        lock(&mut sql, asked.look);
+        sql.finish()
     }
-    sql.push(" FROM ");
-    eligible::from(&mut sql, target);
-    whose::join_people(&mut sql, scope, whose, (asked.look, Sharers::All), &erasure.key, found.as_ref());
-    sql.push(" WHERE ");
-    if let Some(part) = part
-        && within(&mut sql, target, part.axis, part.window)
-    {
-        sql.push(" AND ");
-    }
-    eligible::considered(&mut sql, Scope { is_joined: found.is_some(), ..scope }, asked.look);
-    lock(&mut sql, asked.look);
-    let flags = width + 1;
-    conn.each(&sql.finish(), &mut |row| {
-        let is_shared = shared && row.int(flags) == Some(1);
-        let holds = flags + usize::from(shared);
-        let rest = holds + target.holds.len();
-        let changes = match &changes {
+
+    fn read(&self, row: &Row) -> Result<FoundRow, DbError> {
+        let person = key_width(self.key());
+        let holds = person + 1 + usize::from(self.is_shared());
+        let rest = holds + self.target.holds.len();
+        let changes = match &self.changes {
             None => OTHER_COLUMNS,
             Some(changes) => {
                 let differing = changes.iter().enumerate().filter(|(at, _)| row.int(rest + at) == Some(1));
                 differing.fold(0, |bits, (_, (bit, _))| bits | bit)
             }
         };
-        tell(Found {
-            table: number,
-            key: key_batch::read(&row, 0, &table.key)?,
-            person: key_of(&row, width)?,
-            held_by: held_by(&row, holds, target.holds.len()),
-            is_shared,
+        Ok(FoundRow {
+            table: self.number,
+            key: key_batch::read(row, 0, self.key())?,
+            person: key_of(row, person)?,
+            held_by: held_by(row, holds, self.target.holds.len()),
+            is_shared: self.is_shared() && row.int(person + 1) == Some(1),
             changes,
         })
-    })
+    }
+}
+
+/// The statements that mark the rows of an entry, as a dry run sends them.
+pub fn statements(dialect: Dialect, family: &Family<'_>, place: usize) -> Vec<Statement> {
+    let targets = family.erasure.entries[place].plan.targets.iter();
+    let claims = targets.filter_map(|target| Claims::of(family, place, target));
+    claims.map(|claims| claims.statement(dialect, None, Asked::ahead())).collect()
 }
 
 /// Of a redaction, the bits of its columns, where some have bits of their own.
@@ -202,13 +277,21 @@ fn lock(sql: &mut Sql, look: Look) {
 
 /// Adds a row that was found to the marks.
 pub fn note(marks: &mut Marks, family: &Family<'_>, place: usize, found: Found) {
+    let found = match found {
+        Found::Row(found) => found,
+        Found::Rows(person, rows) => {
+            let person = marks.person(person);
+            marks.free.push((place as u32, person, rows));
+            return;
+        }
+    };
     let entry = &family.erasure.entries[place];
     let table = &family.erasure.tables.get(found.table).table;
     let target = entry.plan.targets.iter().find(|target| target.table == *table);
     let held_by = hold_set(marks, target.map_or(&[], |target| &target.holds), &found.held_by);
     let row = marks.row(found.table, found.key);
     let people = vec![marks.person(found.person)];
-    let Found { is_shared, changes, .. } = found;
+    let FoundRow { is_shared, changes, .. } = found;
     marks.claim(Claim { entry: place as u32, row, part: 0, people, held_by, is_shared, changes });
 }
 
@@ -217,14 +300,19 @@ fn hold_set(marks: &mut Marks, holds: &[Hold], covering: &[u16]) -> HoldSet {
     marks.hold_set(names)
 }
 
-/// All marks of the people of a batch, or of all who are due.
+/// All marks of the people of a batch. Rows of free entries are left out on PostgreSQL, where one statement a table does all that
+/// is to be done to them and says whose they were.
 pub fn marks(conn: &mut Connection, family: &Family<'_>, asked: Asked<'_>) -> Result<Marks, DbError> {
     let mut marks = Marks::new();
-    for place in 0..family.erasure.entries.len() {
-        claims(conn, family, place, asked, &mut |found| {
-            note(&mut marks, family, place, found);
-            Ok(())
-        })?;
+    let is_marked = |place: &usize| conn.dialect() != Dialect::Postgres || !family.free[*place];
+    let places: Vec<usize> = (0..family.erasure.entries.len()).filter(is_marked).collect();
+    for place in places {
+        for target in &family.erasure.entries[place].plan.targets {
+            claims_in(conn, family, place, target, None, asked, &mut |found| {
+                note(&mut marks, family, place, found);
+                Ok(())
+            })?;
+        }
     }
     follow(conn, family, &mut marks, asked)?;
     Ok(marks)

@@ -1,14 +1,18 @@
 //! The sweep: what was settled is done by key, in the transaction that read the marks. No condition is asked again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::base::name::Name;
+use crate::db::predicate::eligible::{self, Look, Scope};
+use crate::db::predicate::few::{Few, key_of};
 use crate::db::predicate::key_batch;
+use crate::db::predicate::whose::{self, Sharers};
+use crate::db::query::count::scope;
 use crate::db::query::mark::Family;
 use crate::db::sql::builder::Sql;
 use crate::db::write::{batch, redact};
 use crate::db::{Connection, DbError, Dialect, Statement};
-use crate::plan::{By, Entry, Redaction, RowTable, TableKey, Target};
+use crate::plan::{By, Entry, PersonKey, Redaction, RowTable, TableKey, Target, Whose};
 use crate::schedule::Redact;
 use crate::settle::{Act, RowId, RowKey, Settled, Step, steps};
 
@@ -32,6 +36,52 @@ pub fn sweep(conn: &mut Connection, family: &Family<'_>, settled: &Settled<'_>) 
         }
     }
     Ok(Vec::new())
+}
+
+/// Does what a free entry says to the rows of a few people, each table at once, and says whose they were, row by row. It is asked
+/// after all other rows are marked, and before any of them goes. PostgreSQL alone returns what a join says of its rows; to let the
+/// server count them would take it longer than to say it.
+pub fn act_at_once(
+    conn: &mut Connection,
+    family: &Family<'_>,
+    place: usize,
+    few: Few<'_>,
+) -> Result<HashMap<PersonKey, u64>, DbError> {
+    let entry = &family.erasure.entries[place];
+    let mut by_person = HashMap::new();
+    for target in &entry.plan.targets {
+        let Some(whose) = &target.whose else { continue };
+        let acting = act_on_theirs(Scope { few: Some(few), ..scope(&entry.plan, target) }, whose, few);
+        conn.each(&acting, &mut |row| {
+            *by_person.entry(key_of(&row, 0)?).or_default() += 1;
+            Ok(())
+        })?;
+    }
+    Ok(by_person)
+}
+
+fn act_on_theirs(scope: Scope<'_>, whose: &Whose, few: Few<'_>) -> Statement {
+    let mut sql = Sql::new(Dialect::Postgres);
+    let found = whose::found(&mut sql, whose);
+    sql.push(if scope.removes { "DELETE FROM " } else { "UPDATE " });
+    eligible::from(&mut sql, scope.target);
+    if !scope.removes {
+        sql.push(" SET ");
+        redact::assignments(&mut sql, scope.target);
+    }
+    if let Some((_, found)) = &found {
+        sql.push(if scope.removes { " USING " } else { " FROM " });
+        whose::with_people(&mut sql, scope, whose, (Look::Now, Sharers::One), few.column, found);
+    }
+    sql.push(" WHERE ");
+    if let Some((step, found)) = &found {
+        whose::leads_to(&mut sql, scope, step, found);
+        sql.push(" AND ");
+    }
+    eligible::due(&mut sql, Scope { is_joined: found.is_some(), ..scope }, Look::Now);
+    sql.push(" RETURNING ");
+    whose::person(&mut sql, scope, few.column, found.as_ref());
+    sql.finish()
 }
 
 /// Rows that refer to each other in a circle go together, as far as the schema lets its keys be looked at when the transaction ends.
@@ -89,12 +139,7 @@ impl<'s> Broom<'_, 's, '_> {
         for some in step.rows.chunks(key_batch::most(dialect)) {
             let mut keys = self.keys(some);
             keys.extend(&moved);
-            let mut sql = Sql::new(dialect);
-            let alias = &table.table.table;
-            // MySQL 5.7 and older know no alias here, and SQLite wants it spelled out.
-            sql.push(if table.only { "DELETE FROM ONLY " } else { "DELETE FROM " }).table(&table.table).push(" WHERE ");
-            key_batch::is_among(&mut sql, alias, &table.key, &keys);
-            let rows = self.conn.execute(&sql.finish())?;
+            let rows = self.conn.execute(&delete(dialect, table, &keys))?;
             let expected = self.copies(some);
             if rows == expected && !table.has_triggers {
                 continue;
@@ -192,13 +237,38 @@ impl<'s> Broom<'_, 's, '_> {
     fn of_entry(&self, step: &Step, error: DbError) -> DbError {
         let entry = step.rows.first().and_then(|row| self.settled.entry_that_acts(*row));
         match entry {
-            Some(entry) if !error.is_transient() => {
-                let rule = &self.family.erasure.entries[entry as usize].plan.rule;
-                DbError { message: format!("entry `{rule}`: {}", error.message), ..error }
-            }
-            _ => error,
+            Some(entry) => error.met_by(&format!("entry `{}`", self.family.erasure.entries[entry as usize].plan.rule)),
+            None => error,
         }
     }
+}
+
+/// The statements by which the rows of an entry change or go, each for one key.
+pub fn statements(dialect: Dialect, family: &Family<'_>, place: usize) -> Vec<Statement> {
+    let entry = &family.erasure.entries[place];
+    let mut all = Vec::new();
+    for target in &entry.plan.targets {
+        let Some(number) = family.erasure.tables.number_of(&target.table) else { continue };
+        let table = family.erasure.tables.get(number);
+        let part = match dialect {
+            Dialect::Postgres => PersonKey::Whole(0),
+            // Written out it would be taken for a key.
+            Dialect::Sqlite | Dialect::Mysql => PersonKey::Unsigned(0),
+        };
+        let key = match &table.key {
+            TableKey::Columns(columns) if columns.len() > 1 => RowKey::Several(vec![part; columns.len()].into()),
+            _ => RowKey::One(part),
+        };
+        let first = Target { redactions: entry.redact_first.clone(), ..changed(table, &[entry], Vec::new()) };
+        let changes = if entry.plan.act.removes() { first } else { changed(table, &[entry], Vec::new()) };
+        if !changes.redactions.is_empty() {
+            all.push(update(dialect, table, &changes, &[&key]));
+        }
+        if entry.plan.act.removes() {
+            all.push(delete(dialect, table, &[&key]));
+        }
+    }
+    all
 }
 
 /// The table with all that these entries write into a row, and columns that become NULL.
@@ -237,6 +307,13 @@ fn changed(table: &RowTable, entries: &[&Entry], let_go: Vec<&Name>) -> Target {
         axes: Vec::new(),
         key: Vec::new(),
     }
+}
+
+fn delete(dialect: Dialect, table: &RowTable, keys: &[&RowKey]) -> Statement {
+    let mut sql = Sql::new(dialect);
+    sql.push(if table.only { "DELETE FROM ONLY " } else { "DELETE FROM " }).table(&table.table).push(" WHERE ");
+    key_batch::is_among(&mut sql, &table.table.table, &table.key, keys);
+    sql.finish()
 }
 
 fn update(dialect: Dialect, table: &RowTable, target: &Target, keys: &[&RowKey]) -> Statement {

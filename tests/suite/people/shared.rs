@@ -1,6 +1,7 @@
 //! Rows that several entries of the map speak of: what the plan says is what the run does, and nothing is lost sight of.
 
 use super::{people, tenure};
+use crate::harness::TestDb;
 use crate::harness::story::{AS_OF, ids, plan_and_run};
 
 /// A map of accounts that are deleted, with these entries before.
