@@ -25,7 +25,7 @@ use crate::db::write::batch::Done;
 use crate::db::{Connection, DbError, Dialect, ErrorKind, Mode};
 use crate::ledger::lease::{self, Lease, Taken};
 use crate::plan::{Axis, Erasure, PersonKey, Target};
-use crate::schedule::ERASURES;
+use crate::record::ERASURES;
 
 pub use super::outcome::Desk;
 
