@@ -10,10 +10,10 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use super::batch::{Attempt, Refused};
+use super::outcome::{Batch, Log, Outcome, Scope, TurnedBack};
 use super::pace::Pace;
 use super::patience::{ATTEMPTS, pause};
 use super::side_by_side::Connections;
-use super::outcome::{Batch, Log, Outcome, Scope, TurnedBack};
 use super::turn::Turn;
 use super::{Ending, Halt, Tally, Worker};
 use crate::base::time;

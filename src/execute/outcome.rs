@@ -118,12 +118,7 @@ pub(super) struct Batch<'a> {
 impl Batch<'_> {
     /// # Errors
     /// Those of the database; and where a trigger kept rows, which are noted: the caller rolls back and acts again.
-    pub fn act(
-        &self,
-        conn: &mut Connection,
-        log: &Log<'_>,
-        turned_back: &mut TurnedBack,
-    ) -> Result<Outcome, DbError> {
+    pub fn act(&self, conn: &mut Connection, log: &Log<'_>, turned_back: &mut TurnedBack) -> Result<Outcome, DbError> {
         let erasure = self.family.erasure;
         let people = people::lock(conn, erasure, self.keys)?;
         let kept = match self.scope {

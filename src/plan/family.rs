@@ -158,7 +158,8 @@ impl Erasure {
     pub fn is_free(&self, place: usize, family: &[FamilyReference<'_>]) -> bool {
         let entry = &self.entries[place];
         let others = || self.entries.iter().enumerate().filter(|(other, _)| *other != place).map(|(_, other)| other);
-        let tables: Vec<u32> = entry.plan.targets.iter().filter_map(|target| self.tables.number_of(&target.table)).collect();
+        let tables: Vec<u32> =
+            entry.plan.targets.iter().filter_map(|target| self.tables.number_of(&target.table)).collect();
         let refers = |reference: &FamilyReference<'_>| {
             let table = match &reference.by {
                 By::Columns { table, .. } => table,
@@ -179,7 +180,8 @@ impl Erasure {
             && entry.plan.targets.iter().all(is_alone)
             && !family.iter().any(refers)
             && others().all(is_elsewhere)
-            && !others().any(|other| entry.hides_the_person_from(other) || other.cuts_off(entry.found()) || asks_for(other))
+            && !others()
+                .any(|other| entry.hides_the_person_from(other) || other.cuts_off(entry.found()) || asks_for(other))
     }
 }
 
@@ -193,12 +195,7 @@ fn by(link: &Link) -> By<'_> {
 }
 
 fn by_own<'e>(root: &'e TableName, link: &'e SelfLink) -> By<'e> {
-    By::Columns {
-        table: root,
-        columns: &link.columns,
-        parent_columns: &link.parent_columns,
-        let_go: &link.let_go,
-    }
+    By::Columns { table: root, columns: &link.columns, parent_columns: &link.parent_columns, let_go: &link.let_go }
 }
 
 fn all_columns(links: &[Link]) -> Vec<Name> {

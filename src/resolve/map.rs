@@ -404,7 +404,6 @@ impl Builder<'_, '_> {
         let dialect = self.resolver.context.catalog.dialect;
         matches!((condition(one), condition(other)), (Some(one), Some(other)) if exclude_each_other(dialect, &one, &other))
     }
-
 }
 
 const TELL_APART: &str = "tell their rows apart by a `where` in each, such as a column's value in the one and another value of it in the \

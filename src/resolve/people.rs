@@ -422,7 +422,8 @@ impl<'a, 'c> Resolver<'a, 'c> {
         let today = self.context.as_of.to_zoned(self.schedule.policy.timezone.clone()).date();
         let own = catalog.find(&subject.table).filter(|_| subject.is_in_force_on(today));
         let is_second = |other: &&&Subject| {
-            let shares = || own.zip(catalog.find(&other.table)).is_some_and(|(own, other)| catalog.share_rows(own, other));
+            let shares =
+                || own.zip(catalog.find(&other.table)).is_some_and(|(own, other)| catalog.share_rows(own, other));
             !Arc::ptr_eq(&other.places.source, &subject.places.source) && other.is_in_force_on(today) && shares()
         };
         self.context.maps.iter().filter(is_second).map(|other| second_map(catalog, subject, other)).collect()

@@ -61,7 +61,14 @@ impl Account {
 impl Settled<'_> {
     pub fn account(&self) -> Account {
         let entries = vec![EntryCount::default(); self.terms.entries.len()];
-        let mut teller = Teller { settled: self, account: Account { done: vec![0; entries.len() * self.marks.people.len()], entries, people: BTreeMap::new() } };
+        let mut teller = Teller {
+            settled: self,
+            account: Account {
+                done: vec![0; entries.len() * self.marks.people.len()],
+                entries,
+                people: BTreeMap::new(),
+            },
+        };
         for (entry, person, rows) in &self.marks.free {
             teller.free(*entry, *person, *rows);
         }
@@ -191,7 +198,8 @@ impl Teller<'_, '_> {
     /// Rows that go only because others do, each for the first entry that takes it along.
     fn cascades(&mut self, claimed: &HashSet<RowId>, first: &[Option<PersonId>]) {
         let settled = self.settled;
-        for row in (0..settled.marks.rows.len() as RowId).filter(|row| settled.is_gone(*row) && !claimed.contains(row)) {
+        for row in (0..settled.marks.rows.len() as RowId).filter(|row| settled.is_gone(*row) && !claimed.contains(row))
+        {
             let parts = settled.links.parts_by_row.get(row).iter().filter(|part| settled.taken[**part as usize]);
             let Some(part) = parts.min_by_key(|part| settled.marks.parts[**part as usize].entry) else { continue };
             let entry = settled.marks.parts[*part as usize].entry;
@@ -246,10 +254,7 @@ impl Settled<'_> {
         (0..).zip(&self.marks.references).filter_map(|(id, one)| {
             let row = one.from?;
             let lets_go = self.terms.references[one.terms as usize].effect == Effect::LetsGo;
-            let is_let_go = lets_go
-                && self.taken[one.to as usize]
-                && !self.is_gone(row)
-                && self.still_refers(row, id);
+            let is_let_go = lets_go && self.taken[one.to as usize] && !self.is_gone(row) && self.still_refers(row, id);
             is_let_go.then_some((one.terms, row, id))
         })
     }

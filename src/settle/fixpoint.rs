@@ -335,9 +335,8 @@ impl Settled<'_> {
 
     fn reached_from_claims(&self, has_family: &[bool]) -> Vec<bool> {
         let mut reached = vec![false; self.marks.parts.len()];
-        let is_taken = |(id, claim): &(u32, &super::Claim)| {
-            has_family[claim.entry as usize] && self.is_carried_out(*id)
-        };
+        let is_taken =
+            |(id, claim): &(u32, &super::Claim)| has_family[claim.entry as usize] && self.is_carried_out(*id);
         let mut parts: Vec<PartId> =
             (0..).zip(&self.marks.claims).filter(is_taken).map(|(_, claim)| claim.part).collect();
         while let Some(part) = parts.pop() {

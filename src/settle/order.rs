@@ -22,11 +22,18 @@ pub struct Step {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Act {
     /// The rows stay: these entries redact them, and references of these terms become NULL.
-    Change { entries: Vec<u32>, let_go: Vec<u32> },
+    Change {
+        entries: Vec<u32>,
+        let_go: Vec<u32>,
+    },
     /// The rows go next; the entry has them changed first, for readers of the database's log of changes.
-    ChangeFirst { entry: u32 },
+    ChangeFirst {
+        entry: u32,
+    },
     /// References of these terms become NULL in rows that refer to each other and go next.
-    Loosen { references: Vec<u32> },
+    Loosen {
+        references: Vec<u32>,
+    },
     Delete,
 }
 
@@ -65,7 +72,8 @@ impl<'s, 'm> Plan<'s, 'm> {
                 acts[row as usize] = true;
                 continue;
             }
-            let entries: BTreeSet<u32> = settled.redactions(row).map(|id| settled.marks.claims[id as usize].entry).collect();
+            let entries: BTreeSet<u32> =
+                settled.redactions(row).map(|id| settled.marks.claims[id as usize].entry).collect();
             let let_go: Vec<u32> = let_go.get(&row).into_iter().flatten().copied().collect();
             if !entries.is_empty() || !let_go.is_empty() {
                 let act = Act::Change { entries: entries.into_iter().collect(), let_go };
@@ -90,7 +98,8 @@ impl<'s, 'm> Plan<'s, 'm> {
 
     /// Children first; tables that refer to each other are together.
     fn tables_in_order(&self) -> Vec<Vec<u32>> {
-        let all: BTreeSet<u32> = self.changing.keys().map(|(table, _)| *table).chain(self.going.keys().copied()).collect();
+        let all: BTreeSet<u32> =
+            self.changing.keys().map(|(table, _)| *table).chain(self.going.keys().copied()).collect();
         let mut parents: BTreeMap<u32, BTreeSet<u32>> = all.iter().map(|table| (*table, BTreeSet::new())).collect();
         for (from, to, _) in &self.references {
             parents.entry(self.table_of(*from)).or_default().insert(self.table_of(*to));
@@ -111,7 +120,8 @@ impl<'s, 'm> Plan<'s, 'm> {
                 waiting.iter().all(|other| !reached[other].contains(table) || reached[table].contains(other))
             };
             let first = *waiting.iter().find(is_free).expect("of tables that refer to each other all are free");
-            let with = |other: &u32| *other == first || reached[&first].contains(other) && reached[other].contains(&first);
+            let with =
+                |other: &u32| *other == first || reached[&first].contains(other) && reached[other].contains(&first);
             let together: Vec<u32> = waiting.iter().copied().filter(with).collect();
             waiting.retain(|table| !together.contains(table));
             order.push(together);
@@ -144,7 +154,8 @@ impl<'s, 'm> Plan<'s, 'm> {
         let inside: Vec<(RowId, RowId, u32)> = inside.collect();
         let round = self.levels(all, &inside, steps);
         let between = |(from, to, _): &(RowId, RowId, u32)| round.contains(from) && round.contains(to);
-        let may_be_null = |(_, _, terms): &(RowId, RowId, u32)| self.settled.terms.references[*terms as usize].may_be_null;
+        let may_be_null =
+            |(_, _, terms): &(RowId, RowId, u32)| self.settled.terms.references[*terms as usize].may_be_null;
         let (loose, firm): (Vec<_>, Vec<_>) = inside.iter().copied().filter(between).partition(may_be_null);
         self.loosen(&loose, steps);
         let rest = self.levels(round, &firm, steps);

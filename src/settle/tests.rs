@@ -233,10 +233,8 @@ fn of_what_an_earlier_redaction_changes_there_is_nothing_left_for_a_later_one() 
 fn family() -> (World, [ClaimId; 2], [PartId; 2]) {
     let mut world = World::of(&[DELETES]);
     let posts = [world.claim(0, 1, 7), world.claim(0, 2, 8)];
-    let along = [
-        world.terms(0, 0, Effect::GoesAlong(1), "reaction"),
-        world.terms(0, 1, Effect::GoesAlong(2), "emblem"),
-    ];
+    let along =
+        [world.terms(0, 0, Effect::GoesAlong(1), "reaction"), world.terms(0, 1, Effect::GoesAlong(2), "emblem")];
     let parts = posts.map(|post| world.part(post));
     world.along(along[0], 1, parts[1]);
     let reaction = world.along(along[0], 1, parts[0]);

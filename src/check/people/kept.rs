@@ -11,9 +11,8 @@ pub(super) fn findings(map: &Map<'_>, entry: &Mapped<'_>, mapped: &[Mapped<'_>])
     let acts = entry.acts.filter(|_| !entry.data.kept_too)?;
     let keeps_all = |other: &&Mapped<'_>| {
         let is_kept = other.acts.is_none_or(|acts| acts.kept.is_some());
-        let covered = |redacted: &crate::plan::Redaction| {
-            !other.acts.is_some_and(|keeping| keeping.redacts(&redacted.column))
-        };
+        let covered =
+            |redacted: &crate::plan::Redaction| !other.acts.is_some_and(|keeping| keeping.redacts(&redacted.column));
         let is_concerned = acts.plan.act.removes() || acts.redactions().any(covered);
         !std::ptr::eq(other.data, entry.data)
             && is_kept
@@ -45,7 +44,8 @@ fn always_leads(map: &Map<'_>, root: &TableName, steps: &[Step]) -> bool {
         && tables.zip(steps).all(|(table, step)| {
             let Some(table) = map.table(table) else { return false };
             let column = table.column(map.catalog.dialect, &step.column);
-            let refers = |key: &crate::db::catalog::ForeignKey| key.columns == [step.column.clone()] && key.parent == step.table;
+            let refers =
+                |key: &crate::db::catalog::ForeignKey| key.columns == [step.column.clone()] && key.parent == step.table;
             step.conditions.is_empty()
                 && column.is_some_and(|column| !column.nullable)
                 && table.foreign_keys.iter().any(refers)

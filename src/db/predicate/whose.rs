@@ -236,8 +236,7 @@ pub(in crate::db) fn leads_to_somebody(sql: &mut Sql, passage: &Passage, alias: 
         sql.push("1 = 1");
         eligible::meant(sql, people);
     };
-    let lead =
-        Lead { table: &people.table, alias: &people.alias, earlier: &[], such: &such, sharers: Sharers::One };
+    let lead = Lead { table: &people.table, alias: &people.alias, earlier: &[], such: &such, sharers: Sharers::One };
     own_row(sql, alias, step);
     sql.push(" IN (");
     lead.write(sql, after);

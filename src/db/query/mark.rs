@@ -528,7 +528,8 @@ impl Sides<'_> {
                     sql.push(" WHERE 1 = 1");
                 }
                 eligible::meant(&mut sql, target);
-                if let Some(whose) = target.whose.as_ref().filter(|whose| whose.is_shared() && target.holds.is_empty()) {
+                if let Some(whose) = target.whose.as_ref().filter(|whose| whose.is_shared() && target.holds.is_empty())
+                {
                     // What stays because it is somebody else's as well is found by way of what is theirs.
                     sql.push(" AND (");
                     whose::someone_elses_too(&mut sql, scope(plan, target), whose);

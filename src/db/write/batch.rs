@@ -49,13 +49,6 @@ impl From<Done> for Deleted {
 }
 
 impl Deleted {
-    pub fn add(&mut self, more: Deleted) {
-        self.done.add(more.done);
-        for (person, consequences) in more.along {
-            self.along.entry(person).or_default().add(&consequences);
-        }
-    }
-
     fn took(&mut self, table: String, rows: u64, shares: Option<Shares>) -> Result<(), DbError> {
         self.note(|consequences| &mut consequences.cascaded, table, rows, shares)
     }

@@ -3,6 +3,6 @@
 pub(in crate::db) mod along;
 pub mod batch;
 pub mod people;
+pub mod people_sweep;
 pub(in crate::db) mod redact;
 pub mod rollup;
-pub mod people_sweep;
