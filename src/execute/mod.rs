@@ -6,11 +6,11 @@
 
 mod batch;
 pub mod erase;
+mod outcome;
 mod pace;
 mod passed_over;
 mod patience;
 mod side_by_side;
-mod told;
 mod turn;
 mod walk;
 

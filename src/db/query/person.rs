@@ -122,8 +122,8 @@ pub fn rows_of_few(
     let mut all = BTreeMap::new();
     for target in targets {
         let target = Target { redactions: Vec::new(), ..target.clone() };
-        people::counts_of_target(conn, &target, key, few, &mut |person, counts| {
-            *all.entry(person).or_default() += counts.eligible;
+        people::counts_of_target(conn, &target, key, few, &mut |person, rows| {
+            *all.entry(person).or_default() += rows;
             Ok(())
         })?;
     }

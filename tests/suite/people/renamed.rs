@@ -99,6 +99,12 @@ on_every_database! {
         assert_eq!((erasures(&db), open_requests(&db), db.count("payment WHERE payer IS NULL")), (0, 1, 0));
         tenure.run(&["subject", "refuse", "1", "--reason", "asked again", "--policy", "home"]).expect_code(0);
         assert!(!says(&tenure, &["run", "--json"], 0).contains("request 1"));
+        // Of two maps of the same people neither is carried out.
+        now_it_says(&tenure, &called("home", MAP));
+        let tenure = tenure.schedule(&called("office", MAP));
+        let told = says(&tenure, &["run", "--yes", "--json"], 2);
+        assert!(told.contains("each table of people has one map"), "{told}");
+        assert_eq!((erasures(&db), open_requests(&db)), (0, 1));
     }
 
     fn a_policy_that_is_there_all_the_same_keeps_its_requests(db: TestDb) {
