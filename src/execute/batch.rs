@@ -125,14 +125,7 @@ impl Refused {
             self.excess.get_or_insert(error.message);
             return;
         }
-        let remedy = match error.kind {
-            ErrorKind::Constraint => {
-                "; where another row bears already what is to be written, change that one, or let the schedule write what \
-                 nobody else can bear"
-            }
-            _ => "",
-        };
-        self.reason.get_or_insert(format!("{}{remedy}", error.message));
+        self.reason.get_or_insert_with(|| with_remedy(&error));
     }
 
     /// How it ended where nothing but these stood in the way; `what` they are.
@@ -143,4 +136,16 @@ impl Refused {
             (Some(reason), _) => Ending::Failed(format!("some {what}: {reason}")),
         }
     }
+}
+
+/// The error's sentence, with what mends it where the rows themselves could be changed.
+pub(super) fn with_remedy(error: &DbError) -> String {
+    let remedy = match error.kind {
+        ErrorKind::Constraint => {
+            "; where another row bears already what is to be written, change that one, or let the schedule write what nobody else \
+             can bear"
+        }
+        _ => "",
+    };
+    format!("{}{remedy}", error.message)
 }
