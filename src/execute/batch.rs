@@ -1,6 +1,5 @@
 //! One batch: the act and its record in one transaction.
 
-use super::Ending;
 use crate::base::time;
 use crate::db::catalog::fingerprint::Footing;
 use crate::db::predicate::window::Window;
@@ -109,33 +108,6 @@ pub(super) fn act(
 pub(super) fn may_pass_later(error: &DbError) -> bool {
     let may_pass = [ErrorKind::ForeignKey, ErrorKind::Unread, ErrorKind::Resources, ErrorKind::Beyond];
     error.is_transient() || error.is_of_a_row() || may_pass.contains(&error.kind)
-}
-
-/// Why some could not be done, the first of the reasons: the others were.
-#[derive(Debug, Default)]
-pub(super) struct Refused {
-    reason: Option<String>,
-    /// The plan counted fewer rows than these have now.
-    excess: Option<String>,
-}
-
-impl Refused {
-    pub fn note(&mut self, error: DbError) {
-        if error.kind == ErrorKind::Beyond {
-            self.excess.get_or_insert(error.message);
-            return;
-        }
-        self.reason.get_or_insert_with(|| with_remedy(&error));
-    }
-
-    /// How it ended where nothing but these stood in the way; `what` they are.
-    pub fn ending(self, what: &str) -> Ending {
-        match (self.reason, self.excess) {
-            (None, None) => Ending::Done,
-            (None, Some(excess)) => Ending::Stopped(format!("some {what}, and remain for the next run: {excess}")),
-            (Some(reason), _) => Ending::Failed(format!("some {what}: {reason}")),
-        }
-    }
 }
 
 /// The error's sentence, with what mends it where the rows themselves could be changed.

@@ -5,17 +5,18 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::batch::{self, Attempt, Refused};
+use super::batch::{self, Attempt};
+use super::locks::Locks;
 use super::outcome::{Batch, Log, Outcome, Scope, TurnedBack};
 use super::pace::Pace;
 use super::patience::{ATTEMPTS, pause};
 use super::side_by_side::Connections;
 use super::turn::Turn;
-use super::{Ending, Halt, Tally, Worker};
+use super::{Ending, Halt, PeoplePassedOver, Tally, Worker};
 use crate::base::time;
 use crate::db::catalog::fingerprint::Footing;
 use crate::db::predicate::few::Few;
@@ -23,7 +24,7 @@ use crate::db::predicate::window;
 use crate::db::predicate::window::Edge;
 use crate::db::query::mark::{self, Family};
 use crate::db::write::batch::Done;
-use crate::db::{Connection, DbError, Dialect, ErrorKind, Mode};
+use crate::db::{Connection, DbError, Dialect, ErrorKind, Mode, Wait};
 use crate::ledger::lease::{self, Lease, Taken};
 use crate::plan::{Amounts, Axis, Ceiling, Erasure, PersonKey, Reservation, Target};
 use crate::record::ERASURES;
@@ -54,6 +55,7 @@ pub struct PeopleTally {
     pub in_part: BTreeSet<PersonKey>,
     /// People who were begun, and are in none of the others.
     pub unfinished: BTreeSet<PersonKey>,
+    pub passed_over: PeoplePassedOver,
 }
 
 /// Erases the people batch by batch, on so many connections at a time where the database lets several write, and says how it
@@ -89,12 +91,16 @@ pub fn people(
         family: &family,
         desk,
         tally: &mut tally,
-        refused: Refused::default(),
+        clinging: None,
+        locks: Locks::default(),
         sequence: 0,
         waiting: BTreeSet::new(),
     };
     let ending = match round.everybody(due).and_then(|()| round.turn.still_ours()) {
-        Ok(()) => round.refused.ending("people could not be erased"),
+        Ok(()) => match round.clinging {
+            None => Ending::Done,
+            Some(reason) => Ending::Failed(format!("some people could not be erased: {reason}")),
+        },
         Err(halt) => halt.into(),
     };
     // A gate that cannot be given back opens by itself: this process is gone then, or its lease has run out.
@@ -112,8 +118,9 @@ struct Round<'a, 'w> {
     family: &'a Family<'a>,
     desk: &'a Desk<'a>,
     tally: &'a mut PeopleTally,
-    /// People who could not be erased at all.
-    refused: Refused,
+    /// Why rows stay that nothing of the map keeps, the first of the reasons.
+    clinging: Option<String>,
+    locks: Locks,
     sequence: u64,
     /// Of whom something stayed because of other rows, which may be those of somebody who comes later.
     waiting: BTreeSet<PersonKey>,
@@ -124,6 +131,30 @@ struct Round<'a, 'w> {
 struct Chunk {
     people: Range<usize>,
     failures: u32,
+}
+
+/// Those who are to be tried again.
+#[derive(Default)]
+struct Again {
+    /// The halves of a batch that failed, first.
+    smaller: VecDeque<Chunk>,
+    /// Single people, after all others.
+    at_the_end: VecDeque<Chunk>,
+    /// When the first of these was.
+    ending_since: Option<Instant>,
+}
+
+impl Again {
+    /// At the end each lock is waited for; but not for all of them one after the other.
+    fn wait_for(&mut self, chunks: &[Chunk], locks: &Locks) -> Wait {
+        const LONGEST: Duration = Duration::from_secs(10);
+        let is_single = matches!(chunks, [chunk] if chunk.people.len() == 1 && chunk.failures > 0);
+        if !is_single {
+            return locks.wait();
+        }
+        let since = *self.ending_since.get_or_insert_with(Instant::now);
+        if since.elapsed() < LONGEST { Wait::Patient } else { Wait::Brief }
+    }
 }
 
 impl<'a, 'w: 'a> Round<'a, 'w> {
@@ -146,14 +177,17 @@ impl<'a, 'w: 'a> Round<'a, 'w> {
     fn each_once(&mut self, due: &[Due]) -> Result<(), Halt> {
         let mut pace = Pace::of_people(self.turn.worker.conn.dialect());
         let mut next = 0;
-        let mut again: VecDeque<Chunk> = VecDeque::new();
+        let mut again = Again::default();
         loop {
             self.turn.between_batches()?;
-            let chunks = match again.pop_front() {
+            let mut chunks = match again.smaller.pop_front() {
                 // Alone: what was in its way beside another batch of ours is not there this time.
                 Some(chunk) => vec![chunk],
                 None => self.next_chunks(due, &mut next, pace.size()),
             };
+            if chunks.is_empty() {
+                chunks.extend(again.at_the_end.pop_front());
+            }
             if chunks.is_empty() {
                 return Ok(());
             }
@@ -162,13 +196,14 @@ impl<'a, 'w: 'a> Round<'a, 'w> {
                 && one.rows > MANY_ROWS
                 && let Attempt::Again(error) = self.drain(&one.key)?
             {
-                self.again(chunk.clone(), error, &mut again)?;
+                self.again(due, chunk.clone(), error, &mut again)?;
                 continue;
             }
             let started = Instant::now();
             let keys_of = |chunk: &Chunk| due[chunk.people.clone()].iter().map(|due| due.key.clone()).collect();
             let keys: Vec<Vec<PersonKey>> = chunks.iter().map(keys_of).collect();
-            let attempts = self.batches(&keys);
+            let wait = again.wait_for(&chunks, &self.locks);
+            let attempts = self.batches(&keys, wait);
             if attempts.iter().any(|attempt| matches!(attempt, Ok(Attempt::Done(_)))) {
                 pace.took(started.elapsed());
             }
@@ -185,7 +220,9 @@ impl<'a, 'w: 'a> Round<'a, 'w> {
                         if !alone && matches!(error.kind, ErrorKind::Conflict | ErrorKind::LockTimeout) {
                             self.others.give_up(&error);
                         }
-                        self.again(chunk, error, &mut again)
+                        let is_first_wait = self.is_under_a_lock(&error) && chunk.failures == 0;
+                        let waited = if is_first_wait { self.locks.waited(started.elapsed()) } else { Ok(()) };
+                        waited.and_then(|()| self.again(due, chunk, error, &mut again))
                     }
                     Err(halt) => Err(halt),
                 });
@@ -219,27 +256,32 @@ impl<'a, 'w: 'a> Round<'a, 'w> {
     }
 
     /// A batch that failed is tried again by halves, so that one person of whom something cannot be done keeps nobody else
-    /// waiting; who fails alone has another try after the others of the batch, one of whom may have been in the way, and is then
-    /// left to the next run.
-    fn again(&mut self, chunk: Chunk, error: DbError, again: &mut VecDeque<Chunk>) -> Result<(), Halt> {
-        let failures = chunk.failures + u32::from(error.is_transient() || chunk.people.len() == 1);
-        if failures >= ATTEMPTS && error.is_transient() {
+    /// waiting; who fails alone has other tries after all others, one of whom may have been in the way, and is then passed over.
+    fn again(&mut self, due: &[Due], chunk: Chunk, error: DbError, again: &mut Again) -> Result<(), Halt> {
+        let Range { start, end } = chunk.people;
+        let is_alone = end - start == 1;
+        let is_of_rows = !error.is_transient() || error.kind == ErrorKind::Conflict || self.is_under_a_lock(&error);
+        let failures = chunk.failures + u32::from(is_alone || !is_of_rows);
+        if failures >= ATTEMPTS && !is_of_rows {
             let message = format!("{} (tried {ATTEMPTS} times, smaller each time); run again later", error.message);
             return Err(Halt::Failed(DbError { message, ..error }));
         }
-        let people = chunk.people.len();
-        tracing::warn!(event = "trying-fewer-people", failures, people, "trying again, with fewer people: {error}");
-        let Range { start, end } = chunk.people;
-        let middle = start + (end - start) / 2;
-        if start == middle {
-            if failures >= ATTEMPTS / 2 {
-                self.refused.note(error);
-                return Ok(());
-            }
-            again.push_back(Chunk { people: start..end, failures });
+        tracing::warn!(
+            event = "trying-fewer-people",
+            failures,
+            people = end - start,
+            "trying again, with fewer people: {error}"
+        );
+        if is_alone && is_of_rows && failures >= ATTEMPTS / 2 {
+            self.tally.passed_over.note(due[start].key.clone(), &error);
+            return Ok(());
+        }
+        if is_alone {
+            again.at_the_end.push_back(Chunk { people: start..end, failures });
         } else {
-            again.push_front(Chunk { people: middle..end, failures });
-            again.push_front(Chunk { people: start..middle, failures });
+            let middle = start + (end - start) / 2;
+            again.smaller.push_front(Chunk { people: middle..end, failures });
+            again.smaller.push_front(Chunk { people: start..middle, failures });
         }
         if error.is_transient() {
             pause(failures);
@@ -247,15 +289,21 @@ impl<'a, 'w: 'a> Round<'a, 'w> {
         Ok(())
     }
 
+    /// Another session is at a row. SQLite has one lock for all of them.
+    fn is_under_a_lock(&self, error: &DbError) -> bool {
+        error.kind == ErrorKind::LockTimeout && self.turn.worker.conn.dialect() != Dialect::Sqlite
+    }
+
     /// All entries for these people, in one transaction for each of the lists, all at the same time. What came of each is asked once
     /// all are over: whoever renews the lease or looks for a COMMIT waits for no batch of ours but that one.
-    fn batches(&mut self, all: &[Vec<PersonKey>]) -> Vec<Result<Attempt<Outcome>, Halt>> {
+    fn batches(&mut self, all: &[Vec<PersonKey>], wait: Wait) -> Vec<Result<Attempt<Outcome>, Halt>> {
         let (family, desk, begun) = (self.family, self.desk, time::now());
         let (lease, bound) = (self.turn.lease, self.bound());
         let tasks: Vec<(Log<'_>, &Vec<PersonKey>)> = all.iter().map(|keys| (self.log(), keys)).collect();
         let footing = &self.footing;
         let sent = self.others.each(self.turn.worker.conn, &tasks, |conn, (log, keys)| {
-            Sent::send(conn, (lease, footing, bound), log, &Batch { family, desk, keys, scope: Scope::Whole, begun })
+            let batch = Batch { family, desk, keys, scope: Scope::Whole, begun, wait };
+            Sent::send(conn, (lease, footing, bound), log, &batch)
         });
         if sent.iter().any(Sent::lost_its_connection) {
             self.others.close();
@@ -329,6 +377,12 @@ impl<'a, 'w: 'a> Round<'a, 'w> {
                         None => return Ok(Attempt::Done(())),
                     }
                 }
+                Attempt::Again(error) if error.kind == ErrorKind::Conflict || self.is_under_a_lock(&error) => {
+                    self.locks.waited(started.elapsed())?;
+                    if !pace.narrow() {
+                        return Ok(Attempt::Again(error));
+                    }
+                }
                 Attempt::Again(error) if error.is_transient() => pace.shrink(error)?,
                 Attempt::Again(error) => return Ok(Attempt::Again(error)),
             }
@@ -338,7 +392,8 @@ impl<'a, 'w: 'a> Round<'a, 'w> {
     /// One part of one person's rows in one transaction.
     fn part(&mut self, keys: &[PersonKey], place: usize, part: mark::Part<'_>) -> Result<Attempt<Outcome>, Halt> {
         let (log, scope) = (self.log(), Scope::Part(place, part));
-        let batch = Batch { family: self.family, desk: self.desk, keys, scope, begun: time::now() };
+        let wait = self.locks.wait();
+        let batch = Batch { family: self.family, desk: self.desk, keys, scope, begun: time::now(), wait };
         let guard = (self.turn.lease, &self.footing, self.bound());
         let sent = Sent::send(self.turn.worker.conn, guard, &log, &batch);
         self.learn(&log, sent)
@@ -381,7 +436,7 @@ impl<'a, 'w: 'a> Round<'a, 'w> {
             }
         }
         tally.unfinished.extend(outcome.unfinished);
-        outcome.refused.into_iter().for_each(|error| self.refused.note(error));
+        self.clinging = self.clinging.take().or(outcome.clinging);
         self.waiting.extend(outcome.waiting);
         let rows = self.rows_done();
         (self.turn.worker.progress)(rows);
@@ -437,7 +492,7 @@ impl Sent {
                     return Ok(None);
                 }
                 footing.check_before(conn)?;
-                let outcome = batch.act(conn, log, &mut turned_back)?;
+                let outcome = conn.waiting(batch.wait, |conn| batch.act(conn, log, &mut turned_back))?;
                 footing.check_after(conn)?;
                 reserved = Some(bound.reserve(&outcome)?);
                 sent = Some(outcome.clone());

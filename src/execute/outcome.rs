@@ -15,7 +15,7 @@ use crate::db::query::person;
 use crate::db::write::batch::Done;
 use crate::db::write::people::{self, Person};
 use crate::db::write::people_sweep;
-use crate::db::{Connection, DbError, Dialect, ErrorKind};
+use crate::db::{Connection, DbError, Dialect, ErrorKind, Wait};
 use crate::ledger;
 use crate::ledger::erasure::{Cause, Erased, Rows, new_reference};
 use crate::plan::{Erasure, PersonKey};
@@ -91,7 +91,7 @@ pub(super) struct Outcome {
     /// Of whom something stays, whether anything was done or not.
     pub waiting: Vec<PersonKey>,
     /// Why rows stay that nothing of the map keeps.
-    pub refused: Option<DbError>,
+    pub clinging: Option<String>,
 }
 
 /// Rows that a trigger kept when they were to go or change: they stay, and the batch is settled again.
@@ -113,6 +113,7 @@ pub(super) struct Batch<'a> {
     pub keys: &'a [PersonKey],
     pub scope: Scope<'a>,
     pub begun: Timestamp,
+    pub wait: Wait,
 }
 
 impl Batch<'_> {
@@ -140,7 +141,7 @@ impl Batch<'_> {
             batch::write(conn, &log.identity(*place), done)?;
         }
         told.record(conn, log, &people)?;
-        outcome.refused = self.clinging(turned_back);
+        outcome.clinging = self.clinging(turned_back);
         Ok(outcome)
     }
 
@@ -179,7 +180,7 @@ impl Batch<'_> {
     }
 
     /// A trigger turned away rows that were to go along, or put back what they let go of.
-    fn clinging(&self, turned_back: &TurnedBack) -> Option<DbError> {
+    fn clinging(&self, turned_back: &TurnedBack) -> Option<String> {
         let entries = &self.family.erasure.entries;
         let shown = |number: u32| {
             let table = &self.family.erasure.tables.get(number).table;
@@ -187,12 +188,9 @@ impl Batch<'_> {
             dependents.find(|dependent| dependent.table == *table).map(|dependent| dependent.shown.to_string())
         };
         let table = turned_back.iter().find_map(|(table, _)| shown(*table))?;
-        Some(DbError::new(
-            ErrorKind::ForeignKey,
-            format!(
-                "rows of `{table}` that were to go, or to let go, with what they refer to are still there, so what they refer to stays; \
-                 a trigger or rewrite rule on `{table}` turns them away: keep what they refer to by a hold, or change it"
-            ),
+        Some(format!(
+            "rows of `{table}` that were to go, or to let go, with what they refer to are still there, so what they refer to stays; \
+             a trigger or rewrite rule on `{table}` turns them away: keep what they refer to by a hold, or change it"
         ))
     }
 }

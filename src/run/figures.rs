@@ -20,7 +20,8 @@ pub(super) struct Figures {
     pub by_entry: Vec<Counts>,
     /// What would go along, or let go, by the places of the entries.
     pub along: Vec<Consequences>,
-    pub rows: HashMap<PersonKey, u64>,
+    /// Of each person of whom a run would change something, the rows by the places of the entries.
+    pub rows: HashMap<PersonKey, Box<[u64]>>,
     pub held: BTreeSet<PersonKey>,
     pub blocked: BTreeSet<PersonKey>,
 }
@@ -45,9 +46,9 @@ impl Figures {
             figures.along.push(Consequences { cascaded, detached });
         }
         for (person, key) in (0..).zip(&settled.marks.people) {
-            let rows: u64 = account.done_of(person).iter().sum();
-            if rows > 0 {
-                figures.rows.insert(key.clone(), rows);
+            let rows = account.done_of(person);
+            if rows.iter().any(|rows| *rows > 0) {
+                figures.rows.insert(key.clone(), rows.into());
             }
             let staying: Vec<usize> = settled.stays_of(person).collect();
             for (_, beside) in account.beside_of(person).filter(|(entry, _)| staying.contains(&(*entry as usize))) {
@@ -71,7 +72,8 @@ impl Figures {
     /// batch are neighbours.
     pub fn due(&mut self) -> Vec<Due> {
         let rows = std::mem::take(&mut self.rows);
-        let mut due: Vec<_> = rows.into_iter().map(|(key, rows)| Due { key, rows, asked: None }).collect();
+        let due = |(key, rows): (PersonKey, Box<[u64]>)| Due { key, rows: rows.iter().sum(), asked: None };
+        let mut due: Vec<_> = rows.into_iter().map(due).collect();
         due.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         due
     }

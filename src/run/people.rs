@@ -401,9 +401,13 @@ impl Planned {
         let are_illegible = matches!(ending, Ending::Done) && left.as_ref().is_ok_and(is_illegible);
         for (place, entry) in self.entries.iter_mut().enumerate() {
             let done = tally.entries.remove(&entry.rule).unwrap_or_default();
+            let passed_over = left.as_ref().map_or_else(
+                |_| execute::PassedOver::default(),
+                |(left, _)| tally.passed_over.in_rows(|key| left.rows.get(key).map_or(0, |rows| rows[place])),
+            );
             let left = left.as_ref().map(|(left, _)| left.by_entry[place].clone()).map_err(Clone::clone);
             let planned = entry.blocked;
-            super::act::settle(entry, done, ending.clone(), || left);
+            super::act::settle(entry, execute::Tally { passed_over, ..done }, ending.clone(), || left);
             still_somebody_elses(entry, planned);
             if are_illegible && entry.remaining > 0 {
                 entry.error = Some(format!(

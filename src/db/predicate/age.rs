@@ -140,6 +140,7 @@ fn day(day: Date, zone: &TimeZone) -> Option<(Timestamp, Timestamp)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Reading;
 
     fn anchor(zone: &str) -> Anchor {
         let zone = TimeZone::get(zone).unwrap();

@@ -337,6 +337,15 @@ struct Reader<'c, 'f, 'm> {
     look: Look,
 }
 
+/// A row that refers to a part.
+struct Referring {
+    to: PartId,
+    table: u32,
+    key: RowKey,
+    /// Holds on the row, by their places.
+    held: Vec<u16>,
+}
+
 /// Rows of one physical table.
 type ByTable = BTreeMap<u32, Vec<PartId>>;
 
@@ -354,7 +363,7 @@ impl<'f> Reader<'_, 'f, '_> {
         for (terms, reference) in self.family.references.iter().enumerate() {
             let ReferenceEffect::GoesAlong(level) = reference.effect else { continue };
             for (parents, parts) in self.of_level(reference, fresh.iter().copied()) {
-                for (to, table, key, held) in self.referring(reference, parents, &parts)? {
+                for Referring { to, table, key, held } in self.referring(reference, parents, &parts)? {
                     let row = self.marks.row(table, key);
                     let (part, is_new) = self.marks.part(reference.entry as u32, level as u32, row);
                     let held_by = hold_set(self.marks, reference.holds, &held);
@@ -376,7 +385,7 @@ impl<'f> Reader<'_, 'f, '_> {
                 continue;
             }
             for (parents, parts) in self.of_level(reference, all.iter().copied()) {
-                for (to, table, key, held) in self.referring(reference, parents, &parts)? {
+                for Referring { to, table, key, held } in self.referring(reference, parents, &parts)? {
                     let from = match reference.effect {
                         ReferenceEffect::LetsGo => Some(self.marks.row(table, key)),
                         _ => self.marks.find_row(table, &key),
@@ -401,13 +410,13 @@ impl<'f> Reader<'_, 'f, '_> {
         by_table
     }
 
-    /// Rows that refer to these parts, all of one table: the part, the table and key of the row, and the holds on it.
+    /// Rows that refer to these parts, all of one table.
     fn referring(
         &mut self,
         reference: &FamilyReference<'f>,
         parents: u32,
         parts: &[PartId],
-    ) -> Result<Vec<(PartId, u32, RowKey, Vec<u16>)>, DbError> {
+    ) -> Result<Vec<Referring>, DbError> {
         let tables = &self.family.erasure.tables;
         let plan = &self.family.erasure.entries[reference.entry].plan;
         let children: Vec<u32> = match &reference.by {
@@ -432,7 +441,7 @@ impl<'f> Reader<'_, 'f, '_> {
                     let parent = key_batch::read(&row, 0, &sides.parent.key)?;
                     let key = key_batch::read(&row, width, &sides.child.key)?;
                     let held = held_by(&row, holds, reference.holds.len());
-                    found.extend(keys.get(&parent).map(|part| (*part, *child, key, held)));
+                    found.extend(keys.get(&parent).map(|part| Referring { to: *part, table: *child, key, held }));
                     Ok(())
                 })?;
             }
