@@ -111,6 +111,18 @@ pub(super) fn may_pass_later(error: &DbError) -> bool {
     error.is_transient() || error.is_of_a_row() || may_pass.contains(&error.kind)
 }
 
+/// Why the database refuses to change a row, with what helps.
+pub(super) fn refusal(error: &DbError) -> String {
+    let remedy = match error.kind {
+        ErrorKind::Constraint => {
+            "; where another row bears already what is to be written, change that one, or let the schedule write what nobody \
+             else can bear"
+        }
+        _ => "",
+    };
+    format!("{}{remedy}", error.message)
+}
+
 /// Why some could not be done, the first of the reasons: the others were.
 #[derive(Debug, Default)]
 pub(super) struct Refused {
@@ -125,14 +137,7 @@ impl Refused {
             self.excess.get_or_insert(error.message);
             return;
         }
-        let remedy = match error.kind {
-            ErrorKind::Constraint => {
-                "; where another row bears already what is to be written, change that one, or let the schedule write what \
-                 nobody else can bear"
-            }
-            _ => "",
-        };
-        self.reason.get_or_insert(format!("{}{remedy}", error.message));
+        self.reason.get_or_insert(refusal(&error));
     }
 
     /// How it ended where nothing but these stood in the way; `what` they are.

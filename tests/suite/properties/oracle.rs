@@ -27,6 +27,13 @@ pub struct Figures {
     pub detached: BTreeMap<String, u64>,
 }
 
+/// Rows of which nobody knows whether they are due. One that has nothing to redact is not.
+fn of_unknown_age(world: &World, rule: &Rule) -> u64 {
+    let has_something = |row: &&Row| row.note || !matches!(rule.act, Act::Redact);
+    let rows = world.tables[rule.table].rows.values();
+    rows.filter(has_something).filter(|row| age(world, rule, row).is_none()).count() as u64
+}
+
 /// The rule's figures on this world, which becomes what it is after the rule has run. Ages are unknown as they were in
 /// the world `at_first`, before any rule.
 pub fn apply(world: &mut World, at_first: &World, plan: &Plan, rule: &Rule) -> Figures {
@@ -37,8 +44,7 @@ pub fn apply(world: &mut World, at_first: &World, plan: &Plan, rule: &Rule) -> F
         held: fates.held.len() as u64,
         blocked: (fates.eligible.len() - fates.held.len() - doomed.len()) as u64,
         done: doomed.len() as u64,
-        no_anchor: at_first.tables[rule.table].rows.values().filter(|row| age(at_first, rule, row).is_none()).count()
-            as u64,
+        no_anchor: of_unknown_age(at_first, rule),
         ..Figures::default()
     };
     if let Act::Redact = rule.act {
