@@ -223,9 +223,7 @@ fn on_postgres() {
         for setting in &drawn {
             let (variable, value) = setting.split_once(" = ").unwrap();
             db.open()
-                .script(&format!(
-                    "BEGIN READ WRITE; ALTER DATABASE {name} SET {variable} = {value}; COMMIT"
-                ))
+                .script(&format!("BEGIN READ WRITE; ALTER DATABASE {name} SET {variable} = {value}; COMMIT"))
                 .unwrap();
         }
         the_same_rows_go(&db, db.url(), &settings);

@@ -55,6 +55,12 @@ impl Fingerprint {
 }
 
 impl Footing {
+    /// What an error of a statement means that was planned on these tables: where something is not there any more, it was
+    /// dropped or renamed since.
+    pub fn read(error: DbError) -> DbError {
+        if error.kind == ErrorKind::Missing { changed("") } else { error }
+    }
+
     /// To be called first in a transaction that deletes rows: from here on no foreign key to them can be added until it ends.
     ///
     /// # Errors
@@ -240,6 +246,7 @@ fn key(table: &TableName) -> String {
     format!("{schema}.{}", table.table.as_str())
 }
 
+/// The error of a batch that finds a table, or some table, otherwise than it was planned with.
 fn changed(table: &str) -> DbError {
     let what = if table.is_empty() { "the tables are".to_owned() } else { format!("`{table}` is") };
     DbError::new(
