@@ -38,9 +38,8 @@ fn of_unknown_age(world: &World, rule: &Rule) -> u64 {
     rows.filter(|row| is_meant(rule, row) && age(world, rule, row).is_none()).count() as u64
 }
 
-/// The rule's figures on this world, which becomes what it is after the rule has run. Ages are unknown as they were in
-/// the world `at_first`, before any rule.
-pub fn apply(world: &mut World, at_first: &World, plan: &Plan, rule: &Rule) -> Figures {
+/// The rule's figures on this world, which becomes what it is after the rule has run.
+pub fn apply(world: &mut World, plan: &Plan, rule: &Rule) -> Figures {
     let fates = Fates::of(world, plan, rule);
     let doomed = fates.doomed();
     let mut figures = Figures {
@@ -48,7 +47,7 @@ pub fn apply(world: &mut World, at_first: &World, plan: &Plan, rule: &Rule) -> F
         held: fates.held.len() as u64,
         blocked: (fates.eligible.len() - fates.held.len() - doomed.len()) as u64,
         done: doomed.len() as u64,
-        no_anchor: of_unknown_age(at_first, rule),
+        no_anchor: of_unknown_age(world, rule),
         ..Figures::default()
     };
     if let Act::Redact = rule.act {
