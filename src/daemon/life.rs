@@ -17,8 +17,18 @@ pub fn ready(status: &str) {
     tell(&[NotifyState::Ready, NotifyState::Status(status)]);
 }
 
-pub fn status(status: &str) {
-    tell(&[NotifyState::Status(status)]);
+/// The status that the service manager heard last. It hears the next one only where that differs: a message too many can
+/// make the daemon wait for a manager that is slow to read.
+#[derive(Default)]
+pub struct StatusLine(String);
+
+impl StatusLine {
+    pub fn tell(&mut self, status: String) {
+        if self.0 != status {
+            tell(&[NotifyState::Status(&status)]);
+            self.0 = status;
+        }
+    }
 }
 
 pub fn reloading() {

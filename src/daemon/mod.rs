@@ -118,6 +118,7 @@ impl Daemon {
         let mut heartbeat = Heartbeat::start().await?;
         let mut errands = Errands::default();
         let mut watchdog = Watchdog::new();
+        let mut status = life::StatusLine::default();
         self.serve().await;
         tracing::info!(event = "daemon-begins", pid = std::process::id(), "the daemon begins");
         self.keeper.tick().into_iter().for_each(|errand| errands.start(errand));
@@ -138,7 +139,7 @@ impl Daemon {
                 Event::End => break,
             }
             self.keeper.tick().into_iter().for_each(|errand| errands.start(errand));
-            life::status(&self.keeper.line());
+            status.tell(self.keeper.line());
         }
         self.end(&mut signals, errands).await;
         Ok(())

@@ -37,16 +37,32 @@ pub(super) fn transact(
     act: impl FnOnce(&mut Connection) -> Result<Done, DbError>,
 ) -> Result<Option<Done>, DbError> {
     conn.transaction(mode, |conn| {
-        footing.lock(conn)?;
-        if !lease.holds(conn)? {
-            return Ok(None);
+        let done = as_planned(conn, (lease, footing), act)?;
+        if let Some(done) = &done {
+            write(conn, identity, done)?;
         }
-        footing.check_before(conn)?;
-        let done = act(conn)?;
-        footing.check_after(conn)?;
-        write(conn, identity, &done)?;
-        Ok(Some(done))
+        Ok(done)
     })
+}
+
+/// In a transaction: acts where the lease is held and the tables are what they were when the plan was made, and stay so until the
+/// transaction ends; `None` where the lease is lost.
+pub(super) fn as_planned<T>(
+    conn: &mut Connection,
+    (lease, footing): (&Lease, &Footing),
+    act: impl FnOnce(&mut Connection) -> Result<T, DbError>,
+) -> Result<Option<T>, DbError> {
+    footing.lock(conn)?;
+    if !lease.holds(conn)? {
+        return Ok(None);
+    }
+    footing.check_before(conn)?;
+    let done = act(conn);
+    // Asked before an error is told of: a table that was dropped or renamed meanwhile is its cause.
+    if done.as_ref().err().is_none_or(|error| error.kind == ErrorKind::Missing) {
+        footing.check_after(conn)?;
+    }
+    done.map(Some)
 }
 
 /// Records what a batch did, in its own transaction; nothing is recorded of nothing.
@@ -110,12 +126,12 @@ pub(super) fn may_pass_later(error: &DbError) -> bool {
     error.is_transient() || error.is_of_a_row() || may_pass.contains(&error.kind)
 }
 
-/// The error's sentence, with what mends it where the rows themselves could be changed.
-pub(super) fn with_remedy(error: &DbError) -> String {
+/// Why the database refuses to change a row, with what helps.
+pub(super) fn refusal(error: &DbError) -> String {
     let remedy = match error.kind {
         ErrorKind::Constraint => {
-            "; where another row bears already what is to be written, change that one, or let the schedule write what nobody else \
-             can bear"
+            "; where another row bears already what is to be written, change that one, or let the schedule write what nobody \
+             else can bear"
         }
         _ => "",
     };

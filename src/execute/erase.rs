@@ -487,13 +487,9 @@ impl Sent {
             let known = turned_back.len();
             let (mut sent, mut reserved) = (None, None);
             let came = conn.transaction(Mode::Several, |conn| {
-                footing.lock(conn)?;
-                if !lease.holds(conn)? {
-                    return Ok(None);
-                }
-                footing.check_before(conn)?;
-                let outcome = conn.waiting(batch.wait, |conn| batch.act(conn, log, &mut turned_back))?;
-                footing.check_after(conn)?;
+                let act =
+                    |conn: &mut Connection| conn.waiting(batch.wait, |conn| batch.act(conn, log, &mut turned_back));
+                let Some(outcome) = batch::as_planned(conn, (lease, footing), act)? else { return Ok(None) };
                 reserved = Some(bound.reserve(&outcome)?);
                 sent = Some(outcome.clone());
                 Ok(Some(outcome))

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use crate::base::time;
 use crate::db::catalog::fingerprint::Fingerprint;
 use crate::db::write::batch::Done;
-use crate::db::{Connection, DbError};
+use crate::db::{Connection, DbError, ErrorKind};
 use crate::ledger::lease::{self, Taken};
 use crate::ledger::names::Names;
 use crate::ledger::{self, pause};
@@ -135,6 +135,16 @@ impl Halt {
     }
 }
 
+impl From<DbError> for Halt {
+    /// A table that is not as it was planned with ends the rule for now; the next run plans anew.
+    fn from(error: DbError) -> Self {
+        match error.kind {
+            ErrorKind::SchemaChanged => Self::Stopped(error.message),
+            _ => Self::Failed(error),
+        }
+    }
+}
+
 impl From<Halt> for Ending {
     fn from(halt: Halt) -> Self {
         match halt {
@@ -142,12 +152,6 @@ impl From<Halt> for Ending {
             Halt::Bounded(reason) => Ending::Bounded(reason),
             Halt::Failed(error) => Ending::Failed(error.message),
         }
-    }
-}
-
-impl From<DbError> for Halt {
-    fn from(error: DbError) -> Self {
-        Halt::Failed(error)
     }
 }
 

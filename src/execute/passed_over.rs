@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::batch::with_remedy;
+use super::batch::refusal;
 use crate::db::predicate::window::Window;
 use crate::db::query::count;
 use crate::db::{Connection, DbError, ErrorKind};
@@ -63,13 +63,13 @@ pub(super) struct Places<'a> {
 impl<'a> Places<'a> {
     pub fn note(&mut self, target: &'a Target, axis: &'a Axis, window: Window, error: &DbError) {
         let why = Why::of(error);
-        self.reasons.entry(why).or_insert_with(|| with_remedy(error));
+        self.reasons.entry(why).or_insert_with(|| refusal(error));
         self.places.push(Place { target, axis, window, why });
     }
 
     pub fn note_bucket(&mut self, error: &DbError) {
         let why = Why::of(error);
-        self.reasons.entry(why).or_insert_with(|| with_remedy(error));
+        self.reasons.entry(why).or_insert_with(|| refusal(error));
         *self.buckets.entry(why.as_str()).or_default() += 1;
     }
 
@@ -116,7 +116,7 @@ pub struct PeoplePassedOver {
 impl PeoplePassedOver {
     pub(super) fn note(&mut self, person: PersonKey, error: &DbError) {
         let why = Why::of(error);
-        self.reasons.entry(why).or_insert_with(|| with_remedy(error));
+        self.reasons.entry(why).or_insert_with(|| refusal(error));
         self.people.insert(person, why);
     }
 

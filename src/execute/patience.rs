@@ -33,7 +33,7 @@ pub fn patiently<T>(
         };
         let is_gone = matches!(error.kind, ErrorKind::Lost | ErrorKind::CommitUnknown);
         if !is_gone && !error.is_transient() {
-            return Err(Halt::Failed(error));
+            return Err(error.into());
         }
         if attempts.may_go_on() {
             tracing::warn!(event = "trying-again", failures = attempts.failed(), "trying again: {error}");

@@ -179,7 +179,7 @@ impl<'a, 'w> Walk<'a, 'w> {
                     self.turn.mend(&error)?;
                     pace.shrink(error)?;
                 }
-                Err(error) => return Err(Halt::Failed(error)),
+                Err(error) => return Err(Footing::read(error).into()),
             }
         }
     }
@@ -210,7 +210,8 @@ impl<'a, 'w> Walk<'a, 'w> {
         let (mut last, mut visits, mut behind) = (None, 0, None);
         loop {
             self.turn.between_batches()?;
-            let due = self.turn.worker.patiently(|conn| rollup::next_due(conn, plan, target, behind))?;
+            let next = |conn: &mut Connection| rollup::next_due(conn, plan, target, behind).map_err(Footing::read);
+            let due = self.turn.worker.patiently(next)?;
             let Some((start, end)) = due.and_then(|due| rollup.bucket_of(due)) else { return Ok(()) };
             visits = if last == Some(start) { visits + 1 } else { 1 };
             last = Some(start);

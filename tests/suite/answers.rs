@@ -85,7 +85,7 @@ fn a_command_answers_with_one_document_or_refuses_to() {
 #[test]
 fn a_name_steers_no_terminal() {
     let db = TestDb::new(Dialect::Sqlite);
-    let tenure = logs(&db, "house\\u001b[2J\\u202e");
+    let tenure = logs(&db, "house\\u202e");
     for args in [
         &["plan"][..],
         &["status"],
@@ -102,6 +102,17 @@ fn a_name_steers_no_terminal() {
             let steers = |c: &char| (c.is_control() && *c != '\n') || ('\u{202a}'..='\u{202e}').contains(c);
             assert_eq!(said.chars().find(steers), None, "{args:?} {format}: {said:?}");
         }
+    }
+}
+
+#[test]
+fn a_policy_with_control_characters_in_its_name_is_refused_and_steers_nothing() {
+    let db = TestDb::new(Dialect::Sqlite);
+    for name in ["house\\u001b[2J", "ho\\nuse"] {
+        let refused = logs(&db, name).run(&["run"]).expect_code(2);
+        assert!(!refused.stderr.contains('\u{1b}'), "{}", refused.stderr);
+        assert!(!refused.stderr.lines().any(|line| line.starts_with("use")), "{}", refused.stderr);
+        db.script("DROP TABLE log");
     }
 }
 

@@ -223,9 +223,7 @@ fn on_postgres() {
         for setting in &drawn {
             let (variable, value) = setting.split_once(" = ").unwrap();
             db.open()
-                .script(&format!(
-                    "SET default_transaction_read_only = off; ALTER DATABASE {name} SET {variable} = {value}"
-                ))
+                .script(&format!("BEGIN READ WRITE; ALTER DATABASE {name} SET {variable} = {value}; COMMIT"))
                 .unwrap();
         }
         the_same_rows_go(&db, db.url(), &settings);
@@ -247,7 +245,8 @@ impl Globals {
             let rows = globals.conn.query(&Statement { sql, binds: vec![] }).unwrap();
             let text = rows[0].text(0).unwrap_or_else(|| panic!("{variable}: {rows:?}")).to_owned();
             let is_number = text.parse::<f64>().is_ok();
-            globals.before.push((variable.to_owned(), if is_number { text } else { format!("'{text}'") }));
+            let is_literal = !is_number && text != "DEFAULT";
+            globals.before.push((variable.to_owned(), if is_literal { format!("'{text}'") } else { text }));
         }
         for setting in settings {
             globals.conn.script(&format!("SET GLOBAL {setting}")).unwrap_or_else(|error| panic!("{setting}: {error}"));

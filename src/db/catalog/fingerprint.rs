@@ -55,6 +55,12 @@ impl Fingerprint {
 }
 
 impl Footing {
+    /// What an error of a statement means that was planned on these tables: where something is not there any more, it was
+    /// dropped or renamed since.
+    pub fn read(error: DbError) -> DbError {
+        if error.kind == ErrorKind::Missing { changed("") } else { error }
+    }
+
     /// To be called first in a transaction that deletes rows: from here on no foreign key to them can be added until it ends.
     ///
     /// # Errors
@@ -173,7 +179,8 @@ pub(super) fn of_databases<'n>(
     of_mysql(conn, databases.into_iter().map(|database| (database, None)))
 }
 
-/// Of tables, each asked for by its whole name, so that the server opens no other one; or of all tables of a database.
+/// Of tables, each asked for by its whole name, so that the server opens no other one; or of all tables of a database. The
+/// server compares these names in any case, so that names which differ by case alone are told apart by their bytes.
 fn of_mysql<'n>(
     conn: &mut Connection,
     places: impl IntoIterator<Item = (&'n Name, Option<&'n Name>)>,
@@ -194,28 +201,28 @@ fn of_mysql<'n>(
 fn mysql_columns(database: &Name, table: Option<&Name>) -> Statement {
     let mut sql = Sql::new(Dialect::Mysql);
     sql.push(
-        "SELECT TABLE_SCHEMA, TABLE_NAME, CONCAT(COUNT(*), ':', SUM(CRC32(CONCAT_WS('|', ORDINAL_POSITION, COLUMN_NAME, \
+        "SELECT MIN(TABLE_SCHEMA), MIN(TABLE_NAME), CONCAT(COUNT(*), ':', SUM(CRC32(CONCAT_WS('|', ORDINAL_POSITION, COLUMN_NAME, \
          COLUMN_TYPE, IS_NULLABLE, COLLATION_NAME, EXTRA)))) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ",
     );
     sql.bind(Value::Text(database.as_str().to_owned()));
     if let Some(table) = table {
         sql.push(" AND TABLE_NAME = ").bind(Value::Text(table.as_str().to_owned()));
     }
-    sql.push(" GROUP BY TABLE_SCHEMA, TABLE_NAME");
+    sql.push(" GROUP BY BINARY TABLE_SCHEMA, BINARY TABLE_NAME");
     sql.finish()
 }
 
 fn mysql_triggers(database: &Name, table: Option<&Name>) -> Statement {
     let mut sql = Sql::new(Dialect::Mysql);
     sql.push(
-        "SELECT EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE, CONCAT(COUNT(*), ':', SUM(CRC32(CONCAT_WS('|', TRIGGER_NAME, \
+        "SELECT MIN(EVENT_OBJECT_SCHEMA), MIN(EVENT_OBJECT_TABLE), CONCAT(COUNT(*), ':', SUM(CRC32(CONCAT_WS('|', TRIGGER_NAME, \
          ACTION_TIMING, EVENT_MANIPULATION, ACTION_STATEMENT)))) FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = ",
     );
     sql.bind(Value::Text(database.as_str().to_owned()));
     if let Some(table) = table {
         sql.push(" AND EVENT_OBJECT_TABLE = ").bind(Value::Text(table.as_str().to_owned()));
     }
-    sql.push(" GROUP BY EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE");
+    sql.push(" GROUP BY BINARY EVENT_OBJECT_SCHEMA, BINARY EVENT_OBJECT_TABLE");
     sql.finish()
 }
 
@@ -239,6 +246,7 @@ fn key(table: &TableName) -> String {
     format!("{schema}.{}", table.table.as_str())
 }
 
+/// The error of a batch that finds a table, or some table, otherwise than it was planned with.
 fn changed(table: &str) -> DbError {
     let what = if table.is_empty() { "the tables are".to_owned() } else { format!("`{table}` is") };
     DbError::new(

@@ -253,16 +253,16 @@ fn unseen_tables(references: &[Row], known: &Draft) -> Vec<Row> {
 pub(super) fn references_in(connection: &mut Connection) -> Result<Option<HashMap<String, String>>, DbError> {
     const ON_MARIADB: &str = concat!(
         "SELECT CONCAT(",
-        plain!(1, "REF_NAME"),
+        plain!(1, "MIN(REF_NAME)"),
         ", '.', ",
-        plain!(-1, "REF_NAME"),
+        plain!(-1, "MIN(REF_NAME)"),
         "), \
          CONCAT(COUNT(*), ':', SUM(CRC32(CONCAT_WS('|', ID, FOR_NAME, N_COLS, TYPE)))) \
-         FROM information_schema.INNODB_SYS_FOREIGN GROUP BY REF_NAME"
+         FROM information_schema.INNODB_SYS_FOREIGN GROUP BY BINARY REF_NAME"
     );
     const ON_MYSQL: &str = "\
-        SELECT REPLACE(REF_NAME, '/', '.'), CONCAT(COUNT(*), ':', SUM(CRC32(CONCAT_WS('|', ID, FOR_NAME, N_COLS, TYPE)))) \
-          FROM information_schema.INNODB_FOREIGN GROUP BY REF_NAME";
+        SELECT REPLACE(MIN(REF_NAME), '/', '.'), CONCAT(COUNT(*), ':', SUM(CRC32(CONCAT_WS('|', ID, FOR_NAME, N_COLS, TYPE)))) \
+          FROM information_schema.INNODB_FOREIGN GROUP BY BINARY REF_NAME";
     let rows = innodb_keys(connection, ON_MARIADB, ON_MYSQL)?;
     let pair = |row: &Row| Some((row.text(0)?.to_owned(), row.text(1)?.to_owned()));
     Ok(rows.map(|rows| rows.iter().filter_map(pair).collect()))

@@ -12,7 +12,7 @@ use crate::plan::Target;
 /// whatever else is said of them, where a trigger could have its hand in it.
 ///
 /// # Errors
-/// [`ErrorKind::Conflict`] where there are fewer after it; the caller rolls back.
+/// [`ErrorKind::Raised`] where there are fewer after it; the caller rolls back.
 pub(super) fn keeping_age(
     conn: &mut Connection,
     target: &Target,
@@ -29,9 +29,9 @@ pub(super) fn keeping_age(
     }
     let columns: Vec<_> = target.anchors.iter().map(|anchor| format!("`{}`", anchor.column)).collect();
     Err(DbError::new(
-        ErrorKind::Conflict,
+        ErrorKind::Raised,
         format!(
-            "rows of `{}` were past their period before they were redacted and are not after it, so all was rolled back; a trigger \
+            "rows of `{}` were past their period before they were redacted and are not after it, so they stay as they were; a trigger \
              sets {} anew at each change: let it leave changes by tenure's role alone, or name an anchor that it does not set",
             target.table,
             columns.join(", ")

@@ -153,6 +153,7 @@ fn a_rule_is_held_against_what_it_was_last_under_any_name_that_it_says_it_had() 
     let moved: &[Known] = &[known("house", &[("logs", "60 days")]), known("home", &[("logs", "90 days")])];
     let renamed: &[Known] = &[known("house", &[("logs", "60 days")]), known("house", &[("lines", "90 days")])];
     let gone: &[Known] = &[known("house", &[("logs", "60 days")]), known("house", &[])];
+    /// What it is; the ledger; the policy and the rule of the schedule; the period that it is held against.
     type Case<'a> = (&'a str, &'a [Known], &'a str, &'a str, Option<&'a str>);
     let cases: &[Case<'_>] = &[
         ("as it is called", &shared[..1], "house", "logs", Some("60 days")),
@@ -184,6 +185,7 @@ fn a_rule_is_held_against_what_it_was_last_under_any_name_that_it_says_it_had() 
 #[test]
 fn a_new_rule_beside_one_that_is_gone_from_its_table_may_have_been_that_one() {
     let seen = [known("house", &[("logs", "60 days")])];
+    /// What it is; the policy and its rules; the policies beside it; the rule that it may have been.
     type Case<'a> = (&'a str, &'a str, &'a [&'a str], &'a [&'a str], Option<&'a str>);
     let cases: &[Case<'_>] = &[
         ("renamed, unsaid", "house", &["lines"], &[], Some("logs")),

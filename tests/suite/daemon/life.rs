@@ -3,6 +3,8 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram;
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
 use std::time::Duration;
 
 use tenure::db::Dialect;
@@ -12,18 +14,32 @@ use crate::faults::acts::Act as Deed;
 use crate::harness::{TestDb, wait_until};
 use crate::mail::server::{Act, Door, Server, Step};
 
-/// The socket of a service manager.
-struct Manager(UnixDatagram);
+/// A service manager. It reads its socket all the time, as systemd does: a full socket makes the daemon wait.
+struct Manager(Receiver<String>);
 
 impl Manager {
     /// For a daemon on this stage.
     fn of(stage: Stage<'_>) -> (Self, Stage<'_>) {
         let path = stage.tenure.dir().join("notify");
         let socket = UnixDatagram::bind(&path).expect("a socket in a fresh directory");
-        socket.set_read_timeout(Some(Duration::from_secs(120))).expect("a timeout");
         let path = path.display().to_string();
         let tenure = stage.tenure.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "200000");
-        (Self(socket), Stage { tenure, ..stage })
+        let (heard, messages) = mpsc::channel();
+        // The thread ends with the story: nobody receives any more.
+        thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            loop {
+                let message = match socket.recv(&mut bytes) {
+                    Ok(length) => String::from_utf8_lossy(&bytes[..length]).into_owned(),
+                    Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                    Err(error) => panic!("the socket of the service manager: {error}"),
+                };
+                if heard.send(message).is_err() {
+                    return;
+                }
+            }
+        });
+        (Self(messages), Stage { tenure, ..stage })
     }
 
     /// Every message up to the first that has this line's beginning.
@@ -31,19 +47,19 @@ impl Manager {
     fn hear(&self, beginning: &str) -> Vec<String> {
         let mut heard = Vec::new();
         loop {
-            let mut bytes = [0; 4096];
-            let length = match self.0.recv(&mut bytes) {
-                Ok(length) => length,
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            match self.0.recv_timeout(Duration::from_secs(120)) {
+                Ok(message) => heard.push(message),
                 Err(error) => panic!("waited in vain for {beginning} ({error}): {heard:#?}"),
-            };
-            let message = String::from_utf8_lossy(&bytes[..length]).into_owned();
-            let is_it = message.lines().any(|line| line.starts_with(beginning));
-            heard.push(message);
-            if is_it {
+            }
+            if heard[heard.len() - 1].lines().any(|line| line.starts_with(beginning)) {
                 return heard;
             }
         }
+    }
+
+    /// Forgets what was heard so far.
+    fn forget(&self) {
+        while self.0.try_recv().is_ok() {}
     }
 }
 
@@ -104,8 +120,7 @@ fn the_watchdog_goes_hungry_while_nothing_is_heard_of_a_run_for_an_hour() {
     let told = log().matches("run-silent").count();
     wait_until("more warnings", || log().matches("run-silent").count() >= told + 3);
     held.go_on();
-    while manager.0.set_nonblocking(true).is_ok() && manager.0.recv(&mut [0; 4096]).is_ok() {}
-    manager.0.set_nonblocking(false).expect("it can wait again");
+    manager.forget();
     manager.hear("WATCHDOG=1");
     daemon.end();
 }

@@ -55,7 +55,7 @@ fn postgres_domains_enums_citext_arrays_and_json_beside_the_age_do_no_harm() {
 }
 
 #[test]
-fn postgres_infinities_never_expire_and_far_times_do_no_harm() {
+fn postgres_infinities_and_far_times_are_of_unknown_age() {
     for (kind, far) in [("timestamptz", "294276-12-31"), ("timestamp", "294276-12-31"), ("date", "5874897-12-31")] {
         for index in ["", "CREATE INDEX ON log (at);"] {
             let db = TestDb::new(Dialect::Postgres);
@@ -64,10 +64,10 @@ fn postgres_infinities_never_expire_and_far_times_do_no_harm() {
                      (5, '4713-01-01 BC'), (6, NULL), (7, '2025-01-02');"
             );
             let schedule = delete_rule("log", "\"at\"", "") + &hold("log", "id = 7");
-            let done = Story::new(&db, &setup, schedule).becomes("DELETE FROM log WHERE id IN (3, 5)");
+            let done = Story::new(&db, &setup, schedule).becomes("DELETE FROM log WHERE id = 3");
             assert_eq!(
                 (&done["no_anchor"], &done["oldest_kept"]),
-                (&2.into(), &"2025-01-02T00:00:00Z".into()),
+                (&5.into(), &"2025-01-02T00:00:00Z".into()),
                 "{kind}"
             );
         }

@@ -189,7 +189,7 @@ fn a_policy_forges_no_subject() {
     for (name, subject) in [
         ("=?utf-8?q?BROKEN?=", "kept: = ?utf-8?q?BROKEN?= (main), 2026-06-30".to_owned()),
         ("a\u{202e}b", "kept: a\\u{202e}b (main), 2026-06-30".to_owned()),
-        (&"é".repeat(1_200), format!("kept: {}… (main), 2026-06-30", "é".repeat(64))),
+        (&"é".repeat(100), format!("kept: {}… (main), 2026-06-30", "é".repeat(64))),
     ] {
         let server = Server::willing(Door::Plain);
         let schedule = logs().replace("\"house\"", &format!("\"{name}\""));

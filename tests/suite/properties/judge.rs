@@ -84,7 +84,7 @@ pub fn foretell(world: &World, plan: &Plan, record: &RunRecord) -> (BTreeMap<Str
     for rule in &record.rules {
         let index =
             (0..plan.rules.len()).find(|index| Plan::rule_name(*index) == rule.rule).expect("a rule of the plan");
-        figures.insert(rule.rule.clone(), oracle::apply(&mut now, world, plan, &plan.rules[index]));
+        figures.insert(rule.rule.clone(), oracle::apply(&mut now, plan, &plan.rules[index]));
     }
     assert_eq!(figures.len(), plan.rules.len(), "every rule is spoken of");
     (figures, now)

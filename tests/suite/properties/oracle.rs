@@ -27,9 +27,19 @@ pub struct Figures {
     pub detached: BTreeMap<String, u64>,
 }
 
-/// The rule's figures on this world, which becomes what it is after the rule has run. Ages are unknown as they were in
-/// the world `at_first`, before any rule.
-pub fn apply(world: &mut World, at_first: &World, plan: &Plan, rule: &Rule) -> Figures {
+/// Whether the rule speaks of the row: its condition is true, and there is something left to redact.
+fn is_meant(rule: &Rule, row: &Row) -> bool {
+    rule.but_kind.is_none_or(|kind| row.kind != kind) && (!matches!(rule.act, Act::Redact) || row.note)
+}
+
+/// Rows that the rule speaks of and of which nobody knows whether they are due.
+fn of_unknown_age(world: &World, rule: &Rule) -> u64 {
+    let rows = world.tables[rule.table].rows.values();
+    rows.filter(|row| is_meant(rule, row) && age(world, rule, row).is_none()).count() as u64
+}
+
+/// The rule's figures on this world, which becomes what it is after the rule has run.
+pub fn apply(world: &mut World, plan: &Plan, rule: &Rule) -> Figures {
     let fates = Fates::of(world, plan, rule);
     let doomed = fates.doomed();
     let mut figures = Figures {
@@ -37,8 +47,7 @@ pub fn apply(world: &mut World, at_first: &World, plan: &Plan, rule: &Rule) -> F
         held: fates.held.len() as u64,
         blocked: (fates.eligible.len() - fates.held.len() - doomed.len()) as u64,
         done: doomed.len() as u64,
-        no_anchor: at_first.tables[rule.table].rows.values().filter(|row| age(at_first, rule, row).is_none()).count()
-            as u64,
+        no_anchor: of_unknown_age(world, rule),
         ..Figures::default()
     };
     if let Act::Redact = rule.act {
@@ -71,11 +80,8 @@ struct Fates<'w> {
 impl<'w> Fates<'w> {
     fn of(world: &'w World, plan: &Plan, rule: &'w Rule) -> Self {
         let family = Family::of(world, rule);
-        let is_eligible = |row: &Row| {
-            age(world, rule, row).is_some_and(|at| at < -rule.days * DAY)
-                && rule.but_kind.is_none_or(|kind| row.kind != kind)
-                && (!matches!(rule.act, Act::Redact) || row.note)
-        };
+        let is_eligible =
+            |row: &Row| is_meant(rule, row) && age(world, rule, row).is_some_and(|at| at < -rule.days * DAY);
         let eligible: BTreeSet<i64> =
             world.tables[rule.table].rows.iter().filter(|(_, row)| is_eligible(row)).map(|(id, _)| *id).collect();
         let is_held = |id: &&i64| {
