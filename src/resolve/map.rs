@@ -417,7 +417,7 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// A redaction just before the deletion must not change what the deletion asks for: it would meet other rows.
+    /// A redaction just before the deletion must not change what the deletion asks for, nor the key by which it finds the rows.
     fn for_it(&self, data: &Data, column: &Name) -> Option<Mistake> {
         let label = label(data);
         let key = format!("redact.{column}");
@@ -446,6 +446,9 @@ impl Asked<'_> {
     }
 
     fn why(&self, column: &Name) -> Option<String> {
+        if self.target.key.contains(column) {
+            return Some("it tells them from others".to_owned());
+        }
         let condition = self.target.condition.as_ref().filter(|condition| condition.names(column));
         if condition.is_some() {
             return Some("`where` asks for it".to_owned());

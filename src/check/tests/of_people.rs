@@ -492,6 +492,19 @@ fn what_finds_somebody_elses_rows_is_not_redacted_for_the_first_who_leaves() {
 }
 
 #[test]
+fn what_tells_rows_apart_is_not_redacted_before_they_go() {
+    let script = format!(
+        "{QUIZZES} CREATE TABLE ticket (code varchar(40) NOT NULL UNIQUE, owner_id int, n int NOT NULL, UNIQUE (n, code));"
+    );
+    on_all_three(&script, |lab| {
+        let act = "action = \"delete\"\nredact = { code = { placeholder = \"x-{n}\" } }";
+        let found = refused(lab, &map(&[own_row(), entry("ticket", "owner_id", act)].concat()));
+        let sentence = "`code` may not change before the rows are deleted, because it tells them from others";
+        assert!(found.len() == 1 && found[0].contains(sentence), "{found:#?}");
+    });
+}
+
+#[test]
 fn entries_may_each_redact_what_the_other_one_reads() {
     let redacts = |column: &str, reads: &str| {
         entry(
