@@ -118,8 +118,9 @@ fn add(common: &Common, setup: &Setup, wanted: &Add) -> Outcome {
             order.table
         )));
     }
-    // By its whole name: what a name without a schema means can change.
-    if let Some((table, _)) = covered.into_iter().next() {
+    // By its whole name: what a name without a schema means can change. On MySQL it always means the database of the URL, which
+    // may bear another name after a restore.
+    if let Some((table, _)) = covered.into_iter().next().filter(|_| conn.dialect() != Dialect::Mysql) {
         order.table = table;
     }
     let reopen = || setup.config.open(pair.database, Access::ReadWrite);
