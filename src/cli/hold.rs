@@ -12,7 +12,7 @@ use crate::base::time;
 use crate::check;
 use crate::config::DatabaseConfig;
 use crate::db::query::count;
-use crate::db::{Access, Connection, DbError, Mode, catalog};
+use crate::db::{Access, Connection, DbError, Dialect, Mode, catalog};
 use crate::diagnostic::mistake::{Mistake, nearest};
 use crate::execute::{self, Stop};
 use crate::ledger::actor;
