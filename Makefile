@@ -1,7 +1,7 @@
 # Everything a contributor does. Each target installs what it lacks on Debian 12 (see tests/need) and is quiet otherwise.
 
 .DEFAULT_GOAL := help
-.PHONY: help test demo bench check install deb
+.PHONY: help test demo bench check docs install deb
 
 # Where `make install` puts things, below DESTDIR; and what it puts there, built where it is missing.
 PREFIX ?= /usr/local
@@ -37,6 +37,11 @@ deb: target/release/tenure ## Make a Debian package in target/debian
 	@tests/need build deb
 	@type cargo-deb >/dev/null 2>&1 || cargo install --locked --no-default-features cargo-deb
 	packaging/deb $(BINARY) --no-build
+
+docs: ## Build the documentation as a book in target/book
+	@tests/need build
+	@type mdbook >/dev/null 2>&1 || cargo install --locked mdbook
+	mdbook build docs
 
 check: ## Check formatting, lints and documentation
 	@tests/need build

@@ -1,4 +1,4 @@
-//! Every example of the README, taken out of it and tried: what it says is what the program does.
+//! Every example of the README and of the book, taken out and tried: what they say is what the program does.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use crate::harness::{Tenure, TestDb};
 
 pub const AS_OF: &str = "2026-02-01T00:00:00Z";
 
-/// Of the README's fictional campus, without the target of its roll-up.
+/// Of the book's fictional campus, without the target of its roll-up.
 const TABLES: &str = "
     CREATE TABLE account (id {pk}, email {text}, created_at {ts});
     CREATE TABLE course (id {pk}, published_at {ts});
@@ -62,15 +62,30 @@ const ROWS: &str = "
         (7, 1, '/a', 70, '2026-01-31 10:00:00');
 ";
 
-/// The code blocks of the README with this info string, in its order.
+/// A page of the book.
+fn page(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/src").join(name);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The pages of the book, in the order of its table of contents.
+pub fn pages() -> Vec<String> {
+    let contents = page("SUMMARY.md");
+    let links = contents.split("](").skip(1).map(|rest| rest.split_once(')').expect("a link is closed").0);
+    links.map(page).collect()
+}
+
+/// The code blocks of the book with this info string, in its order.
 pub fn blocks(info: &str) -> Vec<String> {
-    let readme = include_str!("../../README.md");
-    let fence = format!("\n```{info}\n");
-    let found =
-        readme.split(&fence).skip(1).map(|rest| rest.split_once("\n```").expect("a fence is closed").0.to_owned());
-    let found: Vec<_> = found.collect();
-    assert!(!found.is_empty(), "the README has no block `{info}`");
+    let found = pages().iter().flat_map(|page| blocks_of(page, info)).collect::<Vec<_>>();
+    assert!(!found.is_empty(), "the book has no block `{info}`");
     found
+}
+
+fn blocks_of(page: &str, info: &str) -> Vec<String> {
+    let fence = format!("\n```{info}\n");
+    let block = |rest: &str| rest.split_once("\n```").expect("a fence is closed").0.to_owned();
+    page.split(&fence).skip(1).map(block).collect()
 }
 
 /// All schedule examples as one schedule.
@@ -78,7 +93,7 @@ pub fn schedule() -> String {
     blocks("toml schedule").join("\n\n")
 }
 
-/// The README's campus with rows in it, and the target made by the statement that the check prints.
+/// The book's campus with rows in it, and the target made by the statement that the check prints.
 pub fn campus(db: &TestDb) {
     db.create(TABLES);
     db.script(ROWS);
@@ -93,7 +108,7 @@ pub fn campus(db: &TestDb) {
     db.script(statement);
 }
 
-/// tenure with the README's schedule and a key for its hashes.
+/// tenure with the book's schedule and a key for its hashes.
 pub fn tenure(url: &str) -> Tenure {
     let tenure = Tenure::at_url(url).schedule(&schedule());
     tenure.file("hmac.key", "0123456789abcdef0123456789abcdef").config("hmac_key_file = \"hmac.key\"\n")
@@ -132,7 +147,7 @@ on_every_database! {
     }
 }
 
-/// What the README's map of people speaks of: account 1 was closed long ago, 2 lately, 3 is open and 4 restricts.
+/// What the book's map of people speaks of: account 1 was closed long ago, 2 lately, 3 is open and 4 restricts.
 const PEOPLE: &str = "
     CREATE TABLE account (id {pk}, email {text} NOT NULL UNIQUE, name {text}, created_at {ts}, closed_at {ts}, restricted_at {ts});
     CREATE TABLE quiz_attempt (id {pk}, account_id {bigint}, FOREIGN KEY (account_id) REFERENCES account (id));
@@ -153,7 +168,7 @@ const PEOPLE: &str = "
 ";
 
 on_every_database! {
-    fn the_map_of_the_readme_erases_who_is_due_and_nobody_else(db: TestDb) {
+    fn the_map_of_the_book_erases_who_is_due_and_no_other(db: TestDb) {
         db.create(PEOPLE);
         let tenure = Tenure::at(&db).schedule(&blocks("toml people")[0]).keyed("");
         let checked = tenure.run(&["check", "--json"]).expect_code(0).json();
@@ -166,6 +181,27 @@ on_every_database! {
         assert_eq!((db.count("attachment"), db.count("payment")), (2, 3));
         assert_eq!(db.scalar("SELECT count(*) FROM payment WHERE billing_name IS NULL AND account_id = 1"), 1);
         assert_eq!(db.scalar("SELECT count(*) FROM payment WHERE billing_name IS NOT NULL"), 2);
+    }
+}
+
+#[test]
+fn the_readme_shows_the_first_schedule_of_the_book() {
+    let readme = include_str!("../../README.md");
+    assert_eq!(blocks_of(readme, "toml schedule"), [blocks("toml schedule")[0].as_str()]);
+    assert!(readme.lines().count() < 200, "the README fits a few screens");
+}
+
+#[test]
+fn every_link_of_the_readme_and_of_the_book_leads_to_a_file() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let contents = page("SUMMARY.md");
+    let names = contents.split("](").skip(1).map(|rest| root.join("docs/src").join(rest.split_once(')').unwrap().0));
+    for file in names.chain([root.join("README.md")]) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let links = text.split("](").skip(1).map(|rest| rest.split([')', '#']).next().unwrap());
+        for link in links.filter(|link| !link.is_empty() && !link.starts_with("http")) {
+            assert!(file.parent().unwrap().join(link).exists(), "{}: `{link}` leads nowhere", file.display());
+        }
     }
 }
 
@@ -183,7 +219,7 @@ fn the_first_schedule_is_whole_by_itself() {
 }
 
 #[test]
-fn the_config_of_the_readme_is_taken_as_it_stands() {
+fn the_config_of_the_book_is_taken_as_it_stands() {
     let [config] = blocks("toml config").try_into().unwrap();
     let tenure = Tenure::alone()
         .file("schedules/logs.toml", &blocks("toml schedule")[0])
@@ -197,19 +233,18 @@ fn the_config_of_the_readme_is_taken_as_it_stands() {
 }
 
 #[test]
-fn the_readme_names_every_command_and_every_option_and_none_that_is_not_there() {
-    let readme = include_str!("../../README.md");
-    let commands = readme.split_once("## Commands").unwrap().1;
+fn the_book_names_every_command_and_every_option_and_none_that_is_not_there() {
+    let commands = page("reference/commands.md");
     let help = Tenure::alone().run(&["--help"]).expect_code(0).stdout;
     let named = |line: &str| line.split_whitespace().next().unwrap().to_owned();
     let listed = help.split_once("Commands:\n").unwrap().1.split("\n\n").next().unwrap().lines().map(named);
     for command in listed.filter(|command| command != "help") {
-        assert!(commands.contains(&format!("| `tenure {command}")), "`{command}` is not in the README's table");
+        assert!(commands.contains(&format!("| `tenure {command}")), "`{command}` is not in the book's table");
         let help = Tenure::alone().run(&[&command, "--help"]).expect_code(0).stdout;
         let options = help.lines().filter(|line| line.starts_with("  ") && line.contains("--"));
         for option in options.filter_map(|line| line.split_whitespace().find(|word| word.starts_with("--"))) {
             let known = ["--quiet", "--verbose...", "--help", "--version"].contains(&option);
-            assert!(known || commands.contains(option), "{command}: `{option}` is not in the README");
+            assert!(known || commands.contains(option), "{command}: `{option}` is not in the book");
         }
     }
     let rows = commands.lines().filter_map(|line| line.strip_prefix("| `tenure "));
@@ -220,7 +255,7 @@ fn the_readme_names_every_command_and_every_option_and_none_that_is_not_there() 
 }
 
 #[test]
-fn the_json_of_the_readme_has_the_fields_of_a_run() {
+fn the_json_of_the_book_has_the_fields_of_a_run() {
     let db = TestDb::new(Dialect::Sqlite);
     db.create("CREATE TABLE access_log (id {pk}, logged_at {ts}); CREATE TABLE payment (id {pk}, paid_at {ts});");
     let schedule = format!("{}\n{}", blocks("toml schedule")[0], HOLD);

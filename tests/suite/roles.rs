@@ -1,4 +1,4 @@
-//! The README's roles: the GRANT lines that stand there are enough, and no more than enough.
+//! The book's roles: the GRANT lines that stand there are enough, and no more than enough.
 
 use tenure::db::{Dialect, ErrorKind};
 
@@ -7,7 +7,7 @@ use crate::readme::{self, AS_OF, blocks, campus, figures};
 
 const SERVERS: [Dialect; 2] = [Dialect::Postgres, Dialect::Mysql];
 
-/// The statements of the README's block for this role, with the placeholders of [`TestDb::role`].
+/// The statements of the book's block for this role, with the placeholders of [`TestDb::role`].
 fn grants(dialect: Dialect, role: &str) -> Vec<String> {
     let server = if dialect == Dialect::Postgres { "postgres" } else { "mysql" };
     let [block] = blocks(&format!("sql {server} {role}")).try_into().unwrap();
