@@ -39,7 +39,8 @@ pub(super) fn test(common: &Common, to: Option<&Address>) -> Outcome {
 }
 
 fn mail_of(setup: &Setup) -> Result<&Mail, Failure> {
-    let sentence = "there is no [mail] in the config: write `from`, `to` and `smtp` there, as the README says";
+    let sentence =
+        "there is no [mail] in the config: write `from`, `to` and `smtp` there, as docs/src/how-to/mail.md says";
     setup.config.mail.as_ref().ok_or_else(|| Failure::Usage(sentence.to_owned()))
 }
 

@@ -221,7 +221,7 @@ fn renew_statistics(
     };
     Some(format!(
         "the planner's statistics may hold values of what was erased until they are renewed, of {left}: let the owner run ANALYZE \
-         (README, \"What remains elsewhere\")"
+         (the documentation, \"What tenure cannot reach\")"
     ))
 }
 
