@@ -1,7 +1,7 @@
 //! A walk over a TOML document that gathers every mistake on its way, with its place.
 //!
 //! Getters answer `None` for what is missing or malformed and note the mistake by themselves, so that a reader goes on and
-//! finds the next one. Whatever was noted, [`read`] hands nothing out while an error is among it.
+//! finds the next one. Whatever was noted, `read` hands nothing out while an error is among it.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
