@@ -159,7 +159,7 @@ impl<'a> Map<'a> {
                 && entry.steps().first().is_some_and(|step| key.columns.contains(&step.column))
         };
         let goes_along = |entry: &Entry| {
-            let mut links = entry.plan.dependents.iter().flat_map(|one| one.links.iter().chain(&one.self_links));
+            let mut links = entry.plan.dependents.iter().flat_map(|one| one.links.iter().chain(&one.tree));
             links.any(|link| link.table == child.name && link.columns == key.columns)
         };
         mapped.iter().any(|entry| begins(entry) || entry.acts.is_some_and(goes_along))

@@ -7,7 +7,7 @@ use super::builder::Sql;
 use super::count::number;
 use super::doomed::{self, Within, where_due};
 use super::few::key_of;
-use super::predicate::{self, Look, Scope, equal, key_names, select_as};
+use super::predicate::{self, Look, Scope, equal, key_names, numbered, select_as};
 use super::whose::{self, Sharers};
 use super::{Connection, DbError, Dialect};
 use crate::name::Name;
@@ -52,7 +52,7 @@ impl<'a> Along<'a> {
 
     /// Rows of the table itself that go only because they descend from one that goes.
     pub fn descendants(self, conn: &mut Connection, link: &SelfLink) -> Result<Shares, DbError> {
-        self.of_own_kind(conn, link, &link.parent_columns, |sql| doomed::is_not_due(sql, self.scope))
+        self.of_own_kind(conn, link, &link.parent_columns, |sql| doomed::is_not_due(sql, self.scope, self.part))
     }
 
     /// Such rows of the table itself, of which `columns` hold what the link refers to in one that goes.
@@ -76,24 +76,80 @@ impl<'a> Along<'a> {
         by_person(conn, sql, &going)
     }
 
+    /// Rows of a dependent table, each once, whichever way they are reached.
+    pub fn dependent(self, conn: &mut Connection, index: usize) -> Result<Shares, DbError> {
+        let dependent = &self.scope.dependents[index];
+        let key = dependent.own_links().chain(&dependent.links).next().map_or(&[][..], |link| match link.parent {
+            Parent::Root => &link.columns,
+            Parent::Dependent(_) => &link.parent_columns,
+        });
+        let mut sql = Sql::new(self.dialect);
+        let rows = sql.fresh_alias();
+        select_shares(&mut sql, &rows);
+        once_each(&mut sql, key.len(), &rows, |sql| self.members(sql, index, key));
+        by_person(conn, sql, &rows)
+    }
+
+    /// Rows that a link leads to and that do not go themselves.
+    pub fn set_null(self, conn: &mut Connection, link: &Link) -> Result<Shares, DbError> {
+        let mut sql = Sql::new(self.dialect);
+        let parents = sql.fresh_alias();
+        select_shares(&mut sql, &parents);
+        sql.table(&link.table).push(" JOIN ");
+        self.parents(&mut sql, link, &parents);
+        sql.push(" ON ");
+        equal(&mut sql, &link.table.table, &link.columns, &parents, &key_names(link.columns.len()));
+        sql.push(" WHERE TRUE");
+        doomed::but_for_those_that_go(&mut sql, self.scope, &link.table, self.part);
+        by_person(conn, sql, &parents)
+    }
+
     /// The parents of a link that go, each once.
     fn parents(self, sql: &mut Sql, link: &Link, name: &Name) {
         once_each(sql, link.parent_columns.len(), name, |sql| match link.parent {
             Parent::Root => self.rows(sql, &link.parent_columns),
-            Parent::Dependent(index) => {
-                let parent = &self.scope.dependents[index];
-                let table = &parent.table.table;
-                sql.list(&parent.links, " UNION ALL ", |sql, above| {
-                    let parents = sql.fresh_alias();
-                    sql.push("SELECT ");
-                    select_as(sql, table, &link.parent_columns, &key_names(link.parent_columns.len()));
-                    sql.push(", ").column(&parents, &whose::person_name());
-                    sql.push(" FROM ").table(&parent.table).push(" JOIN ");
-                    self.parents(sql, above, &parents);
-                    sql.push(" ON ");
-                    equal(sql, table, &above.columns, &parents, &key_names(above.columns.len()));
-                });
-            }
+            Parent::Dependent(index) => self.members(sql, index, &link.parent_columns),
+        });
+    }
+
+    /// `SELECT` these columns of the rows of a dependent table that go, as `k1`, `k2`, …, and with whose rows they go.
+    fn members(self, sql: &mut Sql, index: usize, columns: &[Name]) {
+        let dependent = &self.scope.dependents[index];
+        let Some(first) = dependent.tree.first() else {
+            return self.linked(sql, index, columns, &key_names(columns.len()));
+        };
+        let (walk, above) = (sql.fresh_alias(), numbered("above", first.parent_columns.len()));
+        let (table, person, key) = (&dependent.table.table, whose::person_name(), &first.parent_columns);
+        let anchors = sql.fresh_alias();
+        sql.push("WITH RECURSIVE ").name(&walk).push(" AS (SELECT * FROM (");
+        self.linked(sql, index, key, &above);
+        sql.push(") AS ").name(&anchors).push(" UNION SELECT ").columns(table, key).push(", ").column(&walk, &person);
+        sql.push(" FROM ").table(&dependent.table).push(" JOIN ").name(&walk).push(" ON ");
+        sql.list(&dependent.tree, " OR ", |sql, link| {
+            sql.push("(");
+            equal(sql, table, &link.columns, &walk, &above);
+            sql.push(")");
+        });
+        sql.push(") SELECT ");
+        select_as(sql, table, columns, &key_names(columns.len()));
+        sql.push(", ").column(&walk, &person).push(" FROM ").table(&dependent.table).push(" JOIN ").name(&walk);
+        sql.push(" ON ");
+        equal(sql, table, key, &walk, &above);
+    }
+
+    /// The same of those that are reached over a link, under these names.
+    fn linked(self, sql: &mut Sql, index: usize, columns: &[Name], names: &[Name]) {
+        let dependent = &self.scope.dependents[index];
+        let table = &dependent.table.table;
+        sql.list(&dependent.links, " UNION ALL ", |sql, above| {
+            let parents = sql.fresh_alias();
+            sql.push("SELECT ");
+            select_as(sql, table, columns, names);
+            sql.push(", ").column(&parents, &whose::person_name());
+            sql.push(" FROM ").table(&dependent.table).push(" JOIN ");
+            self.parents(sql, above, &parents);
+            sql.push(" ON ");
+            equal(sql, table, &above.columns, &parents, &key_names(above.columns.len()));
         });
     }
 

@@ -1,6 +1,6 @@
 //! The counting half of the predicate: what a plan says and what a run checks itself against.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -10,7 +10,7 @@ use super::few::Few;
 use super::predicate::{self, Look, Scope};
 use super::{Connection, DbError, Row, Statement, Value, anchor};
 use crate::name::TableName;
-use crate::plan::{Hold, Reading, RulePlan, SelfEffect, Target};
+use crate::plan::{Dependent, Hold, Reading, RulePlan, SelfEffect, Target};
 use crate::schedule::Then;
 
 /// Rows of one table by what the rule says of them. `eligible` holds the other two.
@@ -40,7 +40,7 @@ impl Counts {
     }
 }
 
-/// Dependent rows: deleted by table, let go by `table.column`.
+/// Dependent rows: deleted by table, set to NULL by `table.column`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Consequences {
     pub cascaded: BTreeMap<String, u64>,
@@ -59,18 +59,16 @@ impl Consequences {
 
 /// Counts a rule's rows in one of its tables.
 pub fn counts(conn: &mut Connection, rule: &RulePlan, target: &Target) -> Result<Counts, DbError> {
-    let row = one_row(conn, &counts_statement(conn.dialect(), scope(rule, target)))?;
-    Ok(counts_of(&row, 0, target))
+    let scope = scope(rule, target);
+    let row = one_row(conn, &counts_statement(conn.dialect(), scope))?;
+    Ok(counts_of(&row, 0, scope))
 }
 
 /// Reads the columns of [`select_counts`], of which `first` is the first.
-pub(super) fn counts_of(row: &Row, first: usize, target: &Target) -> Counts {
-    let mut held_by = BTreeMap::new();
-    for (index, hold) in target.holds.iter().enumerate() {
-        // Two schedules may have holds of one name.
-        *held_by.entry(hold.name.clone()).or_default() += number(row, first + 3 + index);
-    }
-    held_by.retain(|_, count| *count > 0);
+pub(super) fn counts_of(row: &Row, first: usize, scope: Scope<'_>) -> Counts {
+    let names = hold_names(scope).into_iter().enumerate();
+    let by_name = names.map(|(index, name)| (name.to_owned(), number(row, first + 3 + index)));
+    let held_by = by_name.filter(|(_, rows)| *rows > 0).collect();
     let [eligible, held, blocked] = [first, first + 1, first + 2].map(|column| number(row, column));
     Counts { eligible, held, blocked, held_by }
 }
@@ -90,7 +88,7 @@ pub(super) fn counts_statement(dialect: super::Dialect, scope: Scope<'_>) -> Sta
 pub(super) fn select_counts(sql: &mut Sql, scope: Scope<'_>, look: Look) {
     sql.push("COUNT(*)");
     sum_where(sql, predicate::has_holds(scope), |sql| predicate::held(sql, scope));
-    sum_where(sql, predicate::has_blockers(scope), |sql| {
+    sum_where(sql, predicate::has_blockers(scope, look), |sql| {
         if predicate::has_holds(scope) {
             sql.push("(");
             predicate::held(sql, scope);
@@ -100,9 +98,25 @@ pub(super) fn select_counts(sql: &mut Sql, scope: Scope<'_>, look: Look) {
         predicate::blocked(sql, scope, look);
         sql.push(")");
     });
-    for hold in &scope.target.holds {
-        sum_where(sql, true, |sql| predicate::covers(sql, &scope.target.alias, hold));
+    for name in hold_names(scope) {
+        let (target, dependents) = under_hold(scope, name);
+        sum_where(sql, true, |sql| predicate::held(sql, Scope { target: &target, dependents: &dependents, ..scope }));
     }
+}
+
+/// The names of the holds on the rule's rows and on what would go with them; two schedules may have holds of one name.
+fn hold_names(scope: Scope<'_>) -> BTreeSet<&str> {
+    let along = scope.dependents.iter().flat_map(|dependent| &dependent.holds);
+    scope.target.holds.iter().chain(along).map(|hold| hold.name.as_str()).collect()
+}
+
+/// The same target and dependents, under the holds of one name only.
+fn under_hold(scope: Scope<'_>, name: &str) -> (Target, Vec<Dependent>) {
+    let only = |holds: &[Hold]| holds.iter().filter(|hold| hold.name == name).cloned().collect();
+    let target = Target { holds: only(&scope.target.holds), ..scope.target.clone() };
+    let along = scope.dependents.iter();
+    let dependents = along.map(|dependent| Dependent { holds: only(&dependent.holds), ..dependent.clone() });
+    (target, dependents.collect())
 }
 
 fn sum_where(sql: &mut Sql, wanted: bool, condition: impl FnOnce(&mut Sql)) {
@@ -249,7 +263,7 @@ pub fn table_rows_up_to(conn: &mut Connection, table: &TableName, limit: u64) ->
     Ok(number(&one_row(conn, &sql.finish())?, 0))
 }
 
-/// Dependent rows that would go, or be let go, with all the rule's rows, or with those of a few people.
+/// Dependent rows that would go, or be set to NULL, with all the rule's rows, or with those of a few people.
 pub fn consequences(conn: &mut Connection, rule: &RulePlan, few: Option<Few<'_>>) -> Result<Consequences, DbError> {
     let mut found = Consequences::default();
     let Some(whole) = whole(rule) else { return Ok(found) };
@@ -285,6 +299,7 @@ pub fn consequences(conn: &mut Connection, rule: &RulePlan, few: Option<Few<'_>>
 pub(super) fn scope<'a>(rule: &'a RulePlan, target: &'a Target) -> Scope<'a> {
     Scope {
         target,
+        targets: &rule.targets,
         dependents: &rule.dependents,
         removes: rule.act.removes(),
         earlier: &rule.earlier,

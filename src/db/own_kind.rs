@@ -2,7 +2,7 @@
 
 use super::builder::Sql;
 use super::predicate::{Look, Scope, equal, key_names, not_let_go, not_taken, numbered, select_as};
-use crate::name::Name;
+use crate::name::{Name, TableName};
 use crate::plan::{SelfEffect, SelfLink, Target};
 
 /// The table's references to itself that keep a row, by the columns that they refer to: a tree is walked by one key.
@@ -38,12 +38,79 @@ pub(super) fn refers_to_itself(sql: &mut Sql, alias: &Name, columns: &[Name], pa
     sql.push(")");
 }
 
-/// ` AND` the row is still there to refer over `link`, looking ahead: what an earlier rule takes leads nowhere any more, and
+/// ` AND` the row is still there to refer over these columns, looking ahead: what an earlier rule takes leads nowhere any more, and
 /// what referred to it has let go.
-fn still_refers(sql: &mut Sql, scope: Scope<'_>, link: &SelfLink, look: Look) {
+fn still_refers(sql: &mut Sql, scope: Scope<'_>, columns: &[Name], look: Look) {
     if look == Look::Ahead {
         not_taken(sql, scope.earlier, &scope.target.root, scope.alias());
-        not_let_go(sql, scope.earlier, &scope.target.root, &link.columns, scope.alias());
+        not_let_go(sql, scope.earlier, &scope.target.root, columns, scope.alias());
+    }
+}
+
+/// References of a table to itself, all to the same columns, as they are walked upwards.
+pub(super) struct Tree<'a> {
+    pub table: &'a TableName,
+    /// The name that conditions use.
+    pub natural: &'a Name,
+    /// The columns that are referred to.
+    pub key: &'a [Name],
+    /// The columns of each reference.
+    pub links: Vec<&'a [Name]>,
+    /// ` AND` the row, under its natural name, still refers over these columns.
+    pub still_refers: &'a dyn Fn(&mut Sql, &[Name]),
+}
+
+impl Tree<'_> {
+    /// Some row that descends from the one that `alias` names is as `such` says, which speaks of the natural name.
+    pub fn has_descendant(&self, sql: &mut Sql, alias: &Name, such: &dyn Fn(&mut Sql)) {
+        let (up, step) = (sql.fresh_alias(), sql.fresh_alias());
+        let (above, below) = (key_names(self.key.len()), below_names(self.key.len()));
+        let not_null = |sql: &mut Sql| {
+            sql.list(&above, " AND ", |sql, column| {
+                sql.column(&step, column).push(" IS NOT NULL");
+            });
+        };
+        sql.push("(").columns(alias, self.key).push(") IN (WITH RECURSIVE ").name(&up).push(" AS (SELECT ");
+        sql.columns(&step, &above);
+        self.from(sql);
+        sql.push(" JOIN ");
+        self.steps(sql, &step);
+        sql.push(" ON ");
+        equal(sql, &step, &below, self.natural, self.key);
+        sql.push(" WHERE ");
+        not_null(sql);
+        sql.push(" AND ");
+        such(sql);
+        sql.push(" UNION SELECT ").columns(&step, &above).push(" FROM ");
+        self.steps(sql, &step);
+        sql.push(" JOIN ").name(&up).push(" ON ");
+        equal(sql, &step, &below, &up, &above);
+        sql.push(" WHERE ");
+        not_null(sql);
+        sql.push(") SELECT ").columns(&up, &above).push(" FROM ").name(&up).push(")");
+    }
+
+    /// Each row's own key beside the one that it refers to, reference by reference.
+    fn steps(&self, sql: &mut Sql, name: &Name) {
+        let (above, below) = (key_names(self.key.len()), below_names(self.key.len()));
+        sql.push("(");
+        sql.list(&self.links, " UNION ALL ", |sql, columns| {
+            sql.push("SELECT ");
+            select_as(sql, self.natural, self.key, &below);
+            sql.push(", ");
+            select_as(sql, self.natural, columns, &above);
+            self.from(sql);
+            sql.push(" WHERE TRUE");
+            (self.still_refers)(sql, columns);
+        });
+        sql.push(") AS ").name(name);
+    }
+
+    fn from(&self, sql: &mut Sql) {
+        sql.push(" FROM ").table(self.table);
+        if self.table.table != *self.natural {
+            sql.push(" AS ").name(self.natural);
+        }
     }
 }
 
@@ -56,50 +123,15 @@ pub(super) fn has_descendant(
     look: Look,
     such: &dyn Fn(&mut Sql),
 ) {
-    let alias = scope.alias();
     let Some(first) = links.first() else { return };
-    let own = &first.parent_columns;
-    let (up, step) = (sql.fresh_alias(), sql.fresh_alias());
-    let (above, below) = (key_names(own.len()), below_names(own.len()));
-    let not_null = |sql: &mut Sql| {
-        sql.list(&above, " AND ", |sql, column| {
-            sql.column(&step, column).push(" IS NOT NULL");
-        });
+    let tree = Tree {
+        table: &scope.target.root,
+        natural: scope.alias(),
+        key: &first.parent_columns,
+        links: links.iter().map(|link| link.columns.as_slice()).collect(),
+        still_refers: &|sql, columns| still_refers(sql, scope, columns, look),
     };
-    let steps = |sql: &mut Sql| {
-        sql.push("(");
-        sql.list(links, " UNION ALL ", |sql, link| {
-            sql.push("SELECT ");
-            select_as(sql, alias, own, &below);
-            sql.push(", ");
-            select_as(sql, alias, &link.columns, &above);
-            sql.push(" FROM ").table(&scope.target.root);
-            alias_if_other(sql, scope.target);
-            if look == Look::Ahead && !scope.earlier.is_empty() {
-                sql.push(" WHERE TRUE");
-                still_refers(sql, scope, link, look);
-            }
-        });
-        sql.push(") AS ").name(&step);
-    };
-    sql.push("(").columns(alias, own).push(") IN (WITH RECURSIVE ").name(&up).push(" AS (SELECT ");
-    sql.columns(&step, &above).push(" FROM ").table(&scope.target.root);
-    alias_if_other(sql, scope.target);
-    sql.push(" JOIN ");
-    steps(sql);
-    sql.push(" ON ");
-    equal(sql, &step, &below, alias, own);
-    sql.push(" WHERE ");
-    not_null(sql);
-    sql.push(" AND ");
-    such(sql);
-    sql.push(" UNION SELECT ").columns(&step, &above).push(" FROM ");
-    steps(sql);
-    sql.push(" JOIN ").name(&up).push(" ON ");
-    equal(sql, &step, &below, &up, &above);
-    sql.push(" WHERE ");
-    not_null(sql);
-    sql.push(") SELECT ").columns(&up, &above).push(" FROM ").name(&up).push(")");
+    tree.has_descendant(sql, scope.alias(), such);
 }
 
 /// The row lies on a circle of rows that keep each other: none of them can be the first to go. Rows that hang on one can go,
@@ -141,14 +173,14 @@ pub(super) fn on_a_circle(sql: &mut Sql, scope: Scope<'_>, link: &SelfLink) {
     equal(sql, &tree, &start, alias, own);
     sql.push(" WHERE ").column(&tree, &start[0]).push(" IS NULL AND ");
     has_parent(sql);
-    still_refers(sql, scope, link, Look::Ahead);
+    still_refers(sql, scope, &link.columns, Look::Ahead);
     sql.push(" UNION SELECT ").columns(&walk, &start).push(", ").columns(alias, &link.columns);
     from(sql);
     sql.push(" JOIN ").name(&walk).push(" ON ");
     equal(sql, &walk, &up, alias, own);
     sql.push(" WHERE ");
     has_parent(sql);
-    still_refers(sql, scope, link, Look::Ahead);
+    still_refers(sql, scope, &link.columns, Look::Ahead);
     sql.push(") SELECT ").columns(&walk, &start).push(" FROM ").name(&walk).push(" WHERE ");
     equal(sql, &walk, &up, &walk, &start);
     sql.push(")");

@@ -100,7 +100,7 @@ fn counts_in(
         // The statements that follow in the transaction are to meet the same rows.
         sql.push(" FOR UPDATE");
     }
-    conn.each(&sql.finish(), &mut |row| tell(key_of(&row, 0)?, counts_of(&row, 1, scope.target)))
+    conn.each(&sql.finish(), &mut |row| tell(key_of(&row, 0)?, counts_of(&row, 1, scope)))
 }
 
 /// Counts the rows of an entry by their people, as a plan does: what earlier rules take is gone. Whoever has rows in several
@@ -220,7 +220,7 @@ fn tells_by_itself(dialect: Dialect, entry: &Entry) -> bool {
 fn may_stay(plan: &RulePlan) -> bool {
     plan.targets.iter().any(|target| {
         let scope = scope(plan, target);
-        target.has_triggers || predicate::has_holds(scope) || predicate::has_blockers(scope)
+        target.has_triggers || predicate::has_holds(scope) || predicate::has_blockers(scope, Look::Ahead)
     })
 }
 

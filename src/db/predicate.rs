@@ -11,9 +11,9 @@ use super::count::{scope, whole};
 use super::doomed::{self, Within};
 use super::few::Few;
 use super::own_kind::{
-    alias_if_other, another_refers, has_descendant, links_that_block, on_a_circle, refers_to_itself,
+    Tree, alias_if_other, another_refers, has_descendant, links_that_block, on_a_circle, refers_to_itself,
 };
-use super::{Dialect, anchor, redact, whose};
+use super::{Dialect, anchor, inner, redact, whose};
 use crate::name::Name;
 use crate::name::TableName;
 use crate::plan::{Anchor, Dependent, Hold, Link, Parent, Redaction, RulePlan, SelfEffect, SelfLink, Target};
@@ -32,6 +32,8 @@ pub(super) enum Look {
 #[derive(Clone, Copy)]
 pub(super) struct Scope<'a> {
     pub target: &'a Target,
+    /// All tables that hold the rule's rows.
+    pub targets: &'a [Target],
     pub dependents: &'a [Dependent],
     /// Do the rows go away? (A redaction leaves references as they are.)
     pub removes: bool,
@@ -75,7 +77,7 @@ pub(super) fn from(sql: &mut Sql, target: &Target) {
 pub(super) fn due(sql: &mut Sql, scope: Scope<'_>, look: Look) {
     considered(sql, scope, look);
     but_held(sql, scope);
-    if has_blockers(scope) {
+    if has_blockers(scope, look) {
         sql.push(" AND (");
         blocked(sql, scope, look);
         sql.push(") IS NOT TRUE");
@@ -249,7 +251,12 @@ pub(super) fn has_holds(scope: Scope<'_>) -> bool {
     !scope.target.holds.is_empty() || scope.dependents.iter().any(|dependent| !dependent.holds.is_empty())
 }
 
-pub(super) fn has_blockers(scope: Scope<'_>) -> bool {
+/// Inner references are asked looking ahead only: of a batch they are asked by key.
+pub(super) fn has_blockers(scope: Scope<'_>, look: Look) -> bool {
+    (look == Look::Ahead && inner::is_asked(scope)) || has_other_blockers(scope)
+}
+
+fn has_other_blockers(scope: Scope<'_>) -> bool {
     whose::may_be_shared(scope.target)
         || !scope.target.passages.is_empty()
         || !scope.target.blockers.is_empty()
@@ -259,7 +266,12 @@ pub(super) fn has_blockers(scope: Scope<'_>) -> bool {
 }
 
 fn blocks(dependent: &Dependent) -> bool {
-    !dependent.blockers.is_empty() || !dependent.self_links.is_empty() || !dependent.passages.is_empty()
+    !dependent.blockers.is_empty() || !dependent.passages.is_empty()
+}
+
+/// A row that InnoDB never deletes where it refers to itself.
+fn inner_to_itself(dependent: &Dependent) -> impl Iterator<Item = &Link> {
+    dependent.own_links().filter(|link| !dependent.tree.contains(link))
 }
 
 /// Covered by a hold: the row itself, a row that would go or change with it, or (in a cascade over the table itself) a
@@ -365,6 +377,23 @@ pub(super) fn asks(sql: &mut Sql, alias: &Name, hold: &Hold) {
 
 /// Something that stays refers to the row, or to a row that would go with it.
 pub(super) fn blocked(sql: &mut Sql, scope: Scope<'_>, look: Look) {
+    blocked_but_for_inner(sql, scope, look);
+    if look == Look::Ahead && inner::is_asked(scope) {
+        sql.push(" OR ");
+        inner::keep(sql, scope, &|sql, scope| {
+            considered(sql, scope, Look::Ahead);
+            but_held(sql, scope);
+            if has_other_blockers(scope) {
+                sql.push(" AND (");
+                blocked_but_for_inner(sql, scope, Look::Ahead);
+                sql.push(") IS NOT TRUE");
+            }
+        });
+    }
+}
+
+/// The same, but for references from rows that can go along themselves.
+fn blocked_but_for_inner(sql: &mut Sql, scope: Scope<'_>, look: Look) {
     let stays = |sql: &mut Sql| {
         sql.push("(");
         due_but_for_its_own_kind(sql, scope);
@@ -418,6 +447,16 @@ fn due_but_for_its_own_kind(sql: &mut Sql, scope: Scope<'_>) {
     but_held(sql, scope);
     sql.push(" AND (");
     blocked_from_outside(sql, scope, Look::Ahead);
+    if inner::is_asked(scope) {
+        sql.push(" OR ");
+        inner::keep(sql, scope, &|sql, scope| {
+            eligible(sql, scope, Look::Ahead);
+            but_held(sql, scope);
+            sql.push(" AND (");
+            blocked_from_outside(sql, scope, Look::Ahead);
+            sql.push(") IS NOT TRUE");
+        });
+    }
     sql.push(") IS NOT TRUE");
 }
 
@@ -442,19 +481,24 @@ fn blocked_from_outside(sql: &mut Sql, scope: Scope<'_>, look: Look) {
         }
     }
     let aliases = vec![scope.alias().clone()];
-    let relevant = |dependent: &Dependent| dependent.then == Then::Delete && blocks(dependent);
+    let is_mysql = sql.dialect == Dialect::Mysql;
+    let relevant = |dependent: &Dependent| {
+        let loops = is_mysql && inner_to_itself(dependent).next().is_some();
+        dependent.then == Then::Delete && (blocks(dependent) || loops)
+    };
     let way = Way { scope, look, relevant: &relevant };
     descend(sql, way, Parent::Root, scope.alias(), &aliases, &|sql, dependent, alias| {
-        sql.list(&dependent.blockers, " OR ", |sql, link| referred_to(sql, scope, link, alias, look));
-        if !dependent.blockers.is_empty() && !dependent.self_links.is_empty() {
+        sql.push("FALSE");
+        for link in &dependent.blockers {
             sql.push(" OR ");
+            referred_to(sql, scope, link, alias, look);
         }
-        sql.list(&dependent.self_links, " OR ", |sql, link| {
-            referred_to_by_a_stranger(sql, way, dependent, link, alias);
-        });
-        let is_first = dependent.blockers.is_empty() && dependent.self_links.is_empty();
-        for (at, passage) in dependent.passages.iter().enumerate() {
-            sql.push(if is_first && at == 0 { "" } else { " OR " });
+        for link in inner_to_itself(dependent).filter(|_| is_mysql) {
+            sql.push(" OR ");
+            refers_to_itself(sql, alias, &link.columns, &link.parent_columns);
+        }
+        for passage in &dependent.passages {
+            sql.push(" OR ");
             whose::leads_to_what_stays(sql, scope, passage, alias, look);
         }
     });
@@ -471,38 +515,6 @@ fn referred_to(sql: &mut Sql, scope: Scope<'_>, link: &Link, alias: &Name, look:
     if look == Look::Ahead {
         not_taken(sql, scope.earlier, &link.table, &child);
         not_let_go(sql, scope.earlier, &link.table, &link.columns, &child);
-    }
-    sql.push(")");
-}
-
-/// `EXISTS` a row of the same dependent table that refers to this one and does not belong to the same root row, so that
-/// it would stay and point at nothing. A row that refers to itself is no stranger to itself.
-fn referred_to_by_a_stranger(sql: &mut Sql, way: Way<'_>, dependent: &Dependent, link: &Link, alias: &Name) {
-    let scope = way.scope;
-    if sql.dialect == Dialect::Mysql {
-        refers_to_itself(sql, alias, &link.columns, &link.parent_columns);
-        sql.push(" OR ");
-    }
-    let other = sql.fresh_alias();
-    sql.push("EXISTS (SELECT 1 FROM ").table(&link.table).push(" AS ").name(&other).push(" WHERE ");
-    equal(sql, &other, &link.columns, alias, &link.parent_columns);
-    sql.push(" AND ");
-    refers_to_itself(sql, &other, &link.columns, &link.parent_columns);
-    sql.push(" IS NOT TRUE");
-    for family in dependent.links.iter().filter(|link| link.parent == Parent::Root) {
-        sql.push(" AND (");
-        equal(sql, &other, &family.columns, scope.alias(), &family.parent_columns);
-        sql.push(") IS NOT TRUE");
-    }
-    if way.look == Look::Ahead && scope.earlier.iter().any(|rule| rule.act.removes() && rule.removes_from(&link.table))
-    {
-        // In a query of its own, where the table goes under its own name.
-        let natural = &link.table.table;
-        sql.push(" AND (").columns(&other, &link.parent_columns).push(") IN (SELECT ");
-        sql.columns(natural, &link.parent_columns).push(" FROM ").table(&link.table).push(" AS ").name(natural);
-        sql.push(" WHERE TRUE");
-        not_taken(sql, scope.earlier, &link.table, natural);
-        sql.push(")");
     }
     sql.push(")");
 }
@@ -546,16 +558,43 @@ fn descend(sql: &mut Sql, way: Way<'_>, parent: Parent, parent_alias: &Name, ali
                 not_let_go(sql, way.scope.earlier, &dependent.table, &link.columns, &alias);
             }
             sql.push(" AND (");
-            if (way.relevant)(dependent) {
-                say(sql, dependent, &alias);
-            } else {
-                sql.push("FALSE");
-            }
-            if dependent.then == Then::Delete {
-                descend(sql, way, Parent::Dependent(index), &alias, &inner, say);
+            says(sql, way, index, &alias, &inner, say);
+            if let Some(first) = dependent.tree.first() {
+                sql.push(" OR ");
+                let tree = Tree {
+                    table: &dependent.table,
+                    natural,
+                    key: &first.parent_columns,
+                    links: dependent.tree.iter().map(|link| link.columns.as_slice()).collect(),
+                    still_refers: &|sql, columns| {
+                        if way.look == Look::Ahead {
+                            not_taken(sql, way.scope.earlier, &dependent.table, natural);
+                            not_let_go(sql, way.scope.earlier, &dependent.table, columns, natural);
+                        }
+                    },
+                };
+                let names = std::slice::from_ref(natural);
+                tree.has_descendant(sql, &alias, &|sql| {
+                    sql.push("(");
+                    says(sql, way, index, natural, names, say);
+                    sql.push(")");
+                });
             }
             sql.push("))");
         }
+    }
+}
+
+/// What is said of the row of a dependent table that `alias` names, or of one below it in other tables.
+fn says(sql: &mut Sql, way: Way<'_>, index: usize, alias: &Name, aliases: &[Name], say: Say<'_>) {
+    let dependent = &way.scope.dependents[index];
+    if (way.relevant)(dependent) {
+        say(sql, dependent, alias);
+    } else {
+        sql.push("FALSE");
+    }
+    if dependent.then == Then::Delete {
+        descend(sql, way, Parent::Dependent(index), alias, aliases, say);
     }
 }
 

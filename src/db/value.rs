@@ -16,6 +16,8 @@ pub enum Value {
     /// PostgreSQL's array of bigint, which is bound and never read. Its planner looks into it, as it does not into a text that is
     /// cast to one: it looks each row up in the array instead of going through all of it.
     Wholes(Vec<i64>),
+    /// Keys of many rows in one text, as PostgreSQL's array or as JSON: bound and never read, never shown.
+    Keys(String),
 }
 
 /// SQL text and its bound values, in the order of the placeholders. Made by `db` only.

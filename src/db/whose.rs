@@ -232,6 +232,7 @@ pub(super) fn closed(sql: &mut Sql, people: &Target) {
 pub(super) fn of_people(target: &Target) -> Scope<'_> {
     Scope {
         target,
+        targets: &[],
         dependents: &[],
         removes: false,
         earlier: &[],

@@ -91,6 +91,8 @@ pub struct Target {
     /// References to these rows that the rule does not cascade over: a row that has one is blocked. Of a redaction, those to
     /// what it changes.
     pub blockers: Vec<Link>,
+    /// References to these rows from rows that can go along: one that stays keeps the row, one that goes does not.
+    pub inner: Vec<InnerLink>,
     /// References from the table to itself.
     pub self_links: Vec<SelfLink>,
     /// A trigger or rewrite rule looks at changes of the rows: some may stay that a statement was to change.
@@ -238,10 +240,39 @@ pub struct Dependent {
     pub holds: Vec<Hold>,
     /// References to such a row, from outside the cascade: they block its parents.
     pub blockers: Vec<Link>,
-    /// References among such rows; a reference from a row that stays blocks.
-    pub self_links: Vec<Link>,
+    /// References among such rows over which they go along: a tree goes with its root. All refer to the same columns.
+    pub tree: Vec<Link>,
+    /// As [`Target::inner`], of references to such a row.
+    pub inner: Vec<InnerLink>,
+    pub goes: Goes,
     /// As [`Target::passages`].
     pub passages: Vec<Passage>,
+}
+
+impl Dependent {
+    /// References from the table to itself among the rows that go, whether they take rows along or not.
+    pub fn own_links(&self) -> impl Iterator<Item = &Link> {
+        let inner = self.inner.iter().map(|inner| &inner.link).filter(|link| link.table == self.table);
+        self.tree.iter().chain(inner)
+    }
+}
+
+/// How the rows of a dependent table go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goes {
+    /// By a statement of their own, before what they refer to.
+    First,
+    /// By the foreign key's own ON DELETE CASCADE, with what they refer to: rows that go later refer to them in turn, so
+    /// that they cannot go first.
+    WithParent,
+}
+
+/// A reference that no cascade answers, from rows that can go along to rows that can.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InnerLink {
+    /// The table that refers.
+    pub child: Parent,
+    pub link: Link,
 }
 
 /// A reference from the rule's table to itself.

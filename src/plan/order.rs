@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::{Act, Condition, Hold, Link, Redaction, RulePlan};
+use super::{Act, Condition, Hold, InnerLink, Link, Redaction, RulePlan};
 use crate::name::{Name, TableName};
 use crate::schedule::Then;
 
@@ -123,9 +123,11 @@ fn is_kept_by(rule: &RulePlan, other: &RulePlan) -> bool {
 }
 
 /// Does `plan` take what refers to rows of `other` and keeps them, or change the references?
-pub(super) fn frees(plan: &RulePlan, other: &RulePlan) -> bool {
-    let own = other.targets.iter().flat_map(|target| &target.blockers);
-    let mut blockers = own.chain(other.dependents.iter().flat_map(|dependent| &dependent.blockers));
+pub(super) fn frees<'a>(plan: &RulePlan, other: &'a RulePlan) -> bool {
+    let inner_of = |inner: &'a [InnerLink]| inner.iter().map(|inner| &inner.link);
+    let own = other.targets.iter().flat_map(|target| target.blockers.iter().chain(inner_of(&target.inner)));
+    let along = other.dependents.iter().flat_map(|one| one.blockers.iter().chain(inner_of(&one.inner)));
+    let mut blockers = own.chain(along);
     let Some(target) = plan.targets.first() else { return false };
     let redacts = |link: &Link| target.redactions.iter().any(|redaction| link.columns.contains(&redaction.column));
     match plan.act {

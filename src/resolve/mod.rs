@@ -289,6 +289,7 @@ impl<'c> Resolver<'_, 'c> {
             stamped: root.stamped(),
             holds: Vec::new(),
             blockers: family.blockers,
+            inner: family.inner,
             self_links: family.self_links,
             has_triggers: false,
             passages: Vec::new(),
