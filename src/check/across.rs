@@ -2,7 +2,7 @@
 //! what is kept. What one file's own text tells is refused when it is read.
 
 use crate::db::catalog::{Catalog, KeyAction, Table};
-use crate::schedule::mistake::Mistake;
+use crate::diagnostic::mistake::Mistake;
 use crate::schedule::{Action, Age, Keep, Rule, Schedule, Then, act_on_same_rows};
 
 use super::{maps, spelled};

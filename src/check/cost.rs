@@ -1,10 +1,11 @@
 //! What makes a rule read more than it must, or do more at once than it should.
 
+use crate::base::name::{Name, TableName};
+use crate::db::Dialect;
 use crate::db::catalog::{Table, TableKind};
-use crate::db::{Dialect, advice};
-use crate::name::{Name, TableName};
+use crate::db::maintain::advice;
+use crate::diagnostic::mistake::Mistake;
 use crate::plan::{Act, Axis, InnerLink, Reading, Target};
-use crate::schedule::mistake::Mistake;
 
 use super::{About, joined, list};
 

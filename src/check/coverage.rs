@@ -1,10 +1,10 @@
 //! Tables with times or people in them that no schedule names: data that nobody has promised anything about, or a
 //! promise that nobody keeps.
 
+use crate::base::name::TableName;
 use crate::db::Dialect;
 use crate::db::catalog::{Catalog, Column, ColumnKind, Table, TableKind};
-use crate::name::TableName;
-use crate::schedule::mistake::Mistake;
+use crate::diagnostic::mistake::Mistake;
 use crate::schedule::{Action, Anchor, Schedule, Term};
 
 use super::across::is_chosen;

@@ -1,10 +1,10 @@
 //! What is wrong between the maps of people of several policies, and between a map and rules: whoever is gone is found by
 //! nobody any more.
 
+use crate::base::time::Period;
 use crate::db::catalog::{Catalog, Table};
-use crate::schedule::mistake::Mistake;
+use crate::diagnostic::mistake::Mistake;
 use crate::schedule::{Age, Data, DataAct, Schedule, Subject, Term};
-use crate::time::Period;
 
 use super::across::{Placed, is_chosen, tables_that_go};
 use super::spelled;

@@ -29,12 +29,12 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use crate::base::name::{Name, TableName};
 use crate::db::catalog::{Catalog, Table};
 use crate::db::{Connection, DbError, Dialect};
-use crate::name::{Name, TableName};
+use crate::diagnostic::mistake::Mistake;
 use crate::plan::{RulePlan, Target};
 use crate::resolve::{self, StandingHold};
-use crate::schedule::mistake::Mistake;
 use crate::schedule::{self, Age, Cascade, Places, Schedule};
 
 pub use across::across;
@@ -123,7 +123,7 @@ impl Asker {
     /// # Errors
     /// Those of the query.
     pub fn of(conn: &mut Connection, writes: bool) -> Result<Self, DbError> {
-        Ok(Self { role: crate::db::probe::role(conn)?, writes })
+        Ok(Self { role: crate::db::query::probe::role(conn)?, writes })
     }
 
     /// Rights that the role lacks, with the statements that give them, and tables that hide rows from it.

@@ -6,7 +6,7 @@ use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 use jiff::Timestamp;
 
-use crate::schedule::mistake::Mistake;
+use crate::diagnostic::mistake::Mistake;
 use crate::schedule::{Places, Schedule};
 
 /// The longest id of a promise, in characters: longer ones are sentences.

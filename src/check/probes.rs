@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 
-use crate::db::{Connection, DbError, condition, probe};
-use crate::name::TableName;
+use crate::base::name::TableName;
+use crate::db::predicate::condition;
+use crate::db::query::probe;
+use crate::db::{Connection, DbError};
+use crate::diagnostic::mistake::Mistake;
 use crate::plan::RulePlan;
 use crate::resolve::{self, StandingHold};
-use crate::schedule::mistake::Mistake;
 use crate::schedule::{Places, Schedule};
 
 use super::{About, list};

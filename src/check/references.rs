@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::base::name::{Name, TableName};
 use crate::db::catalog::{ForeignKey, KeyAction, Table, Trigger};
-use crate::name::{Name, TableName};
+use crate::diagnostic::mistake::Mistake;
 use crate::plan::{Act, Dependent, Link, Passage, SelfEffect, SelfLink, Target, Whose};
 use crate::schedule::Then;
-use crate::schedule::mistake::Mistake;
 
 use super::{About, joined};
 

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::base::name::TableName;
+use crate::db::Dialect;
 use crate::db::catalog::Rights;
-use crate::db::{Dialect, advice};
-use crate::name::TableName;
+use crate::db::maintain::advice;
+use crate::diagnostic::mistake::Mistake;
 use crate::plan::{Act, Anchor, HeldPeople, Hold, Passage, RulePlan, SelfEffect, Whose};
 use crate::schedule::Then;
-use crate::schedule::mistake::Mistake;
 
 use super::{About, Asker, list};
 

@@ -1,14 +1,15 @@
 //! `tenure check`: everything that can be known before a run.
 
 use super::{Common, Failure, Outcome, say};
+use crate::app::overview;
+use crate::app::setup::{Pair, Setup};
 use crate::check;
 use crate::config::Secret;
 use crate::db::{Access, Connection, Mode, catalog};
-use crate::overview;
+use crate::diagnostic::mistake;
+use crate::diagnostic::mistake::Mistake;
 use crate::resolve;
 use crate::schedule::Schedule;
-use crate::schedule::mistake::{self, Mistake};
-use crate::setup::{Pair, Setup};
 
 pub(super) fn check(common: &Common, offline: bool) -> Outcome {
     let setup = if offline { Setup::load(common)? } else { Setup::with_schedules(common)? };

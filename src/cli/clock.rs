@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use super::{Common, Failure, Outcome, say};
+use crate::app::setup::Setup;
+use crate::base::time;
 use crate::db::Access;
 use crate::ledger::{actor, clock};
 use crate::run;
-use crate::setup::Setup;
-use crate::time;
 
 /// Notes it in the ledger of every database, unless a clock is wrong still.
 pub(super) fn accept(common: &Common, reason: &str) -> Outcome {

@@ -1,8 +1,8 @@
 //! `tenure daemon`: runs what is due, for ever.
 
 use super::{Common, Failure, Outcome};
+use crate::app::setup::Sources;
 use crate::daemon::Daemon;
-use crate::setup::Sources;
 
 pub(super) fn daemon(common: &Common) -> Outcome {
     if common.as_of.is_some() {

@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use super::{Common, Failure, Outcome, Selection, run, say};
-use crate::sample::{self, DemoError};
-use crate::time::Clock;
+use crate::base::time::Clock;
+use crate::demo;
+use crate::demo::DemoError;
 
 pub(super) fn demo(common: &Common, dir: &Path, rows: u64) -> Outcome {
     let as_of = common.as_of.unwrap_or_else(|| Clock::System.now());
-    let paths = sample::prepare_demo(dir, rows, as_of).map_err(refused)?;
+    let paths = demo::prepare_demo(dir, rows, as_of).map_err(refused)?;
     super::to_stderr(format_args!("made {} rows in {}\n", paths.tally.rows(), paths.database.display()));
     let demo = Common {
         config: Some(paths.config.clone()),

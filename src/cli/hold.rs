@@ -6,20 +6,21 @@ use serde_json::{Value, json};
 
 use super::subject::must_name_somebody;
 use super::{Common, Failure, Outcome, say};
+use crate::app::setup::{Pair, Setup};
+use crate::base::name::TableName;
+use crate::base::time;
 use crate::check;
 use crate::config::DatabaseConfig;
-use crate::db::{Access, Connection, DbError, Mode, catalog, count};
+use crate::db::query::count;
+use crate::db::{Access, Connection, DbError, Mode, catalog};
+use crate::diagnostic::mistake::{Mistake, nearest};
 use crate::execute::{self, Stop};
 use crate::ledger::actor;
 use crate::ledger::hold::{self, Order, Standing};
-use crate::name::TableName;
 use crate::plan::Hold;
 use crate::resolve::{self, Context, StandingHold};
 use crate::run::{self, orders};
-use crate::schedule::mistake::{Mistake, nearest};
 use crate::schedule::{Rule, Schedule};
-use crate::setup::{Pair, Setup};
-use crate::time;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {

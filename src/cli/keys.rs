@@ -9,11 +9,11 @@ use anyhow::{Context as _, anyhow};
 use clap::Subcommand;
 
 use super::{Common, Failure, Outcome, say};
+use crate::app::setup::Setup;
+use crate::base::signing::{PublicKey, Signer};
 use crate::db::Access;
 use crate::ledger;
 use crate::run;
-use crate::setup::Setup;
-use crate::signing::{PublicKey, Signer};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {

@@ -6,13 +6,13 @@ use lettre::Address;
 use serde_json::json;
 
 use super::{Common, Failure, Outcome, say, to_stderr};
+use crate::app::setup::{Setup, Unready};
 use crate::config::mail::Mail;
 use crate::config::{Config, DatabaseConfig};
 use crate::db::control::outbox::{self, OutboxRow, State, Which};
 use crate::db::{Access, control};
 use crate::deliver::{self, Attempt, Reach};
 use crate::run::alarm;
-use crate::setup::{Setup, Unready};
 
 /// Sends a test mail, and says how far it came.
 pub(super) fn test(common: &Common, to: Option<&Address>) -> Outcome {

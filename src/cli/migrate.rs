@@ -1,10 +1,10 @@
 //! `tenure migrate`: makes or upgrades the control tables, for owners of databases in which the run's role may not.
 
 use super::{Common, Failure, Outcome, say};
+use crate::app::setup::Setup;
+use crate::base::time;
 use crate::db::{Access, control};
 use crate::ledger;
-use crate::setup::Setup;
-use crate::time;
 
 pub(super) fn migrate(common: &Common) -> Outcome {
     let setup = Setup::load(common)?;

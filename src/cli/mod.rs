@@ -26,11 +26,12 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
+use crate::app::setup::{Sources, Unready};
+use crate::base::time::parse_as_of;
+use crate::base::visible::visible_lines;
+use crate::diagnostic::mistake;
+use crate::diagnostic::mistake::Mistake;
 use crate::run::Refusal;
-use crate::schedule::mistake::{self, Mistake};
-use crate::setup::{Sources, Unready};
-use crate::time::parse_as_of;
-use crate::visible::visible_lines;
 
 /// Keeps published retention promises: deletes, aggregates and redacts what a schedule says is due, and proves it.
 #[derive(Debug, Parser)]

@@ -9,14 +9,15 @@ use jiff::{Timestamp, ToSpan as _};
 use serde_json::json;
 
 use super::{Common, Failure, Outcome, say, to_stderr};
+use crate::app::setup::{Setup, Unready};
+use crate::base::time;
+use crate::base::time::parse_as_of;
 use crate::config::DatabaseConfig;
 use crate::db::{Access, Connection};
 use crate::execute::{self, Stop};
 use crate::ledger::actor;
 use crate::ledger::pause::{self, Order, Scope, Standing};
 use crate::run;
-use crate::setup::{Setup, Unready};
-use crate::time::{self, parse_as_of};
 
 #[derive(Debug, Args)]
 pub(super) struct Pause {

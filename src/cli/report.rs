@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use super::{Common, Failure, Format, Outcome, hand_out, say};
+use crate::app::setup::Setup;
 use crate::db::Access;
 use crate::ledger;
-use crate::report::record::RunRecord;
+use crate::record::run::RunRecord;
 use crate::report::{csv, html, json, text};
 use crate::run::files;
-use crate::setup::Setup;
 
 pub(super) fn render(records: &[RunRecord], format: Format) -> String {
     match format {

@@ -7,16 +7,16 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::{Common, Failure, Outcome, Selection, mail, report, say};
+use crate::app::setup::{Pair, Setup};
+use crate::base::time;
 use crate::db::{Access, Connection};
 use crate::execute::Stop;
 use crate::ledger::roster::Roster;
 use crate::ledger::{self, actor, pause};
-use crate::report::record::{RuleRecord, RunKind, RunRecord, Status};
+use crate::record::run::{RuleRecord, RunKind, RunRecord, Status};
 use crate::run::requests::carry_out;
 use crate::run::{self, Consent, Job, Refusal, alarm, files};
 use crate::schedule::{ERASURES, Schedule};
-use crate::setup::{Pair, Setup};
-use crate::time;
 
 /// The dry run.
 pub(super) fn plan(common: &Common, selection: &Selection) -> Outcome {

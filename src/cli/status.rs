@@ -6,11 +6,12 @@ use jiff::SignedDuration;
 use serde::Serialize;
 
 use super::{Common, Outcome, say};
+use crate::app::overview;
+use crate::app::overview::{Overview, Running};
+use crate::app::setup::Setup;
+use crate::base::time;
 use crate::daemon::{State, record};
-use crate::overview::{self, Overview, Running};
 use crate::report::status;
-use crate::setup::Setup;
-use crate::time;
 
 pub(super) fn status(common: &Common) -> Outcome {
     let setup = Setup::with_schedules(common)?;

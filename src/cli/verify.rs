@@ -9,12 +9,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Common, Failure, Outcome, say};
+use crate::app::setup::Setup;
+use crate::base::signing::PublicKey;
 use crate::db::control::{self, EntryRow};
 use crate::db::{Access, Connection};
 use crate::ledger::verify::{self, Break, Findings, Witness};
 use crate::report::proof::{self, Sealed};
-use crate::setup::Setup;
-use crate::signing::PublicKey;
 
 /// The exit code of a ledger or report that is not what it was.
 const BROKEN: u8 = 5;

@@ -10,9 +10,9 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, Zoned};
 
 use super::Reader;
-use crate::schedule::document::{Item, Table};
+use crate::base::time::Period;
+use crate::diagnostic::document::{Item, Table};
 use crate::schedule::notation::{self, Flaw};
-use crate::time::Period;
 
 /// The checked `[daemon]`.
 #[derive(Debug, Clone)]

@@ -13,8 +13,8 @@ use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
 use super::{Reader, Secret};
+use crate::diagnostic::document::{Item, Table};
 use crate::schedule::Places;
-use crate::schedule::document::{Item, Table};
 
 /// The checked `[mail]`.
 #[derive(Debug, Clone)]

@@ -1,7 +1,7 @@
 //! What a config means, what is wrong with one, and that no secret of it is ever shown.
 
 use super::*;
-use crate::schedule::mistake::render;
+use crate::diagnostic::mistake::render;
 
 /// A folder with files in it; the config is `tenure.toml`.
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {

@@ -12,10 +12,10 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, Zoned};
 use sha2::{Digest, Sha256};
 
+use crate::app::setup::{Pair, Setup};
 use crate::check;
 use crate::ledger::host;
 use crate::schedule::ERASURES;
-use crate::setup::{Pair, Setup};
 
 /// When the rules of one policy with the same cron expression are due, and begin.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use tokio::sync::mpsc;
 use tokio_cron_scheduler::{Job, JobScheduler};
 
-use crate::time;
+use crate::base::time;
 
 /// Between two beats.
 pub const INTERVAL: Duration = Duration::from_secs(10);

@@ -15,13 +15,14 @@ use super::orders::Orders;
 use super::record;
 use super::state::{Board, DatabaseState, RuleKey, RuleState, State, Trouble};
 use super::visit::{Hindrance, Visit, Visited};
+use crate::app::overview;
+use crate::app::overview::Overview;
+use crate::app::setup::Setup;
+use crate::base::time;
 use crate::config::daemon::{Daemon, Listen};
 use crate::db::Access;
 use crate::ledger::{due, host};
-use crate::overview::{self, Overview};
 use crate::run::alarm;
-use crate::setup::Setup;
-use crate::time;
 
 /// How often a database is visited where nothing is due: for its outbox, or to see what somebody says of the clocks.
 const OFTEN: Duration = Duration::from_secs(60);

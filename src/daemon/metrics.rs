@@ -14,11 +14,11 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 use super::state::{Board, State};
+use crate::app::overview::{Overview, People};
+use crate::base::time;
 use crate::db::control::outbox::State as Mail;
-use crate::overview::{Overview, People};
-use crate::report::record::{RunRecord, Status};
+use crate::record::run::{RunRecord, Status};
 use crate::report::status::RuleStatus;
-use crate::time;
 
 /// Of the text that [`Metrics::text`] makes.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -223,7 +223,7 @@ mod tests {
 
     use super::super::state::{DatabaseState, Trouble};
     use super::*;
-    use crate::report::record::PauseRecord;
+    use crate::record::run::PauseRecord;
     use crate::report::status::LastRun;
     use crate::report::verdict::Standing;
 

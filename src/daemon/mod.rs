@@ -40,9 +40,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use crate::schedule::mistake::Mistake;
-use crate::setup::{Setup, Sources, Unready};
-use crate::{check, time};
+use crate::app::setup::{Setup, Sources, Unready};
+use crate::base::time;
+use crate::check;
+use crate::diagnostic::mistake::Mistake;
 
 use heartbeat::Heartbeat;
 use keeper::{Ended, Errand, Keeper};

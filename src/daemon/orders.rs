@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::base::time;
 use crate::config::daemon::{Daemon, Gate, Hours};
 use crate::execute::Stop;
-use crate::time;
 
 /// Why a run was stopped before its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

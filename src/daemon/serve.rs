@@ -23,8 +23,8 @@ use tokio::sync::Semaphore;
 
 use super::metrics::{self, Metrics};
 use super::state::{Board, State};
+use crate::base::time;
 use crate::config::daemon::Listen;
-use crate::time;
 
 /// So many may ask at one time; the next one waits.
 const ASKERS: usize = 8;

@@ -11,6 +11,8 @@ use super::agenda::Entry;
 use super::metrics::Counts;
 use super::orders::{self, Cause, Limits, Orders};
 use super::state::{Board, Work};
+use crate::app::setup::{Pair, Setup};
+use crate::base::time;
 use crate::config::DatabaseConfig;
 use crate::config::daemon::Gate;
 use crate::db::control::due::DueRow;
@@ -20,12 +22,10 @@ use crate::execute::{self, Stop};
 use crate::ledger::clock::Newest;
 use crate::ledger::due::{self, Claim, Outcome, Standing};
 use crate::ledger::pause;
-use crate::report::record::{RunRecord, Status};
+use crate::record::run::{RunRecord, Status};
 use crate::run::requests::carry_out;
 use crate::run::{self, Consent, Job, Stint, alarm, clocks, files};
 use crate::schedule::ERASURES;
-use crate::setup::{Pair, Setup};
-use crate::time;
 
 /// What is to be looked at, where, and by whose orders.
 pub struct Visit {

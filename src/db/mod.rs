@@ -3,44 +3,17 @@
 //! Everything above speaks of [`Statement`]s, [`Row`]s and [`catalog`] facts. A statement is put together from checked
 //! names, bound values, parsed conditions and the literals of this room; nothing else can get into one.
 
-pub mod advice;
-mod along;
-mod anchor;
-pub mod batch;
-mod builder;
 pub mod catalog;
-pub mod condition;
-mod connection;
 pub mod control;
-pub mod count;
-mod doomed;
-mod error;
-pub mod exclusion;
-pub mod few;
-mod inner;
-mod insert;
-mod own_kind;
-pub mod people;
-pub mod person;
-mod predicate;
-pub mod probe;
-mod redact;
-pub mod rewrite;
-pub mod rollup;
-mod row_keys;
-mod sqlite_functions;
-pub mod statistics;
-mod sweep;
-pub mod taken;
-pub mod url;
-mod value;
-mod whose;
-pub mod window;
+pub mod driver;
+pub mod maintain;
+pub mod predicate;
+pub mod query;
+pub mod sql;
+pub mod write;
 
-pub use connection::{Access, Connection, Mode};
-pub use error::{DbError, ErrorKind};
-pub use insert::InsertInto;
-pub use value::{Row, Statement, Value};
+pub use driver::{Access, Connection, DbError, ErrorKind, Mode, Row, Statement, Value};
+pub use sql::InsertInto;
 
 /// The three kinds of database; chosen by the URL's scheme at run time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -12,8 +12,8 @@ use super::message::{self, Envelope, token};
 use super::outbox;
 use super::transport::{Carrier, Parcel};
 use super::trouble::{Reach, Step, Trouble};
+use crate::base::time;
 use crate::config::mail::Mail;
-use crate::time;
 
 /// What could not begin, and why.
 pub struct Alarm<'a> {

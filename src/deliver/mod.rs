@@ -32,11 +32,11 @@ pub use self::trouble::{Reach, Step, Trouble, masked};
 
 use self::message::Envelope;
 use self::transport::{Carrier, Parcel};
+use crate::base::time;
 use crate::config::mail::Mail;
 use crate::db::control::outbox::{OutboxRow, Settlement, Which, claim, rows, settle};
 use crate::db::{Connection, DbError, ErrorKind, control};
 use crate::ledger;
-use crate::time;
 
 /// Opens the database whose outbox it is: for reading it, and again where the connection went away while a server took
 /// its time.

@@ -1,14 +1,15 @@
 //! One batch: the act and its record in one transaction.
 
 use super::Ending;
-use crate::db::batch::{self, Done};
-use crate::db::count::Consequences;
-use crate::db::window::Window;
+use crate::base::time;
+use crate::db::predicate::window::Window;
+use crate::db::query::count::Consequences;
+use crate::db::write::batch;
+use crate::db::write::batch::Done;
 use crate::db::{Connection, DbError, ErrorKind, Mode};
 use crate::ledger::lease::Lease;
 use crate::ledger::{self, Batch};
 use crate::plan::{Act, Axis, RulePlan, Target};
-use crate::time;
 
 /// What came of trying a batch.
 pub(super) enum Attempt<T> {

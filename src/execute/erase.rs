@@ -16,16 +16,17 @@ use super::side_by_side::Connections;
 use super::told::{Log, Told, rows_of};
 use super::turn::Turn;
 use super::{Ending, Halt, Tally, Worker};
-use crate::db::batch::{Done, frees_its_own};
-use crate::db::few::Few;
-use crate::db::people;
-use crate::db::window::{self, Edge, Window};
+use crate::base::time;
+use crate::db::predicate::few::Few;
+use crate::db::predicate::window;
+use crate::db::predicate::window::{Edge, Window};
+use crate::db::write::batch::{Done, frees_its_own};
+use crate::db::write::people;
 use crate::db::{Connection, DbError, Dialect, ErrorKind, Mode};
 use crate::ledger;
 use crate::ledger::lease::{self, Lease, Taken};
 use crate::plan::{Axis, Entry, Erasure, PersonKey, Target};
 use crate::schedule::ERASURES;
-use crate::time;
 
 pub use super::told::Desk;
 

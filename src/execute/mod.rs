@@ -17,14 +17,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::db::batch::{Done, frees_its_own};
-use crate::db::window::{self, Edge, Next, Window};
-use crate::db::{Connection, DbError, rollup};
+use crate::base::time;
+use crate::db::predicate::window;
+use crate::db::predicate::window::{Edge, Next, Window};
+use crate::db::write::batch::{Done, frees_its_own};
+use crate::db::write::rollup;
+use crate::db::{Connection, DbError};
 use crate::ledger::lease::{self, Taken};
 use crate::ledger::roster::Roster;
 use crate::ledger::{self, pause};
 use crate::plan::{Act, Anchor, Axis, Rollup, RulePlan, Target};
-use crate::time;
 
 use batch::{Attempt, Refused};
 use pace::Pace;
@@ -349,7 +351,7 @@ fn called_off() -> Halt {
 }
 
 fn takes_several(plan: &RulePlan, target: &Target) -> bool {
-    plan.act.removes() && crate::db::batch::takes_several(plan, target)
+    plan.act.removes() && crate::db::write::batch::takes_several(plan, target)
 }
 
 /// The anchor bounded by the bucket's start, and the target bounded by its end. A bucket that has not wholly expired is

@@ -5,16 +5,18 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::Timestamp;
 
 use super::batch::{self, Identity};
-use crate::db::batch::Done;
-use crate::db::count::{Consequences, Counts};
-use crate::db::few::Few;
-use crate::db::people::{self, Person};
-use crate::db::{Connection, DbError, person};
+use crate::base::pseudonym::Pseudonyms;
+use crate::base::time;
+use crate::db::predicate::few::Few;
+use crate::db::query::count::{Consequences, Counts};
+use crate::db::query::person;
+use crate::db::write::batch::Done;
+use crate::db::write::people;
+use crate::db::write::people::Person;
+use crate::db::{Connection, DbError};
 use crate::ledger;
 use crate::ledger::erasure::{Cause, Erased, Rows, new_reference};
 use crate::plan::{Entry, Erasure, PersonKey};
-use crate::pseudonym::Pseudonyms;
-use crate::time;
 
 /// So many people are written into the ledger at a time.
 const PEOPLE_AT_A_TIME: usize = 1_000;

@@ -6,9 +6,9 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::{RUN, appending, chain, json, verify};
+use crate::base::time::Period;
 use crate::db::control::{self, EntryRow};
 use crate::db::{Connection, DbError, ErrorKind};
-use crate::time::Period;
 
 /// The kind of an entry that says which batches went.
 pub(super) const COMPACTION: &str = "compaction";

@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{chain, json};
+use crate::base::pseudonym::{Pseudonym, Pseudonyms};
 use crate::db::control::erasure::{self, ErasureRow};
 use crate::db::{Connection, DbError, ErrorKind};
-use crate::pseudonym::{Pseudonym, Pseudonyms};
 
 /// Why somebody's rows were erased.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{appending, chain, json};
+use crate::base::pseudonym::Pseudonym;
 use crate::db::{Connection, DbError};
-use crate::pseudonym::Pseudonym;
 
 /// What was copied, for whom and why.
 #[derive(Debug, Clone)]

@@ -10,9 +10,9 @@ use jiff::tz::{Offset, TimeZone};
 use serde::{Deserialize, Serialize};
 
 use super::{appending, chain, json};
+use crate::base::name::TableName;
 use crate::db::control::{self, gate, hold::HoldRow};
 use crate::db::{Connection, DbError, ErrorKind};
-use crate::name::TableName;
 
 /// What is to be kept, why, and by whose order.
 #[derive(Debug, Clone)]

@@ -4,9 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{appending, chain, json};
+use crate::base::signing::{PublicKey, Signer};
 use crate::db::control::{self, EntryRow};
 use crate::db::{Connection, DbError, ErrorKind};
-use crate::signing::{PublicKey, Signer};
 
 /// The kind of an entry that says whose signatures follow.
 pub(super) const KEY: &str = "key";
@@ -53,7 +53,7 @@ pub(super) fn make_known(conn: &mut Connection) -> Result<(), DbError> {
 
 fn announce(conn: &mut Connection, key: &PublicKey) -> Result<(), DbError> {
     let body = json(&Body { key: key.to_string(), actor: super::actor() })?;
-    chain::append_signed(conn, KEY, None, body, crate::time::now()).map(drop)
+    chain::append_signed(conn, KEY, None, body, crate::base::time::now()).map(drop)
 }
 
 /// Hands over to another key, which the one that the connection carries vouches for: whoever trusts that one can trust the

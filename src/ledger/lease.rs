@@ -7,7 +7,7 @@ use super::holder::Holder;
 use crate::db::control;
 use crate::db::control::gate::{self, GateRow};
 use crate::db::{Connection, DbError, Mode};
-use crate::report::record::RunRecord;
+use crate::record::run::RunRecord;
 use crate::schedule::ERASURES;
 
 /// After this long without a sign of life, microseconds, a holder that cannot be asked counts as gone. So does one whose

@@ -31,9 +31,9 @@ use sha2::{Digest, Sha256};
 
 use crate::db::control::outbox::{self, OutboxRow};
 use crate::db::control::{self, BatchRow, EntryRow, RunRow, Which, gate};
-use crate::db::count::Consequences;
+use crate::db::query::count::Consequences;
 use crate::db::{Connection, DbError, ErrorKind, Mode};
-use crate::report::record::{LedgerRecord, RunRecord, Status};
+use crate::record::run::{LedgerRecord, RunRecord, Status};
 
 use terms::Known;
 

@@ -10,9 +10,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{appending, chain, hold, json};
+use crate::base::pseudonym::Pseudonym;
 use crate::db::control::{self, request::RequestRow};
 use crate::db::{Connection, DbError, ErrorKind};
-use crate::pseudonym::Pseudonym;
 
 /// What somebody asked for.
 #[derive(Debug, Clone)]

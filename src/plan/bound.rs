@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Anchor, Reading};
-use crate::time::naive_cutoff;
+use crate::base::time::naive_cutoff;
 
 impl Anchor {
     /// The same anchor with another instant as its bound.

@@ -53,7 +53,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::name::{Name, TableName};
+    use crate::base::name::{Name, TableName};
     use crate::plan::BucketForm;
 
     fn rollup(bucket: Bucket, zone: &str) -> Rollup {

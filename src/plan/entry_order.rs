@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::order::{changes_what_is_asked_for, depends_on, frees};
 use super::{Entry, Redaction, SelfEffect, SelfLink, Target};
-use crate::name::{Name, TableName};
+use crate::base::name::{Name, TableName};
 
 /// Orders the entries and tells each which entries come before it.
 ///

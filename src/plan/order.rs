@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use super::{Act, Condition, Hold, InnerLink, Link, Redaction, RulePlan};
-use crate::name::{Name, TableName};
+use crate::base::name::{Name, TableName};
 use crate::schedule::Then;
 
 /// Orders the rules and tells each which removing rules come before it. Where rules wait for each other in a circle, the

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::entry_order::says_all_of;
 use super::{Entry, Link, Parent, Redaction, RulePlan, SelfEffect, Step, Target};
-use crate::name::TableName;
+use crate::base::name::TableName;
 use crate::schedule::Then;
 
 /// Rows of another entry are found by way of these: each waits while one stays that it leads on from.

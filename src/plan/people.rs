@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use super::{Anchor, Condition, KeyColumn, Redaction, RulePlan, Target};
-use crate::name::{Name, TableName};
-use crate::time::{Deadline, Period};
+use crate::base::name::{Name, TableName};
+use crate::base::time::{Deadline, Period};
 
 /// The erasure of people by one policy on one database: who is due, and what happens to their rows.
 #[derive(Debug, Clone)]

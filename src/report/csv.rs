@@ -9,10 +9,10 @@ use csv::Writer;
 use jiff::SignedDuration;
 
 use super::past::Age;
-use super::record::{PeopleRecord, RuleRecord, RunKind, RunRecord};
 use super::verdict::{RuleVerdict, Standing, Verdict, verdict};
 use super::wording::{DRY_RUN, IMBALANCE, held_by, host, residual};
-use crate::visible::visible;
+use crate::base::visible::visible;
+use crate::record::run::{PeopleRecord, RuleRecord, RunKind, RunRecord};
 
 /// What one row is made of. `rule` is `None` in the one row of a run that had no rule.
 struct Row<'a> {
@@ -208,7 +208,7 @@ mod tests {
         let rows = read(&render(&[samples::hostile()]));
         assert_eq!(rows.len(), 1);
         assert!(rows[0]["rule"].starts_with("'="), "{}", rows[0]["rule"]);
-        assert!(!rows[0]["table"].chars().any(crate::visible::is_unseen));
+        assert!(!rows[0]["table"].chars().any(crate::base::visible::is_unseen));
     }
 
     #[test]

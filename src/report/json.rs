@@ -3,10 +3,10 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::record::RunRecord;
 use super::verdict::{Verdict, verdict};
 use super::wording::DRY_RUN;
-use crate::visible::is_unseen;
+use crate::base::visible::is_unseen;
+use crate::record::run::RunRecord;
 
 #[derive(Serialize)]
 struct Document<'a> {

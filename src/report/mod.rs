@@ -8,7 +8,6 @@ mod page;
 mod paint;
 mod past;
 pub mod proof;
-pub mod record;
 pub mod status;
 pub mod text;
 pub mod verdict;

@@ -2,7 +2,7 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use crate::visible::{visible, visible_lines};
+use crate::base::visible::{visible, visible_lines};
 
 /// Columns of a line, as mails have them, statements excepted: those are to be copied, so they are never broken.
 pub(super) const WIDTH: usize = 78;

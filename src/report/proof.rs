@@ -7,11 +7,11 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::record::{LedgerRecord, RunRecord};
 use super::verdict;
+use crate::base::signing::PublicKey;
 use crate::ledger::chain;
 use crate::ledger::verify::{Break, Kind, Witness};
-use crate::signing::PublicKey;
+use crate::record::run::{LedgerRecord, RunRecord};
 
 /// A report that is what its ledger entry says.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 
-use super::record::*;
 use super::verdict::Standing;
+use crate::record::run::*;
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()

@@ -4,13 +4,13 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::page::{LABELS, Page, WIDTH};
 use super::past::{Age, changes, runs_of};
-use super::record::{HoldRecord, RuleRecord, RunRecord};
 use super::verdict::{PromiseVerdict, RuleVerdict, Verdict, verdict};
 use super::wording::{
     Account, DRY_RUN, IMBALANCE, check, count, extent, first_reasons, instant, particulars, people_facts, provenance,
     requests_facts, residual, to_do,
 };
-use crate::visible::visible;
+use crate::base::visible::visible;
+use crate::record::run::{HoldRecord, RuleRecord, RunRecord};
 
 /// Characters of the bar that shows an age against its limit.
 const BAR: usize = 20;
@@ -202,7 +202,7 @@ fn write_provenance(page: &mut Page, run: &RunRecord) {
 mod tests {
     use super::super::samples;
     use super::*;
-    use crate::visible::is_unseen;
+    use crate::base::visible::is_unseen;
 
     #[test]
     fn a_run_that_kept_every_promise() {

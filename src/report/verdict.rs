@@ -7,8 +7,8 @@ use std::cmp::Reverse;
 
 use serde::{Deserialize, Serialize};
 
-use super::record::{HoldRecord, PeopleRecord, RequestsRecord, RuleRecord, RunRecord, Status};
 use super::wording::{act_on_them, acted, count, rows};
+use crate::record::run::{HoldRecord, PeopleRecord, RequestsRecord, RuleRecord, RunRecord, Status};
 
 /// From best to worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -1,8 +1,8 @@
 //! How a table is cut into windows: chosen from what the catalog says of its keys and indexes.
 
+use crate::base::name::Name;
 use crate::db::Dialect;
 use crate::db::catalog::{Catalog, Column, ColumnKind, Table};
-use crate::name::Name;
 use crate::plan::{Anchor, Axis, KeyColumn, Reading, Transport};
 
 /// The best axis first. The last one always works.

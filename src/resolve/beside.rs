@@ -7,8 +7,8 @@ use super::map::{self, Part};
 use super::people::PeopleTable;
 use super::reading::Blame;
 use crate::db::catalog::Table;
+use crate::diagnostic::mistake::Mistake;
 use crate::plan::RulePlan;
-use crate::schedule::mistake::Mistake;
 use crate::schedule::{Data, Rule, Subject};
 
 /// A map of people on the database, entry by entry.

@@ -7,11 +7,11 @@
 
 use super::reading::{Blame, column, find_table};
 use super::{Context, unfit, unfitness};
+use crate::base::name::{Name, TableName};
 use crate::db::Dialect;
 use crate::db::catalog::{Catalog, Column, ColumnKind, ForeignKey, KeyAction, Table};
-use crate::name::{Name, TableName};
+use crate::diagnostic::mistake::Mistake;
 use crate::plan::{Dependent, Goes, InnerLink, Link, Parent, Redaction, SelfEffect, SelfLink};
-use crate::schedule::mistake::Mistake;
 use crate::schedule::{self, Places, Then};
 
 /// The answer for one rule.

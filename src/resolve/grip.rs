@@ -2,11 +2,11 @@
 //! run would be covered by nothing in the next, by our own doing.
 
 use super::ResolvedHold;
+use crate::base::name::{Name, TableName};
 use crate::db::catalog::{Catalog, Table, TableKind};
-use crate::name::{Name, TableName};
+use crate::diagnostic::mistake::Mistake;
 use crate::plan::{Act, Entry, Erasure, RulePlan};
 use crate::schedule::Then;
-use crate::schedule::mistake::Mistake;
 
 /// What the erasure of people changes although a hold asks for it: an erasure that would release a hold must not begin.
 pub(super) fn released_by_erasure(catalog: &Catalog, holds: &[&ResolvedHold<'_>], erasure: &Erasure) -> Vec<Mistake> {

@@ -6,10 +6,10 @@ use super::map::{Part, names_differ};
 use super::people::{PeopleTable, label};
 use super::reading::Blame;
 use super::{Resolver, covering};
+use crate::base::name::Name;
 use crate::db::catalog::{Catalog, Table};
-use crate::name::Name;
+use crate::diagnostic::mistake::Mistake;
 use crate::plan::{Condition, Dependent, Entry, HeldPeople, Hold, Target, Way};
-use crate::schedule::mistake::Mistake;
 use crate::schedule::{Data, Source, Subject, Then};
 
 /// The rows that one entry keeps, whoever's they are.

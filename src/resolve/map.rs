@@ -7,14 +7,14 @@ use super::dependents::{self, Family, Wanted};
 use super::people::{PeopleTable, label, steps};
 use super::reading::{Blame, anchors, find_table};
 use super::{Resolver, kept, owners, parse_condition, redaction, unfit};
+use crate::base::name::{Name, TableName};
 use crate::db::catalog::Table;
-use crate::db::exclusion::exclude_each_other;
-use crate::name::{Name, TableName};
+use crate::db::predicate::exclusion::exclude_each_other;
+use crate::diagnostic::mistake::Mistake;
 use crate::plan::{
     Act, Entry, Ground, Hold, Kept, Link, Parent, People, Redaction, RulePlan, SelfEffect, Target, Who, Whose,
     entries_in_order, keep_each_other, mind_each_other, says_all_of, shares_what_goes,
 };
-use crate::schedule::mistake::Mistake;
 use crate::schedule::{Data, DataAct, Redact, Subject, Then};
 
 /// The entries in the order in which they act, and what stays as it is.

@@ -16,14 +16,14 @@ mod rollup;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::base::name::TableName;
 use crate::config::Secret;
 use crate::db::catalog::{Catalog, Table, TableKind};
-use crate::db::condition;
-use crate::name::TableName;
+use crate::db::predicate::condition;
+use crate::diagnostic::mistake::Mistake;
 use crate::plan::{
     Act, Anchor, Condition, Dependent, Erasure, GuardLimits, HeldPeople, Hold, HoldFact, Rollup, RulePlan, Target,
 };
-use crate::schedule::mistake::Mistake;
 use crate::schedule::{self, Action, Age, Guard, Places, Schedule, Term};
 use dependents::Family;
 pub use people::{label as label_of, one_person, person_key};

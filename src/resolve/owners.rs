@@ -4,10 +4,10 @@ use super::kept::place_of;
 use super::map::Part;
 use super::people::label;
 use super::reading::Blame;
-use crate::name::{Name, TableName};
+use crate::base::name::{Name, TableName};
+use crate::diagnostic::mistake::Mistake;
 use crate::plan::{Entry, Step, Target, Way, Whose};
 use crate::schedule::Data;
-use crate::schedule::mistake::Mistake;
 
 /// Tells each entry over copies the other ways by which its rows may be somebody's, over copies too: all of them where the row
 /// would go, and where it is redacted those that begin with the same copy; what a row says of somebody else beside that stays.

@@ -7,14 +7,15 @@ use jiff::Timestamp;
 
 use super::reading::{Blame, anchors, column, find_table, follow, tells_rows_apart};
 use super::{Context, Resolver, axes, grip, map, parse_condition, unfit};
+use crate::base::name::{Name, TableName};
+use crate::db::Dialect;
 use crate::db::catalog::{Catalog, Column, ColumnKind, Table};
-use crate::db::{Dialect, condition};
-use crate::name::{Name, TableName};
+use crate::db::predicate::condition;
+use crate::diagnostic::mistake::Mistake;
 use crate::plan::{
     Anchor, Axis, Collation, Condition, Erasure, HeldPeople, KeyColumn, Likeness, Mark, MarkValue, PersonKey, Requests,
     Step, Target, Transport, Way, Who,
 };
-use crate::schedule::mistake::Mistake;
 use crate::schedule::{self, Data, MarkWith, Subject};
 
 /// The table of people and its key on the live database.

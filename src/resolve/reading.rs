@@ -4,13 +4,13 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::Context;
+use crate::base::name::{Name, TableName};
+use crate::base::time::naive_cutoff;
 use crate::db::Dialect;
 use crate::db::catalog::{Column, ColumnKind, ForeignKey, Table};
-use crate::name::{Name, TableName};
+use crate::diagnostic::mistake::Mistake;
 use crate::plan::{Anchor, Hop, Reading, epoch_bound};
-use crate::schedule::mistake::Mistake;
 use crate::schedule::{self, Places};
-use crate::time::naive_cutoff;
 
 /// What an anchor's mistakes are said of.
 pub(super) struct Blame<'a> {

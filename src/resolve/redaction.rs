@@ -5,8 +5,8 @@ use super::people::holds_letters;
 use super::reading::{Blame, column};
 use crate::db::Dialect;
 use crate::db::catalog::{Column, ColumnKind, Table};
+use crate::diagnostic::mistake::Mistake;
 use crate::plan::Redaction;
-use crate::schedule::mistake::Mistake;
 use crate::schedule::{self, Places, Redact, Scalar, TemplatePart};
 
 pub(super) fn redactions(

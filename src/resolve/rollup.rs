@@ -4,11 +4,11 @@ use jiff::tz::TimeZone;
 
 use super::Context;
 use super::reading::{Blame, column};
+use crate::base::name::Name;
 use crate::db::Dialect;
 use crate::db::catalog::{Column, ColumnKind, Table};
-use crate::name::Name;
+use crate::diagnostic::mistake::Mistake;
 use crate::plan::{BucketForm, Dimension, Fold, Measure, Rollup};
-use crate::schedule::mistake::Mistake;
 use crate::schedule::{self, Aggregate, MeasureFunction};
 
 pub(super) fn rollup(

@@ -1,12 +1,12 @@
 //! Mails at once that something could not run: it has no outbox to write to, and nobody would hear of it.
 
 use super::{Job, Refusal};
+use crate::base::visible::visible_lines;
 use crate::config::Config;
 use crate::deliver::{self, Alarm};
+use crate::diagnostic::mistake::Mistake;
 use crate::ledger::actor;
-use crate::report::record::RunRecord;
-use crate::schedule::mistake::Mistake;
-use crate::visible::visible_lines;
+use crate::record::run::RunRecord;
 
 /// Mails that a run could not begin, or that it could not be closed.
 pub fn of_run(job: &Job<'_>, outcome: &Result<RunRecord, Refusal>) {

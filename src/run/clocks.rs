@@ -4,9 +4,10 @@ use anyhow::bail;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::base::time;
+use crate::base::time::Period;
 use crate::db::{Connection, DbError, control};
 use crate::ledger::clock::{self, Newest};
-use crate::time::{self, Period};
 
 /// Host and database clocks, and the ledger's newest entry, may differ by so many microseconds; beyond that one of them
 /// is wrong.

@@ -6,8 +6,8 @@ use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
 
 use super::Job;
-use crate::db::count::Counts;
-use crate::db::people;
+use crate::db::query::count::Counts;
+use crate::db::write::people;
 use crate::db::{Connection, DbError, Dialect, ErrorKind};
 use crate::execute::erase::Due;
 use crate::plan::{Erasure, PersonKey};

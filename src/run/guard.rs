@@ -1,9 +1,9 @@
 //! Guards: how much a rule may do without being asked, and who said that it may.
 
-use crate::db::count;
+use crate::db::query::count;
 use crate::db::{Connection, DbError};
 use crate::plan::RulePlan;
-use crate::report::record::{RuleRecord, RunRecord, Status};
+use crate::record::run::{RuleRecord, RunRecord, Status};
 
 /// Tables up to this size are not looked at by share: half of three rows is no catastrophe.
 const SMALL_TABLE: u64 = 1_000;

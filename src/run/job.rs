@@ -7,6 +7,7 @@ use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 
 use super::{Planned, Refusal, SomePeople, Stint};
+use crate::base::time;
 use crate::config::{Config, DatabaseConfig};
 use crate::db::catalog::Catalog;
 use crate::db::control::outbox::OutboxRow;
@@ -14,10 +15,9 @@ use crate::db::{Access, Connection, DbError};
 use crate::deliver;
 use crate::ledger::roster::Roster;
 use crate::plan::Erasure;
-use crate::report::record::{RunKind, RunRecord, ScheduleRecord, Status};
+use crate::record::run::{RunKind, RunRecord, ScheduleRecord, Status};
 use crate::resolve::{self, StandingHold};
 use crate::schedule::{ERASURES, Rule, Schedule, Subject};
-use crate::time;
 
 /// What is to be run, and how.
 pub struct Job<'a> {

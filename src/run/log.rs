@@ -2,7 +2,7 @@
 
 use super::Job;
 use crate::deliver::{Attempt, Reach, masked};
-use crate::report::record::{RuleRecord, RunRecord, Status};
+use crate::record::run::{RuleRecord, RunRecord, Status};
 
 pub(super) fn begin(job: &Job<'_>, record: &RunRecord) {
     let (policy, database) = (&job.schedule.policy.name, &job.database.name);

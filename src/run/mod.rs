@@ -24,20 +24,22 @@ use std::collections::BTreeSet;
 use anyhow::{Context as _, anyhow, bail};
 use jiff::Timestamp;
 
+use crate::base::name::TableName;
+use crate::base::time;
+use crate::base::time::Period;
 use crate::check::{self, Asker};
 use crate::config::{Config, DatabaseConfig};
-use crate::db::count::Counts;
-use crate::db::{Access, Connection, DbError, Dialect, ErrorKind, Mode, catalog, control, rewrite, statistics};
+use crate::db::maintain::{rewrite, statistics};
+use crate::db::query::count::Counts;
+use crate::db::{Access, Connection, DbError, Dialect, ErrorKind, Mode, catalog, control};
 use crate::deliver;
+use crate::diagnostic::mistake::Mistake;
 use crate::execute::{self, Ending, Halt, Stop, Tally, Worker};
 use crate::ledger::{self, Closed, Holder};
-use crate::name::TableName;
 use crate::plan::{self, RulePlan};
-use crate::report::record::{HoldRecord, RequestsRecord, RuleRecord, RunKind, RunRecord, Status};
+use crate::record::run::{HoldRecord, RequestsRecord, RuleRecord, RunKind, RunRecord, Status};
 use crate::resolve;
-use crate::schedule::mistake::Mistake;
 use crate::schedule::{ERASURES, Rule};
-use crate::time::{self, Period};
 
 use change::Changes;
 use people::Asking;

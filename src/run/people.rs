@@ -10,21 +10,22 @@ use jiff::Timestamp;
 use super::change::Changes;
 use super::figures::{self, Figures};
 use super::{Consent, Job, Refusal, guard, orders, register, survey};
+use crate::base::name::TableName;
+use crate::base::time::{Deadline, Light};
 use crate::db::catalog::{self, Catalog};
-use crate::db::count::{self, Consequences, Counts};
-use crate::db::few::Few;
-use crate::db::people;
+use crate::db::predicate::few::Few;
+use crate::db::query::count;
+use crate::db::query::count::{Consequences, Counts};
+use crate::db::write::people;
 use crate::db::{Connection, DbError, Mode};
+use crate::diagnostic::mistake::Mistake;
 use crate::execute::erase::{self, Desk, Due, PeopleTally};
 use crate::execute::{self, Ending, Worker};
 use crate::ledger::erasure::Cause;
 use crate::ledger::{self, pause};
-use crate::name::TableName;
 use crate::plan::{Entry, Erasure, PersonKey, RulePlan};
-use crate::report::record::{PeopleRecord, RuleRecord, Status};
+use crate::record::run::{PeopleRecord, RuleRecord, Status};
 use crate::resolve;
-use crate::schedule::mistake::Mistake;
-use crate::time::{Deadline, Light};
 
 /// Whom an erasure is about, instead of all who are due by closing: somebody of whom it was asked, or some who are back.
 #[derive(Debug, Clone)]

@@ -8,18 +8,20 @@ use jiff::Timestamp;
 
 use super::change::people::Unconsented;
 use super::{Consent, Job, Progress, Refusal, SomePeople, people, prepare_ledger};
+use crate::base::time;
+use crate::base::time::Light;
 use crate::db::catalog::Catalog;
-use crate::db::person::{self, Made, Requested, Standing};
+use crate::db::query::person;
+use crate::db::query::person::{Made, Requested, Standing};
 use crate::db::{Access, Connection, DbError, ErrorKind};
 use crate::execute::Stop;
 use crate::ledger::erasure::{self, Cause};
 use crate::ledger::request::{self, Request, Settlement, Waiting};
 use crate::ledger::terms::memory::Memory;
 use crate::plan::{Erasure, PersonKey, Who};
-use crate::report::record::{RequestsRecord, RunRecord};
+use crate::record::run::{RequestsRecord, RunRecord};
 use crate::resolve;
 use crate::schedule::{ERASURES, Subject};
-use crate::time::{self, Light};
 
 /// What came of carrying requests out.
 #[derive(Default)]

@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::db::count::{self, Counts};
-use crate::db::{Connection, DbError, Dialect, Mode, Value, batch, taken};
+use crate::base::name::Name;
+use crate::db::query::count;
+use crate::db::query::count::Counts;
+use crate::db::query::taken;
+use crate::db::write::batch;
+use crate::db::{Connection, DbError, Dialect, Mode, Value};
+use crate::diagnostic::mistake::Mistake;
 use crate::ledger::pause;
-use crate::name::Name;
 use crate::plan::{HoldFact, Redaction, RulePlan, Target};
-use crate::report::record::{HoldRecord, RuleRecord, Status};
+use crate::record::run::{HoldRecord, RuleRecord, Status};
 use crate::schedule::ERASURES;
-use crate::schedule::mistake::Mistake;
 use crate::schedule::{Rule, Subject};
 
 use super::guard;

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use toml::de::DeValue;
 
-use super::document::{Item, Table};
 use super::{Action, Aggregate, Bucket, Cascade, Measure, Redact, Redaction, Scalar, Then, notation};
-use crate::name::Name;
+use crate::base::name::Name;
+use crate::diagnostic::document::{Item, Table};
 
 /// People a group where the schedule names `people` and no number.
 const DEFAULT_AT_LEAST: u32 = 5;

@@ -7,14 +7,15 @@ use data_encoding::HEXLOWER;
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
-use super::document::{self, Item, Table};
-use super::mistake::Mistake;
 use super::{
     Age, Anchor, ERASURES, Guard, Hold, Keep, Policy, Reading, Rule, Schedule, Source, Subject, Term, action, conflict,
     notation, subject,
 };
-use crate::name::TableName;
-use crate::time::Period;
+use crate::base::name::TableName;
+use crate::base::time::Period;
+use crate::diagnostic::document;
+use crate::diagnostic::document::{Item, Table};
+use crate::diagnostic::mistake::Mistake;
 
 /// Reads and checks a whole schedule.
 pub(super) fn schedule(source: Arc<Source>) -> Result<Schedule, Vec<Mistake>> {

@@ -1,8 +1,8 @@
 //! What is wrong between rules, and between rules and holds, that are right by themselves.
 
-use super::mistake::Mistake;
 use super::{Action, Age, Anchor, Hold, Redaction, Rule, Subject, Term};
-use crate::name::TableName;
+use crate::base::name::TableName;
+use crate::diagnostic::mistake::Mistake;
 
 /// All conflicts, each shown at the later rule of the two. `default_database` is the policy's.
 pub(super) fn between(

@@ -19,8 +19,6 @@
 mod action;
 pub(crate) mod check;
 mod conflict;
-pub(crate) mod document;
-pub mod mistake;
 pub(crate) mod notation;
 mod subject;
 
@@ -34,9 +32,9 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::name::{Name, TableName};
-use crate::schedule::mistake::Mistake;
-use crate::time::Period;
+use crate::base::name::{Name, TableName};
+use crate::base::time::Period;
+use crate::diagnostic::mistake::Mistake;
 
 pub(crate) use conflict::act_on_same_rows;
 pub use subject::{Data, DataAct, MarkWith, Requests, Subject};

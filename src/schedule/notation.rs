@@ -4,10 +4,10 @@ use std::fmt;
 
 use jiff::tz::TimeZone;
 
-use super::mistake::nearest;
 use super::{ColumnPath, FormatPart, Hop, MeasureFunction, TemplatePart, TextFormat};
-use crate::name::{Name, NameError, TableName, split_parts};
-use crate::time::{Period, PeriodError, Term};
+use crate::base::name::{Name, NameError, TableName, split_parts};
+use crate::base::time::{Period, PeriodError, Term};
+use crate::diagnostic::mistake::nearest;
 
 /// Why a text does not follow its notation, and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq)]

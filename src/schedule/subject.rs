@@ -3,11 +3,11 @@
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 
-use super::document::{Item, Table};
-use super::mistake::Mistake;
 use super::{Anchor, Cascade, ColumnPath, Guard, Places, Redaction, Scalar, action, check, notation};
-use crate::name::{Name, TableName};
-use crate::time::{Deadline, Period, Term as Allowance};
+use crate::base::name::{Name, TableName};
+use crate::base::time::{Deadline, Period, Term as Allowance};
+use crate::diagnostic::document::{Item, Table};
+use crate::diagnostic::mistake::Mistake;
 
 /// Who the people are, and the map of their data.
 #[derive(Debug, Clone)]

@@ -1,9 +1,9 @@
 //! Holds that are ordered by hand: in force from the moment the command ends, and told of in the ledger.
 
 use jiff::ToSpan as _;
+use tenure::base::name::TableName;
 use tenure::db::{Dialect, Value};
 use tenure::ledger::hold;
-use tenure::name::TableName;
 
 use crate::harness::story::{AS_OF, Told, assert_same_figures, control_table, delete_rule, ids, plan, policy, run};
 use crate::harness::{Output, Tenure, TestDb};

@@ -6,7 +6,8 @@ use std::fs;
 
 use mail_parser::MessageParser;
 use tenure::db::Dialect;
-use tenure::sample::{self, SCHEDULES, Size};
+use tenure::demo;
+use tenure::demo::{SCHEDULES, Size};
 
 use crate::harness::{Output, Tenure, TestDb};
 
@@ -64,8 +65,8 @@ on_every_database! {
     fn no_value_of_a_row_is_in_anything_that_is_kept_or_said(db: TestDb) {
         let as_of = "2026-06-01T00:00:00Z";
         let mut conn = db.open();
-        sample::create(&mut conn).unwrap();
-        sample::generate(&mut conn, &Size::new(10_000, 7).unwrap(), as_of.parse().unwrap()).unwrap();
+        demo::create(&mut conn).unwrap();
+        demo::generate(&mut conn, &Size::new(10_000, 7).unwrap(), as_of.parse().unwrap()).unwrap();
         mark_every_text(&db);
         let values = texts(&db.tables_dump());
         assert!(values.len() > 500, "{} texts", values.len());
@@ -83,8 +84,8 @@ on_every_database! {
 
     fn no_value_that_a_database_error_quotes_is_repeated(db: TestDb) {
         let mut conn = db.open();
-        sample::create(&mut conn).unwrap();
-        sample::generate(&mut conn, &Size::new(10_000, 7).unwrap(), "2026-06-01T00:00:00Z".parse().unwrap()).unwrap();
+        demo::create(&mut conn).unwrap();
+        demo::generate(&mut conn, &Size::new(10_000, 7).unwrap(), "2026-06-01T00:00:00Z".parse().unwrap()).unwrap();
         db.script("UPDATE account SET family_name = 'Ambrosius-Gleich'");
         db.script(match db.dialect {
             Dialect::Sqlite => TRIGGER_SQLITE,

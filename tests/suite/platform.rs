@@ -3,7 +3,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use tenure::sample::{self, SCHEDULES, Size};
+use tenure::demo;
+use tenure::demo::{SCHEDULES, Size};
 
 use crate::harness::story::{AS_OF, Told, plan_and_run};
 use crate::harness::{Tenure, TestDb};
@@ -13,8 +14,8 @@ const SEED: u64 = 7;
 
 fn platform(db: &TestDb) {
     let mut connection = db.open();
-    sample::create(&mut connection).unwrap();
-    sample::generate(&mut connection, &Size::new(10_000, SEED).unwrap(), AS_OF.parse().unwrap()).unwrap();
+    demo::create(&mut connection).unwrap();
+    demo::generate(&mut connection, &Size::new(10_000, SEED).unwrap(), AS_OF.parse().unwrap()).unwrap();
 }
 
 /// A rule for which nothing but the age decides, by a column of its own table: no condition, hold or child has a say.

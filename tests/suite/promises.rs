@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use tenure::db::Dialect;
-use tenure::sample::{self, PROMISES, SCHEDULES, Size};
+use tenure::demo;
+use tenure::demo::{PROMISES, SCHEDULES, Size};
 
 use crate::harness::story::{AS_OF, Told};
 use crate::harness::{Tenure, TestDb};
@@ -56,8 +57,8 @@ fn a_run_reports_each_promise_that_its_rules_keep() {
     for (letter, file, _) in PUBLISHED {
         let db = TestDb::new(Dialect::Sqlite);
         let mut connection = db.open();
-        sample::create(&mut connection).unwrap();
-        sample::generate(&mut connection, &Size::new(10_000, 1).unwrap(), AS_OF.parse().unwrap()).unwrap();
+        demo::create(&mut connection).unwrap();
+        demo::generate(&mut connection, &Size::new(10_000, 1).unwrap(), AS_OF.parse().unwrap()).unwrap();
         let (_, schedule) = SCHEDULES.into_iter().find(|(name, _)| *name == file).unwrap();
         let ran = Tenure::at(&db)
             .keyed("")

@@ -190,7 +190,7 @@ fn the_config_of_the_readme_is_taken_as_it_stands() {
         .file("hmac.key", "0123456789abcdef0123456789abcdef")
         .file("db.password", "geheim")
         .file("smtp.password", "geheim")
-        .file("ledger.key", &tenure::signing::Signer::generate().unwrap().to_pem().unwrap())
+        .file("ledger.key", &tenure::base::signing::Signer::generate().unwrap().to_pem().unwrap())
         .env("AUDITOR_PASSWORD", "auch-geheim")
         .config(&config);
     tenure.run(&["check", "--offline"]).expect_code(0);

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::Value;
-use tenure::signing::Signer;
+use tenure::base::signing::Signer;
 
 use crate::harness::story::{AS_OF, control_table, delete_rule, policy};
 use crate::harness::{Tenure, TestDb};

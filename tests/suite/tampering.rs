@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use tenure::base::pseudonym::Pseudonym;
+use tenure::base::signing::Signer;
 use tenure::db::{Connection, Dialect, Statement, Value};
 use tenure::ledger::chain;
 use tenure::ledger::request::{self, Request, Settlement};
 use tenure::ledger::verify::{self, Break, Kind, Witness};
-use tenure::pseudonym::Pseudonym;
-use tenure::signing::Signer;
 
 use crate::harness::story::{AS_OF, control_table, delete_rule, policy};
 use crate::harness::{Tenure, TestDb};

@@ -4,9 +4,9 @@ use std::fs;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use tenure::base::time::Period;
 use tenure::db::Dialect;
 use tenure::ledger::compact;
-use tenure::time::Period;
 
 use crate::harness::story::{AS_OF, control_table, delete_rule, policy, run};
 use crate::harness::{Output, Tenure, TestDb};

@@ -1,9 +1,9 @@
 //! The ways from rows to their people: what makes a batch read whole tables, and who does not count on them.
 
-use crate::db::advice;
 use crate::db::catalog::Table;
+use crate::db::maintain::advice;
+use crate::diagnostic::mistake::Mistake;
 use crate::plan::{Likeness, Step};
-use crate::schedule::mistake::Mistake;
 
 use super::{Map, Mapped};
 use crate::check::spelled;

@@ -558,8 +558,8 @@ fn a_way_of_sqlite_between_two_types_or_collations_follows_the_foreign_key() {
 fn the_shipped_schedules_leave_nothing_of_a_person_out() {
     on_all_three("CREATE TABLE colour (id int);", |lab| {
         let mut connection = Connection::open(&lab.url, Access::ReadWrite).unwrap();
-        crate::sample::create(&mut connection).unwrap();
-        for (name, text) in crate::sample::SCHEDULES {
+        crate::demo::create(&mut connection).unwrap();
+        for (name, text) in crate::demo::SCHEDULES {
             let found = lab.findings_as_written(text);
             let about_people =
                 found.iter().filter(|line| line.contains("subject") && !line.contains("each batch of people reads"));

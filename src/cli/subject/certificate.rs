@@ -10,15 +10,16 @@ use jiff::tz::TimeZone;
 use super::counter::{Counter, Known, Live};
 use super::standing::{Asked, SOMEBODY_ELSES, Standing};
 use super::{Format, Place};
+use crate::app::setup::Setup;
+use crate::base::time::Deadline;
 use crate::cli::{Common, Failure, Outcome, hand_out, to_stderr};
-use crate::db::{Connection, person};
+use crate::db::Connection;
+use crate::db::query::person;
 use crate::ledger::erasure::{self, Cause, Erased, Rows};
 use crate::ledger::{self, add_all};
 use crate::plan::{Anchor, Entry, Erasure, Ground, Target};
 use crate::report::certificate::{self, Certificate, Evidence, Gone, Kept};
 use crate::report::html;
-use crate::setup::Setup;
-use crate::time::Deadline;
 
 pub(super) fn certificate(common: &Common, place: &Place, key: &str, format: Format, output: Option<&Path>) -> Outcome {
     let setup = Setup::with_schedules(common)?;

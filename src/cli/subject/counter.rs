@@ -1,18 +1,19 @@
 //! Where a person is asked about: a policy with a map, its database, and the names by which the ledger knows people.
 
 use super::Place;
+use crate::app::setup::{Pair, Setup};
+use crate::base::pseudonym::{Pseudonym, Pseudonyms};
 use crate::cli::Failure;
 use crate::db::catalog::Catalog;
-use crate::db::person::{self, Made, Requested, Standing};
+use crate::db::query::person;
+use crate::db::query::person::{Made, Requested, Standing};
 use crate::db::{Access, Connection};
+use crate::diagnostic::mistake::nearest;
 use crate::ledger::erasure::{self, Erased};
 use crate::ledger::request::Waiting;
 use crate::plan::{Erasure, PersonKey};
-use crate::pseudonym::{Pseudonym, Pseudonyms};
 use crate::resolve;
 use crate::run::{self, Job, SomePeople, requests};
-use crate::schedule::mistake::nearest;
-use crate::setup::{Pair, Setup};
 
 /// A policy with a map of people, on its database.
 pub struct Counter<'s> {

@@ -4,18 +4,18 @@ use jiff::Timestamp;
 
 use super::counter::{Counter, Known};
 use super::{Erase, Place};
+use crate::app::setup::Setup;
+use crate::base::time;
 use crate::cli::{Common, Failure, Outcome, run as runs, say};
 use crate::db::catalog::Catalog;
 use crate::db::{Access, Connection};
+use crate::diagnostic::mistake::nearest;
 use crate::ledger::actor;
 use crate::ledger::erasure::Cause;
 use crate::ledger::request::{self, Request, Settlement};
 use crate::plan::Erasure;
 use crate::run::requests::carry_out;
 use crate::run::{self, Consent, SomePeople};
-use crate::schedule::mistake::nearest;
-use crate::setup::Setup;
-use crate::time;
 
 pub(super) fn erase(common: &Common, wanted: &Erase) -> Outcome {
     let setup = Setup::with_schedules(common)?;

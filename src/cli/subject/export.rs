@@ -10,16 +10,17 @@ use sha2::{Digest, Sha256};
 
 use super::Place;
 use super::counter::Counter;
+use crate::app::setup::Setup;
+use crate::base::name::Name;
+use crate::base::time;
 use crate::cli::{Common, Failure, Outcome, run as runs, say};
 use crate::db::catalog::Catalog;
-use crate::db::person::{self, Part};
+use crate::db::query::person;
+use crate::db::query::person::Part;
 use crate::db::{Connection, DbError, ErrorKind, Mode};
 use crate::ledger::export::{self, Export};
 use crate::ledger::{actor, chain};
-use crate::name::Name;
 use crate::plan::{Erasure, Target};
-use crate::setup::Setup;
-use crate::time;
 
 pub(super) fn export(
     common: &Common,

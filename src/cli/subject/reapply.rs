@@ -11,18 +11,19 @@ use jiff::Timestamp;
 
 use super::counter::{Counter, Live, illegible};
 use super::{Reapply, Restored};
+use crate::app::overview;
+use crate::app::setup::Setup;
+use crate::base::time;
 use crate::cli::{Common, Failure, Outcome, run as runs, say, to_stderr};
-use crate::db::people::Person;
-use crate::db::{Connection, person};
+use crate::db::Connection;
+use crate::db::query::person;
+use crate::db::write::people::Person;
 use crate::ledger::actor;
 use crate::ledger::erasure::{self, Cause, Erased};
 use crate::ledger::terms::memory;
-use crate::overview;
 use crate::plan::{Erasure, PersonKey};
-use crate::report::record::Status;
+use crate::record::run::Status;
 use crate::run::{self, Consent, SomePeople, register};
-use crate::setup::Setup;
-use crate::time;
 
 /// People of one run: each statement names them all.
 const PEOPLE_A_RUN: usize = 500;

@@ -5,15 +5,16 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::counter::{Counter, Known, Live};
+use crate::base::time;
 use crate::cli::Failure;
-use crate::db::count::Counts;
-use crate::db::{Connection, people};
+use crate::db::Connection;
+use crate::db::query::count::Counts;
+use crate::db::write::people;
 use crate::ledger::erasure::{Cause, Erased};
 use crate::plan::{Entry, Erasure};
 use crate::report::certificate::{Kept, State};
 use crate::report::wording::instant;
 use crate::run::Left;
-use crate::time;
 
 /// Why runs would go on with a person.
 pub(super) struct Asked {

@@ -8,18 +8,19 @@ use serde_json::{Value, json};
 use super::Place;
 use super::counter::{Counter, Known, Live, Written};
 use super::standing::{Asked, Standing};
+use crate::app::setup::Setup;
+use crate::base::time;
+use crate::base::time::{Deadline, Light, Used};
 use crate::cli::{Common, Failure, Outcome, say, to_stderr};
 use crate::db::Connection;
-use crate::db::person::Made;
+use crate::db::query::person::Made;
 use crate::ledger::erasure::{self, Cause, Erased};
 use crate::ledger::request::Waiting;
 use crate::plan::Erasure;
-use crate::report::record::PeopleRecord;
+use crate::record::run::PeopleRecord;
 use crate::report::wording::instant;
 use crate::run::{self, Job};
 use crate::schedule::ERASURES;
-use crate::setup::Setup;
-use crate::time::{self, Deadline, Light, Used};
 
 /// Exit code 1 where days are over, or where nobody can tell.
 pub(super) fn status(common: &Common, place: &Place, key: Option<&str>) -> Outcome {

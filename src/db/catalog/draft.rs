@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 
 use super::{Column, ColumnKind, ForeignKey, Index, KeyAction, Rights, Table, TableKind, Trigger};
+use crate::base::name::{Name, TableName};
 use crate::db::{DbError, ErrorKind, Row, control};
-use crate::name::{Name, TableName};
 
 #[derive(Default)]
 pub(super) struct Draft {

@@ -13,8 +13,8 @@ mod tokens;
 
 use std::collections::HashSet;
 
+use crate::base::name::{Name, TableName};
 use crate::db::{Connection, DbError, Dialect, Row, Statement};
-use crate::name::{Name, TableName};
 
 #[derive(Debug, Clone)]
 pub struct Catalog {

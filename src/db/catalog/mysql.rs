@@ -8,8 +8,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::draft::{Draft, table_name};
 use super::tokens::{Token, find, tokens};
 use super::{Catalog, ColumnKind, Table, ask, version_number};
+use crate::base::name::{Name, TableName};
 use crate::db::{Connection, DbError, Dialect, ErrorKind, Row, Statement, Value};
-use crate::name::{Name, TableName};
 
 pub(super) fn read(connection: &mut Connection) -> Result<Catalog, DbError> {
     let server = Server::ask(connection)?;

@@ -7,8 +7,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::draft::{Draft, table_name};
 use super::{Catalog, ColumnKind, Table, TableKind, ask, version_number};
+use crate::base::name::TableName;
 use crate::db::{Connection, DbError, Dialect};
-use crate::name::TableName;
 
 /// Tables of the application: `c` is its `pg_class`, `n` its schema. The schema `tenure` is the ledger's own.
 const IN_SCOPE: &str = "n.nspname <> ALL ('{information_schema,tenure}') AND n.nspname NOT LIKE 'pg\\_%' \

@@ -9,9 +9,9 @@ use std::collections::{HashMap, HashSet};
 use super::draft::{Draft, flag};
 use super::tokens::{Token, find, starts_with, tokens};
 use super::{Catalog, ColumnKind, Index, Table, TableKind, ask, version_number};
-use crate::db::rewrite::FULL_TEXT;
+use crate::base::name::Name;
+use crate::db::maintain::rewrite::FULL_TEXT;
 use crate::db::{Connection, DbError, Dialect, Row, Value};
-use crate::name::Name;
 
 const TABLES: &str = "
     SELECT NULL, l.name, CASE l.type WHEN 'table' THEN 'ordinary' WHEN 'view' THEN 'view' ELSE 'other' END,

@@ -1,9 +1,9 @@
 //! The table `erasure`: what was done to whose rows, people being pseudonyms.
 
 use super::{Sql, Table};
+use crate::base::name::{Name, TableName};
 use crate::db::catalog::ColumnKind;
 use crate::db::{Connection, DbError, Dialect, InsertInto, Row, Value};
-use crate::name::{Name, TableName};
 
 /// A row of `erasure`: what one transaction did to one person's rows. Times are microseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
 use super::{Sql, Table};
-use crate::db::connection::Link;
+use crate::db::driver::connection::Link;
 use crate::db::{Connection, DbError, Dialect, ErrorKind, Mode};
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");

@@ -3,7 +3,7 @@
 //! MySQL compares texts without the blanks at their ends: what is asked for by a text is compared again by the caller.
 
 use super::{EntryRow, RUN_COLUMNS, RunRow, Table, entry_rows, run_row, select_entries};
-use crate::db::builder::Sql;
+use crate::db::sql::builder::Sql;
 use crate::db::{Connection, DbError};
 
 /// The next entries in the order of their numbers, `limit` at most; those with a greater number than `number`.

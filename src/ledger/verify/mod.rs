@@ -30,9 +30,9 @@ use serde::Serialize;
 use signed::Signatures;
 
 use super::{chain, compact};
+use crate::base::signing::PublicKey;
 use crate::db::control::{self, EntryRow};
 use crate::db::{Connection, DbError, Mode};
-use crate::signing::PublicKey;
 
 /// What was done to the ledger, as far as it can be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{Break, Findings, Kind};
+use crate::base::signing::PublicKey;
 use crate::db::control::{self, EntryRow};
 use crate::db::{Connection, DbError};
 use crate::ledger::keys;
-use crate::signing::PublicKey;
 
 #[derive(Default)]
 pub(super) struct Signatures {

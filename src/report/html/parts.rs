@@ -2,9 +2,9 @@
 
 use maud::{Markup, html};
 
+use crate::record::run::{RuleRecord, RunRecord};
 use crate::report::paint::{Paint, look};
 use crate::report::past::{Age, Done};
-use crate::report::record::{RuleRecord, RunRecord};
 use crate::report::verdict::Standing;
 use crate::report::wording::{Fact, short_count};
 

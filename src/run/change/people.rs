@@ -3,18 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{anchor, digest, has_ended, holds_of, shown};
+use crate::base::name::{Name, TableName};
+use crate::base::time::Period;
 use crate::db::catalog::Catalog;
 use crate::db::{Connection, DbError};
 use crate::ledger::terms::memory::{Basis, Memory};
 use crate::ledger::terms::people::{EntryTerms, PeopleTerms, Reason, RequestTerms, Whom};
 use crate::ledger::terms::{HoldTerms, Origin};
-use crate::name::{Name, TableName};
 use crate::plan::{Dependent, Entry, Erasure, Hold, Likeness, RulePlan, SelfEffect, Step, Target};
-use crate::report::record::{RuleRecord, RunRecord};
+use crate::record::run::{RuleRecord, RunRecord};
 use crate::resolve::{self, Context, StandingHold};
 use crate::run::{Job, due_among};
 use crate::schedule::{Data, DataAct, Redact, Schedule, Subject, Then};
-use crate::time::Period;
 
 /// The map of people beside what the ledger knows of it.
 pub(super) struct MapOfPeople {

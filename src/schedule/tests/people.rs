@@ -3,7 +3,7 @@
 use jiff::civil::{Weekday, date};
 
 use super::*;
-use crate::time::Term as Allowance;
+use crate::base::time::Term as Allowance;
 
 const MAP: &str = r#"
     [policy]

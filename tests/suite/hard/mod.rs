@@ -15,8 +15,10 @@ mod times;
 mod triggers;
 
 use serde_json::Value as Json;
-use tenure::db::window::{self, Next};
-use tenure::db::{batch, catalog};
+use tenure::db::catalog;
+use tenure::db::predicate::window;
+use tenure::db::predicate::window::Next;
+use tenure::db::write::batch;
 use tenure::plan::{Axis, RulePlan};
 use tenure::resolve::{self, Context, StandingHold};
 use tenure::schedule::{self, Source};

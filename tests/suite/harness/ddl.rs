@@ -1,7 +1,7 @@
 //! DDL that is written once for three databases.
 
+use tenure::base::name::Name;
 use tenure::db::Dialect;
-use tenure::name::Name;
 
 /// Replaces placeholders by the dialect's words: `{pk}` (a counting primary key), `{bigint}`, `{bool}`, `{text}` (can be
 /// indexed), `{blob}`, `{uuid}`, `{ts}` (a naive time), `{tstz}` (an instant), and `{q:any name}` (the name, quoted).

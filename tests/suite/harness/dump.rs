@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
+use tenure::base::name::Name;
 use tenure::db::{Connection, Dialect, Row, Statement, Value};
-use tenure::name::Name;
 
 /// A table and, for each of its columns, its name and an expression that shows its value as text.
 struct Table {

@@ -4,10 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::{Value, json};
+use tenure::base::name::TableName;
+use tenure::base::pseudonym::Pseudonyms;
+use tenure::base::secret::Secret;
 use tenure::db::Dialect;
-use tenure::name::TableName;
-use tenure::pseudonym::Pseudonyms;
-use tenure::secret::Secret;
 
 use super::{MAP, erasures, platform, tenure};
 use crate::harness::story::{Told, assert_same_figures, control_table, now_it_says, policy};

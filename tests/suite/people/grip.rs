@@ -1,9 +1,9 @@
 //! A hold is never released by the erasure of people itself: not by what its condition looks at, nor by what a database does
 //! to other rows because a column changes.
 
+use tenure::base::name::TableName;
 use tenure::db::Dialect;
 use tenure::ledger::hold;
-use tenure::name::TableName;
 
 use super::{MAP, erasures, people, platform, run, run_at, tenure};
 use crate::harness::story::{AS_OF, ids, plan_and_run};

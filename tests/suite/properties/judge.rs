@@ -6,7 +6,7 @@ use tenure::config::Config;
 use tenure::db::{Dialect, control};
 use tenure::execute::Stop;
 use tenure::ledger::roster::Roster;
-use tenure::report::record::{RuleRecord, RunRecord, Status};
+use tenure::record::run::{RuleRecord, RunRecord, Status};
 use tenure::resolve::StandingHold;
 use tenure::run::{self, Consent, Job};
 use tenure::schedule::{ERASURES, Schedule};

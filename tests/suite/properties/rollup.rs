@@ -8,7 +8,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use tenure::config::Config;
 use tenure::db::{Dialect, Value};
-use tenure::report::record::Status;
+use tenure::record::run::Status;
 
 use tenure::schedule::{self, Schedule, Source};
 

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tenure::base::name::TableName;
+use tenure::base::secret::Secret;
 use tenure::config::Config;
 use tenure::ledger::erasure::{self, Erased};
-use tenure::name::TableName;
-use tenure::report::record::{RuleRecord, RunRecord, Status};
-use tenure::secret::Secret;
+use tenure::record::run::{RuleRecord, RunRecord, Status};
 
 use super::arbitrary::Case;
 use super::map::{Map, Own};
@@ -224,7 +224,7 @@ fn assert_certificates(config: &Config, world: &World, fate: &Fate, ran: &RunRec
     }
 }
 
-fn pseudonym(config: &Config, world: &World, person: u8) -> tenure::pseudonym::Pseudonym {
+fn pseudonym(config: &Config, world: &World, person: u8) -> tenure::base::pseudonym::Pseudonym {
     let table = TableName::parse("account").expect("a name");
     config.pseudonyms().expect("there is a key").of(&table, &world.key_text(person))
 }

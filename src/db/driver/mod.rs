@@ -1,0 +1,11 @@
+//! Connections to the three databases: URLs, sessions, values, errors.
+
+pub(in crate::db) mod connection;
+mod error;
+mod sqlite_functions;
+pub mod url;
+mod value;
+
+pub use connection::{Access, Connection, Mode};
+pub use error::{DbError, ErrorKind};
+pub use value::{Row, Statement, Value};

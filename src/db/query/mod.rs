@@ -1,0 +1,6 @@
+//! Statements that read: counts, one person's rows, placeholder conflicts, probes.
+
+pub mod count;
+pub mod person;
+pub mod probe;
+pub mod taken;

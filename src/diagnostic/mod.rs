@@ -1,0 +1,4 @@
+//! Mistakes in files: where a value stands, what is wrong with it, and how a terminal shows it.
+
+pub mod document;
+pub mod mistake;
