@@ -33,10 +33,9 @@ pub(super) fn transact(
     conn: &mut Connection,
     lease: &Lease,
     identity: &Identity<'_>,
-    several: bool,
+    mode: Mode,
     act: impl FnOnce(&mut Connection) -> Result<Done, DbError>,
 ) -> Result<Option<Done>, DbError> {
-    let mode = if several { Mode::Several } else { Mode::Single };
     conn.transaction(mode, |conn| {
         if !lease.holds(conn)? {
             return Ok(None);

@@ -22,7 +22,7 @@ use crate::db::predicate::window;
 use crate::db::predicate::window::{Edge, Next, Window};
 use crate::db::write::batch::{Done, frees_its_own};
 use crate::db::write::rollup;
-use crate::db::{Connection, DbError};
+use crate::db::{Connection, DbError, Mode};
 use crate::ledger::lease::{self, Taken};
 use crate::ledger::roster::Roster;
 use crate::ledger::{self, pause};
@@ -239,7 +239,7 @@ impl Walk<'_, '_> {
             };
             let started = Instant::now();
             match self
-                .attempt(|conn, plan| batch::act(conn, plan, target, axis, &window), takes_several(self.plan, target))?
+                .attempt(|conn, plan| batch::act(conn, plan, target, axis, &window), mode_of(self.plan, target))?
             {
                 Attempt::Done(done) => {
                     refused = 0;
@@ -308,7 +308,7 @@ impl Walk<'_, '_> {
                 return Err(Halt::Stopped(reason.to_owned()));
             }
             let Some((first, ended)) = bucket_edges(self.plan, target, start, end) else { return Ok(()) };
-            match self.attempt(|conn, plan| rollup::bucket(conn, plan, &ended, rollup, &first, start), true)? {
+            match self.attempt(|conn, plan| rollup::bucket(conn, plan, &ended, rollup, &first, start), Mode::Several)? {
                 Attempt::Done(done) => self.count(done),
                 Attempt::Again(error) if error.is_of_a_row() => return Err(Halt::Failed(error)),
                 Attempt::Again(error) => pace.shrink(error)?,
@@ -321,14 +321,14 @@ impl Walk<'_, '_> {
     fn attempt(
         &mut self,
         act: impl Fn(&mut Connection, &RulePlan) -> Result<Done, DbError>,
-        several: bool,
+        mode: Mode,
     ) -> Result<Attempt<Done>, Halt> {
         self.sequence += 1;
         let (plan, lease, run) = (self.plan, self.turn.lease, self.turn.worker.run);
         let id = format!("{run}/{}/{:06}", plan.rule, self.sequence);
         let identity = batch::Identity { id, run, rule: &plan.rule };
         let attempt = self.turn.attempt(
-            |conn| batch::transact(conn, lease, &identity, several, |conn| act(conn, plan)),
+            |conn| batch::transact(conn, lease, &identity, mode, |conn| act(conn, plan)),
             |conn| batch::outcome(conn, &identity),
         )?;
         if let Attempt::Done(done) = &attempt {
@@ -350,8 +350,9 @@ fn called_off() -> Halt {
     Halt::Stopped(reason.to_owned())
 }
 
-fn takes_several(plan: &RulePlan, target: &Target) -> bool {
-    plan.act.removes() && crate::db::write::batch::takes_several(plan, target)
+fn mode_of(plan: &RulePlan, target: &Target) -> Mode {
+    let acts_by_key = plan.act.removes() && crate::db::write::batch::takes_several(plan, target);
+    if acts_by_key { Mode::ByKey } else { Mode::Single }
 }
 
 /// The anchor bounded by the bucket's start, and the target bounded by its end. A bucket that has not wholly expired is

@@ -5,6 +5,7 @@
 //! reference that nothing answers keeps the row that it points at; from a row that can go along itself, only while that
 //! row stays.
 
+use super::axes::along_key;
 use super::reading::{Blame, column, find_table};
 use super::{Context, unfit, unfitness};
 use crate::base::name::{Name, TableName};
@@ -47,6 +48,7 @@ pub(super) fn family(context: &Context<'_>, wanted: &Wanted<'_>, root: &Table) -
     builder.one_key_a_tree()?;
     builder.nobody_refers_to_what_lets_go()?;
     builder.compares_as_its_keys_do()?;
+    builder.rows_are_told_apart()?;
     Ok(builder.family)
 }
 
@@ -496,9 +498,11 @@ impl Builder<'_, '_> {
 
     /// SQLite lets a reference hold by the collation of the key that it refers to, and looks for its rows by the collation
     /// of the column that refers: under two of them it finds too few rows, or those of another parent. Of a number that refers to
-    /// a text it makes a text; the statements here would make a number of the text, and `05` be 5.
+    /// a text it makes a text; the statements here would make a number of the text, and `05` be 5. MySQL and MariaDB make a
+    /// number of the text too, where no foreign key sees to the types, and `12-draft` is 12.
     fn compares_as_its_keys_do(&self) -> Result<(), Vec<Mistake>> {
-        if self.context.catalog.dialect != Dialect::Sqlite {
+        let dialect = self.context.catalog.dialect;
+        if dialect == Dialect::Postgres {
             return Ok(());
         }
         let parent_of = |link: &Link| match link.parent {
@@ -517,7 +521,7 @@ impl Builder<'_, '_> {
                 let pairs = columns.iter().zip(parent_columns);
                 pairs.into_iter().find_map(|(column, key)| {
                     let (own, referred) = (self.column(child, column)?, self.column(&parent, key)?);
-                    let (what, remedy) = unlike(own, referred)?;
+                    let (what, remedy) = unlike(dialect, own, referred)?;
                     let reason =
                         format!("`{child}.{column}` and `{parent}.{key}`, which it refers to, have two {what}");
                     let reason = format!("{}: {reason}", self.wanted.label);
@@ -531,11 +535,35 @@ impl Builder<'_, '_> {
     fn column(&self, table: &TableName, column: &Name) -> Option<&Column> {
         self.context.catalog.find(table)?.column(Dialect::Sqlite, column)
     }
+
+    /// A batch goes by the keys of the rule's rows. PostgreSQL has its ctid, and SQLite its rowid.
+    fn rows_are_told_apart(&self) -> Result<(), Vec<Mistake>> {
+        let catalog = self.context.catalog;
+        let along = self.family.self_links.iter().any(|link| link.effect != SelfEffect::Block);
+        let takes_along = along || !self.family.dependents.is_empty();
+        if catalog.dialect != Dialect::Mysql || !takes_along || along_key(catalog, self.root).is_some() {
+            return Ok(());
+        }
+        let reason = format!(
+            "{}: `{}` has no primary key and no unique key of columns that are NOT NULL and of a plain type, so that rows \
+             cannot go with others one for one",
+            self.wanted.label, self.root.name
+        );
+        Err(vec![Mistake::error(reason).at(self.wanted.places, "table").remedy("give it a primary key")])
+    }
 }
 
-/// In what a column of SQLite differs from one that it refers to, so that the two are compared in two ways; and what helps.
-fn unlike(own: &Column, referred: &Column) -> Option<(&'static str, &'static str)> {
-    let is_number = !matches!(own.kind, ColumnKind::Text | ColumnKind::Binary | ColumnKind::Other);
+/// In what a column differs from one that it refers to, so that the two are compared in two ways; and what helps.
+fn unlike(dialect: Dialect, own: &Column, referred: &Column) -> Option<(&'static str, &'static str)> {
+    let is_number = |column: &Column| !matches!(column.kind, ColumnKind::Text | ColumnKind::Binary | ColumnKind::Other);
+    if dialect == Dialect::Mysql {
+        let are_unlike = |text: &Column, other: &Column| {
+            text.kind == ColumnKind::Text && is_number(other) && other.kind != ColumnKind::Uuid
+        };
+        let are_unlike = are_unlike(own, referred) || are_unlike(referred, own);
+        return are_unlike.then_some(("types", "declare both columns with the same type"));
+    }
+    let is_number = is_number(own);
     if own.collation != referred.collation {
         Some(("collations", "declare both columns with the same COLLATE"))
     } else if is_number && referred.kind == ColumnKind::Text {

@@ -27,6 +27,18 @@ pub struct Statement {
     pub binds: Vec<Value>,
 }
 
+impl Statement {
+    /// Does it go by keys that a statement before it finds? Until then it can be shown, but not sent.
+    pub(in crate::db) fn is_by_key(&self) -> bool {
+        let is_key = |value: &Value| match value {
+            Value::Keys(_) => true,
+            Value::Wholes(wholes) => wholes.is_empty(),
+            _ => false,
+        };
+        self.binds.iter().any(is_key)
+    }
+}
+
 /// A row as it came: values in the order of the select list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row(pub Vec<Value>);

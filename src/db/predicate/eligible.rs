@@ -51,12 +51,12 @@ pub(in crate::db) struct Scope<'a> {
     pub is_one_of_several: bool,
 }
 
-impl Scope<'_> {
-    pub fn alias(&self) -> &Name {
+impl<'a> Scope<'a> {
+    pub fn alias(&self) -> &'a Name {
         &self.target.alias
     }
 
-    pub fn self_cascade(&self) -> Option<&SelfLink> {
+    pub fn self_cascade(&self) -> Option<&'a SelfLink> {
         self.target.self_links.iter().find(|link| link.effect == SelfEffect::Cascade && self.removes)
     }
 

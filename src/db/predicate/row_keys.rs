@@ -37,9 +37,11 @@ impl RowKeys {
             Axis::Key(columns) if columns.iter().all(travels_in_an_array) => Some(columns.clone()),
             _ => None,
         });
+        let plain = |name: &Name| KeyColumn { name: name.clone(), transport: Transport::Plain };
         let columns = match (by_key, dialect) {
             (Some(columns), _) => columns,
             (None, Dialect::Postgres) => vec![ctid()],
+            (None, Dialect::Sqlite) if !target.key.is_empty() => target.key.iter().map(plain).collect(),
             (None, Dialect::Sqlite | Dialect::Mysql) => return Err(nameless(target)),
         };
         Ok(Self { columns, rows: Vec::new() })

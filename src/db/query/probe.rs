@@ -54,7 +54,7 @@ pub fn acting(conn: &mut Connection, rule: &RulePlan) -> Result<(), DbError> {
     if conn.dialect() != Dialect::Postgres {
         return Ok(());
     }
-    for statement in batch::statements(conn.dialect(), rule) {
+    for statement in batch::statements(conn.dialect(), rule).into_iter().filter(|statement| !statement.is_by_key()) {
         conn.probe(&Statement { sql: format!("EXPLAIN {}", statement.sql), binds: statement.binds })?;
     }
     Ok(())
