@@ -40,6 +40,8 @@ pub mod deliver;
 pub mod demo;
 pub mod diagnostic;
 pub mod execute;
+#[cfg(test)]
+mod floors;
 pub mod ledger;
 pub mod plan;
 pub mod record;

@@ -14,10 +14,10 @@ use crate::config::DatabaseConfig;
 use crate::db::control::outbox::{self, State, Which};
 use crate::db::{Access, Connection, DbError, control};
 use crate::ledger::{self, Presence, pause::Scope, under_way::UnderWay};
-use crate::record::run::{PauseRecord, RuleRecord, RunRecord, Status};
+use crate::record::ERASURES;
+use crate::record::{PauseRecord, RuleRecord, RunRecord, Status};
 use crate::report::status::{self, Beside, RuleStatus};
 use crate::run::{self, Refusal, register};
-use crate::schedule::ERASURES;
 
 /// So many runs are looked through for the last one of a rule.
 const RUNS: usize = 50;

@@ -10,9 +10,9 @@ use crate::db::{Access, Connection};
 use crate::diagnostic::mistake::{Mistake, nearest};
 use crate::ledger::actor;
 use crate::ledger::roster::Roster;
+use crate::record::ERASURES;
 use crate::resolve::StandingHold;
 use crate::run::{self, Job};
-use crate::schedule::ERASURES;
 use crate::schedule::{self, Hold, Schedule, Subject};
 
 /// Where config, schedules and database come from.
@@ -316,7 +316,7 @@ fn config(sources: &Sources) -> Result<Config, Unready> {
     let Some(url) = &sources.database else {
         return Ok(from_file.unwrap_or_else(|| Config { databases: Default::default(), ..Config::for_url("") }));
     };
-    crate::db::driver::url::check(url).map_err(|flaw| Unready::Usage(format!("--database: {flaw}")))?;
+    crate::config::database_url::check(url).map_err(|flaw| Unready::Usage(format!("--database: {flaw}")))?;
     Ok(match from_file {
         Some(config) => config.on(url),
         None => Config::for_url(url),

@@ -33,9 +33,10 @@ use crate::base::name::{Name, TableName};
 use crate::db::catalog::{Catalog, Table};
 use crate::db::{Connection, DbError, Dialect};
 use crate::diagnostic::mistake::Mistake;
+use crate::diagnostic::place::Places;
 use crate::plan::{RulePlan, Target};
 use crate::resolve::{self, StandingHold};
-use crate::schedule::{self, Age, Cascade, Places, Schedule};
+use crate::schedule::{self, Age, Cascade, Schedule};
 
 pub use across::across;
 pub use coverage::coverage;

@@ -7,7 +7,8 @@ use croner::parser::{CronParser, Seconds, Year};
 use jiff::Timestamp;
 
 use crate::diagnostic::mistake::Mistake;
-use crate::schedule::{Places, Schedule};
+use crate::diagnostic::place::Places;
+use crate::schedule::Schedule;
 
 /// The longest id of a promise, in characters: longer ones are sentences.
 const LONGEST_PROMISE: usize = 40;

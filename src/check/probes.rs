@@ -7,9 +7,10 @@ use crate::db::predicate::condition;
 use crate::db::query::probe;
 use crate::db::{Connection, DbError};
 use crate::diagnostic::mistake::Mistake;
+use crate::diagnostic::place::Places;
 use crate::plan::RulePlan;
 use crate::resolve::{self, StandingHold};
-use crate::schedule::{Places, Schedule};
+use crate::schedule::Schedule;
 
 use super::{About, list};
 

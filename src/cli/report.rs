@@ -6,7 +6,7 @@ use super::{Common, Failure, Format, Outcome, hand_out, say};
 use crate::app::setup::Setup;
 use crate::db::Access;
 use crate::ledger;
-use crate::record::run::RunRecord;
+use crate::record::RunRecord;
 use crate::report::{csv, html, json, text};
 use crate::run::files;
 

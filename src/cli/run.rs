@@ -13,10 +13,11 @@ use crate::db::{Access, Connection};
 use crate::execute::Stop;
 use crate::ledger::roster::Roster;
 use crate::ledger::{self, actor, pause};
-use crate::record::run::{RuleRecord, RunKind, RunRecord, Status};
+use crate::record::ERASURES;
+use crate::record::{RuleRecord, RunKind, RunRecord, Status};
 use crate::run::requests::carry_out;
 use crate::run::{self, Consent, Job, Refusal, alarm, files};
-use crate::schedule::{ERASURES, Schedule};
+use crate::schedule::Schedule;
 
 /// The dry run.
 pub(super) fn plan(common: &Common, selection: &Selection) -> Outcome {

@@ -12,7 +12,8 @@ use jiff::{SignedDuration, Timestamp, Zoned};
 use super::Reader;
 use crate::base::time::Period;
 use crate::diagnostic::document::{Item, Table};
-use crate::schedule::notation::{self, Flaw};
+use crate::diagnostic::flaw::Flaw;
+use crate::schedule::notation;
 
 /// The checked `[daemon]`.
 #[derive(Debug, Clone)]

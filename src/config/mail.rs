@@ -14,7 +14,7 @@ use url::{Host, Url};
 
 use super::{Reader, Secret};
 use crate::diagnostic::document::{Item, Table};
-use crate::schedule::Places;
+use crate::diagnostic::place::Places;
 
 /// The checked `[mail]`.
 #[derive(Debug, Clone)]

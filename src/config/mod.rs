@@ -4,6 +4,7 @@
 //! the line under which it stands, which is covered up unless its key is known to hold none.
 
 pub mod daemon;
+pub mod database_url;
 pub mod mail;
 
 use std::collections::BTreeMap;
@@ -17,14 +18,15 @@ use url::Url;
 
 use self::daemon::Daemon;
 use self::mail::Mail;
+use crate::base::dialect::Dialect;
 use crate::base::pseudonym::Pseudonyms;
 use crate::base::signing::Signer;
 use crate::base::time::Period;
-use crate::db::{self, Access, Connection, DbError, Dialect};
 use crate::diagnostic::document;
 use crate::diagnostic::document::{Item, Table};
 use crate::diagnostic::mistake::Mistake;
-use crate::schedule::{Guard, Source, check, notation};
+use crate::diagnostic::place::Source;
+use crate::schedule::{Guard, check, notation};
 
 pub use crate::base::secret::Secret;
 
@@ -106,17 +108,6 @@ impl Config {
     /// What people are called in the ledger; `None` where there is no key to call them by.
     pub fn pseudonyms(&self) -> Option<Pseudonyms> {
         Some(Pseudonyms::new(self.hmac_key.clone()?, self.former_hmac_keys.clone()))
-    }
-
-    /// Opens a database of this config: by its `read_only_url` for what only reads, where there is one. What the ledger gets
-    /// over it is signed where a key is configured.
-    ///
-    /// # Errors
-    /// As [`Connection::open`].
-    pub fn open(&self, database: &DatabaseConfig, access: Access) -> Result<Connection, DbError> {
-        let read_only = database.read_only_url.as_ref().filter(|_| access == Access::ReadOnly);
-        let conn = Connection::open(read_only.unwrap_or(&database.url).reveal(), access)?;
-        Ok(conn.signing_with(self.signer.as_ref()))
     }
 }
 
@@ -487,7 +478,7 @@ fn ledger_retain(table: &Table) -> Option<Period> {
 }
 
 fn check_url(item: &Item, url: &str) -> Option<()> {
-    db::driver::url::check(url).map_err(|flaw| item.refuse(flaw.reason, &flaw.remedy)).is_ok().then_some(())
+    database_url::check(url).map_err(|flaw| item.refuse(flaw.reason, &flaw.remedy)).is_ok().then_some(())
 }
 
 fn put_password(url: &str, password: &str) -> Result<String, String> {

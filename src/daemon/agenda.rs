@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::app::setup::{Pair, Setup};
 use crate::check;
 use crate::ledger::host;
-use crate::schedule::ERASURES;
+use crate::record::ERASURES;
 
 /// When the rules of one policy with the same cron expression are due, and begin.
 #[derive(Debug)]

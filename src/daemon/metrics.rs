@@ -17,7 +17,7 @@ use super::state::{Board, State};
 use crate::app::overview::{Overview, People};
 use crate::base::time;
 use crate::db::control::outbox::State as Mail;
-use crate::record::run::{RunRecord, Status};
+use crate::record::{RunRecord, Status};
 use crate::report::status::RuleStatus;
 
 /// Of the text that [`Metrics::text`] makes.
@@ -223,9 +223,9 @@ mod tests {
 
     use super::super::state::{DatabaseState, Trouble};
     use super::*;
-    use crate::record::run::PauseRecord;
+    use crate::record::PauseRecord;
+    use crate::record::Standing;
     use crate::report::status::LastRun;
-    use crate::report::verdict::Standing;
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()

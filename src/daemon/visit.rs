@@ -22,10 +22,10 @@ use crate::execute::{self, Stop};
 use crate::ledger::clock::Newest;
 use crate::ledger::due::{self, Claim, Outcome, Standing};
 use crate::ledger::pause;
-use crate::record::run::{RunRecord, Status};
+use crate::record::ERASURES;
+use crate::record::{RunRecord, Status};
 use crate::run::requests::carry_out;
 use crate::run::{self, Consent, Job, Stint, alarm, clocks, files};
-use crate::schedule::ERASURES;
 
 /// What is to be looked at, where, and by whose orders.
 pub struct Visit {

@@ -12,7 +12,7 @@ use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, 
 use lettre::message::{Attachment, Body, Mailbox, Message, MessageBuilder, MultiPart, SinglePart};
 use sha2::{Digest, Sha256};
 
-use crate::record::run::RunRecord;
+use crate::record::RunRecord;
 use crate::report::{csv, html, json, text, verdict};
 
 /// Who sends a mail to whom, and what it is called.

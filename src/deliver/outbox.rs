@@ -9,7 +9,7 @@ use super::trouble::{Reach, Trouble};
 use crate::config::mail::{Mail, On, Recipients};
 use crate::db::control::outbox::{self, OutboxRow, Settlement, State, Which};
 use crate::db::{Connection, DbError};
-use crate::record::run::RunRecord;
+use crate::record::RunRecord;
 use crate::report::verdict;
 
 /// What a closed run puts into the outbox: a row for each recipient.

@@ -11,9 +11,9 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use toml::de::{DeTable, DeValue};
 
+use crate::diagnostic::flaw::Flaw;
 use crate::diagnostic::mistake::{Mistake, nearest};
-use crate::schedule::notation::Flaw;
-use crate::schedule::{Places, Source};
+use crate::diagnostic::place::{Places, Source};
 
 /// Walks `text` with `walk`, which is given the whole document as the table called `subject`.
 ///

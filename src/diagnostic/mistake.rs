@@ -7,7 +7,7 @@ use ariadne::{Config, IndexType, Label, Report, ReportKind};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::base::visible::{visible, visible_in_place, visible_lines};
-use crate::schedule::{Places, Source};
+use crate::diagnostic::place::{Places, Source};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {

@@ -26,7 +26,7 @@ use crate::db::{Connection, DbError, Dialect, ErrorKind, Mode};
 use crate::ledger;
 use crate::ledger::lease::{self, Lease, Taken};
 use crate::plan::{Axis, Entry, Erasure, PersonKey, Target};
-use crate::schedule::ERASURES;
+use crate::record::ERASURES;
 
 pub use super::told::Desk;
 

@@ -7,8 +7,8 @@ use super::holder::Holder;
 use crate::db::control;
 use crate::db::control::gate::{self, GateRow};
 use crate::db::{Connection, DbError, Mode};
-use crate::record::run::RunRecord;
-use crate::schedule::ERASURES;
+use crate::record::ERASURES;
+use crate::record::RunRecord;
 
 /// After this long without a sign of life, microseconds, a holder that cannot be asked counts as gone. So does one whose
 /// last sign lies as far ahead: a wrong clock wrote it.

@@ -33,7 +33,7 @@ use crate::db::control::outbox::{self, OutboxRow};
 use crate::db::control::{self, BatchRow, EntryRow, RunRow, Which, gate};
 use crate::db::query::count::Consequences;
 use crate::db::{Connection, DbError, ErrorKind, Mode};
-use crate::record::run::{LedgerRecord, RunRecord, Status};
+use crate::record::{LedgerRecord, RunRecord, Status};
 
 use terms::Known;
 

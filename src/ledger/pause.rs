@@ -10,7 +10,7 @@ use super::roster::Roster;
 use super::{appending, chain, json, lease};
 use crate::db::control::{self, gate, pause::PauseRow};
 use crate::db::{Connection, DbError, ErrorKind};
-use crate::record::run::PauseRecord;
+use crate::record::PauseRecord;
 
 /// What is to wait.
 #[derive(Debug, Clone, PartialEq, Eq)]

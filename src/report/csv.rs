@@ -9,10 +9,11 @@ use csv::Writer;
 use jiff::SignedDuration;
 
 use super::past::Age;
-use super::verdict::{RuleVerdict, Standing, Verdict, verdict};
+use super::verdict::{RuleVerdict, Verdict, verdict};
 use super::wording::{DRY_RUN, IMBALANCE, held_by, host, residual};
 use crate::base::visible::visible;
-use crate::record::run::{PeopleRecord, RuleRecord, RunKind, RunRecord};
+use crate::record::Standing;
+use crate::record::{PeopleRecord, RuleRecord, RunKind, RunRecord};
 
 /// What one row is made of. `rule` is `None` in the one row of a run that had no rule.
 struct Row<'a> {

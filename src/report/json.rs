@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::verdict::{Verdict, verdict};
 use super::wording::DRY_RUN;
 use crate::base::visible::is_unseen;
-use crate::record::run::RunRecord;
+use crate::record::RunRecord;
 
 #[derive(Serialize)]
 struct Document<'a> {

@@ -3,7 +3,7 @@
 //! Mail clients drop style sheets, so each element bears its light colours itself. Its classes are for what a style sheet
 //! alone can do, where there is one: dark mode, and paper.
 
-use super::verdict::Standing;
+use crate::record::Standing;
 
 /// What an element is painted with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

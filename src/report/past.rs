@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::verdict::Verdict;
 use super::wording::{count, instant};
-use crate::record::run::{RuleRecord, RunRecord, SinceRecord};
+use crate::record::{RuleRecord, RunRecord, SinceRecord};
 
 /// The age of the oldest row that stays, beside the one that the rule allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,7 +165,7 @@ mod tests {
         assert_eq!(runs_of(&run, &run.rules[0]).last().unwrap().rows, 1_204_511);
         assert_eq!(runs_of(&run, &run.rules[2]).last().unwrap().rows, 19 + 38, "with what went along");
         assert_eq!(runs_of(&run, &run.rules[1]), [], "a single run is no series");
-        run.kind = crate::record::run::RunKind::DryRun;
+        run.kind = crate::record::RunKind::DryRun;
         assert_eq!(runs_of(&run, &run.rules[0]).last().unwrap().rows, 1_188_456);
     }
 

@@ -11,7 +11,7 @@ use super::verdict;
 use crate::base::signing::PublicKey;
 use crate::ledger::chain;
 use crate::ledger::verify::{Break, Kind, Witness};
-use crate::record::run::{LedgerRecord, RunRecord};
+use crate::record::{LedgerRecord, RunRecord};
 
 /// A report that is what its ledger entry says.
 #[derive(Debug, Clone, PartialEq, Eq)]

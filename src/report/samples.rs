@@ -7,8 +7,8 @@ use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 
-use super::verdict::Standing;
-use crate::record::run::*;
+use crate::record::Standing;
+use crate::record::*;
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()

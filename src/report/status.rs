@@ -8,9 +8,10 @@ use std::fmt::Write as _;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::verdict::{self, Standing};
+use super::verdict::{self};
 use super::wording::{count, rows};
-use crate::record::run::{PauseRecord, RuleRecord, RunRecord, Status};
+use crate::record::Standing;
+use crate::record::{PauseRecord, RuleRecord, RunRecord, Status};
 
 /// A run may begin so much later than it is due before it counts as missed.
 const GRACE: SignedDuration = SignedDuration::from_hours(1);

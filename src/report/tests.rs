@@ -3,11 +3,11 @@
 use proptest::prelude::*;
 use unicode_width::UnicodeWidthStr;
 
-use super::verdict::Standing;
 use super::wording::{DRY_RUN, IMBALANCE};
 use super::{csv, html, json, samples, text, verdict};
 use crate::base::visible::{is_unseen, visible_lines};
-use crate::record::run::{RunRecord, Status};
+use crate::record::Standing;
+use crate::record::{RunRecord, Status};
 
 /// Elements that HTML never closes.
 const VOID: [&str; 3] = ["meta", "br", "col"];

@@ -10,7 +10,7 @@ use super::wording::{
     requests_facts, residual, to_do,
 };
 use crate::base::visible::visible;
-use crate::record::run::{HoldRecord, RuleRecord, RunRecord};
+use crate::record::{HoldRecord, RuleRecord, RunRecord};
 
 /// Characters of the bar that shows an age against its limit.
 const BAR: usize = 20;

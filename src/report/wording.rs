@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::past::since_last_run;
-use super::verdict::{PromiseVerdict, Standing, Verdict};
-use crate::record::run::{PeopleRecord, RequestsRecord, RuleRecord, RunRecord, Status};
+use super::verdict::{PromiseVerdict, Verdict};
+use crate::record::Standing;
+use crate::record::{PeopleRecord, RequestsRecord, RuleRecord, RunRecord, Status};
 
 /// Marks every dry run, in every format.
 pub const DRY_RUN: &str = "DRY RUN — nothing was changed";

@@ -12,8 +12,9 @@ use crate::base::name::{Name, TableName};
 use crate::db::Dialect;
 use crate::db::catalog::{Catalog, Column, ColumnKind, ForeignKey, KeyAction, Table};
 use crate::diagnostic::mistake::Mistake;
+use crate::diagnostic::place::Places;
 use crate::plan::{Dependent, Goes, InnerLink, Link, Parent, Redaction, SelfEffect, SelfLink};
-use crate::schedule::{self, Places, Then};
+use crate::schedule::{self, Then};
 
 /// The answer for one rule.
 #[derive(Debug, Default)]

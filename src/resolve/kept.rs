@@ -9,8 +9,9 @@ use super::{Resolver, covering};
 use crate::base::name::Name;
 use crate::db::catalog::{Catalog, Table};
 use crate::diagnostic::mistake::Mistake;
+use crate::diagnostic::place::Source;
 use crate::plan::{Condition, Dependent, Entry, HeldPeople, Hold, Target, Way};
-use crate::schedule::{Data, Source, Subject, Then};
+use crate::schedule::{Data, Subject, Then};
 
 /// The rows that one entry keeps, whoever's they are.
 struct Keep<'p, 'c> {

@@ -21,10 +21,11 @@ use crate::config::Secret;
 use crate::db::catalog::{Catalog, Table, TableKind};
 use crate::db::predicate::condition;
 use crate::diagnostic::mistake::Mistake;
+use crate::diagnostic::place::Places;
 use crate::plan::{
     Act, Anchor, Condition, Dependent, Erasure, GuardLimits, HeldPeople, Hold, HoldFact, Rollup, RulePlan, Target,
 };
-use crate::schedule::{self, Action, Age, Guard, Places, Schedule, Term};
+use crate::schedule::{self, Action, Age, Guard, Schedule, Term};
 use dependents::Family;
 pub use people::{label as label_of, one_person, person_key};
 use reading::{Blame, anchors, find_table};

@@ -9,8 +9,9 @@ use crate::base::time::naive_cutoff;
 use crate::db::Dialect;
 use crate::db::catalog::{Column, ColumnKind, ForeignKey, Table};
 use crate::diagnostic::mistake::Mistake;
+use crate::diagnostic::place::Places;
 use crate::plan::{Anchor, Hop, Reading, epoch_bound};
-use crate::schedule::{self, Places};
+use crate::schedule::{self};
 
 /// What an anchor's mistakes are said of.
 pub(super) struct Blame<'a> {

@@ -6,8 +6,9 @@ use super::reading::{Blame, column};
 use crate::db::Dialect;
 use crate::db::catalog::{Column, ColumnKind, Table};
 use crate::diagnostic::mistake::Mistake;
+use crate::diagnostic::place::Places;
 use crate::plan::Redaction;
-use crate::schedule::{self, Places, Redact, Scalar, TemplatePart};
+use crate::schedule::{self, Redact, Scalar, TemplatePart};
 
 pub(super) fn redactions(
     context: &Context<'_>,

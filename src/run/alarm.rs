@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::deliver::{self, Alarm};
 use crate::diagnostic::mistake::Mistake;
 use crate::ledger::actor;
-use crate::record::run::RunRecord;
+use crate::record::RunRecord;
 
 /// Mails that a run could not begin, or that it could not be closed.
 pub fn of_run(job: &Job<'_>, outcome: &Result<RunRecord, Refusal>) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::record::run::{RuleRecord, RunRecord, Status};
+use crate::record::{RuleRecord, RunRecord, Status};
 use crate::report::wording::rows;
 
 /// How much one run may do.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
-use crate::record::run::RunRecord;
+use crate::record::RunRecord;
 use crate::report::{csv, html, json, text};
 
 /// Writes the run's report in every format; the path without its ending.

@@ -3,7 +3,7 @@
 use crate::db::query::count;
 use crate::db::{Connection, DbError};
 use crate::plan::RulePlan;
-use crate::record::run::{RuleRecord, RunRecord, Status};
+use crate::record::{RuleRecord, RunRecord, Status};
 
 /// Tables up to this size are not looked at by share: half of three rows is no catastrophe.
 const SMALL_TABLE: u64 = 1_000;

@@ -15,9 +15,10 @@ use crate::db::{Access, Connection, DbError};
 use crate::deliver;
 use crate::ledger::roster::Roster;
 use crate::plan::Erasure;
-use crate::record::run::{RunKind, RunRecord, ScheduleRecord, Status};
+use crate::record::ERASURES;
+use crate::record::{RunKind, RunRecord, ScheduleRecord, Status};
 use crate::resolve::{self, StandingHold};
-use crate::schedule::{ERASURES, Rule, Schedule, Subject};
+use crate::schedule::{Rule, Schedule, Subject};
 
 /// What is to be run, and how.
 pub struct Job<'a> {

@@ -2,7 +2,7 @@
 
 use super::Job;
 use crate::deliver::{Attempt, Reach, masked};
-use crate::record::run::{RuleRecord, RunRecord, Status};
+use crate::record::{RuleRecord, RunRecord, Status};
 
 pub(super) fn begin(job: &Job<'_>, record: &RunRecord) {
     let (policy, database) = (&job.schedule.policy.name, &job.database.name);

@@ -37,9 +37,10 @@ use crate::diagnostic::mistake::Mistake;
 use crate::execute::{self, Ending, Halt, Stop, Tally, Worker};
 use crate::ledger::{self, Closed, Holder};
 use crate::plan::{self, RulePlan};
-use crate::record::run::{HoldRecord, RequestsRecord, RuleRecord, RunKind, RunRecord, Status};
+use crate::record::ERASURES;
+use crate::record::{HoldRecord, RequestsRecord, RuleRecord, RunKind, RunRecord, Status};
 use crate::resolve;
-use crate::schedule::{ERASURES, Rule};
+use crate::schedule::Rule;
 
 use change::Changes;
 use people::Asking;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::diagnostic::place::{Places, Source};
 use crate::ledger::hold::Order;
 use crate::resolve::StandingHold;
-use crate::schedule::{Hold, Places, Schedule, Source, Term};
+use crate::schedule::{Hold, Schedule, Term};
 
 /// The hold that the order makes. Its last day is one of the policy whose rules it meets.
 ///

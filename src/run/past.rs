@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Job;
 use crate::db::{Connection, DbError, ErrorKind, Mode};
 use crate::ledger;
-use crate::record::run::{PeriodChange, RuleRecord, RunRecord, SinceRecord, TrendPoint};
+use crate::record::{PeriodChange, RuleRecord, RunRecord, SinceRecord, TrendPoint};
 use crate::report::verdict;
 
 /// So many earlier runs are told of.

@@ -24,7 +24,7 @@ use crate::execute::{self, Ending, Worker};
 use crate::ledger::erasure::Cause;
 use crate::ledger::{self, pause};
 use crate::plan::{Entry, Erasure, PersonKey, RulePlan};
-use crate::record::run::{PeopleRecord, RuleRecord, Status};
+use crate::record::{PeopleRecord, RuleRecord, Status};
 use crate::resolve;
 
 /// Whom an erasure is about, instead of all who are due by closing: somebody of whom it was asked, or some who are back.

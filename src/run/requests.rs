@@ -19,9 +19,10 @@ use crate::ledger::erasure::{self, Cause};
 use crate::ledger::request::{self, Request, Settlement, Waiting};
 use crate::ledger::terms::memory::Memory;
 use crate::plan::{Erasure, PersonKey, Who};
-use crate::record::run::{RequestsRecord, RunRecord};
+use crate::record::ERASURES;
+use crate::record::{RequestsRecord, RunRecord};
 use crate::resolve;
-use crate::schedule::{ERASURES, Subject};
+use crate::schedule::Subject;
 
 /// What came of carrying requests out.
 #[derive(Default)]

@@ -13,8 +13,8 @@ use crate::db::{Connection, DbError, Dialect, Mode, Value};
 use crate::diagnostic::mistake::Mistake;
 use crate::ledger::pause;
 use crate::plan::{HoldFact, Redaction, RulePlan, Target};
-use crate::record::run::{HoldRecord, RuleRecord, Status};
-use crate::schedule::ERASURES;
+use crate::record::ERASURES;
+use crate::record::{HoldRecord, RuleRecord, Status};
 use crate::schedule::{Rule, Subject};
 
 use super::guard;

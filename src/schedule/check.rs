@@ -8,14 +8,15 @@ use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Age, Anchor, ERASURES, Guard, Hold, Keep, Policy, Reading, Rule, Schedule, Source, Subject, Term, action, conflict,
-    notation, subject,
+    Age, Anchor, Guard, Hold, Keep, Policy, Reading, Rule, Schedule, Subject, Term, action, conflict, notation, subject,
 };
 use crate::base::name::TableName;
 use crate::base::time::Period;
 use crate::diagnostic::document;
 use crate::diagnostic::document::{Item, Table};
 use crate::diagnostic::mistake::Mistake;
+use crate::diagnostic::place::Source;
+use crate::record::ERASURES;
 
 /// Reads and checks a whole schedule.
 pub(super) fn schedule(source: Arc<Source>) -> Result<Schedule, Vec<Mistake>> {

@@ -7,26 +7,8 @@ use jiff::tz::TimeZone;
 use super::{ColumnPath, FormatPart, Hop, MeasureFunction, TemplatePart, TextFormat};
 use crate::base::name::{Name, NameError, TableName, split_parts};
 use crate::base::time::{Period, PeriodError, Term};
+use crate::diagnostic::flaw::Flaw;
 use crate::diagnostic::mistake::nearest;
-
-/// Why a text does not follow its notation, and what to write instead.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Flaw {
-    pub message: String,
-    pub remedy: String,
-}
-
-impl Flaw {
-    pub(crate) fn new(message: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { message: message.into(), remedy: remedy.into() }
-    }
-}
-
-impl From<NameError> for Flaw {
-    fn from(error: NameError) -> Self {
-        Self::new(error.to_string(), "write the name as the database has it")
-    }
-}
 
 /// The longest name of a rule, hold or database, in characters: it stands in reports and in the ledger.
 const LONGEST_LABEL: usize = 100;

@@ -3,11 +3,12 @@
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 
-use super::{Anchor, Cascade, ColumnPath, Guard, Places, Redaction, Scalar, action, check, notation};
+use super::{Anchor, Cascade, ColumnPath, Guard, Redaction, Scalar, action, check, notation};
 use crate::base::name::{Name, TableName};
 use crate::base::time::{Deadline, Period, Term as Allowance};
 use crate::diagnostic::document::{Item, Table};
 use crate::diagnostic::mistake::Mistake;
+use crate::diagnostic::place::Places;
 
 /// Who the people are, and the map of their data.
 #[derive(Debug, Clone)]

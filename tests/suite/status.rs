@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use tenure::db::Dialect;
 use tenure::ledger::{self, Holder};
-use tenure::record::run::RunRecord;
+use tenure::record::RunRecord;
 
 use crate::harness::story::{delete_rule, policy};
 use crate::harness::{Tenure, TestDb};

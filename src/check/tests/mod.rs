@@ -15,9 +15,10 @@ use super::*;
 use crate::config::Secret;
 use crate::db::catalog::{self, Catalog};
 use crate::db::{Access, Mode};
+use crate::diagnostic::place::Source;
 use crate::plan::Erasure;
 use crate::resolve::StandingHold;
-use crate::schedule::{Guard, Source};
+use crate::schedule::Guard;
 
 const RULE: &str = "[[rule]]\nname = \"r\"\n";
 const POLICY: &str = "[policy]\nname = \"House policy\"\n";

@@ -22,7 +22,7 @@ use crate::ledger::actor;
 use crate::ledger::erasure::{self, Cause, Erased};
 use crate::ledger::terms::memory;
 use crate::plan::{Erasure, PersonKey};
-use crate::record::run::Status;
+use crate::record::Status;
 use crate::run::{self, Consent, SomePeople, register};
 
 /// People of one run: each statement names them all.

@@ -17,10 +17,10 @@ use crate::db::query::person::Made;
 use crate::ledger::erasure::{self, Cause, Erased};
 use crate::ledger::request::Waiting;
 use crate::plan::Erasure;
-use crate::record::run::PeopleRecord;
+use crate::record::ERASURES;
+use crate::record::PeopleRecord;
 use crate::report::wording::instant;
 use crate::run::{self, Job};
-use crate::schedule::ERASURES;
 
 /// Exit code 1 where days are over, or where nobody can tell.
 pub(super) fn status(common: &Common, place: &Place, key: Option<&str>) -> Outcome {

@@ -13,9 +13,9 @@ use diesel::sqlite::{Sqlite, SqliteConnection, SqliteType};
 use diesel::{Connection as _, RunQueryDsl};
 
 use crate::base::signing::Signer;
+use crate::config::database_url as url;
+use crate::config::database_url::{asks_for_tls, redacted};
 use crate::db::driver::sqlite_functions;
-use crate::db::driver::url;
-use crate::db::driver::url::{asks_for_tls, redacted};
 use crate::db::{DbError, Dialect, ErrorKind, Row, Statement, Value};
 
 /// How long a statement waits for a lock before the batch is tried again, smaller.

@@ -94,7 +94,7 @@ impl DbError {
     }
 
     /// A connection error may name host, port, role and database, and never holds a row. Of the URL it quotes what it
-    /// stumbles over, which is no piece of a password: [`url::check`](crate::db::driver::url::check) saw to that.
+    /// stumbles over, which is no piece of a password: [`url::check`](crate::config::database_url::check) saw to that.
     pub(in crate::db) fn of_connect(target: &str, error: &ConnectionError) -> Self {
         let reason = match error {
             ConnectionError::BadConnection(text) => text.trim().replace('\n', "; "),

@@ -2,8 +2,8 @@
 
 pub(in crate::db) mod connection;
 mod error;
+mod open;
 mod sqlite_functions;
-pub mod url;
 mod value;
 
 pub use connection::{Access, Connection, Mode};

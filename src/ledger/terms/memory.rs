@@ -9,7 +9,7 @@ use super::{Known, Origin, SCHEDULE, Terms};
 use crate::db::control::{self, EntryRow};
 use crate::db::{Connection, DbError};
 use crate::ledger::roster::Roster;
-use crate::schedule::ERASURES;
+use crate::record::ERASURES;
 
 /// What every entry of a schedule says, in their order.
 fn all(conn: &mut Connection) -> Result<Vec<Known>, DbError> {

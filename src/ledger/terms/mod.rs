@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{chain, json};
 use crate::base::time::Period;
 use crate::db::{Connection, DbError};
-use crate::schedule::ERASURES;
+use crate::record::ERASURES;
 
 use memory::{Basis, Memory};
 use people::PeopleTerms;

@@ -4,8 +4,8 @@ use maud::html;
 
 use super::parts::{Column, facts, heading, name, section, table};
 use super::{Look, Paint, document, look};
+use crate::record::Standing;
 use crate::report::certificate::{Certificate, NOTHING_GONE, NOTHING_KEPT, State};
-use crate::report::verdict::Standing;
 use crate::report::wording::count;
 
 /// One self-contained document.

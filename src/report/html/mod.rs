@@ -11,13 +11,14 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use self::parts::{Column, age_bar, badge, columns, facts, heading, name, section, table};
 use super::paint::{Look, Paint, look, style_sheet};
 use super::past::{changes, runs_of};
-use super::verdict::{PromiseVerdict, RuleVerdict, Standing, Verdict, verdict};
+use super::verdict::{PromiseVerdict, RuleVerdict, Verdict, verdict};
 use super::wording::{
     Account, DRY_RUN, Fact, IMBALANCE, check, count, extent, first_reasons, instant, particulars, people_facts,
     provenance, requests_facts, residual, to_do,
 };
 use crate::base::visible::visible_lines;
-use crate::record::run::{HoldRecord, RuleRecord, RunRecord};
+use crate::record::Standing;
+use crate::record::{HoldRecord, RuleRecord, RunRecord};
 
 /// Even if a name broke out of its place, nothing would run and nothing would be fetched.
 const CONTENT_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";

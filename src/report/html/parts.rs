@@ -2,10 +2,10 @@
 
 use maud::{Markup, html};
 
-use crate::record::run::{RuleRecord, RunRecord};
+use crate::record::Standing;
+use crate::record::{RuleRecord, RunRecord};
 use crate::report::paint::{Paint, look};
 use crate::report::past::{Age, Done};
-use crate::report::verdict::Standing;
 use crate::report::wording::{Fact, short_count};
 
 /// Pixels of the tallest column of a rule's runs.

@@ -14,10 +14,11 @@ use crate::ledger::chain;
 use crate::ledger::terms::memory::Memory;
 use crate::ledger::terms::{self, HoldTerms, Known, Origin, Terms};
 use crate::plan::{Erasure, RulePlan};
-use crate::record::run::{RuleRecord, RunRecord};
+use crate::record::ERASURES;
+use crate::record::{RuleRecord, RunRecord};
 use crate::resolve::{self, Context, StandingHold};
 use crate::schedule::{
-    self, Action, Age, Bucket, Cascade, ERASURES, Measure, MeasureFunction, Reading, Rule, Schedule, Term, Then,
+    self, Action, Age, Bucket, Cascade, Measure, MeasureFunction, Reading, Rule, Schedule, Term, Then,
 };
 
 use people::MapOfPeople;

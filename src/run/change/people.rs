@@ -11,7 +11,7 @@ use crate::ledger::terms::memory::{Basis, Memory};
 use crate::ledger::terms::people::{EntryTerms, PeopleTerms, Reason, RequestTerms, Whom};
 use crate::ledger::terms::{HoldTerms, Origin};
 use crate::plan::{Dependent, Entry, Erasure, Hold, Likeness, RulePlan, SelfEffect, Step, Target};
-use crate::record::run::{RuleRecord, RunRecord};
+use crate::record::{RuleRecord, RunRecord};
 use crate::resolve::{self, Context, StandingHold};
 use crate::run::{Job, due_among};
 use crate::schedule::{Data, DataAct, Redact, Schedule, Subject, Then};

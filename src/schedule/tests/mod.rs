@@ -1,7 +1,10 @@
 //! The language of the schedule, told by schedules: what they mean, and every mistake with its line and its remedy.
 
 use super::*;
+use crate::base::name::{Name, TableName};
 use crate::diagnostic::mistake::Mistake;
+use crate::diagnostic::place::Places;
+use jiff::tz::TimeZone;
 
 const POLICY: &str = "[policy]\nname = \"House policy\"\n";
 

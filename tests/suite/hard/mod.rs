@@ -19,9 +19,10 @@ use tenure::db::catalog;
 use tenure::db::predicate::window;
 use tenure::db::predicate::window::Next;
 use tenure::db::write::batch;
+use tenure::diagnostic::place::Source;
 use tenure::plan::{Axis, RulePlan};
 use tenure::resolve::{self, Context, StandingHold};
-use tenure::schedule::{self, Source};
+use tenure::schedule::{self};
 
 use crate::harness::{Tenure, TestDb};
 

@@ -6,10 +6,11 @@ use tenure::config::Config;
 use tenure::db::{Dialect, control};
 use tenure::execute::Stop;
 use tenure::ledger::roster::Roster;
-use tenure::record::run::{RuleRecord, RunRecord, Status};
+use tenure::record::ERASURES;
+use tenure::record::{RuleRecord, RunRecord, Status};
 use tenure::resolve::StandingHold;
 use tenure::run::{self, Consent, Job};
-use tenure::schedule::{ERASURES, Schedule};
+use tenure::schedule::Schedule;
 
 use super::case::Case;
 use super::oracle::{self, Figures};

@@ -8,9 +8,10 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use tenure::config::Config;
 use tenure::db::{Dialect, Value};
-use tenure::record::run::Status;
+use tenure::record::Status;
 
-use tenure::schedule::{self, Schedule, Source};
+use tenure::diagnostic::place::Source;
+use tenure::schedule::{self, Schedule};
 
 use super::for_all;
 use super::judge::execute;

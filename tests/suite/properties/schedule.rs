@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use tenure::schedule::{Schedule, Source};
+use tenure::diagnostic::place::Source;
+use tenure::schedule::Schedule;
 
 use super::world::{Table, Times, World};
 

@@ -14,7 +14,8 @@ use tenure::db::{Dialect, catalog};
 use tenure::plan::{Axis, RulePlan};
 use tenure::resolve::{self, Context};
 
-use tenure::schedule::{self, Guard, Source};
+use tenure::diagnostic::place::Source;
+use tenure::schedule::{self, Guard};
 
 use super::for_all;
 use super::world::as_of;

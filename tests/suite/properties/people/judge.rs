@@ -6,7 +6,7 @@ use tenure::base::name::TableName;
 use tenure::base::secret::Secret;
 use tenure::config::Config;
 use tenure::ledger::erasure::{self, Erased};
-use tenure::record::run::{RuleRecord, RunRecord, Status};
+use tenure::record::{RuleRecord, RunRecord, Status};
 
 use super::arbitrary::Case;
 use super::map::{Map, Own};

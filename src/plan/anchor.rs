@@ -1,9 +1,46 @@
-//! An anchor under another bound: the same column, read the same way.
+//! A column that tells the age of a row, and its bound in the terms of that column.
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
-use super::{Anchor, Reading};
+use crate::base::name::{Name, TableName};
+use crate::schedule::TextFormat;
+
 use crate::base::time::naive_cutoff;
+
+/// A column that tells the age, with its cutoff in the column's own terms.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Anchor {
+    pub hops: Vec<Hop>,
+    pub column: Name,
+    pub reading: Reading,
+    pub nullable: bool,
+}
+
+/// From a table to its parent: `column` holds the value of `table`.`key`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hop {
+    pub column: Name,
+    pub table: TableName,
+    pub key: Name,
+}
+
+/// How the values are compared. Bounds are exclusive: a value is expired where it is strictly below.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reading {
+    /// `timestamptz`, MySQL `timestamp`.
+    Instant { bound: Timestamp },
+    /// A date and time without zone; the bound is local to the database's naive time zone.
+    Naive { bound: jiff::civil::DateTime, zone: TimeZone },
+    /// A day is expired when all of it is.
+    Date { bound: jiff::civil::Date, zone: TimeZone },
+    /// Whole units since 1970; `per_second` of them.
+    Integer { bound: i64, per_second: i64 },
+    /// Fractional units since 1970.
+    Float { bound: f64, per_second: i64 },
+    /// ISO 8601 with or without zone, or the fields of `format`; those without zone are naive.
+    Text { format: Option<TextFormat>, instant: Timestamp, naive: jiff::civil::DateTime, zone: TimeZone },
+}
 
 impl Anchor {
     /// The same anchor with another instant as its bound.

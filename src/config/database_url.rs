@@ -5,7 +5,7 @@
 
 use thiserror::Error;
 
-use crate::db::Dialect;
+use crate::base::dialect::Dialect;
 
 /// The parts of a server's URL, as they are written.
 struct Parts<'u> {
@@ -125,7 +125,7 @@ pub fn redacted(url: &str) -> String {
 }
 
 /// Does a MySQL URL ask for TLS?
-pub(in crate::db) fn asks_for_tls(url: &str) -> bool {
+pub fn asks_for_tls(url: &str) -> bool {
     let query = url.split_once('?').map_or("", |(_, query)| query);
     query.split('&').filter_map(|pair| pair.split_once('=')).any(|(key, value)| match key {
         "ssl_mode" => !["disabled", "preferred"].iter().any(|word| value.eq_ignore_ascii_case(word)),
