@@ -16,6 +16,9 @@ use crate::diagnostic::place::Places;
 use crate::plan::{Dependent, Goes, InnerLink, Link, Parent, Redaction, SelfEffect, SelfLink};
 use crate::schedule::{self, Then};
 
+#[cfg(test)]
+mod tests;
+
 /// The answer for one rule.
 #[derive(Debug, Default)]
 pub(super) struct Family {
