@@ -90,7 +90,8 @@ impl RulePlan {
             let dependent = &self.dependents[at];
             let goes = dependent.then == Then::Delete && dependent.table == *passage.table() && passage.steps > 0;
             let inner = dependent.inner.iter().map(|inner| &inner.link);
-            let is_kept = dependent.blockers.iter().chain(&dependent.tree).chain(inner).any(|link| passage.is_over(link));
+            let is_kept =
+                dependent.blockers.iter().chain(&dependent.tree).chain(inner).any(|link| passage.is_over(link));
             if goes && !is_kept && !self.takes_along(passage, Parent::Dependent(at)) {
                 self.dependents[at].passages.push(passage.clone());
             }

@@ -421,7 +421,10 @@ impl<'c> Builder<'_, 'c> {
             let cascades = |link: &Link| {
                 self.declared(link).is_some_and(|key| key.on_delete == KeyAction::Cascade && !key.deferred)
             };
-            if dependent.links.iter().all(cascades) {
+            // InnoDB checks row by row, and lets what goes so be referred to only by a key that cascades as well.
+            let is_checked_at_once = self.context.catalog.dialect == Dialect::Mysql;
+            let is_let = !is_checked_at_once || later.iter().all(|inner| cascades(&inner.link));
+            if is_let && dependent.links.iter().all(cascades) {
                 self.family.dependents[index].goes = Goes::WithParent;
             } else {
                 let dependent = &mut self.family.dependents[index];

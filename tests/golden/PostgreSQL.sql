@@ -33,25 +33,28 @@ DELETE FROM "public"."answer" WHERE EXISTS (SELECT 1 FROM "public"."thread" AS "
 -- 1: '2024-06-30 12:00:00.000000'
 
 -- cascade
-UPDATE "public"."bookmark" SET "thread_id" = NULL WHERE ("bookmark"."thread_id") IN (SELECT "thread"."id" AS "k1" FROM "public"."thread" WHERE ((("thread"."at" IS NULL OR "thread"."at" = '-infinity') OR ("thread"."at" < CAST($1 AS timestamp) AND "thread"."at" > '-infinity')) AND (("thread"."touched" IS NULL OR "thread"."touched" = '-infinity') OR ("thread"."touched" < CAST($2 AS timestamp) AND "thread"."touched" > '-infinity')) AND (("thread"."at" < CAST($3 AS timestamp) AND "thread"."at" > '-infinity') OR ("thread"."touched" < CAST($4 AS timestamp) AND "thread"."touched" > '-infinity'))) AND ((person_id IN (SELECT id FROM person WHERE minor)) IS TRUE) AND ((FALSE OR EXISTS (SELECT 1 FROM "public"."message" AS "message" WHERE "thread"."id" = "message"."thread_id" AND ((TRUE AND ((kind = 'dispute') IS TRUE)))))) IS NOT TRUE AND ((FALSE OR EXISTS (SELECT 1 FROM "public"."message" AS "message" WHERE "thread"."id" = "message"."thread_id" AND (EXISTS (SELECT 1 FROM "public"."message" AS "tenure_1" WHERE "message"."id" = "tenure_1"."reply_to" AND ("tenure_1"."id" = "tenure_1"."reply_to") IS NOT TRUE AND ("thread"."id" = "tenure_1"."thread_id") IS NOT TRUE))))) IS NOT TRUE)
+SELECT "thread"."id" FROM "public"."thread" WHERE ((("thread"."at" IS NULL OR "thread"."at" = '-infinity') OR ("thread"."at" < CAST($1 AS timestamp) AND "thread"."at" > '-infinity')) AND (("thread"."touched" IS NULL OR "thread"."touched" = '-infinity') OR ("thread"."touched" < CAST($2 AS timestamp) AND "thread"."touched" > '-infinity')) AND (("thread"."at" < CAST($3 AS timestamp) AND "thread"."at" > '-infinity') OR ("thread"."touched" < CAST($4 AS timestamp) AND "thread"."touched" > '-infinity'))) AND ((person_id IN (SELECT id FROM person WHERE minor)) IS TRUE) AND ((FALSE OR EXISTS (SELECT 1 FROM "public"."message" AS "message" WHERE "thread"."id" = "message"."thread_id" AND ((TRUE AND ((kind = 'dispute') IS TRUE)))))) IS NOT TRUE
 -- 1: '2025-06-30 12:00:00.000000'
 -- 2: '2025-06-30 12:00:00.000000'
 -- 3: '2025-06-30 12:00:00.000000'
 -- 4: '2025-06-30 12:00:00.000000'
 
 -- cascade
-DELETE FROM "public"."message" WHERE ("message"."thread_id") IN (SELECT "thread"."id" AS "k1" FROM "public"."thread" WHERE ((("thread"."at" IS NULL OR "thread"."at" = '-infinity') OR ("thread"."at" < CAST($1 AS timestamp) AND "thread"."at" > '-infinity')) AND (("thread"."touched" IS NULL OR "thread"."touched" = '-infinity') OR ("thread"."touched" < CAST($2 AS timestamp) AND "thread"."touched" > '-infinity')) AND (("thread"."at" < CAST($3 AS timestamp) AND "thread"."at" > '-infinity') OR ("thread"."touched" < CAST($4 AS timestamp) AND "thread"."touched" > '-infinity'))) AND ((person_id IN (SELECT id FROM person WHERE minor)) IS TRUE) AND ((FALSE OR EXISTS (SELECT 1 FROM "public"."message" AS "message" WHERE "thread"."id" = "message"."thread_id" AND ((TRUE AND ((kind = 'dispute') IS TRUE)))))) IS NOT TRUE AND ((FALSE OR EXISTS (SELECT 1 FROM "public"."message" AS "message" WHERE "thread"."id" = "message"."thread_id" AND (EXISTS (SELECT 1 FROM "public"."message" AS "tenure_1" WHERE "message"."id" = "tenure_1"."reply_to" AND ("tenure_1"."id" = "tenure_1"."reply_to") IS NOT TRUE AND ("thread"."id" = "tenure_1"."thread_id") IS NOT TRUE))))) IS NOT TRUE) AND NOT EXISTS (SELECT 1 FROM "public"."message" AS "tenure_2" WHERE "message"."id" = "tenure_2"."reply_to")
--- 1: '2025-06-30 12:00:00.000000'
--- 2: '2025-06-30 12:00:00.000000'
--- 3: '2025-06-30 12:00:00.000000'
--- 4: '2025-06-30 12:00:00.000000'
+SELECT "tenure_1"."r1" FROM (SELECT "tenure_2"."r1", "message"."id" AS "k1" FROM "public"."message" JOIN (SELECT "thread"."id" AS "r1", "thread"."id" AS "k1" FROM "public"."thread" WHERE "thread"."id" = ANY($1)) AS "tenure_2" ON "tenure_2"."k1" = "message"."thread_id") AS "tenure_1" JOIN "public"."message" AS "message" ON "tenure_1"."k1" = "message"."reply_to" WHERE (("message"."thread_id" = ANY($2))) IS NOT TRUE
+-- 1: (the keys that the first statement of the batch found)
+-- 2: (the keys that the first statement of the batch found)
 
 -- cascade
-DELETE FROM "public"."thread" WHERE ((("thread"."at" IS NULL OR "thread"."at" = '-infinity') OR ("thread"."at" < CAST($1 AS timestamp) AND "thread"."at" > '-infinity')) AND (("thread"."touched" IS NULL OR "thread"."touched" = '-infinity') OR ("thread"."touched" < CAST($2 AS timestamp) AND "thread"."touched" > '-infinity')) AND (("thread"."at" < CAST($3 AS timestamp) AND "thread"."at" > '-infinity') OR ("thread"."touched" < CAST($4 AS timestamp) AND "thread"."touched" > '-infinity'))) AND ((person_id IN (SELECT id FROM person WHERE minor)) IS TRUE) AND ((FALSE OR EXISTS (SELECT 1 FROM "public"."message" AS "message" WHERE "thread"."id" = "message"."thread_id" AND ((TRUE AND ((kind = 'dispute') IS TRUE)))))) IS NOT TRUE AND ((FALSE OR EXISTS (SELECT 1 FROM "public"."message" AS "message" WHERE "thread"."id" = "message"."thread_id" AND (EXISTS (SELECT 1 FROM "public"."message" AS "tenure_1" WHERE "message"."id" = "tenure_1"."reply_to" AND ("tenure_1"."id" = "tenure_1"."reply_to") IS NOT TRUE AND ("thread"."id" = "tenure_1"."thread_id") IS NOT TRUE))))) IS NOT TRUE
--- 1: '2025-06-30 12:00:00.000000'
--- 2: '2025-06-30 12:00:00.000000'
--- 3: '2025-06-30 12:00:00.000000'
--- 4: '2025-06-30 12:00:00.000000'
+DELETE FROM "public"."message" WHERE ("message"."thread_id" = ANY($1)) AND NOT EXISTS (SELECT 1 FROM "public"."message" AS "tenure_1" WHERE "message"."id" = "tenure_1"."reply_to")
+-- 1: (the keys that the first statement of the batch found)
+
+-- cascade
+UPDATE "public"."bookmark" SET "thread_id" = NULL WHERE "bookmark"."thread_id" = ANY($1)
+-- 1: (the keys that the first statement of the batch found)
+
+-- cascade
+DELETE FROM "public"."thread" WHERE "thread"."id" = ANY($1)
+-- 1: (the keys that the first statement of the batch found)
 
 -- redact
 UPDATE "public"."login" SET "ip" = CASE WHEN "login"."ip" ~ CAST($1 AS text) THEN regexp_replace("login"."ip", '[0-9]+$', '0') WHEN "login"."ip" ~ CAST($2 AS text) THEN COALESCE(substring("login"."ip" from '^[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,2}'), '') || '::' END, "agent" = CAST((CAST($3 AS text) || CAST("login"."id" AS text)) AS text) WHERE ("login"."at" < $4 AND "login"."at" > 0) AND ("login"."ip" IS DISTINCT FROM CASE WHEN "login"."ip" ~ CAST($5 AS text) THEN regexp_replace("login"."ip", '[0-9]+$', '0') WHEN "login"."ip" ~ CAST($6 AS text) THEN COALESCE(substring("login"."ip" from '^[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,2}'), '') || '::' END OR "login"."agent" IS DISTINCT FROM CAST((CAST($7 AS text) || CAST("login"."id" AS text)) AS text))

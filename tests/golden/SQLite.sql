@@ -30,7 +30,7 @@ DELETE FROM "answer" WHERE EXISTS (SELECT 1 FROM "thread" AS "tenure_1" WHERE "t
 -- 2: 1719748800000000
 
 -- cascade
-UPDATE OR ABORT "bookmark" SET "thread_id" = NULL WHERE ("bookmark"."thread_id") IN (SELECT "thread"."id" AS "k1" FROM "thread" WHERE ((("thread"."at" IS NULL OR trim("thread"."at", '0:T. Z-') = '') OR ("thread"."at" < ? AND tenure_micros("thread"."at") < ?)) AND (("thread"."touched" IS NULL OR trim("thread"."touched", '0:T. Z-') = '') OR ("thread"."touched" < ? AND tenure_micros("thread"."touched") < ?)) AND (("thread"."at" < ? AND tenure_micros("thread"."at") < ?) OR ("thread"."touched" < ? AND tenure_micros("thread"."touched") < ?))) AND ((person_id IN (SELECT id FROM person WHERE minor)) IS TRUE) AND ((FALSE OR EXISTS (SELECT 1 FROM "message" AS "message" WHERE "thread"."id" = "message"."thread_id" AND ((TRUE AND ((kind = 'dispute') IS TRUE)))))) IS NOT TRUE AND ((FALSE OR EXISTS (SELECT 1 FROM "message" AS "message" WHERE "thread"."id" = "message"."thread_id" AND (EXISTS (SELECT 1 FROM "message" AS "tenure_1" WHERE "message"."id" = "tenure_1"."reply_to" AND ("tenure_1"."id" = "tenure_1"."reply_to") IS NOT TRUE AND ("thread"."id" = "tenure_1"."thread_id") IS NOT TRUE))))) IS NOT TRUE)
+SELECT "thread"."rowid" FROM "thread" WHERE ((("thread"."at" IS NULL OR trim("thread"."at", '0:T. Z-') = '') OR ("thread"."at" < ? AND tenure_micros("thread"."at") < ?)) AND (("thread"."touched" IS NULL OR trim("thread"."touched", '0:T. Z-') = '') OR ("thread"."touched" < ? AND tenure_micros("thread"."touched") < ?)) AND (("thread"."at" < ? AND tenure_micros("thread"."at") < ?) OR ("thread"."touched" < ? AND tenure_micros("thread"."touched") < ?))) AND ((person_id IN (SELECT id FROM person WHERE minor)) IS TRUE) AND ((FALSE OR EXISTS (SELECT 1 FROM "message" AS "message" WHERE "thread"."id" = "message"."thread_id" AND ((TRUE AND ((kind = 'dispute') IS TRUE)))))) IS NOT TRUE
 -- 1: '2025-07-02'
 -- 2: 1751284800000000
 -- 3: '2025-07-02'
@@ -41,26 +41,21 @@ UPDATE OR ABORT "bookmark" SET "thread_id" = NULL WHERE ("bookmark"."thread_id")
 -- 8: 1751284800000000
 
 -- cascade
-DELETE FROM "message" WHERE ("message"."thread_id") IN (SELECT "thread"."id" AS "k1" FROM "thread" WHERE ((("thread"."at" IS NULL OR trim("thread"."at", '0:T. Z-') = '') OR ("thread"."at" < ? AND tenure_micros("thread"."at") < ?)) AND (("thread"."touched" IS NULL OR trim("thread"."touched", '0:T. Z-') = '') OR ("thread"."touched" < ? AND tenure_micros("thread"."touched") < ?)) AND (("thread"."at" < ? AND tenure_micros("thread"."at") < ?) OR ("thread"."touched" < ? AND tenure_micros("thread"."touched") < ?))) AND ((person_id IN (SELECT id FROM person WHERE minor)) IS TRUE) AND ((FALSE OR EXISTS (SELECT 1 FROM "message" AS "message" WHERE "thread"."id" = "message"."thread_id" AND ((TRUE AND ((kind = 'dispute') IS TRUE)))))) IS NOT TRUE AND ((FALSE OR EXISTS (SELECT 1 FROM "message" AS "message" WHERE "thread"."id" = "message"."thread_id" AND (EXISTS (SELECT 1 FROM "message" AS "tenure_1" WHERE "message"."id" = "tenure_1"."reply_to" AND ("tenure_1"."id" = "tenure_1"."reply_to") IS NOT TRUE AND ("thread"."id" = "tenure_1"."thread_id") IS NOT TRUE))))) IS NOT TRUE) AND NOT EXISTS (SELECT 1 FROM "message" AS "tenure_2" WHERE "message"."id" = "tenure_2"."reply_to")
--- 1: '2025-07-02'
--- 2: 1751284800000000
--- 3: '2025-07-02'
--- 4: 1751284800000000
--- 5: '2025-07-02'
--- 6: 1751284800000000
--- 7: '2025-07-02'
--- 8: 1751284800000000
+SELECT "tenure_1"."r1" FROM (SELECT "tenure_2"."r1", "message"."id" AS "k1" FROM "message" JOIN (SELECT "thread"."rowid" AS "r1", "thread"."id" AS "k1" FROM "thread" WHERE "thread"."rowid" IN (SELECT value FROM json_each(?))) AS "tenure_2" ON "tenure_2"."k1" = "message"."thread_id") AS "tenure_1" JOIN "message" AS "message" ON "tenure_1"."k1" = "message"."reply_to" WHERE ((("message"."thread_id") IN (SELECT "thread"."id" AS "k1" FROM "thread" WHERE "thread"."rowid" IN (SELECT value FROM json_each(?))))) IS NOT TRUE
+-- 1: (the keys that the first statement of the batch found)
+-- 2: (the keys that the first statement of the batch found)
 
 -- cascade
-DELETE FROM "thread" WHERE ((("thread"."at" IS NULL OR trim("thread"."at", '0:T. Z-') = '') OR ("thread"."at" < ? AND tenure_micros("thread"."at") < ?)) AND (("thread"."touched" IS NULL OR trim("thread"."touched", '0:T. Z-') = '') OR ("thread"."touched" < ? AND tenure_micros("thread"."touched") < ?)) AND (("thread"."at" < ? AND tenure_micros("thread"."at") < ?) OR ("thread"."touched" < ? AND tenure_micros("thread"."touched") < ?))) AND ((person_id IN (SELECT id FROM person WHERE minor)) IS TRUE) AND ((FALSE OR EXISTS (SELECT 1 FROM "message" AS "message" WHERE "thread"."id" = "message"."thread_id" AND ((TRUE AND ((kind = 'dispute') IS TRUE)))))) IS NOT TRUE AND ((FALSE OR EXISTS (SELECT 1 FROM "message" AS "message" WHERE "thread"."id" = "message"."thread_id" AND (EXISTS (SELECT 1 FROM "message" AS "tenure_1" WHERE "message"."id" = "tenure_1"."reply_to" AND ("tenure_1"."id" = "tenure_1"."reply_to") IS NOT TRUE AND ("thread"."id" = "tenure_1"."thread_id") IS NOT TRUE))))) IS NOT TRUE
--- 1: '2025-07-02'
--- 2: 1751284800000000
--- 3: '2025-07-02'
--- 4: 1751284800000000
--- 5: '2025-07-02'
--- 6: 1751284800000000
--- 7: '2025-07-02'
--- 8: 1751284800000000
+DELETE FROM "message" WHERE (("message"."thread_id") IN (SELECT "thread"."id" AS "k1" FROM "thread" WHERE "thread"."rowid" IN (SELECT value FROM json_each(?)))) AND NOT EXISTS (SELECT 1 FROM "message" AS "tenure_1" WHERE "message"."id" = "tenure_1"."reply_to")
+-- 1: (the keys that the first statement of the batch found)
+
+-- cascade
+UPDATE OR ABORT "bookmark" SET "thread_id" = NULL WHERE ("bookmark"."thread_id") IN (SELECT "thread"."id" AS "k1" FROM "thread" WHERE "thread"."rowid" IN (SELECT value FROM json_each(?)))
+-- 1: (the keys that the first statement of the batch found)
+
+-- cascade
+DELETE FROM "thread" WHERE "thread"."rowid" IN (SELECT value FROM json_each(?))
+-- 1: (the keys that the first statement of the batch found)
 
 -- redact
 UPDATE OR ABORT "login" SET "ip" = tenure_truncate_ip("login"."ip"), "agent" = (? || CASE WHEN typeof("login"."id") = 'blob' THEN lower(hex("login"."id")) ELSE CAST("login"."id" AS text) END) WHERE ("login"."at" < ? AND "login"."at" > 0) AND ("login"."ip" IS NOT tenure_truncate_ip("login"."ip") OR "login"."agent" IS NOT (? || CASE WHEN typeof("login"."id") = 'blob' THEN lower(hex("login"."id")) ELSE CAST("login"."id" AS text) END))

@@ -4,14 +4,17 @@ DELETE FROM "image" WHERE ("image"."post_id") IN (SELECT "post"."id" FROM "post"
 -- 2: 1782216000000000
 
 -- erase:post.account_id
-UPDATE OR ABORT "post" SET "parent_id" = NULL WHERE ("post"."parent_id") IN (SELECT "post"."id" AS "k1" FROM "post" WHERE ("post"."account_id") IN (SELECT "account"."id" FROM "account" WHERE ("account"."closed_at" < ? AND tenure_micros("account"."closed_at") < ?) AND (((TRUE AND ((restricted = 1) IS TRUE)))) IS NOT TRUE) AND (((((("post"."account_id") IN (SELECT "account"."id" FROM "account" WHERE TRUE AND ((restricted = 1) IS TRUE)))))) OR ("post"."id") IN (SELECT "post"."parent_id" FROM "post" WHERE (((("post"."account_id") IN (SELECT "account"."id" FROM "account" WHERE TRUE AND ((restricted = 1) IS TRUE))))))) IS NOT TRUE AND ((EXISTS (SELECT 1 FROM "image" AS "image" WHERE "post"."id" = "image"."post_id"))) IS NOT TRUE)
+SELECT "post"."rowid" FROM "post" WHERE ("post"."account_id") IN (SELECT "account"."id" FROM "account" WHERE ("account"."closed_at" < ? AND tenure_micros("account"."closed_at") < ?) AND (((TRUE AND ((restricted = 1) IS TRUE)))) IS NOT TRUE) AND (((((("post"."account_id") IN (SELECT "account"."id" FROM "account" WHERE TRUE AND ((restricted = 1) IS TRUE)))))) OR ("post"."id") IN (SELECT "post"."parent_id" FROM "post" WHERE (((("post"."account_id") IN (SELECT "account"."id" FROM "account" WHERE TRUE AND ((restricted = 1) IS TRUE))))))) IS NOT TRUE AND ((EXISTS (SELECT 1 FROM "image" AS "image" WHERE "post"."id" = "image"."post_id"))) IS NOT TRUE
 -- 1: '2026-06-25'
 -- 2: 1782216000000000
 
 -- erase:post.account_id
-DELETE FROM "post" WHERE ("post"."account_id") IN (SELECT "account"."id" FROM "account" WHERE ("account"."closed_at" < ? AND tenure_micros("account"."closed_at") < ?) AND (((TRUE AND ((restricted = 1) IS TRUE)))) IS NOT TRUE) AND (((((("post"."account_id") IN (SELECT "account"."id" FROM "account" WHERE TRUE AND ((restricted = 1) IS TRUE)))))) OR ("post"."id") IN (SELECT "post"."parent_id" FROM "post" WHERE (((("post"."account_id") IN (SELECT "account"."id" FROM "account" WHERE TRUE AND ((restricted = 1) IS TRUE))))))) IS NOT TRUE AND ((EXISTS (SELECT 1 FROM "image" AS "image" WHERE "post"."id" = "image"."post_id"))) IS NOT TRUE
--- 1: '2026-06-25'
--- 2: 1782216000000000
+UPDATE OR ABORT "post" SET "parent_id" = NULL WHERE ("post"."parent_id") IN (SELECT "post"."id" AS "k1" FROM "post" WHERE "post"."rowid" IN (SELECT value FROM json_each(?)))
+-- 1: (the keys that the first statement of the batch found)
+
+-- erase:post.account_id
+DELETE FROM "post" WHERE "post"."rowid" IN (SELECT value FROM json_each(?))
+-- 1: (the keys that the first statement of the batch found)
 
 -- erase:letter.address
 DELETE FROM "letter" WHERE (tenure_lower("letter"."address")) IN (SELECT tenure_lower("account"."email") FROM "account" WHERE ("account"."closed_at" < ? AND tenure_micros("account"."closed_at") < ?) AND (((TRUE AND ((restricted = 1) IS TRUE)))) IS NOT TRUE AND tenure_lower("account"."email") <> '') AND ((((((tenure_lower("letter"."address")) IN (SELECT tenure_lower("account"."email") FROM "account" WHERE TRUE AND ((restricted = 1) IS TRUE) AND tenure_lower("account"."email") <> '')))))) IS NOT TRUE AND ((FALSE OR ((tenure_lower("letter"."address")) IN (SELECT tenure_lower("account"."email") FROM "account" WHERE (("account"."closed_at" < ? AND tenure_micros("account"."closed_at") < ?) AND (((TRUE AND ((restricted = 1) IS TRUE)))) IS NOT TRUE) IS NOT TRUE AND tenure_lower("account"."email") <> '')))) IS NOT TRUE

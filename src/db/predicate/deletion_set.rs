@@ -310,7 +310,11 @@ pub(in crate::db) fn reached(sql: &mut Sql, scope: Scope<'_>, dependent: &Depend
     let table = &dependent.table.table;
     let closure = sql.fresh_alias();
     let keys = key_names(first.parent_columns.len());
-    sql.push("(").columns(table, &first.parent_columns).push(") IN (WITH RECURSIVE ").name(&closure).push(" AS (SELECT ");
+    sql.push("(")
+        .columns(table, &first.parent_columns)
+        .push(") IN (WITH RECURSIVE ")
+        .name(&closure)
+        .push(" AS (SELECT ");
     select_as(sql, table, &first.parent_columns, &keys);
     sql.push(" FROM ").table(&dependent.table).push(" WHERE ");
     linked(sql, scope, dependent, part);
@@ -518,7 +522,8 @@ pub(in crate::db) fn row_key(target: &Target, dependents: &[Dependent]) -> Vec<N
         Axis::Anchor(_) | Axis::Pages | Axis::Whole => None,
     });
     let to_root = |link: &&Link| link.parent == Parent::Root;
-    let referred = || dependents.iter().flat_map(|one| &one.links).find(to_root).map(|link| link.parent_columns.clone());
+    let referred =
+        || dependents.iter().flat_map(|one| &one.links).find(to_root).map(|link| link.parent_columns.clone());
     by_axis.or_else(referred).unwrap_or_default()
 }
 

@@ -68,12 +68,7 @@ fn pair(sql: &mut Sql, scope: Scope<'_>, part: Within<'_>, inner: &InnerLink, fr
 
 /// `SELECT` the keys of the rule's rows with which something goes that a row refers to which stays. `outward` may say how a
 /// key is written.
-fn referred_to_by_what_stays(
-    sql: &mut Sql,
-    scope: Scope<'_>,
-    part: Within<'_>,
-    outward: &dyn Fn(&mut Sql, &Name),
-) {
+fn referred_to_by_what_stays(sql: &mut Sql, scope: Scope<'_>, part: Within<'_>, outward: &dyn Fn(&mut Sql, &Name)) {
     let all: Vec<_> = links(scope).collect();
     let count = match part {
         Within::Keys(keys) => keys.names().len(),

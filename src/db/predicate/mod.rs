@@ -7,7 +7,7 @@ pub(in crate::db) mod eligible;
 pub mod exclusion;
 pub mod few;
 pub(in crate::db) mod inner;
-pub(in crate::db) mod self_reference;
 pub(in crate::db) mod row_keys;
+pub(in crate::db) mod self_reference;
 pub(in crate::db) mod whose;
 pub mod window;

@@ -161,7 +161,16 @@ impl KeyBatch<'_> {
         }
     }
 
+    /// Whole numbers that are neighbours are also said to lie between the least and the greatest: a long array by itself makes
+    /// the planner read everything, batch by batch, and beside a range that it could look up too. So the array is hidden
+    /// from it there.
     fn among_arrays(self, sql: &mut Sql, alias: &Name, columns: &[Name]) {
+        if let ([column], Some((least, greatest))) = (columns, self.range()) {
+            sql.column(alias, column).push(" >= ").bind(Value::Int(least)).push(" AND ");
+            sql.column(alias, column).push(" <= ").bind(Value::Int(greatest)).push(" AND (");
+            sql.column(alias, column).push(" = ANY(").bind(Value::Wholes(self.wholes())).push(")) IS TRUE");
+            return;
+        }
         if let [column] = columns {
             sql.column(alias, column).push(" = ANY(");
             if self.is_yet_unknown() {
@@ -238,6 +247,18 @@ impl KeyBatch<'_> {
         sql.push(")");
     }
 
+    /// Between which whole numbers several keys lie, where so many of these are keys that a range is of use.
+    fn range(self) -> Option<(i64, i64)> {
+        /// So many numbers a key.
+        const DENSE: u64 = 10;
+        if self.rows.len() < 2 || !self.are_whole() {
+            return None;
+        }
+        let wholes = self.wholes();
+        let (least, greatest) = (*wholes.iter().min()?, *wholes.iter().max()?);
+        (greatest.abs_diff(least) / DENSE < wholes.len() as u64).then_some((least, greatest))
+    }
+
     fn wholes(self) -> Vec<i64> {
         let whole = |row: &Vec<Value>| match row[0] {
             Value::Int(whole) => whole,
@@ -276,13 +297,15 @@ mod tests {
 
     #[test]
     fn whole_numbers_travel_as_one_value() {
-        let (id, rows) = ([column("id", Transport::Plain)], [vec![Value::Int(1)], vec![Value::Int(-2)]]);
+        let (id, rows) = ([column("id", Transport::Plain)], [vec![Value::Int(1)], vec![Value::Int(-200)]]);
         let of = |dialect| among(dialect, &id, &rows);
         assert_eq!(of(Dialect::Postgres).sql, r#""t"."id" = ANY($1)"#);
-        assert_eq!(of(Dialect::Postgres).binds, [Value::Wholes(vec![1, -2])]);
+        assert_eq!(of(Dialect::Postgres).binds, [Value::Wholes(vec![1, -200])]);
         assert_eq!(of(Dialect::Sqlite).sql, r#""t"."id" IN (SELECT value FROM json_each(?))"#);
-        assert_eq!(of(Dialect::Sqlite).binds, [Value::Keys("[1,-2]".into())]);
-        assert_eq!(of(Dialect::Mysql).binds, [Value::Keys("[1,-2]".into())]);
+        assert_eq!(of(Dialect::Sqlite).binds, [Value::Keys("[1,-200]".into())]);
+        assert_eq!(of(Dialect::Mysql).binds, [Value::Keys("[1,-200]".into())]);
+        let neighbours = among(Dialect::Postgres, &id, &[vec![Value::Int(7)], vec![Value::Int(5)]]);
+        assert_eq!(neighbours.sql, r#""t"."id" >= $1 AND "t"."id" <= $2 AND ("t"."id" = ANY($3)) IS TRUE"#);
     }
 
     #[test]

@@ -151,8 +151,7 @@ impl<'a> Sweep<'a> {
             false => None,
         };
         let scope = self.scope;
-        let rows =
-            self.each(|dialect, part| deletion_set::set_null(dialect, scope, link, &dependent.stamped, part))?;
+        let rows = self.each(|dialect, part| deletion_set::set_null(dialect, scope, link, &dependent.stamped, part))?;
         self.deleted.set_null(deletion_set::link_label(dependent), stay.unwrap_or(rows), shares)
     }
 
@@ -196,7 +195,9 @@ impl<'a> Sweep<'a> {
         if dependent.own_links().next().is_some() {
             let index = scope.dependents.iter().position(|one| std::ptr::eq(one, dependent)).unwrap_or_default();
             let shares = self.shares(|along, conn| along.dependent(conn, index))?;
-            let delete = |which| move |dialect, part: Within<'_>| deletion_set::delete_tree(dialect, scope, dependent, which, part);
+            let delete = |which| {
+                move |dialect, part: Within<'_>| deletion_set::delete_tree(dialect, scope, dependent, which, part)
+            };
             let rows = self.repeat(delete(Which::Leaves))? + self.each(delete(Which::Rest))?;
             noted.push((rows, shares));
         } else {
@@ -212,7 +213,9 @@ impl<'a> Sweep<'a> {
         if self.left_to_keys.contains(&&dependent.table) {
             return Ok(());
         }
-        noted.into_iter().try_for_each(|(rows, shares)| self.deleted.cascaded(dependent.shown.to_string(), rows, shares))
+        noted
+            .into_iter()
+            .try_for_each(|(rows, shares)| self.deleted.cascaded(dependent.shown.to_string(), rows, shares))
     }
 
     /// The rule's own rows last. One that is still there was kept by a trigger. One that was not there any more is not told,
@@ -221,8 +224,9 @@ impl<'a> Sweep<'a> {
         let scope = self.scope;
         let rows = match scope.self_cascade() {
             Some(link) => {
-                let delete =
-                    |which| move |dialect, part: Within<'_>| deletion_set::delete_descendants(dialect, scope, link, which, part);
+                let delete = |which| {
+                    move |dialect, part: Within<'_>| deletion_set::delete_descendants(dialect, scope, link, which, part)
+                };
                 self.repeat(delete(Which::Leaves))? + self.each(delete(Which::Rest))?
             }
             None => self.each(|dialect, part| match part {
@@ -244,7 +248,9 @@ impl<'a> Sweep<'a> {
     fn count_left(&mut self) -> Result<u64, DbError> {
         let dialect = self.dialect();
         let parts = self.keys.parts(dialect);
-        parts.map(|keys| Ok(number(&one_row(self.conn, &deletion_set::count_keys(dialect, self.scope, keys))?, 0))).sum()
+        parts
+            .map(|keys| Ok(number(&one_row(self.conn, &deletion_set::count_keys(dialect, self.scope, keys))?, 0)))
+            .sum()
     }
 }
 
@@ -281,7 +287,9 @@ pub(in crate::db) fn statements(dialect: Dialect, scope: Scope<'_>, keys: KeyBat
         match dependent.own_links().next() {
             _ if dependent.goes == Goes::WithParent => {}
             Some(_) => all.push(deletion_set::delete_tree(dialect, scope, dependent, Which::Leaves, part)),
-            None => all.extend(dependent.links.iter().map(|link| deletion_set::delete_over(dialect, scope, link, part))),
+            None => {
+                all.extend(dependent.links.iter().map(|link| deletion_set::delete_over(dialect, scope, link, part)))
+            }
         }
     }
     all.extend(set_null(Parent::Root));

@@ -186,11 +186,7 @@ fn a_table_may_refer_to_itself() {
         "remark, remark.above",
         &["remark with post, tree remark.above"],
     );
-    assert_family(
-        "post; remark(post>>post, above>0remark)",
-        "",
-        &["remark with post", "remark.above null remark"],
-    );
+    assert_family("post; remark(post>>post, above>0remark)", "", &["remark with post", "remark.above null remark"]);
     assert_family("post(above>post)", "", &["own above Block"]);
     assert_family("post(above>>post)", "", &["own above Cascade"]);
     assert_family("post(above>0post)", "", &["own above Null"]);

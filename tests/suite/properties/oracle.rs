@@ -131,9 +131,8 @@ impl<'w> Fates<'w> {
 
     /// A row refers to what would go that goes with none of these rows, or with one that stays.
     fn is_kept_from_inside(&self, id: i64, going: &BTreeSet<Key>, staying: &BTreeSet<Key>) -> bool {
-        self.keepers(id).any(|keeper| {
-            self.family.deletes(keeper.0) && (!going.contains(&keeper) || staying.contains(&keeper))
-        })
+        self.keepers(id)
+            .any(|keeper| self.family.deletes(keeper.0) && (!going.contains(&keeper) || staying.contains(&keeper)))
     }
 
     /// A row of the rule's own table that stays refers to what would go.
