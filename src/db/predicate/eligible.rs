@@ -80,7 +80,7 @@ pub(in crate::db) fn from(sql: &mut Sql, target: &Target) {
 pub(in crate::db) fn due(sql: &mut Sql, scope: Scope<'_>, look: Look) {
     considered(sql, scope, look);
     but_held(sql, scope);
-    if has_blockers(scope, look) {
+    if has_blockers(sql.dialect, scope, look) {
         sql.push(" AND (");
         blocked(sql, scope, look);
         sql.push(") IS NOT TRUE");
@@ -261,21 +261,25 @@ pub(in crate::db) fn has_holds(scope: Scope<'_>) -> bool {
 }
 
 /// Inner references are asked looking ahead only: of a batch they are asked by key.
-pub(in crate::db) fn has_blockers(scope: Scope<'_>, look: Look) -> bool {
-    (look == Look::Ahead && inner::is_asked(scope)) || has_other_blockers(scope)
+pub(in crate::db) fn has_blockers(dialect: Dialect, scope: Scope<'_>, look: Look) -> bool {
+    (look == Look::Ahead && inner::is_asked(scope)) || has_other_blockers(dialect, scope)
 }
 
-fn has_other_blockers(scope: Scope<'_>) -> bool {
+fn has_other_blockers(dialect: Dialect, scope: Scope<'_>) -> bool {
     whose::may_be_shared(scope.target)
         || !scope.target.passages.is_empty()
         || !scope.target.blockers.is_empty()
         || scope.removes
             && (scope.self_blocks()
-                || scope.dependents.iter().any(|dependent| dependent.then == Then::Delete && blocks(dependent)))
+                || scope
+                    .dependents
+                    .iter()
+                    .any(|dependent| dependent.then == Then::Delete && blocks(dialect, dependent)))
 }
 
-fn blocks(dependent: &Dependent) -> bool {
-    !dependent.blockers.is_empty() || !dependent.passages.is_empty()
+fn blocks(dialect: Dialect, dependent: &Dependent) -> bool {
+    let stays_alone = dialect == Dialect::Mysql && inner_to_itself(dependent).next().is_some();
+    stays_alone || !dependent.blockers.is_empty() || !dependent.passages.is_empty()
 }
 
 /// A row that InnoDB never deletes where it refers to itself.
@@ -392,7 +396,7 @@ pub(in crate::db) fn blocked(sql: &mut Sql, scope: Scope<'_>, look: Look) {
         inner::keep(sql, scope, &|sql, scope| {
             considered(sql, scope, Look::Ahead);
             but_held(sql, scope);
-            if has_other_blockers(scope) {
+            if has_other_blockers(sql.dialect, scope) {
                 sql.push(" AND (");
                 blocked_but_for_inner(sql, scope, Look::Ahead);
                 sql.push(") IS NOT TRUE");
@@ -490,11 +494,8 @@ fn blocked_from_outside(sql: &mut Sql, scope: Scope<'_>, look: Look) {
         }
     }
     let aliases = vec![scope.alias().clone()];
-    let is_mysql = sql.dialect == Dialect::Mysql;
-    let relevant = |dependent: &Dependent| {
-        let loops = is_mysql && inner_to_itself(dependent).next().is_some();
-        dependent.then == Then::Delete && (blocks(dependent) || loops)
-    };
+    let dialect = sql.dialect;
+    let relevant = |dependent: &Dependent| dependent.then == Then::Delete && blocks(dialect, dependent);
     let way = Way { scope, look, relevant: &relevant };
     descend(sql, way, Parent::Root, scope.alias(), &aliases, &|sql, dependent, alias| {
         sql.push("FALSE");
@@ -502,7 +503,7 @@ fn blocked_from_outside(sql: &mut Sql, scope: Scope<'_>, look: Look) {
             sql.push(" OR ");
             referred_to(sql, scope, link, alias, look);
         }
-        for link in inner_to_itself(dependent).filter(|_| is_mysql) {
+        for link in inner_to_itself(dependent).filter(|_| dialect == Dialect::Mysql) {
             sql.push(" OR ");
             refers_to_itself(sql, alias, &link.columns, &link.parent_columns);
         }

@@ -91,7 +91,7 @@ pub(in crate::db) fn counts_statement(dialect: crate::db::Dialect, scope: Scope<
 pub(in crate::db) fn select_counts(sql: &mut Sql, scope: Scope<'_>, look: Look) {
     sql.push("COUNT(*)");
     sum_where(sql, eligible::has_holds(scope), |sql| eligible::held(sql, scope));
-    sum_where(sql, eligible::has_blockers(scope, look), |sql| {
+    sum_where(sql, eligible::has_blockers(sql.dialect, scope, look), |sql| {
         if eligible::has_holds(scope) {
             sql.push("(");
             eligible::held(sql, scope);

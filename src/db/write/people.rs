@@ -226,7 +226,9 @@ fn tells_by_itself(dialect: Dialect, entry: &Entry) -> bool {
 fn may_stay(plan: &RulePlan) -> bool {
     plan.targets.iter().any(|target| {
         let scope = scope(plan, target);
-        target.has_triggers || eligible::has_holds(scope) || eligible::has_blockers(scope, Look::Ahead)
+        target.has_triggers
+            || eligible::has_holds(scope)
+            || eligible::has_blockers(Dialect::Postgres, scope, Look::Ahead)
     })
 }
 
