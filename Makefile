@@ -31,7 +31,7 @@ target/release/tenure:
 	cargo build --release
 
 install: $(BINARY) ## Install program, man pages, completions and systemd units (PREFIX=, DESTDIR=, BINARY=)
-	@packaging/install $(BINARY) "$(DESTDIR)" "$(PREFIX)" "$(SYSCONFDIR)"
+	@packaging/install "$(BINARY)" "$(DESTDIR)" "$(PREFIX)" "$(SYSCONFDIR)"
 
 deb: target/release/tenure ## Make a Debian package in target/debian
 	@tests/need build deb

@@ -9,7 +9,7 @@ use crate::config::{Config, DatabaseConfig};
 use crate::db::{Access, Connection};
 use crate::diagnostic::mistake::{Mistake, nearest};
 use crate::ledger::actor;
-use crate::ledger::roster::Roster;
+use crate::ledger::names::{HasMap, Policies};
 use crate::record::ERASURES;
 use crate::resolve::StandingHold;
 use crate::run::{self, Job};
@@ -82,6 +82,7 @@ impl Setup {
         let set_aside = others.filter_map(|file| schedule::load(file).ok()).filter(|other| !is_there(other)).collect();
         let setup = Self { config, schedules, set_aside, as_of: sources.as_of.unwrap_or_else(time::now) };
         setup.know_databases()?;
+        setup.former_names_are_free()?;
         if sources.schedules.is_empty() {
             setup.know_policies()?;
         }
@@ -157,15 +158,16 @@ impl Setup {
     }
 
     /// The policies that there are on one database. Of what was set aside nothing is looked up: it is there, wherever it acts.
-    pub fn roster_on(&self, database: &DatabaseConfig) -> Roster<'_> {
-        let mut roster = Roster::default();
+    pub fn policies_on(&self, database: &DatabaseConfig) -> Policies<'_> {
+        let mut policies = Policies::default();
+        let map = |has_map: bool| if has_map { HasMap::Yes } else { HasMap::No };
         for pair in self.pairs().iter().filter(|pair| pair.database.name == database.name) {
-            roster.add(&pair.schedule.policy.name, parts(pair.schedule).filter(|name| pair.has_rule(name)));
+            policies.add(&pair.schedule.policy.name, map(pair.has_people()));
         }
         for schedule in &self.set_aside {
-            roster.add(&schedule.policy.name, parts(schedule));
+            policies.add(&schedule.policy.name, map(schedule.subject.is_some()));
         }
-        roster
+        policies
     }
 
     /// What is meant where `database` nowhere says it.
@@ -201,6 +203,30 @@ impl Setup {
                 let message = "the config has several databases, and the policy says of which it speaks nowhere";
                 let remedy = "say `database = \"…\"` under [policy], or call one of them `main`";
                 mistakes.push(Mistake::error(message).at(&schedule.policy.places, "").remedy(remedy));
+            }
+        }
+        if mistakes.is_empty() { Ok(()) } else { Err(Unready::Mistakes(mistakes)) }
+    }
+
+    /// A former name that another policy has now, or had as well, would be two things.
+    fn former_names_are_free(&self) -> Result<(), Unready> {
+        let mut mistakes = Vec::new();
+        for (at, schedule) in self.schedules.iter().enumerate() {
+            let (name, others) = (&schedule.policy.name, || self.schedules.iter().enumerate());
+            for former_name in &schedule.policy.formerly {
+                let is_present = others().any(|(_, other)| other.policy.name == *former_name);
+                let is_claimed = others().any(|(place, other)| {
+                    place < at && other.policy.name != *name && other.policy.formerly.contains(former_name)
+                });
+                let what = match (is_present, is_claimed) {
+                    (true, _) => "there is a policy of that name in the schedules",
+                    (false, true) => "another policy was called so, too",
+                    (false, false) => continue,
+                };
+                let mistake =
+                    Mistake::error(format!("policy `{name}`: `{former_name}` is no former name of it: {what}"));
+                let remedy = "let one policy go on under that name's terms, and rules that moved say `formerly = [\"policy/rule\"]`";
+                mistakes.push(mistake.at(&schedule.policy.places, "formerly").remedy(remedy));
             }
         }
         if mistakes.is_empty() { Ok(()) } else { Err(Unready::Mistakes(mistakes)) }
@@ -245,7 +271,7 @@ impl Setup {
             is_default_database: pair.is_default,
             holds: self.holds_on(pair.database),
             maps: self.maps_on(pair.database),
-            roster: self.roster_on(pair.database),
+            policies: self.policies_on(pair.database),
             rules,
             as_of: self.as_of,
             actor: actor(),

@@ -3,11 +3,14 @@
 //! The signed bytes are the word `tenure-head-1`, a line feed, and the head's 64 hexadecimal digits.
 
 use std::fmt;
+use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, KeypairBytes};
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+
+use super::own_head::OwnHeads;
 
 /// A private key. Never shown: `Debug` prints its public half.
 #[derive(Clone)]
@@ -46,6 +49,13 @@ impl fmt::Debug for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Signer({})", self.public())
     }
+}
+
+/// A key together with the memory of what it signed last.
+#[derive(Debug, Clone)]
+pub struct Signing {
+    pub signer: Arc<Signer>,
+    pub heads: OwnHeads,
 }
 
 /// What everybody may know.

@@ -81,6 +81,8 @@ pub(super) fn counts_by_itself(catalog: &Catalog, table: &Table) -> bool {
         | TableKind::Partitioned
         | TableKind::Versioned
         | TableKind::FullText
+        | TableKind::Foreign
+        | TableKind::Engine
         | TableKind::Other => !elsewhere && !catalog.tables.iter().any(is_part),
     }
 }

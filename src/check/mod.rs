@@ -34,7 +34,7 @@ use crate::db::catalog::{Catalog, Table};
 use crate::db::{Connection, DbError, Dialect};
 use crate::diagnostic::mistake::Mistake;
 use crate::diagnostic::place::Places;
-use crate::plan::{RulePlan, Target};
+use crate::plan::{Entry, Erasure, RulePlan, Target};
 use crate::resolve::{self, StandingHold};
 use crate::schedule::{self, Age, Cascade, Schedule};
 
@@ -42,6 +42,12 @@ pub use across::across;
 pub use coverage::coverage;
 pub use offline::{cron, offline};
 pub use probes::hold_conditions;
+
+/// References by which rows are people's and that no entry of the map answers, as `table.column`: what the erasure leaves out.
+pub fn unmapped(catalog: &Catalog, schedule: &Schedule, erasure: &Erasure) -> Vec<String> {
+    let subject = schedule.subject.as_ref();
+    subject.map(|subject| people::Map { catalog, schedule, subject, erasure }.unmapped()).unwrap_or_default()
+}
 
 /// Holds one schedule's parts that belong to one database against that database: all that [`resolve::resolve`] refuses,
 /// and for each rule that it does not refuse what is in its way and what somebody should know. In the order of the
@@ -125,6 +131,18 @@ impl Asker {
     /// Those of the query.
     pub fn of(conn: &mut Connection, writes: bool) -> Result<Self, DbError> {
         Ok(Self { role: crate::db::query::probe::role(conn)?, writes })
+    }
+
+    /// Rights that the role lacks for the entries of a map of people, as [`obstacles`](Self::obstacles).
+    pub fn obstacles_of_map(&self, catalog: &Catalog, schedule: &Schedule, erasure: &Erasure) -> Vec<Mistake> {
+        let data = |entry: &Entry| schedule.subject.as_ref()?.data.get(entry.index);
+        let of = |entry: &Entry| {
+            let data = data(entry)?;
+            let label = resolve::label_of(data);
+            let (places, cascade, plan) = (&data.places, &data.cascade, &entry.plan);
+            Some(of_the_role(About { catalog, label: &label, places, cascade, due_key: "column", plan }, self))
+        };
+        erasure.entries.iter().filter_map(of).flatten().collect()
     }
 
     /// Rights that the role lacks, with the statements that give them, and tables that hide rows from it.

@@ -82,7 +82,7 @@ pub fn hold_conditions(
 /// The refusal of a condition on its own table, as far as the role may ask.
 fn try_condition(conn: &mut Connection, context: &resolve::Context<'_>, part: &Where<'_>) -> Option<Mistake> {
     let table = context.catalog.find(part.table).filter(|table| table.rights.select)?;
-    let condition = condition::parse(context.catalog.dialect, part.text).ok()?;
+    let condition = condition::parse_on(context.catalog, table, part.text).ok()?;
     probe::condition(conn, &table.name, &condition).err().map(|error| refusal(context, part, &error))
 }
 
@@ -138,7 +138,7 @@ fn refused(what: &str, error: &DbError, remedy: &str) -> Mistake {
 }
 
 fn volatile(context: &resolve::Context<'_>, part: &Where<'_>) -> Option<Mistake> {
-    let condition = condition::parse(context.catalog.dialect, part.text).ok()?;
+    let condition = condition::parse(context.catalog.grammar, part.text).ok()?;
     let parts = condition::volatile_parts(context.catalog.dialect, &condition);
     (!parts.is_empty()).then(|| {
         Mistake::warning(format!(

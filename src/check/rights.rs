@@ -7,8 +7,7 @@ use crate::db::Dialect;
 use crate::db::catalog::Rights;
 use crate::db::maintain::advice;
 use crate::diagnostic::mistake::Mistake;
-use crate::plan::{Act, Anchor, HeldPeople, Hold, Passage, RulePlan, SelfEffect, Whose};
-use crate::schedule::Then;
+use crate::plan::{Act, RulePlan};
 
 use super::{About, Asker, list};
 
@@ -50,89 +49,17 @@ pub(super) fn needs(plan: &RulePlan, writes: bool) -> Needs {
     let mut need = |table: &TableName, right: Right| {
         needs.entry(table.clone()).or_default().insert(right);
     };
-    for table in tables_read(plan) {
+    for table in plan.tables_read() {
         need(table, Right::Select);
     }
     if writes {
-        for (table, right) in tables_changed(plan) {
-            need(table, right);
+        plan.tables_deleted_from().into_iter().for_each(|table| need(table, Right::Delete));
+        plan.tables_updated().into_iter().for_each(|table| need(table, Right::Update));
+        if let Act::Aggregate(rollup) = &plan.act {
+            need(&rollup.into, Right::Insert);
         }
     }
     needs
-}
-
-fn tables_read(plan: &RulePlan) -> Vec<&TableName> {
-    let mut tables = Vec::new();
-    for target in &plan.targets {
-        tables.push(&target.table);
-        tables.extend(hops(&target.anchors));
-        tables.extend(target.whose.iter().flat_map(tables_of_people));
-        tables.extend(hops_of_holds(&target.holds));
-        tables.extend(target.blockers.iter().map(|link| &link.table));
-        tables.extend(target.passages.iter().flat_map(tables_of_passage));
-        // Dependents and a table's own tree are looked at from the root.
-        if !plan.dependents.is_empty() || !target.self_links.is_empty() {
-            tables.push(&target.root);
-        }
-    }
-    for dependent in &plan.dependents {
-        tables.push(&dependent.table);
-        tables.extend(hops_of_holds(&dependent.holds));
-        tables.extend(dependent.blockers.iter().map(|link| &link.table));
-        tables.extend(dependent.passages.iter().flat_map(tables_of_passage));
-    }
-    if let Act::Aggregate(rollup) = &plan.act {
-        tables.push(&rollup.into);
-    }
-    tables
-}
-
-fn hops(anchors: &[Anchor]) -> impl Iterator<Item = &TableName> {
-    anchors.iter().flat_map(|anchor| anchor.hops.iter().map(|hop| &hop.table))
-}
-
-fn hops_of_holds(holds: &[Hold]) -> impl Iterator<Item = &TableName> {
-    holds.iter().flat_map(|hold| hops(&hold.anchors).chain(hold.people.iter().flat_map(tables_of_held)))
-}
-
-/// The table of people, and those through which rows lead to it.
-fn tables_of_held(people: &HeldPeople) -> impl Iterator<Item = &TableName> {
-    let steps = people.ways.iter().flat_map(|way| way.steps.iter().map(|step| &step.table));
-    std::iter::once(&people.table).chain(steps)
-}
-
-/// The tables through which a row leads to its person, the table of people itself, and what its holds look at.
-fn tables_of_people(whose: &Whose) -> impl Iterator<Item = &TableName> {
-    let people = &whose.people.target;
-    let steps = whose.steps.iter().map(|step| &step.table);
-    steps.chain([&people.table]).chain(hops_of_holds(&people.holds))
-}
-
-/// From the row that is found to its person.
-fn tables_of_passage(passage: &Passage) -> impl Iterator<Item = &TableName> {
-    let target = &passage.target;
-    std::iter::once(&target.root).chain(target.whose.iter().flat_map(tables_of_people))
-}
-
-fn tables_changed(plan: &RulePlan) -> Vec<(&TableName, Right)> {
-    let mut tables = Vec::new();
-    let own = if plan.act.removes() { Right::Delete } else { Right::Update };
-    for target in &plan.targets {
-        let has = |effect| target.self_links.iter().any(|link| link.effect == effect);
-        // A tree is taken down through the root, from its leaves upwards.
-        tables.push((if has(SelfEffect::Cascade) { &target.root } else { &target.table }, own));
-        if has(SelfEffect::Null) {
-            tables.push((&target.root, Right::Update));
-        }
-    }
-    tables.extend(plan.dependents.iter().map(|dependent| match dependent.then {
-        Then::Delete => (&dependent.table, Right::Delete),
-        Then::Null => (&dependent.table, Right::Update),
-    }));
-    if let Act::Aggregate(rollup) = &plan.act {
-        tables.extend([(&rollup.into, Right::Insert), (&rollup.into, Right::Update)]);
-    }
-    tables
 }
 
 /// What the role lacks, with the statements that give it.
@@ -190,7 +117,36 @@ pub(super) fn hidden_rows(about: About<'_>, needs: &Needs) -> Option<Mistake> {
 
 /// A table that the role does not see can have a foreign key to the rows that go, and lose its own with them: nobody would
 /// have counted them, and no hold on them been asked.
-pub(super) fn hidden_tables(about: About<'_>, asker: &Asker) -> Option<Mistake> {
+pub(super) fn hidden_tables(about: About<'_>, asker: &Asker) -> Vec<Mistake> {
+    hidden_in_database(about, asker).into_iter().chain(hidden_elsewhere(about, asker)).collect()
+}
+
+fn hidden_elsewhere(about: About<'_>, asker: &Asker) -> Option<Mistake> {
+    let removes = about.plan.act.removes();
+    if about.catalog.sees_every_reference || !(removes || changes_what_may_be_referred_to(about)) {
+        return None;
+    }
+    let role = asker.role.as_deref().unwrap_or("the role");
+    let lost = if removes { "delete" } else { "change" };
+    let reason = format!(
+        "the role {role} may not ask which foreign keys of other databases lead here, and one of them could {lost} rows that were \
+         neither counted nor asked for their holds"
+    );
+    Some(
+        about.error("table", reason).remedy(format!("let an owner run:\n{}", advice::grant_on_server("PROCESS", role))),
+    )
+}
+
+/// A redaction of a column that some index holds: InnoDB lets foreign keys refer to it.
+fn changes_what_may_be_referred_to(about: About<'_>) -> bool {
+    let redactions = about.plan.targets.iter().flat_map(|target| {
+        let table = about.table(&target.table);
+        target.redactions.iter().filter_map(move |redaction| Some((table?, &redaction.column)))
+    });
+    redactions.into_iter().any(|(table, column)| table.indexes.iter().any(|index| index.columns.contains(column)))
+}
+
+fn hidden_in_database(about: About<'_>, asker: &Asker) -> Option<Mistake> {
     if about.catalog.sees_every_table || !about.plan.act.removes() {
         return None;
     }

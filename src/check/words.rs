@@ -98,6 +98,32 @@ pub(super) fn names_a_key_of_a_person(column: &str) -> bool {
     }
 }
 
+/// Is the column called after a table of people, as its references are: `angler_id`, `fk_angler`, `anglerref`, `angler`?
+pub(super) fn is_called_after(table: &str, column: &str) -> bool {
+    const OF_A_KEY: &str = "code fk guid hash id key no nr num number oid ref reference uid uuid";
+    let (table, column) = (words(table), words(column));
+    let Some(noun) = table.last().map(|word| singular(word)) else { return false };
+    let is_key = |word: &str| is_among(OF_A_KEY, word);
+    let is_noun = |word: &String| {
+        let parts = [word.strip_prefix(noun), word.strip_suffix(noun)];
+        singular(word) == noun || parts.into_iter().flatten().any(is_key)
+    };
+    let last = column.iter().rposition(is_noun);
+    noun.len() > 2 && last.is_some_and(|at| column[at + 1..].iter().all(|word| is_key(word)))
+}
+
+/// Does the name say that somebody did something with the row, which need not be theirs: `closed_by`, `reviewer_id`?
+pub(super) fn names_who_did_it(column: &str) -> bool {
+    words(column).iter().any(|word| word == "by" || is_one_of(REVIEWERS, word))
+}
+
+fn singular(word: &str) -> &str {
+    match word {
+        "people" => "person",
+        _ => word.strip_suffix('s').unwrap_or(word),
+    }
+}
+
 /// In the singular or the plural.
 fn is_one_of(list: &str, word: &str) -> bool {
     is_among(list, word) || word.strip_suffix('s').is_some_and(|singular| is_among(list, singular))
@@ -111,6 +137,26 @@ fn is_among(list: &str, word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn references_are_called_after_the_table_that_they_lead_to() {
+        for (table, column) in [
+            ("angler", "angler_id"),
+            ("anglers", "angler_ref"),
+            ("tbl_angler", "fkAngler"),
+            ("angler", "angler"),
+            ("Angler", "anglerid"),
+            ("people", "person_id"),
+            ("angler", "guiding_angler_no"),
+        ] {
+            assert!(is_called_after(table, column), "{table} {column}");
+        }
+        for (table, column) in
+            [("angler", "angler_count"), ("angler", "tangler_id"), ("lake", "angler_id"), ("id", "id")]
+        {
+            assert!(!is_called_after(table, column), "{table} {column}");
+        }
+    }
 
     #[test]
     fn names_fall_into_words_at_marks_digits_and_capitals() {

@@ -1,11 +1,11 @@
 //! `tenure check`: everything that can be known before a run.
 
-use super::{Common, Failure, Outcome, say};
+use super::{Common, Failure, Outcome, say_as_it_is, say_json};
 use crate::app::overview;
 use crate::app::setup::{Pair, Setup};
 use crate::check;
 use crate::config::Secret;
-use crate::db::{Access, Connection, Mode, catalog};
+use crate::db::{Access, Mode, catalog};
 use crate::diagnostic::mistake;
 use crate::diagnostic::mistake::Mistake;
 use crate::resolve;
@@ -44,7 +44,7 @@ fn live(setup: &Setup) -> Result<Vec<Mistake>, Failure> {
 /// Each policy of a database, and then all of them together.
 fn as_role(setup: &Setup, pairs: &[Pair<'_>], url: &Secret, writes: bool) -> Result<Vec<Mistake>, Failure> {
     let Some(Pair { database, .. }) = pairs.first() else { return Ok(Vec::new()) };
-    let mut conn = Connection::open(url.reveal(), Access::ReadOnly)?;
+    let mut conn = database.connect(url, Access::ReadOnly)?;
     let catalog = conn.transaction(Mode::ReadOnly, catalog::read)?;
     let context = resolve::Context {
         catalog: &catalog,
@@ -76,13 +76,13 @@ fn report(common: &Common, findings: &[Mistake]) -> Result<(), Failure> {
     let warnings = findings.len() - errors;
     if common.json {
         let document = serde_json::json!({ "errors": errors, "warnings": warnings, "findings": findings });
-        return Ok(say(&format!("{document:#}\n"))?);
+        return Ok(say_json(&document)?);
     }
     let total = match (errors, warnings) {
         (0, 0) => "everything fits".to_owned(),
         (errors, warnings) => format!("{}, {}", counted(errors, "error"), counted(warnings, "warning")),
     };
-    Ok(say(&format!("{}{total}\n", mistake::render(findings, super::colour())))?)
+    Ok(say_as_it_is(&format!("{}{total}\n", mistake::render(findings, super::colour())))?)
 }
 
 fn counted(number: usize, word: &str) -> String {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Common, Failure, Outcome, say};
+use super::{Common, Failure, Outcome, say, say_json};
 use crate::app::setup::Setup;
 use crate::base::time;
 use crate::db::Access;
@@ -24,7 +24,7 @@ pub(super) fn accept(common: &Common, reason: &str) -> Outcome {
         Ok(())
     })?;
     if common.json {
-        say(&format!("{:#}\n", json!({ "accepted": accepted })))?;
+        say_json(&json!({ "accepted": accepted }))?;
     } else {
         for name in &accepted {
             say(&format!("{name}: the clocks are taken for right from now on, and the ledger says who said so\n"))?;

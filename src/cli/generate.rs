@@ -7,10 +7,11 @@ use std::path::Path;
 use clap::{Command, CommandFactory as _};
 use clap_complete::{Shell, generate_to};
 
-use super::{Cli, Outcome};
+use super::{Cli, Common, Outcome, refuse_json};
 
 /// Writes `man/tenure*.1` and, under their shells' own names, the completions.
-pub(super) fn generate(dir: &Path) -> Outcome {
+pub(super) fn generate(common: &Common, dir: &Path) -> Outcome {
+    refuse_json(common, "generate")?;
     let (man, completions) = (dir.join("man"), dir.join("completions"));
     for folder in [&man, &completions] {
         fs::create_dir_all(folder)?;

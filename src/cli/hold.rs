@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use serde_json::{Value, json};
 
 use super::subject::must_name_somebody;
-use super::{Common, Failure, Outcome, say};
+use super::{Common, Failure, Outcome, answer, say, say_json};
 use crate::app::setup::{Pair, Setup};
 use crate::base::name::TableName;
 use crate::base::time;
@@ -87,13 +87,13 @@ pub(super) struct Place {
 pub(super) fn hold(common: &Common, command: &Command) -> Outcome {
     let setup = Setup::with_schedules(common)?;
     match command {
-        Command::Add(wanted) => add(&setup, wanted),
-        Command::Release(wanted) => release(&setup, wanted),
+        Command::Add(wanted) => add(common, &setup, wanted),
+        Command::Release(wanted) => release(common, &setup, wanted),
         Command::List { place } => list(common, &setup, place),
     }
 }
 
-fn add(setup: &Setup, wanted: &Add) -> Outcome {
+fn add(common: &Common, setup: &Setup, wanted: &Add) -> Outcome {
     let pair = meant(setup, wanted)?;
     let mut order = order(setup, wanted, pair.schedule)?;
     if setup.schedules.iter().flat_map(|schedule| &schedule.holds).any(|written| written.name == order.name) {
@@ -125,7 +125,11 @@ fn add(setup: &Setup, wanted: &Add) -> Outcome {
     let reopen = || setup.config.open(pair.database, Access::ReadWrite);
     let outcome = execute::patiently(&mut conn, &reopen, &Stop::default(), |conn| hold::add(conn, &order, time::now()));
     match outcome.map_err(|halt| Failure::Other(anyhow::anyhow!("nothing was added: {}", halt.sentence())))? {
-        hold::Outcome::Done => say(&format!("hold `{}` stands; no row that it covers goes from now on\n", order.name))?,
+        hold::Outcome::Done => {
+            let sentence = format!("hold `{}` stands; no row that it covers goes from now on", order.name);
+            let document = json!({ "hold": order.name, "database": pair.database.name, "stands": true });
+            answer(common, &document, &sentence)?;
+        }
         hold::Outcome::Not => {
             let sentence = format!("a hold `{}` stands already; release it, or choose another name", order.name);
             return Err(Failure::Usage(sentence));
@@ -178,14 +182,16 @@ fn rule<'s>(setup: &'s Setup, name: &str) -> Result<&'s Rule, Failure> {
     }
 }
 
-fn release(setup: &Setup, wanted: &Release) -> Outcome {
+fn release(common: &Common, setup: &Setup, wanted: &Release) -> Outcome {
     let by = wanted.by.clone().unwrap_or_else(actor);
     let mut known = Vec::new();
     for pair in places(setup, &wanted.place)? {
         let mut conn = open(setup, pair.database)?;
         known.extend(hold::orders(&mut conn)?.standing.into_iter().map(|standing| standing.order.name));
         if hold::release(&mut conn, &wanted.name, &wanted.reason, &by, time::now())? == hold::Outcome::Done {
-            say(&format!("hold `{}` is released; the next run does what it kept\n", wanted.name))?;
+            let sentence = format!("hold `{}` is released; the next run does what it kept", wanted.name);
+            let document = json!({ "hold": wanted.name, "database": pair.database.name, "stands": false });
+            answer(common, &document, &sentence)?;
             return Ok(0);
         }
     }
@@ -205,7 +211,7 @@ fn list(common: &Common, setup: &Setup, place: &Place) -> Outcome {
     }
     if common.json {
         let holds: Vec<Value> = all.iter().map(|(standing, rows)| document(standing, *rows)).collect();
-        say(&format!("{:#}\n", json!({ "tenure": env!("CARGO_PKG_VERSION"), "holds": holds })))?;
+        say_json(&json!({ "tenure": env!("CARGO_PKG_VERSION"), "holds": holds }))?;
     } else if all.is_empty() {
         say("no hold was added by hand\n")?;
     } else {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow};
 use clap::Subcommand;
 
-use super::{Common, Failure, Outcome, say};
+use super::{Common, Failure, Outcome, say, say_json};
 use crate::app::setup::Setup;
 use crate::base::signing::{PublicKey, Signer};
 use crate::db::Access;
@@ -78,6 +78,9 @@ fn configured(setup: &Setup) -> Result<&Signer, Failure> {
 
 fn tell(common: &Common, key: &PublicKey) -> Outcome {
     let pem = key.to_pem().ok_or_else(|| anyhow!("the key cannot be written"))?;
-    say(&if common.json { format!("{:#}\n", serde_json::json!({ "key": key.to_string(), "pem": pem })) } else { pem })?;
+    match common.json {
+        true => say_json(&serde_json::json!({ "key": key.to_string(), "pem": pem }))?,
+        false => say(&pem)?,
+    }
     Ok(0)
 }

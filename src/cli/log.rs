@@ -5,6 +5,8 @@ use std::fmt::{self, Write as _};
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
+use std::panic;
+use std::sync::OnceLock;
 
 use clap::ValueEnum;
 use serde_json::{Map, Value};
@@ -15,8 +17,11 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry::{LookupSpan, Registry};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use super::journal::Journal;
 use super::{Common, Failure, colour};
 use crate::base::time;
+use crate::base::visible::visible;
+use crate::report::json::escape_unseen;
 
 /// How an event is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -29,8 +34,8 @@ pub(super) enum Format {
     Journald,
 }
 
-/// Before each field in the journal: `TENURE_RUN`.
-const PREFIX: &str = "TENURE";
+/// How this process logs, once it does.
+static FORMAT: OnceLock<Format> = OnceLock::new();
 
 /// tenure's own events and none of its libraries', whose every step would drown them. `TENURE_LOG` overrides, in the
 /// syntax of tracing's filters.
@@ -45,31 +50,59 @@ pub(super) fn start(common: &Common, more: u8) -> Result<(), Failure> {
     let wanted = std::env::var("TENURE_LOG").ok().filter(|filter| !filter.is_empty());
     // The parser of conditions tells of every word in them, and a hold's may name a person.
     let filter = wanted.unwrap_or_else(|| format!("tenure={level}")) + ",sqlparser=off";
-    let filter = EnvFilter::new(filter);
-    Registry::default().with(filter).with(layer(common.log_format)?).init();
+    let lines = lines(common.log_format)?;
+    if FORMAT.set(lines.format()).is_ok() && lines.format() == Format::Json {
+        panic::set_hook(Box::new(|defect| write_line(&json_line(Level::ERROR, "defect", &defect.to_string()))));
+    }
+    let filter = EnvFilter::builder()
+        .parse(filter)
+        .map_err(|error| Failure::Usage(format!("TENURE_LOG is no filter: {error}")))?;
+    Registry::default().with(filter).with(lines).init();
     Ok(())
 }
 
+/// Where each line of stderr is to be one of JSON, what a command says beside its result is an event like any other. Whether it
+/// was written.
+pub(super) fn told_in_json(level: Level, event: &str, message: &str) -> bool {
+    let is_json = FORMAT.get().map_or_else(asked_for_json, |format| *format == Format::Json);
+    if is_json {
+        write_line(&json_line(level, event, message));
+    }
+    is_json
+}
+
+/// Before the command line is understood, where it may be what is wrong.
+fn asked_for_json() -> bool {
+    let words: Vec<_> = std::env::args_os().collect();
+    let beside = words.windows(2).any(|pair| pair[0] == "--log-format" && pair[1] == "json");
+    beside || words.iter().any(|word| word == "--log-format=json")
+}
+
+fn json_line(level: Level, event: &str, message: &str) -> String {
+    in_json(level, Fields(vec![("event", event.into()), ("message", message.into())]))
+}
+
+/// What cannot be logged must not stop a run.
+fn write_line(line: &str) {
+    let _ = io::stderr().lock().write_all(line.as_bytes());
+}
+
 /// Where nobody says, the journal if that is what stderr is, else lines for people.
-fn layer(wanted: Option<Format>) -> Result<Box<dyn Layer<FilteredRegistry> + Send + Sync>, Failure> {
-    let plain = || Box::new(Lines { format: Format::Plain, is_coloured: colour() });
+fn lines(wanted: Option<Format>) -> Result<Lines, Failure> {
+    let plain = Lines::Plain { is_coloured: colour() };
     Ok(match wanted {
-        None if !stderr_is_the_journal() => plain(),
-        None | Some(Format::Journald) => match tracing_journald::layer() {
-            Ok(journal) => {
-                Box::new(journal.with_field_prefix(Some(PREFIX.to_owned())).with_syslog_identifier("tenure".to_owned()))
-            }
-            Err(_) if wanted.is_none() => plain(),
+        None if !stderr_is_the_journal() => plain,
+        None | Some(Format::Journald) => match Journal::connect() {
+            Ok(journal) => Lines::Journal(journal),
+            Err(_) if wanted.is_none() => plain,
             Err(error) => {
                 return Err(Failure::Usage(format!("--log-format journald: the journal cannot be reached: {error}")));
             }
         },
-        Some(Format::Plain) => plain(),
-        Some(Format::Json) => Box::new(Lines { format: Format::Json, is_coloured: false }),
+        Some(Format::Plain) => plain,
+        Some(Format::Json) => Lines::Json,
     })
 }
-
-type FilteredRegistry = tracing_subscriber::layer::Layered<EnvFilter, Registry>;
 
 /// systemd says in `JOURNAL_STREAM` which file it connected to the journal; stderr may be another one by now.
 fn stderr_is_the_journal() -> bool {
@@ -78,9 +111,10 @@ fn stderr_is_the_journal() -> bool {
 }
 
 /// Writes each event as one line.
-struct Lines {
-    format: Format,
-    is_coloured: bool,
+enum Lines {
+    Plain { is_coloured: bool },
+    Json,
+    Journal(Journal),
 }
 
 /// The fields of an event or a span, in the order in which they were given.
@@ -146,43 +180,54 @@ impl<S: Subscriber + for<'s> LookupSpan<'s>> Layer<S> for Lines {
             }
         }
         let level = *event.metadata().level();
-        let line = match self.format {
-            Format::Json => in_json(level, fields),
-            Format::Plain | Format::Journald => self.in_words(level, fields),
-        };
-        // What cannot be logged must not stop a run.
-        let _ = io::stderr().lock().write_all(line.as_bytes());
+        match self {
+            Lines::Plain { is_coloured } => write_line(&in_words(level, fields, *is_coloured)),
+            Lines::Json => write_line(&in_json(level, fields)),
+            Lines::Journal(journal) => {
+                let message = fields.take_text("message");
+                journal.write(level, &message, &fields.0);
+            }
+        }
     }
 }
 
 impl Lines {
-    /// `2026-11-22T02:15:00.123456Z  INFO run-begins: run begins run=20261122T021500Z-8cc670 …`
-    fn in_words(&self, level: Level, mut fields: Fields) -> String {
-        let (event, message) = (fields.take_text("event"), fields.take_text("message"));
-        let mut line = format!("{} {} ", time::now(), self.coloured(level));
-        if !event.is_empty() {
-            let _ = write!(line, "{event}: ");
+    fn format(&self) -> Format {
+        match self {
+            Lines::Plain { .. } => Format::Plain,
+            Lines::Json => Format::Json,
+            Lines::Journal(_) => Format::Journald,
         }
-        line.push_str(&on_one_line(&message));
-        for (name, value) in &fields.0 {
-            let text = match value {
-                Value::String(text) if is_word(text) => text.clone(),
-                value => value.to_string(),
-            };
-            let _ = write!(line, " {name}={text}");
-        }
-        line + "\n"
     }
+}
 
-    fn coloured(&self, level: Level) -> String {
-        let colour = match level {
-            Level::ERROR => 31,
-            Level::WARN => 33,
-            Level::INFO => 32,
-            _ => 34,
-        };
-        if self.is_coloured { format!("\u{1b}[{colour}m{level:>5}\u{1b}[0m") } else { format!("{level:>5}") }
+/// `2026-11-22T02:15:00.123456Z  INFO run-begins: run begins run=20261122T021500Z-8cc670 …`. A message may hold the lines of a
+/// remedy, or whatever was written into a name.
+fn in_words(level: Level, mut fields: Fields, is_coloured: bool) -> String {
+    let (event, message) = (fields.take_text("event"), fields.take_text("message"));
+    let mut line = format!("{} {} ", time::now(), shown(level, is_coloured));
+    if !event.is_empty() {
+        let _ = write!(line, "{event}: ");
     }
+    line.push_str(&visible(&message));
+    for (name, value) in &fields.0 {
+        let text = match value {
+            Value::String(text) if is_word(text) => text.clone(),
+            value => visible(&value.to_string()),
+        };
+        let _ = write!(line, " {name}={text}");
+    }
+    line + "\n"
+}
+
+fn shown(level: Level, is_coloured: bool) -> String {
+    let colour = match level {
+        Level::ERROR => 31,
+        Level::WARN => 33,
+        Level::INFO => 32,
+        _ => 34,
+    };
+    if is_coloured { format!("\u{1b}[{colour}m{level:>5}\u{1b}[0m") } else { format!("{level:>5}") }
 }
 
 fn in_json(level: Level, mut fields: Fields) -> String {
@@ -195,16 +240,10 @@ fn in_json(level: Level, mut fields: Fields) -> String {
         }
     }
     line.extend(fields.0.into_iter().map(|(name, value)| (name.to_owned(), value)));
-    Value::Object(line).to_string() + "\n"
+    escape_unseen(&Value::Object(line).to_string()) + "\n"
 }
 
 /// Needs no quotes to be told from what follows.
 fn is_word(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic() && !['"', '=', '\\'].contains(&c))
-}
-
-/// A message may hold the lines of a remedy, or whatever somebody wrote into a name.
-fn on_one_line(text: &str) -> String {
-    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    text.chars().map(shown).collect()
 }

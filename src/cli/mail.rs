@@ -1,16 +1,21 @@
 //! `tenure mail`: a test of the way, what is in the outbox, and what somebody decides about it; and the mail of a run that
 //! could not begin.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use lettre::Address;
 use serde_json::json;
 
-use super::{Common, Failure, Outcome, say, to_stderr};
+use super::{Common, Failure, Outcome, say, say_json, to_stderr};
 use crate::app::setup::{Setup, Unready};
-use crate::config::mail::Mail;
+use crate::base::id::{self, Unnamed};
+use crate::base::time;
+use crate::config::mail::{self, Mail};
 use crate::config::{Config, DatabaseConfig};
 use crate::db::control::outbox::{self, OutboxRow, State, Which};
 use crate::db::{Access, control};
+use crate::deliver::outbox::LONGEST_CLAIM;
 use crate::deliver::{self, Attempt, Reach};
 use crate::run::alarm;
 
@@ -18,6 +23,9 @@ use crate::run::alarm;
 pub(super) fn test(common: &Common, to: Option<&Address>) -> Outcome {
     let setup = Setup::load(common)?;
     let mail = mail_of(&setup)?;
+    if let Some(odd) = to.filter(|to| !mail::is_plain(to)) {
+        return Err(Failure::Usage(format!("--to {odd}: write a plain address, such as privacy@example.org")));
+    }
     let everybody = || mail.recipients.iter().flat_map(|group| group.to.clone()).collect();
     let to: Vec<Address> = to.map_or_else(everybody, |to| vec![to.clone()]);
     let mut steps = Vec::new();
@@ -31,7 +39,7 @@ pub(super) fn test(common: &Common, to: Option<&Address>) -> Outcome {
     if common.json {
         let error =
             sent.as_ref().err().map(|trouble| json!({ "error": trouble.to_string(), "remedy": trouble.remedy() }));
-        say(&format!("{:#}\n", json!({ "steps": steps, "trouble": error })))?;
+        say_json(&json!({ "steps": steps, "trouble": error }))?;
     }
     let Err(trouble) = sent else { return Ok(0) };
     to_stderr(format_args!("tenure: {trouble}\n  remedy: {}\n", trouble.remedy()));
@@ -49,7 +57,7 @@ pub(super) fn queue(common: &Common) -> Outcome {
     let rows = unsettled(&setup)?;
     if common.json {
         let mails: Vec<_> = rows.iter().map(|(database, row)| as_json(database, row)).collect();
-        say(&format!("{:#}\n", json!({ "mails": mails })))?;
+        say_json(&json!({ "mails": mails }))?;
         return Ok(0);
     }
     if rows.is_empty() {
@@ -87,6 +95,10 @@ fn sentence_of(row: &OutboxRow) -> String {
     let next = match row.state {
         State::Waiting if row.attempts == 0 => "next attempt at once".to_owned(),
         State::Waiting => format!("next attempt {}", deliver::outbox::instant(row.due)),
+        State::Sending if row.due > time::now().as_microsecond() + LONGEST_CLAIM => format!(
+            "claimed until {} by a clock that was ahead: `tenure mail retry` or `tenure mail drop`",
+            deliver::outbox::instant(row.due)
+        ),
         State::Sending => format!("claimed until {}", deliver::outbox::instant(row.due)),
         State::Refused | State::Sent | State::Dropped => "`tenure mail retry` or `tenure mail drop`".to_owned(),
     };
@@ -115,7 +127,7 @@ pub(super) fn retry(common: &Common, ids: &[String]) -> Outcome {
     let left = unsettled(&setup)?.len();
     if common.json {
         let all: Vec<_> = attempts.iter().map(attempt_as_json).collect();
-        say(&format!("{:#}\n", json!({ "attempts": all, "left": left })))?;
+        say_json(&json!({ "attempts": all, "left": left }))?;
     } else {
         attempts.iter().try_for_each(|attempt| say(&format!("{}\n", told(attempt))))?;
         say(&if left == 0 { "every mail was sent\n".to_owned() } else { format!("not sent yet: {left}\n") })?;
@@ -145,30 +157,55 @@ pub(super) fn drop(common: &Common, ids: &[String]) -> Outcome {
     let setup = Setup::load(common)?;
     let dropped = decide(&setup, ids, State::Dropped)?;
     if common.json {
-        say(&format!("{:#}\n", json!({ "dropped": dropped })))?;
+        say_json(&json!({ "dropped": dropped }))?;
     } else {
         dropped.iter().try_for_each(|id| say(&format!("{id}  dropped\n")))?;
     }
     Ok(0)
 }
 
-/// Puts the chosen rows into a state; the ids of those that are in it now. What is being sent at the moment stays as it is.
+/// Puts the chosen rows into a state; the ids of those that are in it now.
 fn decide(setup: &Setup, ids: &[String], state: State) -> Result<Vec<String>, Failure> {
-    let is_chosen = |row: &OutboxRow| ids.is_empty() || ids.iter().any(|id| row.id.starts_with(id.as_str()));
     let known = unsettled(setup)?;
-    if let Some(unknown) = ids.iter().find(|id| !known.iter().any(|(_, row)| row.id.starts_with(id.as_str()))) {
-        let sentence = format!("no mail `{unknown}` waits or was refused; `tenure mail queue` lists those that do");
-        return Err(Failure::Usage(sentence));
-    }
     let mut decided = Vec::new();
-    for (database, row) in known.iter().filter(|(_, row)| is_chosen(row)) {
+    for (database, row) in chosen(&known, ids)? {
         let mut conn = setup.config.open(database, Access::ReadWrite)?;
         let now = control::clock(&mut conn)?;
-        if outbox::decide(&mut conn, &row.id, state, now)? {
+        if outbox::decide(&mut conn, &row.id, state, now, now + LONGEST_CLAIM)? {
             decided.push(row.id.clone());
+        } else if !ids.is_empty() {
+            let until = deliver::outbox::instant(row.due);
+            to_stderr(format_args!(
+                "tenure: mail `{}` is left as it is: it is being sent, until {until} at most\n",
+                row.id
+            ));
         }
     }
     Ok(decided)
+}
+
+/// The rows that `ids` name: a mail by its id, or all of a run by the run's; every one where no id is given.
+fn chosen<'r>(
+    known: &'r [(DatabaseConfig, OutboxRow)],
+    ids: &[String],
+) -> Result<Vec<&'r (DatabaseConfig, OutboxRow)>, Failure> {
+    if ids.is_empty() {
+        return Ok(known.iter().collect());
+    }
+    let mut named = BTreeSet::new();
+    for typed in ids {
+        named.insert(of_run_or_mail(known, typed).map_err(|unnamed| {
+            Failure::Usage(unnamed.sentence(typed, "mail that waits or was refused", "tenure mail queue"))
+        })?);
+    }
+    Ok(known.iter().filter(|(_, row)| named.contains(row.run.as_str()) || named.contains(row.id.as_str())).collect())
+}
+
+fn of_run_or_mail<'r>(known: &'r [(DatabaseConfig, OutboxRow)], typed: &str) -> Result<&'r str, Unnamed> {
+    match id::find(typed, known.iter().map(|(_, row)| row.run.as_str())) {
+        Err(Unnamed::Unknown) => id::find(typed, known.iter().map(|(_, row)| row.id.as_str())),
+        run => run,
+    }
 }
 
 /// Mails that no run could begin, because a schedule cannot be read.

@@ -1,6 +1,6 @@
 //! `tenure migrate`: makes or upgrades the control tables, for owners of databases in which the run's role may not.
 
-use super::{Common, Failure, Outcome, say};
+use super::{Common, Failure, Outcome, say, say_json};
 use crate::app::setup::Setup;
 use crate::base::time;
 use crate::db::{Access, control};
@@ -19,7 +19,7 @@ pub(super) fn migrate(common: &Common) -> Outcome {
     })?;
     if common.json {
         let databases: serde_json::Map<_, _> = all.into_iter().map(|(name, applied)| (name, applied.into())).collect();
-        say(&format!("{:#}\n", serde_json::json!({ "applied": databases })))?;
+        say_json(&serde_json::json!({ "applied": databases }))?;
         return Ok(0);
     }
     for (name, applied) in all {

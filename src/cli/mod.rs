@@ -6,7 +6,9 @@ mod daemon;
 mod demo;
 mod generate;
 mod hold;
+mod journal;
 mod keys;
+mod ledger;
 mod log;
 mod mail;
 mod migrate;
@@ -25,12 +27,15 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
+use serde::Serialize;
+use tracing::Level;
 
 use crate::app::setup::{Sources, Unready};
 use crate::base::time::parse_as_of;
 use crate::base::visible::visible_lines;
 use crate::diagnostic::mistake;
 use crate::diagnostic::mistake::Mistake;
+use crate::report::json::escape_unseen;
 use crate::run::Refusal;
 
 /// Keeps published retention promises: deletes, aggregates and redacts what a schedule says is due, and proves it.
@@ -96,6 +101,9 @@ enum Command {
     Plan {
         #[command(flatten)]
         selection: Selection,
+        /// Read the rules from standard input: one line of names, empty for all
+        #[arg(long, conflicts_with = "rules")]
+        rules_from_stdin: bool,
     },
     /// Plan, then do it, then report
     Run {
@@ -159,26 +167,18 @@ enum Command {
     },
     /// Make or upgrade the control tables
     Migrate,
+    /// Vouch for the ledger after its database was moved or restored
+    Ledger {
+        #[command(subcommand)]
+        command: LedgerCommand,
+    },
     /// The keys that sign the ledger
     Keys {
         #[command(subcommand)]
         command: keys::Command,
     },
     /// Walk the ledger and name its first break (-v: list its entries)
-    Verify {
-        /// A head that was kept outside: the chain must hold it
-        #[arg(long, value_name = "sha256:HEX")]
-        head: Option<String>,
-        /// The JSON of a report that was mailed long ago: it must be as it was written, and the ledger must know it
-        #[arg(long, value_name = "FILE")]
-        report: Option<PathBuf>,
-        /// A public key in PEM, as `tenure keys show` prints it: it, or one that it vouches for, must have signed
-        #[arg(long = "public-key", value_name = "FILE")]
-        public_keys: Vec<PathBuf>,
-        /// Hold the report against itself only; connect to no database
-        #[arg(long, requires = "report")]
-        offline: bool,
-    },
+    Verify(verify::Asked),
     /// Write man pages and shell completions into a folder
     #[command(hide = true)]
     Generate { dir: PathBuf },
@@ -188,6 +188,19 @@ enum Command {
 enum ClockCommand {
     /// The clocks are right as they are, whatever the ledger's newest entry says
     Accept {
+        /// What had happened; the ledger keeps it
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum LedgerCommand {
+    /// The ledger belongs where it is now, and as it is: its database was moved here, or restored from a backup
+    Moved {
+        /// The database, where the config has several
+        #[arg(value_name = "DATABASE")]
+        name: Option<String>,
         /// What had happened; the ledger keeps it
         #[arg(long, value_name = "TEXT")]
         reason: String,
@@ -297,7 +310,15 @@ type Outcome = Result<u8, Failure>;
 
 /// Runs the program with the process's own arguments.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help is asked for, and goes to stdout.
+        Err(error) if !error.use_stderr() => error.exit(),
+        Err(error) if log::told_in_json(Level::ERROR, "failed", error.to_string().trim_end()) => {
+            return ExitCode::from(2);
+        }
+        Err(error) => error.exit(),
+    };
     let json = cli.common.json;
     let more = u8::from(matches!(cli.command, Command::Daemon));
     let code = match log::start(&cli.common, more).and_then(|()| dispatch(cli)) {
@@ -312,7 +333,10 @@ fn dispatch(cli: Cli) -> Outcome {
     match cli.command {
         Command::Demo { dir, rows } => demo::demo(common, &dir, rows),
         Command::Check { offline } => check::check(common, offline),
-        Command::Plan { selection } => run::plan(common, &selection),
+        Command::Plan { rules_from_stdin: true, selection } => {
+            run::plan(common, &Selection { rules: run::rules_from_stdin()?, ..selection })
+        }
+        Command::Plan { selection, .. } => run::plan(common, &selection),
         Command::Run { selection, dry_run: true, .. } => run::plan(common, &selection),
         Command::Run { selection, dry_run: false, yes } => run::run(common, &selection, yes),
         Command::Approve { run } => run::approve(common, &run),
@@ -331,15 +355,40 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Clock { command: ClockCommand::Accept { reason } } => clock::accept(common, &reason),
         Command::Migrate => migrate::migrate(common),
         Command::Keys { command } => keys::keys(common, command),
-        Command::Generate { dir } => generate::generate(&dir),
-        Command::Verify { head, report, public_keys, offline } => {
-            verify::verify(common, head.as_deref(), report.as_deref(), &public_keys, offline)
+        Command::Generate { dir } => generate::generate(common, &dir),
+        Command::Ledger { command: LedgerCommand::Moved { name, reason } } => {
+            ledger::moved(common, name.as_deref(), &reason)
         }
+        Command::Verify(asked) => verify::verify(common, &asked),
     }
 }
 
-/// Prints a result. A reader that has gone (`tenure runs | head -1`) has read enough; a disk that is full is an error.
+/// Prints a result for people. Nothing in it steers a terminal, whatever a schedule, a catalog or a user has written into a name.
 fn say(text: &str) -> io::Result<()> {
+    say_as_it_is(&visible_lines(text))
+}
+
+/// Prints a result for programs: one JSON document, in which nothing steers a terminal either.
+fn say_json(document: &impl Serialize) -> io::Result<()> {
+    let text = serde_json::to_string_pretty(document)?;
+    say_as_it_is(&format!("{}\n", escape_unseen(&text)))
+}
+
+/// Prints what was done: one JSON document where that is wanted, else a sentence.
+fn answer(common: &Common, document: &serde_json::Value, sentence: &str) -> io::Result<()> {
+    if common.json { say_json(document) } else { say(&format!("{sentence}\n")) }
+}
+
+/// A command that makes no document refuses to be asked for one.
+fn refuse_json(common: &Common, command: &str) -> Result<(), Failure> {
+    match common.json {
+        true => Err(Failure::Usage(format!("`tenure {command}` makes no JSON document: take --json out"))),
+        false => Ok(()),
+    }
+}
+
+/// Prints a page that was made for a terminal, or for none. A reader that has gone (`tenure runs | head -1`) has read enough; a disk that is full is an error.
+fn say_as_it_is(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -352,7 +401,7 @@ fn say(text: &str) -> io::Result<()> {
 fn hand_out(page: &str, output: Option<&Path>) -> Outcome {
     match output {
         Some(path) => fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))?,
-        None => say(page)?,
+        None => say_as_it_is(page)?,
     }
     Ok(0)
 }
@@ -368,19 +417,31 @@ fn explain(failure: Failure, json: bool) -> u8 {
         let document =
             serde_json::json!({ "tenure": env!("CARGO_PKG_VERSION"), "error": sentence, "mistakes": mistakes });
         // The failure itself is the one to tell.
-        let _ = say(&format!("{document:#}\n"));
+        let _ = say_json(&document);
     }
-    match sentence {
-        Some(sentence) => to_stderr(format_args!("tenure: {}\n", visible_lines(&sentence))),
-        None => to_stderr(format_args!("{}", mistake::render(&mistakes, colour()))),
+    match &sentence {
+        Some(sentence) if !log::told_in_json(Level::ERROR, "failed", sentence) => {
+            raw_to_stderr(&format!("tenure: {}\n", visible_lines(sentence)));
+        }
+        Some(_) => {}
+        None if log::told_in_json(Level::ERROR, "failed", mistake::render(&mistakes, false).trim_end()) => {}
+        None => raw_to_stderr(&mistake::render(&mistakes, colour())),
     }
     code
 }
 
-/// Where nobody reads it any more, nobody is told; the exit code still is what it is.
+/// Tells something beside the result: a line of the log where that is JSON, else as it is written.
 fn to_stderr(text: std::fmt::Arguments<'_>) {
-    use std::io::Write as _;
-    let _ = std::io::stderr().write_fmt(text);
+    let text = text.to_string();
+    let message = text.trim_end().trim_start_matches("tenure: ");
+    if !log::told_in_json(Level::WARN, "told", message) {
+        raw_to_stderr(&visible_lines(&text));
+    }
+}
+
+/// Where nobody reads it any more, nobody is told; the exit code still is what it is.
+fn raw_to_stderr(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// Colours on a terminal, unless `NO_COLOR` says otherwise.

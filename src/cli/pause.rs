@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 use serde_json::json;
 
-use super::{Common, Failure, Outcome, say, to_stderr};
+use super::{Common, Failure, Outcome, say, say_json, to_stderr};
 use crate::app::setup::{Setup, Unready};
 use crate::base::time;
 use crate::base::time::parse_as_of;
@@ -16,8 +16,10 @@ use crate::config::DatabaseConfig;
 use crate::db::{Access, Connection};
 use crate::execute::{self, Stop};
 use crate::ledger::actor;
+use crate::ledger::names::Names;
 use crate::ledger::pause::{self, Order, Scope, Standing};
 use crate::run;
+use crate::schedule::Schedule;
 
 #[derive(Debug, Args)]
 pub(super) struct Pause {
@@ -60,7 +62,14 @@ fn parse_until(text: &str) -> Result<Until, String> {
 }
 
 /// What is meant on each database, by its name.
-type Meant<'s> = BTreeMap<&'s str, (&'s DatabaseConfig, Vec<(Scope, TimeZone)>)>;
+type Meant<'s> = BTreeMap<&'s str, (&'s DatabaseConfig, Vec<One<'s>>)>;
+
+/// What is meant, in which zone a day ends there, and whose rule it is.
+struct One<'s> {
+    scope: Scope,
+    zone: TimeZone,
+    schedule: Option<&'s Schedule>,
+}
 
 pub(super) fn pause(common: &Common, wanted: &Pause) -> Outcome {
     let setup = for_orders(common, &wanted.rules)?;
@@ -69,7 +78,7 @@ pub(super) fn pause(common: &Common, wanted: &Pause) -> Outcome {
     }
     let mut orders = Vec::new();
     for (database, scopes) in meant(&setup, &wanted.rules)?.into_values() {
-        for (scope, zone) in scopes {
+        for One { scope, zone, .. } in scopes {
             let expires = wanted.until.map(|until| instant(&setup, until, &scope, &zone)).transpose()?;
             let by = wanted.by.clone().unwrap_or_else(actor);
             orders.push((database, Order { scope, expires, reason: wanted.reason.clone(), by }));
@@ -92,9 +101,10 @@ pub(super) fn resume(common: &Common, wanted: &Resume) -> Outcome {
     let by = wanted.by.clone().unwrap_or_else(actor);
     let (mut ended, mut left) = (Vec::new(), Vec::new());
     for (database, scopes) in meant(&setup, &wanted.rules)?.into_values() {
-        let (mut conn, roster) = (open(&setup, database)?, setup.roster_on(database));
-        for (scope, _) in scopes {
-            if pause::resume(&mut conn, &roster, &scope, &wanted.reason, &by, time::now())? > 0 {
+        let (mut conn, policies) = (open(&setup, database)?, setup.policies_on(database));
+        for One { scope, schedule, .. } in scopes {
+            let names = schedule.map(|schedule| Names { schedule, policies: &policies });
+            if pause::resume(&mut conn, names, &scope, &wanted.reason, &by, time::now())? > 0 {
                 ended.push(Ok(format!("{} on `{}` may run again", name(&scope), database.name)));
             }
         }
@@ -121,20 +131,21 @@ fn for_orders(common: &Common, rules: &[String]) -> Result<Setup, Failure> {
 fn meant<'s>(setup: &'s Setup, rules: &[String]) -> Result<Meant<'s>, Failure> {
     setup.know_rules(rules)?;
     let mut meant = Meant::new();
-    let mut add = |database: &'s DatabaseConfig, scope, zone| {
-        meant.entry(database.name.as_str()).or_insert_with(|| (database, Vec::new())).1.push((scope, zone));
+    let mut add = |database: &'s DatabaseConfig, one| {
+        meant.entry(database.name.as_str()).or_insert_with(|| (database, Vec::new())).1.push(one);
     };
     if rules.is_empty() {
         let spoken_of: Vec<_> = setup.places().into_iter().map(|place| place.database).collect();
         let all = || setup.config.databases.values().collect();
         let places: Vec<_> = if setup.schedules.is_empty() { all() } else { spoken_of };
-        places.into_iter().for_each(|database| add(database, Scope::All, TimeZone::UTC));
+        let all = || One { scope: Scope::All, zone: TimeZone::UTC, schedule: None };
+        places.into_iter().for_each(|database| add(database, all()));
     }
     for pair in setup.pairs() {
         for rule in rules.iter().filter(|rule| pair.has_rule(rule)) {
             let policy = &pair.schedule.policy;
             let scope = Scope::Rule { policy: policy.name.clone(), rule: rule.clone() };
-            add(pair.database, scope, policy.timezone.clone());
+            add(pair.database, One { scope, zone: policy.timezone.clone(), schedule: Some(pair.schedule) });
         }
     }
     Ok(meant)
@@ -200,7 +211,7 @@ fn tell(common: &Common, what: &str, done: Vec<Result<String, Failure>>) -> Outc
         }
     }
     if common.json {
-        say(&format!("{:#}\n", json!({ "tenure": env!("CARGO_PKG_VERSION"), what: sentences })))?;
+        say_json(&json!({ "tenure": env!("CARGO_PKG_VERSION"), what: sentences }))?;
     } else {
         say(&sentences.iter().map(|sentence| format!("{sentence}\n")).collect::<String>())?;
     }

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use super::{Common, Failure, Format, Outcome, hand_out, say};
+use super::{Common, Failure, Format, Outcome, hand_out, say, say_json, to_stderr};
 use crate::app::setup::Setup;
+use crate::base::id::{self, Unnamed};
 use crate::db::Access;
 use crate::ledger;
 use crate::record::RunRecord;
@@ -21,7 +22,8 @@ pub(super) fn render(records: &[RunRecord], format: Format) -> String {
 
 pub(super) fn runs(common: &Common, limit: u64) -> Outcome {
     let setup = Setup::load(common)?;
-    let mut records = files::find(&setup.config.state_dir, "")?;
+    let files::Found { mut records, unreadable } = files::find(&setup.config.state_dir, "")?;
+    tell_of_unreadable(&unreadable);
     setup.each_database(Access::ReadOnly, |_, conn| {
         add_new(&mut records, ledger::history(conn, limit)?);
         Ok(())
@@ -29,7 +31,7 @@ pub(super) fn runs(common: &Common, limit: u64) -> Outcome {
     records.sort_by_key(|record| std::cmp::Reverse(record.started));
     records.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     if common.json {
-        say(&format!("{:#}\n", serde_json::json!({ "runs": records })))?;
+        say_json(&serde_json::json!({ "runs": records }))?;
         return Ok(0);
     }
     if records.is_empty() {
@@ -49,21 +51,27 @@ pub(super) fn report(common: &Common, run: &str, format: Format, output: Option<
     hand_out(&rendered, output)
 }
 
-/// The one run, in the ledger or among the dry runs, whose id starts with `prefix`.
-pub(super) fn find_one(setup: &Setup, prefix: &str) -> Result<RunRecord, Failure> {
+/// The one run, in the ledger or among the dry runs, that `typed` names: by its whole id or by a beginning of it.
+pub(super) fn find_one(setup: &Setup, typed: &str) -> Result<RunRecord, Failure> {
     let mut found = Vec::new();
-    setup.each_database(Access::ReadOnly, |_, conn| {
-        add_new(&mut found, ledger::find(conn, prefix)?);
-        Ok(())
-    })?;
-    add_new(&mut found, files::find(&setup.config.state_dir, prefix)?);
-    match found.len() {
-        1 => Ok(found.remove(0)),
-        0 => Err(Failure::Usage(format!("there is no run `{prefix}`; `tenure runs` lists them"))),
-        several => Err(Failure::Usage(format!(
-            "`{prefix}` is the beginning of {several} runs; type more of the one that you mean"
-        ))),
+    if id::is_long_enough(typed) {
+        setup.each_database(Access::ReadOnly, |_, conn| {
+            add_new(&mut found, ledger::find(conn, typed)?);
+            Ok(())
+        })?;
+        let files::Found { records, unreadable } = files::find(&setup.config.state_dir, typed)?;
+        tell_of_unreadable(&unreadable);
+        add_new(&mut found, records);
     }
+    let unnamed = |unnamed: Unnamed| Failure::Usage(unnamed.sentence(typed, "run", "tenure runs"));
+    let run = id::find(typed, found.iter().map(|record| record.run.as_str())).map_err(unnamed)?.to_owned();
+    let record = found.into_iter().find(|record| record.run == run);
+    record.ok_or_else(|| unnamed(Unnamed::Unknown))
+}
+
+/// A file that is no report hides no run.
+fn tell_of_unreadable(unreadable: &[String]) {
+    unreadable.iter().for_each(|sentence| to_stderr(format_args!("tenure: left out: {sentence}\n")));
 }
 
 /// A run is in the ledger and in a file: the ledger's record counts.

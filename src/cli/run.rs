@@ -1,23 +1,24 @@
 //! `tenure plan`, `tenure run` and `tenure approve`.
 
-use std::io::IsTerminal as _;
-use std::sync::Arc;
+use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Read as _};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use super::{Common, Failure, Outcome, Selection, mail, report, say};
+use super::{Common, Failure, Outcome, Selection, mail, report, say_as_it_is};
 use crate::app::setup::{Pair, Setup};
 use crate::base::time;
 use crate::db::{Access, Connection};
 use crate::execute::Stop;
-use crate::ledger::roster::Roster;
+use crate::ledger::names::Names;
 use crate::ledger::{self, actor, pause};
 use crate::record::ERASURES;
 use crate::record::{RuleRecord, RunKind, RunRecord, Status};
 use crate::run::requests::carry_out;
 use crate::run::{self, Consent, Job, Refusal, alarm, files};
-use crate::schedule::Schedule;
 
 /// The dry run.
 pub(super) fn plan(common: &Common, selection: &Selection) -> Outcome {
@@ -25,6 +26,27 @@ pub(super) fn plan(common: &Common, selection: &Selection) -> Outcome {
     setup.know_rules(&selection.rules)?;
     let (records, refused) = each_pair(&setup, selection, |job, _| run::dry_run(job));
     finish(common, &setup, &records, refused)
+}
+
+/// The names of rules in the first line of standard input. Whoever writes it may be anybody whom a socket lets in, so neither
+/// its length nor its time is theirs.
+pub(super) fn rules_from_stdin() -> Result<Vec<String>, Failure> {
+    const LONGEST: u64 = 65_536;
+    const PATIENCE: Duration = Duration::from_secs(10);
+    let (read, reading) = mpsc::channel();
+    thread::spawn(move || {
+        let mut line = String::new();
+        let outcome = BufReader::new(io::stdin().take(LONGEST)).read_line(&mut line);
+        // Nobody waits any more where it took too long.
+        let _ = read.send(outcome.map(|_| line));
+    });
+    let usage = |sentence: &str| Failure::Usage(format!("--rules-from-stdin: {sentence}"));
+    let line = reading.recv_timeout(PATIENCE).map_err(|_| usage("no line came within 10 s"))?;
+    let line = line.map_err(|error| usage(&format!("the line cannot be read: {error}")))?;
+    if line.len() as u64 == LONGEST {
+        return Err(usage("the line is too long"));
+    }
+    Ok(line.split_whitespace().map(str::to_owned).collect())
 }
 
 /// Plans, and does it.
@@ -74,7 +96,8 @@ pub(super) fn approve(common: &Common, prefix: &str) -> Outcome {
             planned.run
         )));
     }
-    may_go_ahead(&mut conn, &setup.roster_on(database), pair.schedule, &planned, &rules)?;
+    let policies = setup.policies_on(database);
+    may_go_ahead(&mut conn, Names { schedule: pair.schedule, policies: &policies }, &planned, &rules)?;
     let name = pair.schedule.policy.name.clone();
     ledger::record_approval(&mut conn, &planned.run, &actor(), time::now())?;
     drop(conn);
@@ -94,17 +117,11 @@ pub(super) fn approve(common: &Common, prefix: &str) -> Outcome {
 }
 
 /// An approval is good for one run, so none is used up where that run would do nothing.
-fn may_go_ahead(
-    conn: &mut Connection,
-    roster: &Roster<'_>,
-    schedule: &Schedule,
-    planned: &RunRecord,
-    rules: &[String],
-) -> Result<(), Failure> {
+fn may_go_ahead(conn: &mut Connection, names: Names<'_>, planned: &RunRecord, rules: &[String]) -> Result<(), Failure> {
     let now = time::now();
     let pauses = pause::standing(conn)?;
     for rule in rules {
-        if let Some(pause) = pause::of_rule(&pauses, roster, &schedule.policy.name, rule, now) {
+        if let Some(pause) = pause::of_rule(&pauses, names, rule, now) {
             let name = if pause.record().all { String::new() } else { format!(" {rule}") };
             return Err(Failure::Usage(format!(
                 "rule `{rule}` is {}; let it run again with `tenure resume{name}`, and then approve: the approval is not used up",
@@ -112,7 +129,7 @@ fn may_go_ahead(
             )));
         }
     }
-    match schedule.policy.takes_effect_after(planned.as_of) {
+    match names.schedule.policy.takes_effect_after(planned.as_of) {
         None => Ok(()),
         Some(date) => Err(Failure::Usage(format!(
             "run `{}` was planned before {date}, when the schedule takes effect; run it again from that day on, and approve that",
@@ -272,7 +289,7 @@ pub(super) fn finish(common: &Common, setup: &Setup, records: &[RunRecord], refu
             }
         }
     }
-    say(&report::render(records, if common.json { super::Format::Json } else { super::Format::Text }))?;
+    say_as_it_is(&report::render(records, if common.json { super::Format::Json } else { super::Format::Text }))?;
     for failure in refused {
         super::explain(failure, false);
         code = 1;

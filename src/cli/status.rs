@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use jiff::SignedDuration;
 use serde::Serialize;
 
-use super::{Common, Outcome, say};
+use super::{Common, Outcome, say, say_json};
 use crate::app::overview;
 use crate::app::overview::{Overview, Running};
 use crate::app::setup::Setup;
@@ -19,8 +19,7 @@ pub(super) fn status(common: &Common) -> Outcome {
     // Where there is no daemon, or its state is not for us to read, nothing is said of it.
     let daemon = record::read(&setup.config.state_dir).ok();
     if common.json {
-        let document = serde_json::to_string_pretty(&Document { overview: &overview, daemon: daemon.as_ref() });
-        say(&format!("{}\n", document.map_err(anyhow::Error::from)?))?;
+        say_json(&Document { overview: &overview, daemon: daemon.as_ref() })?;
     } else {
         let daemon = daemon.map(|state| line(&state)).unwrap_or_default();
         say(&format!("{}{}{daemon}", status::render(&overview.rules), footer(&overview)))?;

@@ -4,20 +4,42 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Common, Failure, Outcome, say};
+use super::{Common, Failure, Outcome, say, say_json};
 use crate::app::setup::Setup;
 use crate::base::signing::PublicKey;
+use crate::config::DatabaseConfig;
 use crate::db::control::{self, EntryRow};
 use crate::db::{Access, Connection};
-use crate::ledger::verify::{self, Break, Findings, Witness};
+use crate::ledger::verify::{self, Break, Expected, Findings, Witness};
 use crate::report::proof::{self, Sealed};
 
 /// The exit code of a ledger or report that is not what it was.
 const BROKEN: u8 = 5;
+
+/// What is to be looked at, and what it is held against.
+#[derive(Debug, Args)]
+pub(super) struct Asked {
+    /// A head that was kept outside: the chain must hold it
+    #[arg(long, value_name = "sha256:HEX")]
+    head: Option<String>,
+    /// The JSON of a report that was mailed long ago: it must be as it was written, and the ledger must know it
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// A public key in PEM, as `tenure keys show` prints it: it, or one that it vouches for, must have signed every entry
+    #[arg(long = "public-key", value_name = "FILE")]
+    public_keys: Vec<PathBuf>,
+    /// The entry with which signing began, where the ledger is older than its first key
+    #[arg(long, value_name = "ENTRY", requires = "public_keys")]
+    signed_from: Option<i64>,
+    /// Hold the report against itself only; connect to no database
+    #[arg(long, requires = "report")]
+    offline: bool,
+}
 
 /// What was found in one database.
 #[derive(Serialize)]
@@ -50,29 +72,25 @@ struct Proved {
     broken: Option<Break>,
 }
 
-/// Walks the ledger of every database; where `report` is given, holds it against itself and, unless `offline` or there is
+/// Walks the ledger of every database; where a report is given, holds it against itself and, unless `offline` or there is
 /// no database, against the ledger that it came from.
-pub(super) fn verify(
-    common: &Common,
-    head: Option<&str>,
-    report: Option<&Path>,
-    public_keys: &[PathBuf],
-    offline: bool,
-) -> Outcome {
+pub(super) fn verify(common: &Common, asked: &Asked) -> Outcome {
     let setup = Setup::load(common)?;
-    let head = head.map(witness_of).transpose()?;
-    let keys = public_keys.iter().map(|path| read_key(path)).collect::<Result<Vec<_>, _>>()?;
-    let reports = report.map(read_report).transpose()?.unwrap_or_default();
+    let head = asked.head.as_deref().map(witness_of).transpose()?;
+    let keys = asked.public_keys.iter().map(|path| read_key(path)).collect::<Result<Vec<_>, _>>()?;
+    let reports = asked.report.as_deref().map(read_report).transpose()?.unwrap_or_default();
     let sealed: Vec<Result<Sealed, Break>> = reports.iter().map(|report| proof::check(report, &keys)).collect();
     let mut databases = Vec::new();
-    if report.is_none() || !(offline || setup.config.databases.is_empty()) {
+    if asked.report.is_none() || !(asked.offline || setup.config.databases.is_empty()) {
         know_databases(&setup, head.as_ref(), &sealed)?;
         setup.each_database(Access::ReadOnly, |database, conn| {
             let is_only = setup.config.databases.len() == 1;
             let of_here = |sealed: &&Sealed| is_only || sealed.database.as_deref() == Some(&database.name);
             let reported = sealed.iter().flatten().filter(of_here).map(|sealed| sealed.witness.clone());
-            let witnesses: Vec<_> = head.iter().cloned().chain(reported).collect();
-            databases.push(verify_one(&database.name, conn, &witnesses, &keys, common.verbose > 0)?);
+            let own = own_witness(&setup, database, conn)?;
+            let witnesses: Vec<_> = head.iter().cloned().chain(reported).chain(own).collect();
+            let expected = Expected { witnesses: &witnesses, keys: &keys, signed_from: asked.signed_from };
+            databases.push(verify_one(&database.name, conn, &expected, common.verbose > 0)?);
             Ok(())
         })?;
     }
@@ -82,7 +100,7 @@ pub(super) fn verify(
         let version = env!("CARGO_PKG_VERSION");
         let document =
             serde_json::json!({ "tenure": version, "intact": intact, "databases": databases, "reports": proved });
-        say(&format!("{document:#}\n"))?;
+        say_json(&document)?;
     } else {
         say(&(databases.iter().map(told).chain(proved.iter().map(told_of_report)).collect::<String>()))?;
     }
@@ -115,16 +133,10 @@ fn know_databases(setup: &Setup, head: Option<&Witness>, sealed: &[Result<Sealed
     }
 }
 
-fn verify_one(
-    name: &str,
-    conn: &mut Connection,
-    witnesses: &[Witness],
-    keys: &[PublicKey],
-    list: bool,
-) -> anyhow::Result<Verified> {
+fn verify_one(name: &str, conn: &mut Connection, expected: &Expected<'_>, list: bool) -> anyhow::Result<Verified> {
     let mut listed = Vec::new();
     let findings = if control::is_ready(conn)? {
-        verify::walk(conn, witnesses, keys, &mut |entry| {
+        verify::walk(conn, expected, &mut |entry| {
             if list {
                 listed.push(listed_entry(entry));
             }
@@ -134,9 +146,20 @@ fn verify_one(
             "the control tables of database `{name}` are of another version: let their owner run `tenure migrate`"
         );
     } else {
-        verify::nothing(witnesses, keys)
+        verify::nothing(expected)
     };
     Ok(Verified { database: name.to_owned(), intact: findings.broken.is_none(), findings, listed })
+}
+
+/// What the key of this installation signed last in the database is a witness as well.
+fn own_witness(setup: &Setup, database: &DatabaseConfig, conn: &mut Connection) -> anyhow::Result<Option<Witness>> {
+    if setup.config.signer.is_none() {
+        return Ok(None);
+    }
+    let place = control::place::of(conn)?.to_string();
+    let own = setup.config.own_heads(database).read(&place);
+    let own = own.context("the head that was signed last cannot be read from the state directory")?;
+    Ok(own.map(|head| Witness { entry: Some(head.entry), hash: head.hash }))
 }
 
 fn witness_of(head: &str) -> Result<Witness, Failure> {
@@ -188,7 +211,12 @@ fn told(database: &Verified) -> String {
         (None, Some(head)) => text += &format!("{database}: intact, {extent}\n  head {head}\n"),
     }
     if let Some(first) = findings.signed_since {
-        text += &format!("  signed from entry {first} on\n");
+        let time =
+            findings.signed_since_time.map(|time| format!(", without a gap, since {time:.0}")).unwrap_or_default();
+        text += &format!("  signed from entry {first} on{time}\n");
+    }
+    if let Some(ledger) = &findings.ledger {
+        text += &format!("  ledger {ledger}\n");
     }
     for doubt in &findings.doubts {
         text += &format!("  {doubt}\n");
@@ -201,7 +229,9 @@ fn told(database: &Verified) -> String {
 
 fn told_entry(entry: &Listed) -> String {
     let Listed { number, at, kind, run, hash } = entry;
-    format!("{number:>6}  {at}  {kind:<10}  {}  {}\n", run.as_deref().unwrap_or("-"), &hash[..12])
+    // What stands there may be anything: that is what is being found out.
+    let hash: String = hash.chars().take(12).collect();
+    format!("{number:>6}  {at}  {kind:<10}  {}  {hash}\n", run.as_deref().unwrap_or("-"))
 }
 
 fn told_of_report(report: &Proved) -> String {

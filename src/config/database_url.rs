@@ -3,6 +3,8 @@
 //! Drivers quote the piece of a URL that they stumble over, and where a password holds a character that it should not,
 //! that piece is a piece of the password. So no driver sees a URL in which anything could be taken for something else.
 
+use std::net::IpAddr;
+
 use thiserror::Error;
 
 use crate::base::dialect::Dialect;
@@ -100,6 +102,12 @@ fn check_mysql(parts: &Parts<'_>) -> Result<(), UrlFlaw> {
         let remedy = format!("it knows {}", KNOWN_TO_MYSQL.join(", "));
         return Err(UrlFlaw::new("the URL holds a setting that the driver would ignore", remedy));
     }
+    if settings().any(asks) && !settings().any(|(key, value)| key == "ssl_ca" && !value.is_empty()) {
+        return Err(UrlFlaw::new(
+            "the URL asks for TLS and names no authority, and libmariadb would speak in plain text then",
+            "name the server's certificate authority with `ssl_ca=/path/ca.pem`, which forces and verifies TLS",
+        ));
+    }
     if settings().any(|(key, value)| key == "ssl_mode" && value.eq_ignore_ascii_case("verify_identity")) {
         return Err(UrlFlaw::new(
             "the URL asks that the server's name be verified, but libmariadb verifies only who signed its certificate",
@@ -126,12 +134,70 @@ pub fn redacted(url: &str) -> String {
 
 /// Does a MySQL URL ask for TLS?
 pub fn asks_for_tls(url: &str) -> bool {
-    let query = url.split_once('?').map_or("", |(_, query)| query);
-    query.split('&').filter_map(|pair| pair.split_once('=')).any(|(key, value)| match key {
+    settings(url).any(asks)
+}
+
+fn asks((key, value): (&str, &str)) -> bool {
+    match key {
         "ssl_mode" => !["disabled", "preferred"].iter().any(|word| value.eq_ignore_ascii_case(word)),
         "ssl_ca" | "ssl_cert" => true,
         _ => false,
-    })
+    }
+}
+
+fn settings(url: &str) -> impl Iterator<Item = (&str, &str)> {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    query.split('&').filter_map(|pair| pair.split_once('='))
+}
+
+/// Where the data of a connection can be read on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// It does not leave this host.
+    Here,
+    /// Encrypted, to a server whose certificate is verified.
+    Verified,
+    /// In plain text, or to a server that anybody can stand in for.
+    Open,
+}
+
+/// The way that a URL leads, whatever the server would offer.
+pub fn way(url: &str) -> Way {
+    let Some(Parts { hosts, .. }) = split(url) else { return Way::Here };
+    let is = |wanted: &str, words: &[&str]| {
+        settings(url).any(|(key, value)| key == wanted && words.iter().any(|word| value.eq_ignore_ascii_case(word)))
+    };
+    let (is_verified, elsewhere) = match Dialect::of_url(url) {
+        Some(Dialect::Postgres) => {
+            let named: Vec<&str> = settings(url)
+                .filter(|(key, _)| ["host", "hostaddr", "service"].contains(key))
+                .flat_map(|(_, value)| value.split(','))
+                .chain(hosts.split(','))
+                .collect();
+            (is("sslmode", &["verify-full", "verify-ca"]), named.into_iter().any(|host| !is_here(host)))
+        }
+        Some(Dialect::Mysql) => {
+            let is_socket = settings(url).any(|(key, _)| key == "unix_socket");
+            (settings(url).any(|(key, _)| key == "ssl_ca"), !is_socket && !is_here(hosts))
+        }
+        Some(Dialect::Sqlite) | None => return Way::Here,
+    };
+    match (elsewhere, is_verified) {
+        (false, _) => Way::Here,
+        (true, true) => Way::Verified,
+        (true, false) => Way::Open,
+    }
+}
+
+/// A socket's folder, this host by name or number, or nothing, which means one of them.
+fn is_here(host: &str) -> bool {
+    let without_port = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, _)) => address,
+        None => host.split_once(':').map_or(host, |(name, _)| name),
+    };
+    let is_folder = without_port.to_ascii_lowercase().starts_with("%2f") || without_port.starts_with(['/', '@']);
+    let is_loopback = without_port.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    without_port.is_empty() || is_folder || is_loopback || without_port.eq_ignore_ascii_case("localhost")
 }
 
 #[cfg(test)]
@@ -185,6 +251,30 @@ mod tests {
         assert!(remedy("sslmode=verify-full").is_some_and(|remedy| remedy.starts_with("it knows ssl_ca, ")));
         assert!(remedy("ssl_mode=VERIFY_IDENTITY&ssl_ca=x").is_some_and(|remedy| remedy.contains("VERIFY_CA")));
         assert_eq!(remedy("ssl_mode=VERIFY_CA&ssl_ca=x&unix_socket=/run/s"), None);
+    }
+
+    #[test]
+    fn another_host_is_reached_encrypted_and_verified_or_in_the_open() {
+        for (url, expected) in [
+            ("sqlite:///a.db", Way::Here),
+            ("postgres:///db", Way::Here),
+            ("postgres://u:p@localhost:5432/db", Way::Here),
+            ("postgres://u@127.3.2.1/db?sslmode=disable", Way::Here),
+            ("postgres://u@[::1]:5432/db", Way::Here),
+            ("postgres://u@%2Frun%2Fpostgresql/db", Way::Here),
+            ("postgres:///db?host=/run/postgresql", Way::Here),
+            ("postgres:///db?host=db.internal", Way::Open),
+            ("postgres://u@localhost,db.internal/db", Way::Open),
+            ("postgres://u@db.internal/db?sslmode=require", Way::Open),
+            ("postgres://u@db.internal/db?sslmode=verify-full", Way::Verified),
+            ("postgres://u@10.0.0.7/db?sslmode=verify-ca&connect_timeout=3", Way::Verified),
+            ("mysql://u:p@db.internal/db", Way::Open),
+            ("mariadb://u:p@db.internal/db?ssl_ca=/ca.pem", Way::Verified),
+            ("mysql://u:p@localhost/db?unix_socket=/run/s", Way::Here),
+            ("mysql://u:p@127.0.0.1:3307/db", Way::Here),
+        ] {
+            assert_eq!(way(url), expected, "{url}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `[mail]`: where reports are mailed to, for which runs, and on which way.
 //!
-//! A way in plain text must be asked for by name, and then leads to this host only: what a server offers never decides it.
+//! A way in plain text must be asked for by name, and to another host with a reason, which stands in every report: what a
+//! server offers never decides it.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -8,8 +9,9 @@ use std::time::Duration;
 
 use lettre::Address;
 use lettre::message::Mailbox;
-use lettre::transport::smtp::client::Certificate;
 use percent_encoding::percent_decode_str;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use url::{Host, Url};
 
 use super::{Reader, Secret};
@@ -59,8 +61,10 @@ pub struct Smtp {
     pub host: String,
     pub port: u16,
     pub tls: Tls,
+    /// Why mails may go to another host in plain text.
+    pub plaintext_reason: Option<String>,
     /// Whom to believe instead of the host's own authorities.
-    pub ca: Option<Certificate>,
+    pub authorities: Option<Vec<CertificateDer<'static>>>,
     pub login: Option<Login>,
     /// How long the server may take for one answer.
     pub timeout: Duration,
@@ -72,7 +76,7 @@ pub enum Tls {
     Starttls,
     /// It is encrypted from its first byte.
     Implicit,
-    /// Plain text, to this host only.
+    /// Plain text, to this host or for a reason.
     None,
 }
 
@@ -90,6 +94,30 @@ const DEFAULT_SENDMAIL: &str = "/usr/sbin/sendmail";
 /// Seconds that a server may take for one answer where nothing else is said.
 const DEFAULT_TIMEOUT: u64 = 10;
 
+impl Mail {
+    /// Why mails go in plain text, where they do.
+    pub fn plaintext_reason(&self) -> Option<&str> {
+        match &self.transport {
+            Transport::Smtp(smtp) => smtp.plaintext_reason.as_deref(),
+            Transport::Sendmail(_) | Transport::Folder(_) => None,
+        }
+    }
+}
+
+/// Can a mail be sent to this address by every server? A name in quotes and an address of a machine in brackets are allowed by
+/// the standard, and taken by few.
+pub fn is_plain(address: &Address) -> bool {
+    const MARKS: &[u8] = b"!#$%&'*+/=?^_`{|}~-";
+    let is_atom =
+        |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || MARKS.contains(&b));
+    let is_label = |word: &str| {
+        let fits = (1..=63).contains(&word.len()) && !word.starts_with('-') && !word.ends_with('-');
+        fits && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    let (user, domain) = (address.user(), address.domain());
+    user.len() <= 64 && user.split('.').all(is_atom) && domain.len() <= 253 && domain.split('.').all(is_label)
+}
+
 impl Reader<'_> {
     /// `[mail]`; `state_dir` is where mails go that are written to files, unless a folder is named.
     pub(super) fn mail(&self, item: &Item, state_dir: Option<&Path>) -> Option<Mail> {
@@ -98,6 +126,7 @@ impl Reader<'_> {
             "transport",
             "smtp",
             "tls",
+            "allow_plaintext",
             "ca_file",
             "password_file",
             "timeout",
@@ -145,27 +174,38 @@ impl Reader<'_> {
     fn smtp(&self, table: &Table) -> Option<Smtp> {
         let tls_words = [("starttls", Tls::Starttls), ("implicit", Tls::Implicit), ("none", Tls::None)];
         let tls = table.get("tls").map(|item| item.choice(&tls_words));
-        let ca = table.get("ca_file").map(|item| self.authority(&item));
+        let reason = table.get("allow_plaintext").map(|item| reason(&item));
+        let ca = table.get("ca_file").map(|item| self.authorities(&item));
         let timeout = table.get("timeout").map_or(Some(DEFAULT_TIMEOUT), |item| item.whole(1..=300));
         let item = table.require("smtp", URL_REMEDY)?;
         let url = smtp_url(&item, &self.expand(&item)?)?;
         let login = self.login(&item, &url, table.get("password_file"))?;
+        let plaintext_reason = match reason {
+            Some(reason) => Some(reason?),
+            None => None,
+        };
         let tls = match tls {
-            Some(tls) => agreed(&table.get("tls")?, tls?, &url)?,
+            Some(tls) => agreed(&table.get("tls")?, tls?, &url, plaintext_reason.is_some())?,
             None if url.implicit => Tls::Implicit,
+            None if plaintext_reason.is_some() => Tls::None,
             None => Tls::Starttls,
         };
+        if let Some(item) = table.get("allow_plaintext").filter(|_| tls != Tls::None) {
+            item.refuse("the way to this server is encrypted, and this says otherwise", "take one of the two out");
+            return None;
+        }
         let usual_port = match tls {
             Tls::Starttls => 587,
             Tls::Implicit => 465,
             Tls::None => 25,
         };
-        let ca = match ca {
+        let authorities = match ca {
             Some(ca) => Some(ca?),
             None => None,
         };
         let port = url.port.unwrap_or(usual_port);
-        Some(Smtp { host: url.host, port, tls, ca, login, timeout: Duration::from_secs(timeout?) })
+        let timeout = Duration::from_secs(timeout?);
+        Some(Smtp { host: url.host, port, tls, plaintext_reason, authorities, login, timeout })
     }
 
     /// User and password, both or none of them.
@@ -193,7 +233,7 @@ impl Reader<'_> {
         }
     }
 
-    fn authority(&self, item: &Item) -> Option<Certificate> {
+    fn authorities(&self, item: &Item) -> Option<Vec<CertificateDer<'static>>> {
         let path = self.folder.join(self.expand(item)?);
         let pem = match std::fs::read(&path) {
             Ok(pem) => pem,
@@ -203,15 +243,16 @@ impl Reader<'_> {
                 return None;
             }
         };
-        let holds_one = String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----");
-        let certificate = Certificate::from_pem(&pem).ok().filter(|_| holds_one);
-        if certificate.is_none() {
+        let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+        let is_authority = |der: &CertificateDer<'static>| rustls::RootCertStore::empty().add(der.clone()).is_ok();
+        let found = found.ok().filter(|found| !found.is_empty() && found.iter().all(is_authority));
+        if found.is_none() {
             item.refuse(
                 "this file holds no certificate",
                 "it must hold `-----BEGIN CERTIFICATE-----` and what follows",
             );
         }
-        certificate
+        found
     }
 }
 
@@ -264,14 +305,25 @@ fn smtp_url(item: &Item, text: &str) -> Option<SmtpUrl> {
     url
 }
 
-/// What `tls` says, where the URL does not say otherwise and plain text stays on this host.
-fn agreed(item: &Item, tls: Tls, url: &SmtpUrl) -> Option<Tls> {
+/// A reason that reports can show.
+fn reason(item: &Item) -> Option<String> {
+    let reason = item.text()?.trim();
+    if reason.is_empty() {
+        item.refuse("it is empty", "say why: the reason stands in every report");
+        return None;
+    }
+    Some(reason.to_owned())
+}
+
+/// What `tls` says, where the URL does not say otherwise and plain text stays on this host or has a reason.
+fn agreed(item: &Item, tls: Tls, url: &SmtpUrl, has_reason: bool) -> Option<Tls> {
     if url.implicit && tls != Tls::Implicit {
         item.refuse("smtps:// means implicit TLS, and this says otherwise", "take `tls` out, or write smtp://");
         return None;
     }
-    if tls == Tls::None && !is_loopback(&url.host) {
-        let remedy = "write \"starttls\"; plain text goes to localhost, 127.0.0.1 or [::1] only";
+    if tls == Tls::None && !is_loopback(&url.host) && !has_reason {
+        let remedy = "write \"starttls\"; plain text goes to localhost, 127.0.0.1 or [::1] only, and elsewhere where \
+                      `allow_plaintext = \"…\"` says why";
         item.refuse("the way to this server leads over a network, and nothing is sent over one in plain text", remedy);
         return None;
     }
@@ -283,8 +335,7 @@ fn is_loopback(host: &str) -> bool {
 }
 
 fn sender(item: &Item) -> Option<Mailbox> {
-    let mailbox =
-        item.text()?.parse::<Mailbox>().ok().filter(|mailbox| AsRef::<str>::as_ref(&mailbox.email).is_ascii());
+    let mailbox = item.text()?.parse::<Mailbox>().ok().filter(|mailbox| is_plain(&mailbox.email));
     if mailbox.is_none() {
         item.refuse("this is no mail address", "write \"tenure@example.org\" or \"tenure <tenure@example.org>\"");
     }
@@ -308,10 +359,15 @@ fn recipients(table: &Table) -> Option<Recipients> {
 }
 
 fn address(item: &Item) -> Option<Address> {
-    let address =
-        item.text()?.parse::<Address>().ok().filter(|address: &Address| AsRef::<str>::as_ref(address).is_ascii());
-    if address.is_none() {
-        item.refuse("this is no mail address", "write a bare one, \"privacy@example.org\"");
+    let parsed = item.text()?.parse::<Address>().ok();
+    let plain = parsed.clone().filter(is_plain);
+    match (&parsed, &plain) {
+        (Some(address), None) if address.user().starts_with('"') || address.domain().starts_with('[') => item.refuse(
+            "a name in quotes and a machine in brackets are addresses that many mail servers refuse",
+            "write a plain one, \"privacy@example.org\"",
+        ),
+        (_, None) => item.refuse("this is no mail address", "write a bare one, \"privacy@example.org\""),
+        (_, Some(_)) => {}
     }
-    address
+    plain
 }

@@ -17,8 +17,10 @@ use jiff::tz::TimeZone;
 use url::Url;
 
 use self::daemon::Daemon;
+use self::database_url::{Way, way};
 use self::mail::Mail;
 use crate::base::dialect::Dialect;
+use crate::base::own_head::OwnHeads;
 use crate::base::pseudonym::Pseudonyms;
 use crate::base::signing::Signer;
 use crate::base::time::Period;
@@ -68,6 +70,8 @@ pub struct DatabaseConfig {
     pub workers: u32,
     /// What naive timestamps in it mean.
     pub naive_timezone: TimeZone,
+    /// Why its data may travel in plain text, or to a server that is not verified.
+    pub allow_plaintext: Option<String>,
     /// SQLite: up to this size, in MiB, the file is written anew after people were erased; 0 for never.
     pub vacuum_up_to_mib: u64,
 }
@@ -81,8 +85,17 @@ impl DatabaseConfig {
             read_only_url: None,
             workers: 1,
             naive_timezone: TimeZone::UTC,
+            allow_plaintext: None,
             vacuum_up_to_mib: VACUUM_UP_TO_MIB,
         }
+    }
+
+    /// For every report: that data travels in the open, and why it may.
+    pub fn note_of_plaintext(&self) -> Option<String> {
+        let urls = std::iter::once(&self.url).chain(&self.read_only_url);
+        let is_open = urls.into_iter().any(|url| way(url.reveal()) == Way::Open);
+        let reason = self.allow_plaintext.as_ref().filter(|_| is_open)?;
+        Some(format!("database `{}` is reached without verified TLS, because: {reason}", self.name))
     }
 }
 
@@ -108,6 +121,11 @@ impl Config {
     /// What people are called in the ledger; `None` where there is no key to call them by.
     pub fn pseudonyms(&self) -> Option<Pseudonyms> {
         Some(Pseudonyms::new(self.hmac_key.clone()?, self.former_hmac_keys.clone()))
+    }
+
+    /// What the configured key signed last in a database.
+    pub fn own_heads(&self, database: &DatabaseConfig) -> OwnHeads {
+        OwnHeads::new(&self.state_dir, &database.name)
     }
 }
 
@@ -190,7 +208,7 @@ fn read(path: &Path, environment: Environment) -> Result<Config, Vec<Mistake>> {
 /// The text with every line covered by asterisks but headers and those keys that hold no secret. Bytes keep their places,
 /// so that mistakes are still shown under the right line.
 fn covered(text: &str) -> String {
-    const OPEN_KEYS: [&str; 28] = [
+    const OPEN_KEYS: [&str; 29] = [
         "schedules",
         "state_dir",
         "hmac_key_file",
@@ -202,6 +220,7 @@ fn covered(text: &str) -> String {
         "read_only_password_file",
         "workers",
         "naive_timezone",
+        "allow_plaintext",
         "vacuum_up_to_mib",
         "max_share",
         "max_rows",
@@ -329,6 +348,7 @@ impl Reader<'_> {
             "read_only_password_file",
             "workers",
             "naive_timezone",
+            "allow_plaintext",
             "vacuum_up_to_mib",
         ]);
         let url = self.url(&table);
@@ -338,6 +358,7 @@ impl Reader<'_> {
             Some(item) => item.parse(notation::timezone),
             None => Some(TimeZone::UTC),
         };
+        let allow_plaintext = table.get("allow_plaintext").and_then(|item| self.reason(&item));
         let largest = table.get("vacuum_up_to_mib");
         let vacuum_up_to_mib = match largest.as_ref().map(|item| item.whole(0..=MOST_MIB)) {
             Some(given) => given?,
@@ -349,8 +370,18 @@ impl Reader<'_> {
             read_only_url,
             workers: u32::try_from(workers).expect("MOST_WORKERS fits"),
             naive_timezone: naive_timezone?,
+            allow_plaintext,
             vacuum_up_to_mib,
         })
+    }
+
+    fn reason(&self, item: &Item) -> Option<String> {
+        let reason = item.text()?.trim().to_owned();
+        if reason.is_empty() {
+            item.refuse("it gives no reason", "say why the data may travel in plain text; every report repeats it");
+            return None;
+        }
+        Some(reason)
     }
 
     fn url(&self, table: &Table) -> Option<Secret> {

@@ -287,6 +287,7 @@ impl Keeper {
                 state.rules.insert(key, rule);
             }
         }
+        state.find_next();
     }
 
     /// The old setup stays in force.
@@ -482,6 +483,7 @@ impl Keeper {
                 let (policy, name) = (looked.policy, looked.rule);
                 state.rules.insert(RuleKey { database: database.to_owned(), policy, rule: name }, rule);
             }
+            state.find_next();
         }
         drop(state);
         if !self.setup.config.databases.contains_key(database) {

@@ -4,12 +4,14 @@
 //! The lock is the kernel's and not the file: it ends with its process, however that ends, and what is left of the file means
 //! nothing.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
+
+use crate::base::folder::Folder;
 
 /// Held for as long as this lives.
 #[derive(Debug)]
@@ -58,13 +60,16 @@ enum Outcome {
     Anothers(Option<u32>),
 }
 
+/// In the state directory.
+const LOCK: &str = "daemon.lock";
+
 fn path(state_dir: &Path) -> PathBuf {
-    state_dir.join("daemon.lock")
+    state_dir.join(LOCK)
 }
 
 fn lock(state_dir: &Path) -> io::Result<Outcome> {
-    fs::create_dir_all(state_dir)?;
-    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path(state_dir))?;
+    // Who may open the file may lock it too, and keep the daemon out: so nobody else may.
+    let mut file = Folder::at(state_dir)?.own_file(LOCK)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => {
             // For whoever comes next; where the disk is full it is locked all the same.

@@ -16,6 +16,7 @@ use prometheus_client::registry::Registry;
 use super::state::{Board, State};
 use crate::app::overview::{Overview, People};
 use crate::base::time;
+use crate::base::visible::visible_in_place;
 use crate::db::control::outbox::State as Mail;
 use crate::record::{RunRecord, Status};
 use crate::report::status::RuleStatus;
@@ -95,7 +96,8 @@ impl Metrics {
     pub fn text(&self) -> Result<String, fmt::Error> {
         let mut page = String::new();
         text::encode(&mut page, &self.0)?;
-        Ok(page)
+        // A name in a label steers no terminal; an escape with a backslash would be none of the format's.
+        Ok(visible_in_place(&page))
     }
 }
 

@@ -57,6 +57,9 @@ pub use state::{Board, State};
 /// nothing: it counts, waits or mails. A claim that is left behind is taken up by whoever comes next.
 const FAREWELL: Duration = Duration::from_secs(10);
 
+/// Bytes of stack of each thread that works: as much as a command has, and more. What `tenure check` could read, a run can.
+const STACK: usize = 16 * 1_024 * 1_024;
+
 /// How long idle threads have to end.
 const LEAVE_TAKING: Duration = Duration::from_secs(1);
 
@@ -100,6 +103,7 @@ impl Daemon {
     pub fn live(self) -> anyhow::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
+            .thread_stack_size(STACK)
             .build()
             .context("the daemon cannot be started")?;
         let outcome = runtime.block_on(self.days());

@@ -1,27 +1,25 @@
 //! The state as a file in the state directory, for other processes: `tenure status` tells by it what the daemon does, and
 //! the next daemon when the clocks were last seen to agree.
 
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use super::state::State;
+use crate::base::folder::Folder;
 
 /// Where nothing else changed, the file is written anew so often.
 const AT_LEAST_EVERY: Duration = Duration::from_secs(60);
 
-/// The file's place.
-pub fn path(state_dir: &Path) -> PathBuf {
-    state_dir.join("daemon.json")
-}
+/// In the state directory.
+const RECORD: &str = "daemon.json";
 
 /// The state that a daemon wrote last. It may have died since: its `pid` tells, and so does `last_tick`.
 ///
 /// # Errors
 /// Where there is none, or it cannot be read.
 pub fn read(state_dir: &Path) -> io::Result<State> {
-    Ok(serde_json::from_str(&fs::read_to_string(path(state_dir))?)?)
+    Ok(serde_json::from_slice(&Folder::existing(state_dir)?.read(RECORD)?)?)
 }
 
 /// Writes the state whenever it changed.
@@ -43,7 +41,7 @@ impl Writer {
             return;
         }
         self.last = Some((State { rules: Default::default(), ..state.clone() }, boot));
-        match replace(&path(state_dir), state) {
+        match replace(state_dir, state) {
             Ok(()) => self.failed = false,
             Err(error) => {
                 if !std::mem::replace(&mut self.failed, true) {
@@ -58,12 +56,6 @@ impl Writer {
     }
 }
 
-/// Whole or not at all. It need not survive a power cut.
-fn replace(path: &Path, state: &State) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let new = path.with_extension("new");
-    fs::write(&new, serde_json::to_vec_pretty(state)?)?;
-    fs::rename(new, path)
+fn replace(state_dir: &Path, state: &State) -> io::Result<()> {
+    Folder::at(state_dir)?.replace_for_now(RECORD, &serde_json::to_vec_pretty(state)?)
 }

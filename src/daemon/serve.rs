@@ -1,8 +1,10 @@
 //! Metrics and health over HTTP, for this machine alone: `/metrics` and `/healthz`.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fs;
 use std::io;
+use std::net::IpAddr;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -11,7 +13,7 @@ use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{ALLOW, CONTENT_TYPE};
+use hyper::header::{ALLOW, CONTENT_TYPE, HOST, HeaderMap};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -19,18 +21,22 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use jiff::{SignedDuration, Timestamp};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
 
 use super::metrics::{self, Metrics};
 use super::state::{Board, State};
 use crate::base::time;
 use crate::config::daemon::Listen;
 
-/// So many may ask at one time; the next one waits.
-const ASKERS: usize = 8;
+/// So many connections are open at one time. One more ends the oldest: whoever says what they want is answered at once, so
+/// the oldest has not said it, or does not take the answer.
+const ASKERS: usize = 64;
 
 /// Whoever does not say within this time what they want is not waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The pause after a connection that could not be taken: too many files are open, and the next moment may be better.
+const NO_FILES: Duration = Duration::from_millis(200);
 
 /// A daemon that has not looked for work for so long does not move.
 const STALE: SignedDuration = SignedDuration::from_mins(2);
@@ -64,30 +70,39 @@ impl Listener {
 
     /// Answers for ever.
     pub async fn answer(self, pages: Pages) {
-        let (pages, seats) = (Arc::new(pages), Arc::new(Semaphore::new(ASKERS)));
+        let pages = Arc::new(pages);
+        let mut open: VecDeque<AbortHandle> = VecDeque::new();
         loop {
-            // The semaphore is never closed.
-            let Ok(seat) = Arc::clone(&seats).acquire_owned().await else { return };
             let pages = Arc::clone(&pages);
-            match &self {
-                Listener::Tcp(listener) => match listener.accept().await {
-                    Ok((stream, _)) => drop(tokio::spawn(async move {
-                        talk(stream, pages).await;
-                        drop(seat);
-                    })),
-                    Err(_) => tokio::time::sleep(PATIENCE).await,
-                },
-                Listener::Unix(listener) => match listener.accept().await {
-                    Ok((stream, _)) => drop(tokio::spawn(async move {
-                        talk(stream, pages).await;
-                        drop(seat);
-                    })),
-                    // Too many files are open; the next moment may be better.
-                    Err(_) => tokio::time::sleep(PATIENCE).await,
-                },
+            let taken = match &self {
+                Listener::Tcp(listener) => {
+                    listener.accept().await.map(|(stream, _)| tokio::spawn(talk(stream, pages, Reach::Network)))
+                }
+                Listener::Unix(listener) => {
+                    listener.accept().await.map(|(stream, _)| tokio::spawn(talk(stream, pages, Reach::Files)))
+                }
+            };
+            match taken {
+                Ok(talk) => open.push_back(talk.abort_handle()),
+                Err(_) => tokio::time::sleep(NO_FILES).await,
             }
+            open.retain(|talk| !talk.is_finished());
+            if open.len() > ASKERS {
+                open.pop_front().into_iter().for_each(|oldest| oldest.abort());
+            }
+            // Who has said what they want is answered before the next one is let in.
+            tokio::task::yield_now().await;
         }
     }
+}
+
+/// How the place that is listened at is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// By an address, which a page in a browser of this machine can be made to ask under a name of its own.
+    Network,
+    /// By a file, which a browser does not ask.
+    Files,
 }
 
 /// A socket of a daemon that died: nobody answers there. Anything else is left alone, and binding to it fails.
@@ -100,14 +115,32 @@ fn remove_stale(path: &Path) {
 }
 
 /// One request, and the end of the connection. What goes wrong is the asker's affair.
-async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin, pages: Arc<Pages>) {
+async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin, pages: Arc<Pages>, reach: Reach) {
     let service = service_fn(|request: Request<Incoming>| {
-        let response = pages.answer(request.method(), request.uri().path());
+        let response = match reach == Reach::Network && !is_for_this_machine(request.headers()) {
+            true => plain(StatusCode::MISDIRECTED_REQUEST, "the Host header names another machine\n".to_owned()),
+            false => pages.answer(request.method(), request.uri().path()),
+        };
         async move { Ok::<_, Infallible>(response) }
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(PATIENCE).keep_alive(false);
+    http.timer(TokioTimer::new()).header_read_timeout(PATIENCE).keep_alive(false).max_buf_size(LONGEST_QUESTION);
     let _ = tokio::time::timeout(PATIENCE * 2, http.serve_connection(TokioIo::new(stream), service)).await;
+}
+
+/// Bytes of a question with its headers.
+const LONGEST_QUESTION: usize = 16_384;
+
+/// Is no other machine named in the question? Under a name that leads here (DNS rebinding), a page of a stranger's could read
+/// the answers in a browser on this machine.
+fn is_for_this_machine(headers: &HeaderMap) -> bool {
+    headers.get_all(HOST).iter().all(|host| {
+        let Ok(host) = host.to_str() else { return false };
+        let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+        let name = name.map_or(host, |(name, _)| name);
+        let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        name.is_empty() || name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+    })
 }
 
 impl Pages {
@@ -165,6 +198,24 @@ mod tests {
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_question_to_another_machine_is_told_from_one_to_this() {
+        let of = |hosts: &[&[u8]]| {
+            let mut headers = HeaderMap::new();
+            for host in hosts {
+                headers.append(HOST, hyper::header::HeaderValue::from_bytes(host).unwrap());
+            }
+            is_for_this_machine(&headers)
+        };
+        for host in ["localhost", "LOCALHOST:9187", "127.0.0.1", "127.0.0.1:9187", "[::1]", "[::1]:9187", ""] {
+            assert!(of(&[host.as_bytes()]), "{host}");
+        }
+        for host in ["evil.example.org", "localhost.evil.org:9187", "10.0.0.1", "[fe80::1]:80", "localhost:x"] {
+            assert!(!of(&[host.as_bytes()]), "{host}");
+        }
+        assert!(of(&[]) && !of(&[b"localhost", b"evil.example.org"]) && !of(&[b"\xff\xfe"]));
     }
 
     #[test]

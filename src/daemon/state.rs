@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::app::overview::Overview;
+use crate::base::visible::visible;
 
 /// How things stand.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -29,12 +30,24 @@ pub struct State {
     pub stopping: bool,
     /// By their names in the config.
     pub databases: BTreeMap<String, DatabaseState>,
+    /// What is to be looked at next; `None` where no rule has a cron expression.
+    #[serde(default)]
+    pub next: Option<Next>,
     /// Every rule that has a cron expression, by database. Not part of the file in the state directory: it may be long.
     #[serde(skip)]
     pub rules: BTreeMap<RuleKey, RuleState>,
     /// What the last look at all databases found; only where metrics are served.
     #[serde(skip)]
     pub overview: Option<Arc<Overview>>,
+}
+
+/// The rule that is looked at before all others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Next {
+    pub database: String,
+    pub policy: String,
+    pub rule: String,
+    pub at: Timestamp,
 }
 
 /// One database.
@@ -132,17 +145,29 @@ impl State {
         parts.extend(troubles.map(|(name, trouble)| format!("database {name}: {}", trouble.sentence)));
         parts.extend(self.clock_trouble.clone());
         parts.extend(self.reload_error.as_ref().map(|error| format!("the old config is in force: {error}")));
-        parts.join("; ").replace('\n', "; ")
+        // It goes to terminals, and schedules and catalogs have their words in it.
+        visible(&parts.join("; ").replace('\n', "; "))
     }
 
     fn idle_line(&self) -> String {
-        match self.rules.iter().min_by_key(|(_, state)| state.next) {
-            Some((key, state)) => {
-                let at = state.next.strftime("%Y-%m-%d %H:%M UTC");
-                format!("idle; next: {} of {} on {} at {at}", key.rule, key.policy, key.database)
+        match &self.next {
+            Some(Next { database, policy, rule, at }) => {
+                let at = at.strftime("%Y-%m-%d %H:%M UTC");
+                format!("idle; next: {rule} of {policy} on {database} at {at}")
             }
             None => "idle; no rule has a cron expression".to_owned(),
         }
+    }
+
+    /// Finds out what is next, after its rules were looked at.
+    pub fn find_next(&mut self) {
+        let first = self.rules.iter().min_by_key(|(_, state)| state.next);
+        self.next = first.map(|(key, state)| Next {
+            database: key.database.clone(),
+            policy: key.policy.clone(),
+            rule: key.rule.clone(),
+            at: state.next,
+        });
     }
 }
 
@@ -156,5 +181,25 @@ impl Work {
             }
             Some(rule) => format!("{policy} on {database}: rule {number} of {of}, {rule}: {done} of {planned} rows"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_that_was_read_from_its_file_says_what_is_next_and_no_name_steers_a_terminal() {
+        let mut state = State::default();
+        assert_eq!(state.line(), "idle; no rule has a cron expression");
+        let key = |rule: &str| RuleKey { database: "main".into(), policy: "a\u{1b}[2J".into(), rule: rule.into() };
+        let rule =
+            |next: &str| RuleState { due: None, outcome: None, run: None, next: next.parse().unwrap(), waits: None };
+        state.rules.insert(key("later"), rule("2026-01-02T03:00:00Z"));
+        state.rules.insert(key("logs\u{202e}"), rule("2026-01-01T03:00:00Z"));
+        state.find_next();
+        let read: State = serde_json::from_str(&serde_json::to_string(&state).unwrap()).unwrap();
+        assert_eq!(read.line(), "idle; next: logs\\u{202e} of a\\u{1b}[2J on main at 2026-01-01 03:00 UTC");
+        assert_eq!(read.line(), state.line());
     }
 }

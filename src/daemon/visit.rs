@@ -21,6 +21,7 @@ use crate::db::{Access, Connection};
 use crate::execute::{self, Stop};
 use crate::ledger::clock::Newest;
 use crate::ledger::due::{self, Claim, Outcome, Standing};
+use crate::ledger::names::Names;
 use crate::ledger::pause;
 use crate::record::ERASURES;
 use crate::record::{RunRecord, Status};
@@ -134,7 +135,13 @@ impl Visit {
         let now = time::now();
         let (rows, pauses) = (self.rows(conn, now)?, pause::standing(conn)?);
         let databases = &self.setup.config.databases;
-        let roster = databases.get(&self.database).map(|database| self.setup.roster_on(database)).unwrap_or_default();
+        let policies =
+            databases.get(&self.database).map(|database| self.setup.policies_on(database)).unwrap_or_default();
+        let paused = |entry: &Entry| {
+            let files = self.setup.schedules.iter().filter(|schedule| schedule.policy.name == entry.policy);
+            let names = files.map(|schedule| Names { schedule, policies: &policies });
+            names.map(|names| pause::of_rule(&pauses, names, &entry.rule, now)).find(Option::is_some).flatten()
+        };
         let mut last_due = HashMap::new();
         let mut due = Vec::new();
         for entry in &self.wanted {
@@ -145,7 +152,7 @@ impl Visit {
                 continue;
             };
             match due::standing(row, last, now) {
-                Standing::Due(at) => match pause::of_rule(&pauses, &roster, &entry.policy, &entry.rule, now) {
+                Standing::Due(at) => match paused(entry) {
                     Some(pause) => visited.looked.push(Looked::paused(entry, row, pause, now)),
                     None => due.push(Due { entry, row: (*row).clone(), at }),
                 },

@@ -13,5 +13,5 @@ pub mod sql;
 pub mod write;
 
 pub use crate::base::dialect::Dialect;
-pub use driver::{Access, Connection, DbError, ErrorKind, Mode, Row, Statement, Value};
+pub use driver::{Access, Connection, DbError, ErrorKind, Grammar, Mode, Row, Statement, Value};
 pub use sql::InsertInto;

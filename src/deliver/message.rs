@@ -12,6 +12,7 @@ use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, 
 use lettre::message::{Attachment, Body, Mailbox, Message, MessageBuilder, MultiPart, SinglePart};
 use sha2::{Digest, Sha256};
 
+use crate::base::visible::visible;
 use crate::record::RunRecord;
 use crate::report::{csv, html, json, text, verdict};
 
@@ -55,7 +56,7 @@ pub(super) fn report(record: &RunRecord, envelope: &Envelope) -> Result<Vec<u8>,
 /// A mail of plain text, about no run.
 pub(super) fn note(envelope: &Envelope, at: Timestamp, subject: &str, text: String) -> Result<Vec<u8>, Unmade> {
     let part = quoted(ContentType::TEXT_PLAIN, text);
-    Ok(headers(envelope, at).subject(one_line(subject)).singlepart(part)?.formatted())
+    Ok(headers(envelope, at).subject(header_text(subject)).singlepart(part)?.formatted())
 }
 
 fn headers(envelope: &Envelope, at: Timestamp) -> MessageBuilder {
@@ -95,11 +96,11 @@ fn subject(record: &RunRecord) -> String {
     let label = if kept { label.to_owned() } else { label.to_uppercase() };
     let place = match database(record) {
         "" => String::new(),
-        database => format!(" ({database})"),
+        database => format!(" ({})", short(database)),
     };
     let day = record.as_of.strftime("%Y-%m-%d");
     let how = if kept { String::new() } else { format!(": {}", verdict.headline.trim_end_matches('.')) };
-    one_line(&format!("{label}: {}{place}, {day}{how}", record.schedule.name))
+    header_text(&format!("{label}: {}{place}, {day}{how}", short(&record.schedule.name)))
 }
 
 /// The run's database by its name in the config; empty where no rule was due.
@@ -147,9 +148,24 @@ pub(super) fn token(texts: &[&str]) -> String {
     HEXLOWER.encode(&hash.finalize()[..8])
 }
 
-/// Nothing in a header begins another one.
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+/// A text for a header, whatever a schedule calls its policy: on one line, so that it begins no other header; without what
+/// readers take for letters in another encoding (`=?utf-8?q?…?=`) or turns a line around; and no longer than a line of a list.
+fn header_text(text: &str) -> String {
+    const LONGEST: usize = 180;
+    let shown = visible(text).replace("=?", "= ?");
+    match shown.char_indices().nth(LONGEST) {
+        None => shown,
+        Some((end, _)) => format!("{}…", &shown[..end]),
+    }
+}
+
+/// A policy's or database's name in a subject, of which the rest says what became of it.
+pub(super) fn short(name: &str) -> String {
+    const LONGEST: usize = 64;
+    match name.char_indices().nth(LONGEST) {
+        None => name.to_owned(),
+        Some((end, _)) => format!("{}…", &name[..end]),
+    }
 }
 
 #[cfg(test)]
@@ -171,6 +187,15 @@ mod tests {
 
     #[test]
     fn a_policy_cannot_write_headers_of_its_own() {
-        assert_eq!(one_line("kept: a\r\nBcc: b"), "kept: a  Bcc: b");
+        assert_eq!(header_text("kept: a\r\nBcc: b"), "kept: a\\r\\nBcc: b");
+    }
+
+    #[test]
+    fn a_policy_cannot_forge_what_a_subject_says() {
+        assert_eq!(header_text("BROKEN: =?utf-8?q?kept?="), "BROKEN: = ?utf-8?q?kept?=");
+        assert_eq!(header_text("=?=?"), "= ?= ?");
+        assert_eq!(header_text("a\u{202e}b"), "a\\u{202e}b");
+        assert_eq!(header_text(&"é".repeat(1_200)).chars().count(), 181);
+        assert_eq!(short(&"é".repeat(1_200)).chars().count(), 65);
     }
 }

@@ -9,7 +9,9 @@
 //! ```text
 //! outbox.rs     who is to get what, when it is tried again, what the next report says of it
 //! message.rs    headers and parts
-//! transport.rs  the ways: a program, a folder, and smtp.rs
+//! transport.rs  the ways: a program, a folder, and an SMTP server
+//! smtp.rs       a conversation with an SMTP server, step by step
+//! wire.rs       its bytes, of which a stranger writes half: bounded in number and in time
 //! trouble.rs    what stands in a mail's way, in sentences without secrets and addresses
 //! alarm.rs      the mail of a run that could not even begin
 //! ```
@@ -20,9 +22,10 @@ pub mod outbox;
 mod smtp;
 mod transport;
 mod trouble;
+mod wire;
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lettre::Address;
 use lettre::message::Mailbox;
@@ -33,7 +36,7 @@ pub use self::trouble::{Reach, Step, Trouble, masked};
 use self::message::Envelope;
 use self::transport::{Carrier, Parcel};
 use crate::base::time;
-use crate::config::mail::Mail;
+use crate::config::mail::{Mail, is_plain};
 use crate::db::control::outbox::{OutboxRow, Settlement, Which, claim, rows, settle};
 use crate::db::{Connection, DbError, ErrorKind, control};
 use crate::ledger;
@@ -49,18 +52,25 @@ pub struct Attempt {
     pub outcome: Result<(), Trouble>,
 }
 
+/// After so long no further mail is begun: a server that takes each of many mails slowly holds no purging up.
+const LONGEST_FLUSH: Duration = Duration::from_secs(120);
+
 /// Sends what is due, each mail at most once, and says what came of it. Ends early where the mail server is away, so that
-/// it costs one wait and not one a mail; what is left is for the next call.
+/// it costs one wait and not one a mail, or is slow; what is left is for the next call.
 ///
 /// # Errors
 /// Where the outbox cannot be read or written. A mail that had been taken by the server by then keeps its claim, and may
 /// go again once that has run out.
 pub fn flush(reopen: Reopen<'_>, mail: &Mail) -> Result<Vec<Attempt>, DbError> {
+    let begun = Instant::now();
     let mut conn = reopen()?;
     let now = control::clock(&mut conn)?;
     let mut carrier = None;
     let mut attempts = Vec::new();
     for row in rows(&mut conn, Which::Due(now))? {
+        if begun.elapsed() >= LONGEST_FLUSH {
+            break;
+        }
         let until = control::clock(&mut conn)? + outbox::claim_for(transport::longest(&mail.transport));
         if !claim(&mut conn, &row, until)? {
             continue;
@@ -88,8 +98,10 @@ fn parcel(conn: &mut Connection, row: &OutboxRow) -> Result<Parcel, Trouble> {
     let record = record.ok_or_else(|| never(format!("run `{}` is not in the ledger", row.run)))?;
     let unreadable = || never(format!("the addresses of mail `{}` in the outbox cannot be read", row.id));
     let from: Mailbox = row.sender.parse().map_err(|_| unreadable())?;
-    let to: Address = row.recipient.parse().map_err(|_| unreadable())?;
-    let addressees = row.addressees.split(", ").map(str::parse).collect::<Result<_, _>>().map_err(|_| unreadable())?;
+    let plain = |address: &str| address.parse::<Address>().ok().filter(is_plain);
+    let to = plain(&row.recipient).ok_or_else(unreadable)?;
+    // Of whom a header cannot tell, the mails to the others do not.
+    let addressees = row.addressees.split(", ").filter_map(plain).collect();
     let sender = from.email.clone();
     let envelope = Envelope { message_id: row.message_id.clone(), from, to: addressees };
     let bytes = message::report(&record, &envelope).map_err(|error| never(error.to_string()))?;

@@ -78,10 +78,13 @@ pub(super) fn settlement(row: &OutboxRow, attempt: i64, outcome: Result<(), &Tro
     }
 }
 
+/// No claim lasts longer, in microseconds, whatever the config says: one that does was made under a clock that was ahead.
+pub const LONGEST_CLAIM: i64 = 2 * 60 * 60 * 1_000_000;
+
 /// Microseconds for which a mail is claimed that takes `longest` at most.
 pub(super) fn claim_for(longest: Duration) -> i64 {
     const MARGIN: Duration = Duration::from_secs(300);
-    i64::try_from((longest + MARGIN).as_micros()).unwrap_or(i64::MAX)
+    i64::try_from((longest + MARGIN).as_micros()).map_or(LONGEST_CLAIM, |claim| claim.min(LONGEST_CLAIM))
 }
 
 /// What the next report says of mails that did not go: a sentence on those that wait and one on those that were refused.

@@ -1,10 +1,9 @@
 //! Why a mail did not go, in sentences that may be stored, logged and shown: without a password and without an address.
 
-use std::error::Error as _;
 use std::fmt;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 
-use lettre::transport::smtp::Error as SmtpError;
+use crate::base::visible::is_unseen;
 
 /// Characters of a server's own words that are kept.
 const LONGEST_REPLY: usize = 200;
@@ -76,30 +75,23 @@ impl Trouble {
         Self { reach, step, reason: reason.into() }
     }
 
-    /// What an SMTP library's error means at this step. Nothing that was said during the login is repeated: a server
-    /// might quote the password.
-    pub(super) fn of_smtp(step: Step, error: &SmtpError) -> Self {
-        let Some(code) = error.status() else { return Self::of_connection(step, error) };
-        let code = u16::from(code);
-        let words = error.source().map(ToString::to_string).filter(|_| step != Step::Login).unwrap_or_default();
+    /// What a refusal means at this step. Nothing that was said during the login is repeated: a server might quote the
+    /// password.
+    pub(super) fn of_answer(step: Step, code: u16, lines: &[String]) -> Self {
+        let words = if step == Step::Login { String::new() } else { lines.join(" ") };
         let reason = format!("the server said {code} {}", shown(&words)).trim_end().to_owned();
         Self::new(reach_of(step, code), step, reason)
     }
 
-    fn of_connection(step: Step, error: &SmtpError) -> Self {
-        let io = std::iter::successors(error.source(), |&error| error.source())
-            .find_map(|error| error.downcast_ref::<std::io::Error>());
-        let Some(io) = io else {
-            let words = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-            return Self::new(Reach::Server, step, shown(&words));
-        };
-        match io.kind() {
+    /// What a connection that failed means at this step.
+    pub(super) fn of_io(step: Step, error: &io::Error) -> Self {
+        match error.kind() {
             ErrorKind::WouldBlock | ErrorKind::TimedOut => {
                 Self::new(Reach::Server, step, "the server did not answer in time")
             }
             // The words of the TLS library: who signed what, and for which name.
-            ErrorKind::InvalidData => Self::new(Reach::Server, Step::Encrypt, shown(&io.to_string())),
-            _ => Self::new(Reach::Server, step, format!("the connection failed: {}", shown(&io.to_string()))),
+            ErrorKind::InvalidData => Self::new(Reach::Server, Step::Encrypt, shown(&error.to_string())),
+            _ => Self::new(Reach::Server, step, format!("the connection failed: {}", shown(&error.to_string()))),
         }
     }
 
@@ -132,8 +124,8 @@ fn reach_of(step: Step, code: u16) -> Reach {
 }
 
 /// The server's words on one line, in characters that steer no terminal, with addresses masked.
-fn shown(words: &str) -> String {
-    let visible: String = words.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+pub(super) fn shown(words: &str) -> String {
+    let visible: String = words.chars().map(|c| if is_unseen(c) { ' ' } else { c }).collect();
     let masked: Vec<_> = visible.split_whitespace().map(masked_word).collect();
     masked.join(" ").chars().take(LONGEST_REPLY).collect()
 }
@@ -160,6 +152,15 @@ mod tests {
         let said = "5.1.1 <ann@example.org>: unknown\u{1b}[2J\r\n(via bob@x)";
         assert_eq!(shown(said), "5.1.1 ***@example.org>: unknown [2J (via ***@x)");
         assert_eq!(shown(&"x".repeat(1_000)).len(), LONGEST_REPLY);
+    }
+
+    #[test]
+    fn what_a_connection_or_an_answer_says_is_told_without_what_was_said_at_the_login() {
+        let lines = ["5.7.8 s3cret is wrong".to_owned()];
+        assert_eq!(Trouble::of_answer(Step::Login, 535, &lines).reason, "the server said 535");
+        assert_eq!(Trouble::of_answer(Step::Sender, 535, &lines).reason, "the server said 535 5.7.8 s3cret is wrong");
+        let late = Trouble::of_io(Step::Content, &ErrorKind::TimedOut.into());
+        assert_eq!((late.reach, late.reason.as_str()), (Reach::Server, "the server did not answer in time"));
     }
 
     #[test]

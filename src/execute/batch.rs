@@ -2,6 +2,7 @@
 
 use super::Ending;
 use crate::base::time;
+use crate::db::catalog::fingerprint::Footing;
 use crate::db::predicate::window::Window;
 use crate::db::query::count::Consequences;
 use crate::db::write::batch;
@@ -25,22 +26,25 @@ pub(super) struct Identity<'a> {
     pub rule: &'a str,
 }
 
-/// Runs `act` and records it; `None` where the lease is lost and nothing was done.
+/// Runs `act` and records it, on the tables as they were planned with; `None` where the lease is lost and nothing was done.
 ///
 /// Either both the act and its row in the ledger are committed or neither is: a crash before COMMIT loses the batch, a
 /// crash after it loses nothing. A batch that found nothing leaves no row.
 pub(super) fn transact(
     conn: &mut Connection,
-    lease: &Lease,
+    (lease, footing): (&Lease, &Footing),
     identity: &Identity<'_>,
     mode: Mode,
     act: impl FnOnce(&mut Connection) -> Result<Done, DbError>,
 ) -> Result<Option<Done>, DbError> {
     conn.transaction(mode, |conn| {
+        footing.lock(conn)?;
         if !lease.holds(conn)? {
             return Ok(None);
         }
+        footing.check_before(conn)?;
         let done = act(conn)?;
+        footing.check_after(conn)?;
         write(conn, identity, &done)?;
         Ok(Some(done))
     })
@@ -90,10 +94,12 @@ pub(super) fn act(
 }
 
 /// Beside what is transient by nature: a reference that the application added while the batch ran is seen, and keeps its
-/// row, when the batch is tried again; servers in other languages hide a deadlock among the other errors; and what is not to be
-/// written into one row keeps no other row waiting.
+/// row, when the batch is tried again; a server that speaks another language hides a deadlock among its other errors; a smaller
+/// batch takes less; and one row that stands against it keeps no other row waiting. Nothing else passes when it is tried again.
 pub(super) fn may_pass_later(error: &DbError) -> bool {
-    error.is_transient() || error.is_of_a_row() || matches!(error.kind, ErrorKind::ForeignKey | ErrorKind::Other)
+    error.is_transient()
+        || error.is_of_a_row()
+        || matches!(error.kind, ErrorKind::ForeignKey | ErrorKind::Unread | ErrorKind::Resources)
 }
 
 /// Why some could not be done, the first of the reasons: the others were.
@@ -101,6 +107,10 @@ pub(super) fn may_pass_later(error: &DbError) -> bool {
 pub(super) struct Refused(Option<String>);
 
 impl Refused {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
     pub fn note(&mut self, error: DbError) {
         let remedy = match error.kind {
             ErrorKind::Constraint => {

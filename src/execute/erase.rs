@@ -17,6 +17,7 @@ use super::told::{Log, Told, rows_of};
 use super::turn::Turn;
 use super::{Ending, Halt, Tally, Worker};
 use crate::base::time;
+use crate::db::catalog::fingerprint::Footing;
 use crate::db::predicate::few::Few;
 use crate::db::predicate::window;
 use crate::db::predicate::window::{Edge, Window};
@@ -67,7 +68,7 @@ pub fn people(
 ) -> (PeopleTally, Ending) {
     let _span = tracing::info_span!("erase", run = worker.run).entered();
     let mut tally = PeopleTally::default();
-    let (policy, run) = (worker.policy, worker.run);
+    let (policy, run) = (worker.names.policy(), worker.run);
     let lease = match worker.patiently(|conn| lease::take(conn, policy, ERASURES, run)) {
         Ok(Taken::Lease(lease)) => lease,
         Ok(Taken::Busy(who)) => return (tally, Ending::Stopped(who)),
@@ -78,11 +79,13 @@ pub fn people(
         return (tally, halt.into());
     }
     let turn = Turn::new(worker, &lease, ERASURES);
+    let footing = turn.worker.catalog.footing(erasure.entries.iter().map(|entry| &entry.plan));
     let others = Connections::beside(most_workers(turn.worker.conn.dialect(), workers));
     let mut round = Round {
         turn,
         others,
         erasure,
+        footing,
         desk,
         tally: &mut tally,
         refused: Refused::default(),
@@ -103,6 +106,8 @@ struct Round<'a, 'w> {
     turn: Turn<'a, 'w>,
     others: Connections,
     erasure: &'a Erasure,
+    /// The tables as they were when the erasure was planned.
+    footing: Footing,
     desk: &'a Desk<'a>,
     tally: &'a mut PeopleTally,
     /// People who could not be erased at all.
@@ -371,7 +376,7 @@ impl<'a, 'w: 'a> Round<'a, 'w> {
         act: impl Fn(&mut Connection, &Log<'_>) -> Result<Outcome, DbError>,
     ) -> Result<Attempt<Outcome>, Halt> {
         let log = self.log();
-        let sent = Sent::send(self.turn.worker.conn, self.turn.lease, |conn| act(conn, &log));
+        let sent = Sent::send(self.turn.worker.conn, (self.turn.lease, &self.footing), |conn| act(conn, &log));
         self.learn(&log, sent)
     }
 
@@ -384,8 +389,9 @@ impl<'a, 'w: 'a> Round<'a, 'w> {
     ) -> Vec<Result<Attempt<Outcome>, Halt>> {
         let lease = self.turn.lease;
         let tasks: Vec<(Log<'_>, &T)> = tasks.iter().map(|task| (self.log(), task)).collect();
+        let footing = &self.footing;
         let sent = self.others.each(self.turn.worker.conn, &tasks, |conn, (log, task)| {
-            Sent::send(conn, lease, |conn| act(conn, log, task))
+            Sent::send(conn, (lease, footing), |conn| act(conn, log, task))
         });
         if sent.iter().any(Sent::lost_its_connection) {
             self.others.close();
@@ -407,7 +413,7 @@ impl<'a, 'w: 'a> Round<'a, 'w> {
     fn log(&mut self) -> Log<'a> {
         self.sequence += 1;
         let worker = &self.turn.worker;
-        Log { policy: worker.policy, run: worker.run, erasure: self.erasure, sequence: self.sequence }
+        Log { policy: worker.names.policy(), run: worker.run, erasure: self.erasure, sequence: self.sequence }
     }
 
     /// What came of a transaction. Where its COMMIT was not answered, the batches that it would have written tell.
@@ -453,15 +459,18 @@ struct Sent {
 impl Sent {
     fn send(
         conn: &mut Connection,
-        lease: &Lease,
+        (lease, footing): (&Lease, &Footing),
         act: impl FnOnce(&mut Connection) -> Result<Outcome, DbError>,
     ) -> Self {
         let mut sent = None;
         let came = conn.transaction(Mode::Several, |conn| {
+            footing.lock(conn)?;
             if !lease.holds(conn)? {
                 return Ok(None);
             }
+            footing.check_before(conn)?;
             let outcome = act(conn)?;
+            footing.check_after(conn)?;
             sent = Some(outcome.clone());
             Ok(Some(outcome))
         });

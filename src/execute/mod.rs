@@ -18,13 +18,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::base::time;
+use crate::db::catalog::fingerprint::{Fingerprint, Footing};
 use crate::db::predicate::window;
 use crate::db::predicate::window::{Edge, Next, Window};
-use crate::db::write::batch::{Done, frees_its_own};
-use crate::db::write::rollup;
-use crate::db::{Connection, DbError, Mode};
+use crate::db::query::probe;
+use crate::db::write::batch::{Done, frees_its_own, takes_several};
+use crate::db::write::{hashes, rollup};
+use crate::db::{Connection, DbError, Dialect, ErrorKind, Mode};
 use crate::ledger::lease::{self, Taken};
-use crate::ledger::roster::Roster;
+use crate::ledger::names::Names;
 use crate::ledger::{self, pause};
 use crate::plan::{Act, Anchor, Axis, Rollup, RulePlan, Target};
 
@@ -98,12 +100,13 @@ pub struct Worker<'a> {
     pub conn: &'a mut Connection,
     /// Opens the same database again after the connection was lost.
     pub reopen: Reopen<'a>,
-    pub policy: &'a str,
-    /// The policies that there are.
-    pub roster: &'a Roster<'a>,
+    /// By which the ledger may know the policy and its rules.
+    pub names: Names<'a>,
     pub run: &'a str,
     /// How many holds had been added to the ledger when the plan was made.
     pub holds: u64,
+    /// The catalog that the plan was made with.
+    pub catalog: &'a Fingerprint,
     pub stop: &'a Stop,
     /// Called after each batch with the rows of the rule done so far.
     pub progress: &'a mut dyn FnMut(u64),
@@ -145,7 +148,7 @@ impl From<DbError> for Halt {
 pub fn rule(worker: &mut Worker<'_>, plan: &RulePlan) -> (Tally, Ending) {
     let _span = tracing::info_span!("rule", run = worker.run, rule = plan.rule).entered();
     let mut tally = Tally::default();
-    let (policy, run) = (worker.policy, worker.run);
+    let (policy, run) = (worker.names.policy(), worker.run);
     let lease = match worker.patiently(|conn| lease::take(conn, policy, &plan.rule, run)) {
         Ok(Taken::Lease(lease)) => lease,
         Ok(Taken::Busy(who)) => return (tally, Ending::Stopped(who)),
@@ -156,7 +159,8 @@ pub fn rule(worker: &mut Worker<'_>, plan: &RulePlan) -> (Tally, Ending) {
         return (tally, halt.into());
     }
     let (turn, refused) = (Turn::new(worker, &lease, &plan.rule), Refused::default());
-    let mut walk = Walk { turn, plan, tally: &mut tally, refused, sequence: 0 };
+    let footing = turn.worker.catalog.footing([plan]);
+    let mut walk = Walk { turn, plan, footing, tally: &mut tally, refused, sequence: 0 };
     let ending = match walk.tables().and_then(|()| walk.turn.still_ours()) {
         Ok(()) => walk.refused.ending("rows could not be changed"),
         Err(halt) => halt.into(),
@@ -170,7 +174,7 @@ impl Worker<'_> {
     /// Asked after the gate was taken: whoever adds a hold or pauses the rule from now on raises it.
     fn may_begin(&mut self, rule: &str) -> Result<(), Halt> {
         let orders = self.patiently(ledger::orders_beyond_a_gate)?;
-        match pause::of_rule(&orders.pauses, self.roster, self.policy, rule, time::now()) {
+        match pause::of_rule(&orders.pauses, self.names, rule, time::now()) {
             Some(pause) => Err(Halt::Stopped(pause.record().to_string())),
             None if orders.holds.added != self.holds => Err(called_off()),
             None => Ok(()),
@@ -187,6 +191,7 @@ impl Worker<'_> {
 struct Walk<'a, 'w> {
     turn: Turn<'a, 'w>,
     plan: &'a RulePlan,
+    footing: Footing,
     tally: &'a mut Tally,
     /// Rows that could not be changed at all.
     refused: Refused,
@@ -231,6 +236,7 @@ impl Walk<'_, '_> {
         let mut pace = Pace::of(self.turn.worker.conn.dialect(), axis);
         let mut lower: Option<Edge> = None;
         let mut refused = 0;
+        let mode = mode_of(self.plan, target, self.turn.worker.conn.dialect());
         loop {
             self.turn.between_batches()?;
             let window = match self.next_window(target, axis, &lower, &mut pace)? {
@@ -238,9 +244,7 @@ impl Walk<'_, '_> {
                 None => return Ok(false),
             };
             let started = Instant::now();
-            match self
-                .attempt(|conn, plan| batch::act(conn, plan, target, axis, &window), mode_of(self.plan, target))?
-            {
+            match self.attempt(|conn, plan| batch::act(conn, plan, target, axis, &window), mode)? {
                 Attempt::Done(done) => {
                     refused = 0;
                     self.count(done);
@@ -256,17 +260,34 @@ impl Walk<'_, '_> {
                     }
                     refused += 1;
                     if refused > MOST_REFUSED {
-                        return Err(Halt::Failed(error));
+                        return Err(Halt::Failed(self.with_triggers(error, target)));
                     }
-                    self.refused.note(error);
+                    if self.refused.is_empty() {
+                        let error = self.with_triggers(error, target);
+                        self.refused.note(error);
+                    }
                 }
-                Attempt::Again(error) if is_last => return Err(Halt::Failed(error)),
+                Attempt::Again(error) if is_last => return Err(Halt::Failed(self.with_triggers(error, target))),
                 Attempt::Again(_) => return Ok(false),
             }
             match window.after() {
                 Some(edge) => lower = Some(edge),
                 None => return Ok(true),
             }
+        }
+    }
+
+    /// The application's sentence is not repeated, but what can have said it is named.
+    fn with_triggers(&mut self, error: DbError, target: &Target) -> DbError {
+        if error.kind != ErrorKind::Raised {
+            return error;
+        }
+        match probe::triggers(self.turn.worker.conn, &target.table) {
+            Ok(triggers) if !triggers.is_empty() => {
+                let message = format!("{}; triggers of `{}`: {}", error.message, target.table, triggers.join(", "));
+                DbError { message, ..error }
+            }
+            _ => error,
         }
     }
 
@@ -324,11 +345,12 @@ impl Walk<'_, '_> {
         mode: Mode,
     ) -> Result<Attempt<Done>, Halt> {
         self.sequence += 1;
-        let (plan, lease, run) = (self.plan, self.turn.lease, self.turn.worker.run);
+        let (plan, footing) = (self.plan, &self.footing);
+        let (lease, run) = (self.turn.lease, self.turn.worker.run);
         let id = format!("{run}/{}/{:06}", plan.rule, self.sequence);
         let identity = batch::Identity { id, run, rule: &plan.rule };
         let attempt = self.turn.attempt(
-            |conn| batch::transact(conn, lease, &identity, mode, |conn| act(conn, plan)),
+            |conn| batch::transact(conn, (lease, footing), &identity, mode, |conn| act(conn, plan)),
             |conn| batch::outcome(conn, &identity),
         )?;
         if let Attempt::Done(done) = &attempt {
@@ -350,9 +372,12 @@ fn called_off() -> Halt {
     Halt::Stopped(reason.to_owned())
 }
 
-fn mode_of(plan: &RulePlan, target: &Target) -> Mode {
-    let acts_by_key = plan.act.removes() && crate::db::write::batch::takes_several(plan, target);
-    if acts_by_key { Mode::ByKey } else { Mode::Single }
+fn mode_of(plan: &RulePlan, target: &Target, dialect: Dialect) -> Mode {
+    match plan.act {
+        Act::Redact if hashes::takes_hashes(dialect, target) => Mode::Several,
+        Act::Delete | Act::Aggregate(_) if takes_several(plan, target) => Mode::ByKey,
+        Act::Redact | Act::Delete | Act::Aggregate(_) => Mode::Single,
+    }
 }
 
 /// The anchor bounded by the bucket's start, and the target bounded by its end. A bucket that has not wholly expired is

@@ -87,6 +87,7 @@ impl<'a, 'w> Turn<'a, 'w> {
             Ok(Some(done)) => Ok(Attempt::Done(done)),
             Ok(None) => Err(self.lost()),
             Err(error) if error.kind == ErrorKind::CommitUnknown => self.find_out(outcome, error),
+            Err(error) if error.kind == ErrorKind::SchemaChanged => Err(Halt::Stopped(error.message)),
             Err(error) if batch::may_pass_later(&error) => {
                 self.mend(&error)?;
                 Ok(Attempt::Again(error))

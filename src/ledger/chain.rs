@@ -8,7 +8,8 @@ use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::keys;
+use super::{identity, keys};
+use crate::base::own_head::Head;
 use crate::db::control::{self, EntryRow};
 use crate::db::{Connection, DbError};
 
@@ -23,11 +24,22 @@ pub(super) fn append(
     body: String,
     at: Timestamp,
 ) -> Result<EntryRow, DbError> {
-    keys::make_known(conn)?;
+    make_ready(conn)?;
     append_signed(conn, kind, run, body, at)
 }
 
-/// As [`append`], with the key of the connection whatever the chain knows of it.
+/// Before an entry: the ledger is that of this database, the chain is as this installation signed it, and entries say which key
+/// signs and of which database the ledger is.
+///
+/// # Errors
+/// Where nothing may be written, with the remedy.
+pub(super) fn make_ready(conn: &mut Connection) -> Result<(), DbError> {
+    keys::check(conn)?;
+    keys::make_known(conn)?;
+    identity::make_known(conn)
+}
+
+/// As [`append`], with the key of the connection, and whatever the chain was before.
 pub(super) fn append_signed(
     conn: &mut Connection,
     kind: &str,
@@ -49,6 +61,7 @@ pub(super) fn append_signed(
     control::insert_entry(conn, &entry)?;
     if let Some(signer) = conn.signer() {
         control::signature::insert(conn, entry.number, &signer.sign(&entry.hash))?;
+        conn.note_signed(Head { entry: entry.number, hash: entry.hash.clone() });
     }
     Ok(entry)
 }
@@ -85,6 +98,11 @@ pub fn parse(canonical: &str) -> Option<EntryRow> {
         body: line()?.to_owned(),
         hash: hash_of(canonical),
     })
+}
+
+/// Does it say of itself that it comes after the entry of this number and hash?
+pub(super) fn follows(entry: &EntryRow, number: i64, hash: &str) -> bool {
+    entry.number == number + 1 && entry.previous == hash
 }
 
 /// Lower-case hexadecimal SHA-256 of an entry's canonical bytes.

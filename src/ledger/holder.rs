@@ -41,18 +41,6 @@ impl Holder {
     }
 }
 
-/// `user@host`, as reports name who started a run.
-pub fn actor() -> String {
-    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| uid());
-    format!("{user}@{}", host())
-}
-
-fn uid() -> String {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let uid = status.lines().find_map(|line| line.strip_prefix("Uid:")).and_then(|ids| ids.split_whitespace().next());
-    uid.map_or_else(|| "unknown".to_owned(), |uid| format!("uid {uid}"))
-}
-
 /// This machine's name.
 pub fn host() -> String {
     fs::read_to_string("/proc/sys/kernel/hostname").map_or_else(|_| "unknown".to_owned(), |name| name.trim().to_owned())

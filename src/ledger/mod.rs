@@ -3,6 +3,7 @@
 //! A batch is recorded in the transaction that does it; a run is closed by one entry that holds the digest of all its
 //! batches and the hash of the entry before it. A run that died is closed by the next one with the same function.
 
+mod actor;
 pub mod chain;
 pub mod clock;
 pub mod compact;
@@ -11,11 +12,12 @@ pub mod erasure;
 pub mod export;
 pub mod hold;
 mod holder;
+pub mod identity;
 pub mod keys;
 pub mod lease;
+pub mod names;
 pub mod pause;
 pub mod request;
-pub mod roster;
 pub mod terms;
 pub mod under_way;
 pub mod verify;
@@ -37,7 +39,8 @@ use crate::record::{LedgerRecord, RunRecord, Status};
 
 use terms::Known;
 
-pub use holder::{Holder, actor, host};
+pub use actor::actor;
+pub use holder::{Holder, host};
 
 /// Makes a run known before it does anything: `record` holds what was planned. Where the schedule is new to the ledger,
 /// an entry tells how.
@@ -49,6 +52,7 @@ pub fn begin(
 ) -> Result<(), DbError> {
     let (holder, plan) = (holder.to_text(), json(record)?);
     appending(conn, |conn| {
+        chain::make_ready(conn)?;
         control::insert_run(conn, &record.run, &holder, record.started.as_microsecond(), &plan)?;
         schedule.map_or(Ok(()), |schedule| schedule.append(conn, &record.run, record.started))
     })
@@ -131,6 +135,7 @@ pub fn close(conn: &mut Connection, record: &mut RunRecord, address: Addressing<
     let batches = control::batches(conn, Some(&record.run), None)?;
     reconcile(record, &batches);
     record.ledger = None;
+    record.ledger_id = identity::known(conn)?.map(|bound| bound.ledger);
     let erasures = erasure::cover(conn, &record.run)?;
     let body = closing(record, &begun, &batches, erasures)?;
     appending(conn, |conn| {
@@ -202,13 +207,19 @@ fn appending<T>(
     const WAITS: u64 = 5;
     let (mut attempt, mut waits) = (1, 1);
     loop {
+        // What a transaction has signed that was rolled back does not count.
+        conn.take_signed();
         match conn.transaction(Mode::Single, &mut body) {
             Err(error) if attempt < ATTEMPTS && matches!(error.kind, ErrorKind::Constraint | ErrorKind::Conflict) => {
                 thread::sleep(Duration::from_millis(5 * attempt));
                 attempt += 1;
             }
             Err(error) if waits < WAITS && error.kind == ErrorKind::LockTimeout => waits += 1,
-            outcome => return outcome,
+            Err(error) => return Err(error),
+            Ok(done) => {
+                keys::remember(conn);
+                return Ok(done);
+            }
         }
     }
 }
@@ -243,9 +254,12 @@ fn digest_of(batches: &[BatchRow]) -> String {
 
 /// What was done is what the batches say; anything else is a bug or somebody's hand in the ledger, and fails the rule.
 fn reconcile(record: &mut RunRecord, batches: &[BatchRow]) {
+    let mut sums: BTreeMap<&str, u64> = BTreeMap::new();
+    for batch in batches {
+        *sums.entry(&batch.rule).or_default() += counted(batch.done);
+    }
     for rule in &mut record.rules {
-        let recorded: u64 =
-            batches.iter().filter(|batch| batch.rule == rule.rule).map(|batch| counted(batch.done)).sum();
+        let recorded = sums.get(rule.rule.as_str()).copied().unwrap_or_default();
         if recorded != rule.done {
             rule.status = Status::Failed;
             rule.error = Some(format!(
@@ -296,6 +310,7 @@ fn bury(
         return Ok(false);
     }
     lease::shut(conn, &record, now)?;
+    chain::make_ready(conn)?;
     let batches = control::batches(conn, Some(&record.run), None)?;
     fill_from_batches(&mut record, &batches)?;
     if let Some(people) = &mut record.people {
@@ -304,6 +319,7 @@ fn bury(
     }
     record.finished = Timestamp::from_microsecond(now).ok();
     record.status = record.worst_status();
+    record.ledger_id = identity::known(conn)?.map(|bound| bound.ledger);
     let erasures = erasure::cover(conn, &record.run)?;
     let body = closing(&record, begun, &batches, erasures)?;
     seal(conn, &mut record, body, address)?;

@@ -6,11 +6,11 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::roster::Roster;
+use super::names::{Names, RuleName};
 use super::{appending, chain, json, lease};
 use crate::db::control::{self, gate, pause::PauseRow};
 use crate::db::{Connection, DbError, ErrorKind};
-use crate::record::PauseRecord;
+use crate::record::{ERASURES, PauseRecord};
 
 /// What is to wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,13 @@ impl Scope {
         match self {
             Scope::All => None,
             Scope::Rule { policy, .. } => Some(policy),
+        }
+    }
+
+    fn rule_name(&self) -> Option<RuleName> {
+        match self {
+            Scope::All => None,
+            Scope::Rule { policy, rule } => Some(RuleName { policy: policy.clone(), rule: rule.clone() }),
         }
     }
 
@@ -63,11 +70,21 @@ impl Standing {
         self.order.expires.is_none_or(|expires| now < expires)
     }
 
-    /// What was paused in a policy that has it no more waits wherever a rule is called so: whoever moves it, or calls the policy
-    /// otherwise, has not ended the pause.
-    fn covers(&self, roster: &Roster<'_>, policy: &str, rule: &str) -> bool {
-        self.order.scope.policy().is_none_or(|known| known == policy || !roster.has(known, rule))
-            && self.order.scope.rule().is_none_or(|known| known == rule)
+    fn covers(&self, names: Names<'_>, rule: &str) -> bool {
+        self.order.scope.rule_name().is_none_or(|known| names.is_rule(rule, &known))
+    }
+
+    /// What is to be said where it waits for a rule that the policy has no more, unless under a name of which nobody knows.
+    pub fn note(&self, names: Names<'_>) -> Option<String> {
+        let known = self.order.scope.rule_name().filter(|known| names.is_policy(&known.policy))?;
+        let mut rules = names.schedule.rules.iter().map(|rule| rule.name.as_str()).chain([ERASURES]);
+        let RuleName { policy, rule } = &known;
+        (!rules.any(|rule| names.is_rule(rule, &known))).then(|| {
+            format!(
+                "the pause of rule `{rule}` of policy `{policy}` makes nothing wait, because the policy has no such rule; if it goes on \
+                 under another name, say so there with `formerly = [\"{rule}\"]`"
+            )
+        })
     }
 
     /// For reports.
@@ -82,15 +99,9 @@ impl Standing {
     }
 }
 
-/// The pause that a rule waits for, if any, where schedules have these now: of several, the one that lasts longest.
-pub fn of_rule<'p>(
-    pauses: &'p [Standing],
-    roster: &Roster<'_>,
-    policy: &str,
-    rule: &str,
-    now: Timestamp,
-) -> Option<&'p Standing> {
-    let in_force = pauses.iter().filter(|pause| pause.is_in_force(now) && pause.covers(roster, policy, rule));
+/// The pause that a rule waits for, if any: of several, the one that lasts longest.
+pub fn of_rule<'p>(pauses: &'p [Standing], names: Names<'_>, rule: &str, now: Timestamp) -> Option<&'p Standing> {
+    let in_force = pauses.iter().filter(|pause| pause.is_in_force(now) && pause.covers(names, rule));
     in_force.max_by_key(|pause| pause.order.expires.unwrap_or(Timestamp::MAX))
 }
 
@@ -161,20 +172,19 @@ pub fn pause(conn: &mut Connection, order: &Order, at: Timestamp) -> Result<(), 
     })
 }
 
-/// Ends every pause of exactly this scope, or of a rule that waits for one of another policy that has it no more. How many there
-/// were.
+/// Ends every pause of exactly this scope, under whatever name the rule had then. How many there were.
 pub fn resume(
     conn: &mut Connection,
-    roster: &Roster<'_>,
+    names: Option<Names<'_>>,
     scope: &Scope,
     reason: &str,
     by: &str,
     at: Timestamp,
 ) -> Result<usize, DbError> {
     let ended = |number| Ended { pause: number, reason: Some(reason.to_owned()), by: Some(by.to_owned()) };
-    let is_meant = |pause: &Standing| match (&pause.order.scope, scope) {
-        (Scope::Rule { .. }, Scope::Rule { policy, rule }) => pause.covers(roster, policy, rule),
-        (known, meant) => known == meant,
+    let is_meant = |pause: &Standing| match (&pause.order.scope, scope, names) {
+        (Scope::Rule { .. }, Scope::Rule { rule, .. }, Some(names)) => pause.covers(names, rule),
+        (known, meant, _) => known == meant,
     };
     let meant: Vec<_> = standing(conn)?.into_iter().filter(is_meant).collect();
     let numbers: Vec<_> = meant.iter().map(|pause| pause.number).collect();

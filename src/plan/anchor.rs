@@ -8,6 +8,8 @@ use crate::schedule::TextFormat;
 
 use crate::base::time::naive_cutoff;
 
+use super::Likeness;
+
 /// A column that tells the age, with its cutoff in the column's own terms.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Anchor {
@@ -22,7 +24,10 @@ pub struct Anchor {
 pub struct Hop {
     pub column: Name,
     pub table: TableName,
+    /// PostgreSQL: a row of the table itself, and none of its inheritance children, whose keys may be the same.
+    pub only: bool,
     pub key: Name,
+    pub likeness: Likeness,
 }
 
 /// How the values are compared. Bounds are exclusive: a value is expired where it is strictly below.

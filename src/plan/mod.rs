@@ -7,6 +7,7 @@
 mod anchor;
 mod bucket;
 mod condition;
+mod earlier;
 mod entry_order;
 mod hold;
 mod order;
@@ -16,6 +17,7 @@ mod redaction;
 mod reference;
 mod rollup;
 mod rule;
+mod tables;
 mod target;
 
 pub use anchor::{Anchor, Hop, Reading, epoch_bound};

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use super::earlier::Placed;
 use super::{Act, Condition, Hold, InnerLink, Link, Redaction, RulePlan};
 use crate::base::name::{Name, TableName};
 use crate::schedule::Then;
@@ -16,11 +17,11 @@ use crate::schedule::Then;
 pub fn in_order(rules: Vec<RulePlan>) -> Vec<RulePlan> {
     let mut waiting = rules;
     let mut placed: Vec<RulePlan> = Vec::with_capacity(waiting.len());
-    let mut earlier: Vec<Arc<RulePlan>> = Vec::new();
+    let mut earlier = Placed::default();
     while !waiting.is_empty() {
         let free = (0..waiting.len()).find(|index| !waits(&waiting, *index)).unwrap_or(0);
         let mut rule = waiting.remove(free);
-        rule.earlier = earlier.clone();
+        rule.earlier = earlier.before(&rule);
         let is_counted_upon = rule.act.removes() || waiting.iter().any(|later| frees(&rule, later));
         if is_counted_upon && !rule.targets.is_empty() {
             earlier.push(Arc::new(rule.clone()));
@@ -169,20 +170,5 @@ impl RulePlan {
             Act::Delete | Act::Redact => None,
         };
         own.chain(along).chain(into)
-    }
-
-    /// The same plan where these rules, which a guard or a failure stopped, take nothing before it.
-    ///
-    /// What comes before a rule of `earlier` is what stands before it in that list. So the list is walked once, and what
-    /// nothing stopped is shared: a copy for each path through the rules would be twice as many with each rule.
-    pub fn without(&self, stopped: &[String]) -> RulePlan {
-        let mut kept: Vec<Arc<RulePlan>> = Vec::with_capacity(self.earlier.len());
-        for rule in self.earlier.iter().filter(|rule| !stopped.contains(&rule.rule)) {
-            let is_as_it_was = rule.earlier.len() == kept.len();
-            let anew = || Arc::new(RulePlan { earlier: kept.clone(), ..RulePlan::clone(rule) });
-            let rule = if is_as_it_was { Arc::clone(rule) } else { anew() };
-            kept.push(rule);
-        }
-        RulePlan { earlier: kept, ..self.clone() }
     }
 }

@@ -107,6 +107,9 @@ impl RulePlan {
             parent: Parent::Root,
             parent_columns: link.parent_columns.clone(),
             let_go: Vec::new(),
+            only: false,
+            only_in: Vec::new(),
+            period: false,
         });
         let inner = target.inner.iter().map(|inner| inner.link.clone());
         let is_kept = target.blockers.iter().cloned().chain(inner).chain(own).any(|link| passage.is_over(&link));

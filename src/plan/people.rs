@@ -178,6 +178,8 @@ pub struct Step {
     /// stands beside the way.
     pub conditions: Vec<Condition>,
     pub table: TableName,
+    /// As [`Hop::only`](super::Hop::only).
+    pub only: bool,
     pub key: Name,
     pub likeness: Likeness,
     /// Several rows of `table` may hold one value: the row belongs to all of them, and goes only where all of them go.
@@ -247,7 +249,7 @@ impl PersonKey {
         }
     }
 
-    /// SQLite's text need be no UTF-8. What is none is read with U+FFFD in it, and then leads to nobody.
+    /// A text of SQLite, or of a database of PostgreSQL without an encoding, need be no UTF-8. What is none is read with U+FFFD in it, and then leads to nobody.
     pub fn may_be_illegible(&self) -> bool {
         matches!(self, PersonKey::Text(text) if text.contains(char::REPLACEMENT_CHARACTER))
     }

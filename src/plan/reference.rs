@@ -16,6 +16,12 @@ pub struct Link {
     pub parent_columns: Vec<Name>,
     /// Of `columns`, those that become NULL where the row is set to NULL.
     pub let_go: Vec<Name>,
+    /// PostgreSQL: rows of the table itself refer so, and none of its inheritance children do.
+    pub only: bool,
+    /// PostgreSQL: it refers only to parents that lie in these partitions or children of their table; empty for all of it.
+    pub only_in: Vec<TableName>,
+    /// PostgreSQL 18: the last column is a period and refers to every parent whose own overlaps it.
+    pub period: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

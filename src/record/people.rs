@@ -41,6 +41,9 @@ pub struct PeopleRecord {
     /// People of whom nothing was done, because they were not due any more when their turn came.
     #[serde(default)]
     pub skipped: u64,
+    /// References by which rows are people's and that the map does not answer, as `table.column`: what was not erased.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmapped: Vec<String>,
     /// Of a run that a guard stopped: who was due, as a digest under the installation's key. An approval is for these people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_digest: Option<String>,

@@ -38,6 +38,9 @@ pub struct RunRecord {
     /// How the requests for erasure stand that waited when the run was planned; `None` where none did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests: Option<RequestsRecord>,
+    /// Which ledger the run is in: 32 hexadecimal digits. `None` in a dry run, and in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger_id: Option<String>,
     /// The run before, of the same policy on the same database; `None` where there was none or it could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<SinceRecord>,

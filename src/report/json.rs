@@ -53,7 +53,7 @@ fn document(run: &RunRecord) -> Document<'_> {
 }
 
 /// Outside strings pretty JSON holds nothing unseen but line breaks, so whatever else is found stands inside a string.
-pub(super) fn escape_unseen(json: &str) -> String {
+pub fn escape_unseen(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
         if c != '\n' && is_unseen(c) {

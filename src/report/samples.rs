@@ -45,6 +45,7 @@ fn run(rules: Vec<RuleRecord>) -> RunRecord {
         holds: vec![],
         notes: vec![],
         ledger: Some(LedgerRecord { entry: 1_412, head: digest('b'), canonical: None, signature: None }),
+        ledger_id: None,
         since: None,
     };
     run.status = run.worst_status();
@@ -327,6 +328,7 @@ pub fn erased_people() -> RunRecord {
         overdue: 1,
         days_used: Some(31),
         days_allowed: Some(30),
+        unmapped: vec![],
         asked_for: false,
         in_part: 1,
         remaining: 0,
@@ -393,6 +395,7 @@ pub fn any_run() -> impl Strategy<Value = RunRecord> {
         holds: lists.1,
         notes: lists.2,
         ledger: ledger.map(|(entry, head)| LedgerRecord { entry, head, canonical: None, signature: None }),
+        ledger_id: None,
         since,
     })
 }
@@ -428,31 +431,34 @@ fn any_since() -> impl Strategy<Value = SinceRecord> {
 fn any_people() -> impl Strategy<Value = PeopleRecord> {
     let counts = vec(any_count(), 10);
     let days = option::of((any::<u32>(), any::<u32>()));
-    let texts = (any_text(), vec(any_text(), 0..3), any_text(), any_text());
-    (texts, counts, days, any::<bool>()).prop_map(|((table, promises, within, digest), counts, days, asked_for)| {
-        let [due, erased, unfinished, held, blocked, near_deadline, overdue, in_part, remaining, skipped] =
-            counts.try_into().expect("ten counts");
-        let (days_used, days_allowed) = days.unzip();
-        PeopleRecord {
-            table,
-            promises,
-            within,
-            due,
-            erased,
-            unfinished,
-            held,
-            blocked,
-            near_deadline,
-            overdue,
-            days_used,
-            days_allowed,
-            due_digest: option(&digest),
-            asked_for,
-            in_part,
-            remaining,
-            skipped,
-        }
-    })
+    let texts = (any_text(), vec(any_text(), 0..3), any_text(), any_text(), vec(any_text(), 0..3));
+    (texts, counts, days, any::<bool>()).prop_map(
+        |((table, promises, within, digest, unmapped), counts, days, asked_for)| {
+            let [due, erased, unfinished, held, blocked, near_deadline, overdue, in_part, remaining, skipped] =
+                counts.try_into().expect("ten counts");
+            let (days_used, days_allowed) = days.unzip();
+            PeopleRecord {
+                table,
+                promises,
+                unmapped,
+                within,
+                due,
+                erased,
+                unfinished,
+                held,
+                blocked,
+                near_deadline,
+                overdue,
+                days_used,
+                days_allowed,
+                due_digest: option(&digest),
+                asked_for,
+                in_part,
+                remaining,
+                skipped,
+            }
+        },
+    )
 }
 
 fn any_requests() -> impl Strategy<Value = RequestsRecord> {

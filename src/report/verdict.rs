@@ -219,7 +219,7 @@ fn judge_clocks(run: &RunRecord) -> Vec<(&[String], Finding)> {
 /// How a policy stands with its people, from what one run knows.
 pub(super) fn standing_of_people(people: &PeopleRecord, is_dry_run: bool) -> Standing {
     match people {
-        people if people.overdue > 0 => Standing::Broken,
+        people if people.overdue > 0 || !people.unmapped.is_empty() => Standing::Broken,
         people if people.near_deadline > 0 || people.unfinished > 0 => Standing::AtRisk,
         people if is_dry_run && people.due > 0 => Standing::Overdue,
         _ => Standing::Kept,
@@ -234,6 +234,10 @@ pub(super) fn people_in_words(people: &PeopleRecord, is_dry_run: bool) -> String
         (true, due) => format!("{} due to be erased", of(due)),
         (false, _) => format!("{} erased", of(people.erased)),
     }];
+    if !people.unmapped.is_empty() {
+        let references = people.unmapped.iter().map(|reference| format!("`{reference}`")).collect::<Vec<_>>();
+        said.push(format!("no entry says what becomes of the rows that {} leads to people", references.join(", ")));
+    }
     if people.overdue > 0 {
         said.push(format!("{} past the promised {}", persons(people.overdue), people.within));
     }

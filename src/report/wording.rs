@@ -354,6 +354,7 @@ pub fn provenance(run: &RunRecord) -> Vec<Fact> {
     facts.extend(run.schedule.timezone.as_ref().map(|zone| fact("its zone", zone)));
     match &run.ledger {
         Some(ledger) => {
+            facts.extend(run.ledger_id.as_deref().map(|id| fact("ledger", id)));
             facts.push(fact("ledger entry", count(ledger.entry)));
             facts.push(fact("ledger head", &ledger.head));
         }

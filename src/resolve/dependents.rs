@@ -6,8 +6,9 @@
 //! row stays.
 
 use super::axes::along_key;
+use super::comparison::Pair;
 use super::reading::{Blame, column, find_table};
-use super::{Context, unfit, unfitness};
+use super::{Context, fitness, unfit, unfitness};
 use crate::base::name::{Name, TableName};
 use crate::db::Dialect;
 use crate::db::catalog::{Catalog, Column, ColumnKind, ForeignKey, KeyAction, Table};
@@ -46,6 +47,7 @@ pub(super) fn family(context: &Context<'_>, wanted: &Wanted<'_>, root: &Table) -
     }
     builder.follow_references();
     builder.all_are_fit()?;
+    builder.tells_rows_of_children_apart()?;
     builder.find_keepers();
     builder.family.sort();
     builder.break_circles();
@@ -57,16 +59,36 @@ pub(super) fn family(context: &Context<'_>, wanted: &Wanted<'_>, root: &Table) -
 }
 
 /// A roll-up deletes its rows and nothing else: whatever refers to them keeps them.
-pub(super) fn keepers(context: &Context<'_>, root: &Table) -> Family {
+///
+/// # Errors
+/// References of which nobody can tell what hangs on them.
+pub(super) fn keepers(context: &Context<'_>, blame: &Blame<'_>, root: &Table) -> Result<Family, Vec<Mistake>> {
     let mut family = Family::default();
     for (child, key) in context.catalog.referring(&root.name) {
         if child.name == root.name {
             family.self_links.push(self_link(key, SelfEffect::Block));
         } else {
-            family.blockers.push(link(&child.name, key, Parent::Root));
+            family.blockers.push(link(context.catalog, child, key, (Parent::Root, root)));
         }
     }
-    family
+    let mut mistakes = fitness::suspended(blame, context.catalog, [root]);
+    mistakes.extend(own_references_of_children(blame, root, &family));
+    if mistakes.is_empty() { Ok(family) } else { Err(mistakes) }
+}
+
+/// A tree is walked by keys, which inheritance children may repeat, whose rows are in no tree.
+fn own_references_of_children(blame: &Blame<'_>, root: &Table, family: &Family) -> Option<Mistake> {
+    let own = family.self_links.first().filter(|_| root.has_children())?;
+    let reason = format!(
+        "`{}` refers to itself by `{}` and has inheritance children, which may repeat its keys and are in none of its trees",
+        root.name,
+        names(&own.columns)
+    );
+    Some(
+        blame
+            .mistake(reason)
+            .remedy("name the children in rules of their own, and detach them from this table (NO INHERIT)"),
+    )
 }
 
 /// A redaction changes what foreign keys may refer to. Whatever the database would do then, be it to refuse the change or to
@@ -83,7 +105,13 @@ pub(super) fn referrers(
     let keys = keys_to(context.catalog, &root.name, |name| changed.iter().any(|redaction| redaction.column == *name));
     let (own, others): (Vec<_>, Vec<_>) = keys.partition(|(child, _)| context.catalog.share_rows(child, root));
     match own.first() {
-        None => Ok(others.into_iter().map(|(child, key)| link(&child.name, key, Parent::Root)).collect()),
+        None => {
+            let linked = |(child, key): (&Table, &ForeignKey)| link(context.catalog, child, key, (Parent::Root, root));
+            match fitness::suspended(blame, context.catalog, [root]).into_iter().next() {
+                Some(mistake) if !others.is_empty() => Err(mistake),
+                _ => Ok(others.into_iter().map(linked).collect()),
+            }
+        }
         Some((child, key)) => {
             let (own, other) = (names(&key.columns), names(&key.parent_columns));
             let reason = format!(
@@ -120,7 +148,7 @@ impl<'c> Builder<'_, 'c> {
     fn declare(&mut self, entry: &schedule::Cascade) -> Result<(), Mistake> {
         let blame = Blame { label: self.wanted.label, places: self.wanted.places, key: "cascade" };
         let child = find_table(self.context, &blame, &entry.table)
-            .and_then(|child| unfit(&blame, child).map_or(Ok(child), Err))
+            .and_then(|child| unfit(&blame, self.context.catalog, child).map_or(Ok(child), Err))
             .map_err(|mistake| mistake.at_span(&self.wanted.places.source, entry.span.clone()))?;
         let links = match &entry.column {
             Some(name) => vec![self.link_by_column(entry, child, name)?],
@@ -230,10 +258,11 @@ impl<'c> Builder<'_, 'c> {
         };
         let by_key = child.foreign_keys.iter().filter(|key| key.columns == [column.name.clone()]).find_map(|key| {
             let (parent, _) = parents.iter().find(|(_, table)| *table == key.parent)?;
-            wanted.as_ref().is_none_or(|wanted| *wanted == key.parent).then(|| link(&child.name, key, *parent))
+            let table = self.context.catalog.find(&key.parent)?;
+            wanted.as_ref().is_none_or(|wanted| *wanted == key.parent).then(|| self.link(child, key, (*parent, table)))
         });
         if let Some(link) = by_key {
-            return Ok(link);
+            return self.no_period(entry, link);
         }
         let table = wanted.unwrap_or_else(|| self.root.name.clone());
         let Some((parent, _)) = parents.iter().find(|(_, known)| *known == table) else {
@@ -241,9 +270,16 @@ impl<'c> Builder<'_, 'c> {
                 .mistake(entry, format!("`{table}` is neither the rule's table nor one that an earlier entry deletes"))
                 .remedy(format!("name `{table}` before `{}`", child.name)));
         };
-        let key = self.context.catalog.find(&table).and_then(Table::referred_key);
+        let referred = self.context.catalog.find(&table);
+        let key = referred.and_then(Table::referred_key);
+        if let (Some(referred), Some([key])) = (referred, key) {
+            self.may_be_compared(child, column, referred, key).map_err(at)?;
+        }
         match key {
             Some([key]) => Ok(Link {
+                only: false,
+                only_in: Vec::new(),
+                period: false,
                 table: child.name.clone(),
                 columns: vec![column.name.clone()],
                 parent: *parent,
@@ -269,7 +305,10 @@ impl<'c> Builder<'_, 'c> {
             let keys: Vec<_> = child.foreign_keys.iter().filter(|key| key.parent == table).collect();
             match keys.as_slice() {
                 [] => {}
-                [key] => links.push(link(&child.name, key, parent)),
+                [key] => {
+                    let Some(referred) = self.context.catalog.find(&table) else { continue };
+                    links.push(self.no_period(entry, self.link(child, key, (parent, referred)))?);
+                }
                 several => {
                     let columns: Vec<_> = several.iter().map(|key| format!("`{}`", names(&key.columns))).collect();
                     return Err(self
@@ -327,7 +366,7 @@ impl<'c> Builder<'_, 'c> {
                     KeyAction::NoAction | KeyAction::Restrict | KeyAction::SetDefault => return None,
                 };
                 let unanswered = !self.answers(child, key, parent) && !self.would_turn_back(child, then, parent);
-                unanswered.then(|| (child, then, link(&child.name, key, parent)))
+                unanswered.then(|| (child, then, self.link(child, key, (parent, table))))
             })
         })
     }
@@ -388,7 +427,7 @@ impl<'c> Builder<'_, 'c> {
                     self.family.self_links.push(self_link(key, SelfEffect::Block));
                     continue;
                 }
-                let (link, goes_along) = (link(&child.name, key, parent), self.goes_along(child));
+                let (link, goes_along) = (self.link(child, key, (parent, table)), self.goes_along(child));
                 match (goes_along, parent) {
                     (Some(child), parent) => self.family.inner_mut(parent).push(InnerLink { child, link }),
                     (None, parent) => self.family.blockers_mut(parent).push(link),
@@ -470,7 +509,7 @@ impl Builder<'_, '_> {
     /// What the database takes along or lets go of by itself is to be as fit as what the schedule names.
     fn all_are_fit(&self) -> Result<(), Vec<Mistake>> {
         let mistake = |dependent: &Dependent| {
-            let (reason, remedy) = unfitness(self.context.catalog.find(&dependent.table)?.kind)?;
+            let (reason, remedy) = unfitness(self.context.catalog, self.context.catalog.find(&dependent.table)?)?;
             let what = match dependent.then {
                 Then::Delete => "of which rows go along by a foreign key,",
                 Then::Null => "of which rows let go by a foreign key,",
@@ -480,6 +519,57 @@ impl Builder<'_, '_> {
         };
         let mistakes: Vec<_> = self.family.dependents.iter().filter_map(mistake).collect();
         if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
+    }
+
+    /// No foreign key of a table is one of its inheritance children, and rows of theirs may bear the keys of its own: what the
+    /// database itself would do is told by the physical table, and what it would not do is done to nobody.
+    fn tells_rows_of_children_apart(&self) -> Result<(), Vec<Mistake>> {
+        let blame = Blame { label: self.wanted.label, places: self.wanted.places, key: "table" };
+        let catalog = self.context.catalog;
+        let going = self.family.dependents.iter().filter_map(|dependent| catalog.find(&dependent.table));
+        let mut mistakes: Vec<_> = going
+            .clone()
+            .filter(|table| table.has_children())
+            .map(|table| {
+                let reason = format!(
+                    "`{}`, of which rows go or let go with these, has inheritance children, and none of its foreign keys is theirs",
+                    table.name
+                );
+                blame.mistake(reason).remedy("purge its children by rules of their own, and detach them (NO INHERIT)")
+            })
+            .collect();
+        mistakes.extend(own_references_of_children(&blame, self.root, &self.family));
+        mistakes.extend(fitness::suspended(&blame, catalog, going.chain([self.root])));
+        if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
+    }
+
+    fn link(&self, child: &Table, key: &ForeignKey, parent: (Parent, &Table)) -> Link {
+        link(self.context.catalog, child, key, parent)
+    }
+
+    /// A reference by a period leads to several rows, and none of them is its parent alone.
+    fn no_period(&self, entry: &schedule::Cascade, link: Link) -> Result<Link, Mistake> {
+        match link.period {
+            false => Ok(link),
+            true => Err(self
+                .mistake(entry, format!("`{}` refers by a PERIOD, over which nothing can go along", link.table))
+                .remedy("let a rule of its own take its rows first")),
+        }
+    }
+
+    /// A reference that no foreign key declares.
+    fn may_be_compared(&self, child: &Table, own: &Column, referred: &Table, key: &Name) -> Result<(), Mistake> {
+        let blame = Blame { label: self.wanted.label, places: self.wanted.places, key: "cascade" };
+        let dialect = self.context.catalog.dialect;
+        if referred.has_children() {
+            let reason = format!(
+                "`{}` has inheritance children, which may repeat its keys, and no foreign key says which of their rows `{}.{}` means",
+                referred.name, child.name, own.name
+            );
+            return Err(blame.mistake(reason).remedy("declare the foreign key"));
+        }
+        let Some(key) = referred.column(dialect, key) else { return Ok(()) };
+        Pair { own: (child, own), key: (referred, key), enforced: false }.require_alike(dialect, &blame)
     }
 
     /// A reference that becomes NULL may be referred to itself, and the database would change that as well, or refuse.
@@ -649,10 +739,13 @@ fn parents_first(dependents: &[Dependent]) -> Vec<usize> {
     order
 }
 
-fn link(child: &TableName, key: &ForeignKey, parent: Parent) -> Link {
+fn link(catalog: &Catalog, child: &Table, key: &ForeignKey, (parent, table): (Parent, &Table)) -> Link {
     Link {
-        table: child.clone(),
+        table: child.name.clone(),
         columns: key.columns.clone(),
+        only: child.has_children(),
+        only_in: catalog.meant_by(key, table),
+        period: key.period,
         parent,
         parent_columns: key.parent_columns.clone(),
         let_go: key.let_go.clone(),

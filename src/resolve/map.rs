@@ -159,13 +159,13 @@ impl Builder<'_, '_> {
         let label = label(data);
         let blame = Blame { label: &label, places: &data.places, key: "table" };
         let root = find_table(context, &blame, &data.table).map_err(|mistake| vec![mistake])?;
-        if let Some(mistake) = unfit(&blame, root) {
+        if let Some(mistake) = unfit(&blame, self.resolver.context.catalog, root) {
             return Err(vec![mistake]);
         }
         let mut mistakes = Vec::new();
         let mut note = |more: Vec<Mistake>| mistakes.extend(more);
         let steps = steps(context, self.subject, data, root, self.people).map_err(|mistake| note(vec![mistake])).ok();
-        let condition = parse_condition(context, &label, &data.places, data.condition.as_deref())
+        let condition = parse_condition(context, root, (&label, &data.places), data.condition.as_deref())
             .map_err(|mistake| note(vec![mistake]))
             .unwrap_or_default();
         let redactions = redaction::redactions(context, &label, &data.places, root, data.redactions())

@@ -3,7 +3,9 @@
 
 mod axes;
 mod beside;
+mod comparison;
 mod dependents;
+mod fitness;
 mod grip;
 mod kept;
 mod map;
@@ -27,6 +29,7 @@ use crate::plan::{
 };
 use crate::schedule::{self, Action, Age, Guard, Schedule, Term};
 use dependents::Family;
+use fitness::{unfit, unfitness};
 pub use people::{label as label_of, one_person, person_key};
 use reading::{Blame, anchors, find_table};
 
@@ -188,7 +191,7 @@ fn resolve_hold<'c>(context: &Context<'c>, standing: StandingHold<'_>) -> Result
             ),
         }
     }
-    let condition = parse_condition(context, &label, &hold.places, hold.condition.as_deref())
+    let condition = parse_condition(context, table, (&label, &hold.places), hold.condition.as_deref())
         .map_err(|mistake| mistakes.push(mistake))
         .unwrap_or_default();
     let theirs = match hold.of_people {
@@ -221,12 +224,12 @@ fn resolve_hold<'c>(context: &Context<'c>, standing: StandingHold<'_>) -> Result
 
 fn parse_condition(
     context: &Context<'_>,
-    label: &str,
-    places: &Places,
+    table: &Table,
+    (label, places): (&str, &Places),
     text: Option<&str>,
 ) -> Result<Option<Condition>, Mistake> {
     let Some(text) = text else { return Ok(None) };
-    condition::parse(context.catalog.dialect, text).map(Some).map_err(|reason| {
+    condition::parse_on(context.catalog, table, text).map(Some).map_err(|reason| {
         Mistake::error(format!("{label}: the condition is not one expression: {reason}"))
             .at(places, "where")
             .remedy("write a condition as it could stand behind WHERE, without comments and semicolons")
@@ -244,7 +247,7 @@ impl<'c> Resolver<'_, 'c> {
         let label = format!("rule `{}`", rule.name);
         let blame = Blame { label: &label, places: &rule.places, key: "table" };
         let root = find_table(self.context, &blame, &rule.table).map_err(|mistake| vec![mistake])?;
-        if let Some(mistake) = unfit(&blame, root) {
+        if let Some(mistake) = unfit(&blame, self.context.catalog, root) {
             return Err(vec![mistake]);
         }
         let mut mistakes = Vec::new();
@@ -254,7 +257,7 @@ impl<'c> Resolver<'_, 'c> {
         let bound = cutoff.unwrap_or(Timestamp::UNIX_EPOCH);
         let age = Blame { key: age_key(rule), ..blame };
         let found = anchors(self.context, &age, root, rule.age.anchors(), bound).map_err(&mut note).ok();
-        let condition = parse_condition(self.context, &label, &rule.places, rule.condition.as_deref())
+        let condition = parse_condition(self.context, root, (&label, &rule.places), rule.condition.as_deref())
             .map_err(|mistake| note(vec![mistake]))
             .unwrap_or_default();
         let act = self.act(rule, &label, root).map_err(&mut note).ok();
@@ -351,7 +354,10 @@ impl<'c> Resolver<'_, 'c> {
                 let wanted = dependents::Wanted { label, places: &rule.places, cascade: &rule.cascade };
                 dependents::family(self.context, &wanted, root)
             }
-            Action::Aggregate(_) => Ok(dependents::keepers(self.context, root)),
+            Action::Aggregate(_) => {
+                let blame = Blame { label, places: &rule.places, key: "table" };
+                dependents::keepers(self.context, &blame, root)
+            }
             Action::Redact(_) => Ok(Family::default()),
         }
     }
@@ -435,32 +441,5 @@ fn age_key(rule: &schedule::Rule) -> &'static str {
     match rule.age {
         Age::Retain { .. } => "anchor",
         Age::Expires(_) => "expires",
-    }
-}
-
-/// The rows of the table cannot be purged, or not all of them be seen.
-fn unfit(blame: &Blame<'_>, table: &Table) -> Option<Mistake> {
-    let hides_rows = table.row_security.then_some((
-        "is under row-level security that hides rows from this role",
-        "give the role BYPASSRLS, or a policy that lets it see every row and no FORCE",
-    ));
-    let (reason, remedy) = unfitness(table.kind).or(hides_rows)?;
-    Some(blame.mistake(format!("`{}` {reason}", table.name)).remedy(remedy))
-}
-
-/// Why rows of such a table cannot be purged, where they cannot, and what helps.
-fn unfitness(kind: TableKind) -> Option<(&'static str, &'static str)> {
-    match kind {
-        TableKind::View => Some(("is a view", "name the table behind it")),
-        TableKind::Versioned => Some((
-            "is system-versioned: what is changed or deleted there stays in its history, readable with FOR SYSTEM_TIME ALL",
-            "let an owner drop the history for good (ALTER TABLE … DROP SYSTEM VERSIONING), or leave the table out and purge \
-             it by other means, with DELETE HISTORY after them",
-        )),
-        TableKind::FullText | TableKind::Other => Some((
-            "is a foreign or virtual table, or of an engine without transactions",
-            "act where the rows really are, or move it to an engine with transactions",
-        )),
-        TableKind::Ordinary | TableKind::Partitioned | TableKind::Leaf => None,
     }
 }

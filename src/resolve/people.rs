@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::reading::{Blame, anchors, column, find_table, follow, tells_rows_apart};
+use super::reading::{Blame, Followed, anchors, column, find_table, follow, tells_rows_apart};
 use super::{Context, Resolver, axes, grip, map, parse_condition, unfit};
 use crate::base::name::{Name, TableName};
 use crate::db::Dialect;
-use crate::db::catalog::{Catalog, Column, ColumnKind, Table};
+use crate::db::catalog::{Catalog, Column, ColumnKind, Enforcement, Table};
 use crate::db::predicate::condition;
 use crate::diagnostic::mistake::Mistake;
 use crate::plan::{
@@ -29,8 +29,15 @@ impl<'c> PeopleTable<'c> {
     pub fn find(context: &Context<'c>, subject: &Subject) -> Result<Self, Mistake> {
         let blame = Blame { label: "subject", places: &subject.places, key: "table" };
         let table = find_table(context, &blame, &subject.table)?;
-        if let Some(mistake) = unfit(&blame, table) {
+        if let Some(mistake) = unfit(&blame, context.catalog, table) {
             return Err(mistake);
+        }
+        if table.has_children() {
+            let reason = format!(
+                "`{}` has inheritance children, which may repeat its keys, so that two people would be one",
+                table.name
+            );
+            return Err(blame.mistake(reason).remedy("name a table that holds all people by itself"));
         }
         let blame = Blame { key: "key", ..blame };
         let key = column(context, &blame, table, &subject.key)?;
@@ -133,7 +140,11 @@ fn bare_steps(context: &Context<'_>, data: &Data, root: &Table, people: PeopleTa
             (column(context, &blame, table, &way.hop.column)?, column(context, &blame, way.parent, &way.hop.key)?);
         let likeness = likeness(context.catalog.dialect, from, to, way.declared)
             .ok_or_else(|| unlike(&blame, table, from, way.parent, to))?;
+        if let Some(mistake) = half_a_key(&blame, &way) {
+            return Err(mistake);
+        }
         let step = Step {
+            only: way.hop.only,
             column: way.hop.column,
             conditions: Vec::new(),
             table: way.hop.table,
@@ -184,13 +195,34 @@ fn last_step(
     to: &Column,
 ) -> Result<Step, Mistake> {
     let declared = table.foreign_keys.iter().any(|key| {
-        key.columns == [from.name.clone()] && key.parent == people.table.name && key.parent_columns == [to.name.clone()]
+        key.enforcement == Enforcement::Enforced
+            && key.columns == [from.name.clone()]
+            && key.parent == people.table.name
+            && key.parent_columns == [to.name.clone()]
     });
     let likeness = likeness(context.catalog.dialect, from, to, declared)
         .ok_or_else(|| unlike(blame, table, from, people.table, to))?;
     let shared = !tells_rows_apart(people.table, &to.name);
     let (table, key) = (people.table.name.clone(), to.name.clone());
-    Ok(Step { column: from.name.clone(), conditions: Vec::new(), table, key, likeness, shared, but_empty: false })
+    let column = from.name.clone();
+    Ok(Step { column, conditions: Vec::new(), table, only: false, key, likeness, shared, but_empty: false })
+}
+
+/// A part of a key of several columns tells no row by itself: those of one person would be taken for another's.
+fn half_a_key(blame: &Blame<'_>, way: &Followed<'_>) -> Option<Mistake> {
+    let keys = std::iter::once(&way.parent.declared_key).chain(&way.parent.unique_keys);
+    let whole = keys.filter(|_| !way.unique).find(|key| key.len() > 1 && key.contains(&way.hop.key))?;
+    let columns: Vec<_> = whole.iter().map(Name::as_str).collect();
+    let (table, column) = (&way.parent.name, &way.hop.key);
+    let reason = format!(
+        "`{table}.{column}` is a part of the key ({}) and does not tell one row of `{table}` by itself",
+        columns.join(", ")
+    );
+    let remedy = format!(
+        "let the rows go along with those of `{table}` by a foreign key over the whole key, or map them by a column that holds the \
+         person's key"
+    );
+    Some(blame.mistake(reason).remedy(remedy))
 }
 
 fn unlike(blame: &Blame<'_>, table: &Table, from: &Column, parent: &Table, to: &Column) -> Mistake {
@@ -203,7 +235,7 @@ fn unlike(blame: &Blame<'_>, table: &Table, from: &Column, parent: &Table, to: &
 
 /// How two columns are compared, so that no type, affinity or collation takes two values for one; `None` where bytes would
 /// meet something else.
-fn likeness(dialect: Dialect, from: &Column, to: &Column, declared: bool) -> Option<Likeness> {
+pub(super) fn likeness(dialect: Dialect, from: &Column, to: &Column, declared: bool) -> Option<Likeness> {
     let is_exact_number =
         |kind| matches!(kind, ColumnKind::Integer | ColumnKind::UnsignedInteger | ColumnKind::Decimal);
     let is_number = |column: &Column| is_exact_number(column.kind) || column.kind == ColumnKind::Float;
@@ -411,7 +443,7 @@ fn bare_way<'c>(context: &Context<'c>, data: &Data, people: PeopleTable<'_>) -> 
     let label = label(data);
     let table = find_table(context, &Blame { label: &label, places: &data.places, key: "table" }, &data.table)?;
     let steps = bare_steps(context, data, table, people)?;
-    let condition = parse_condition(context, &label, &data.places, data.condition.as_deref())?;
+    let condition = parse_condition(context, table, (&label, &data.places), data.condition.as_deref())?;
     Ok((table, Way { condition, steps }))
 }
 
@@ -488,7 +520,8 @@ impl<'a, 'c> Resolver<'a, 'c> {
         let anchors = anchors(self.context, &blame, people.table, &wanted, self.grace_began(subject))
             .map_err(|more| mistakes.extend(more))
             .unwrap_or_default();
-        let condition = parse_condition(self.context, "subject", &subject.places, subject.condition.as_deref())
+        let here = ("subject", &subject.places);
+        let condition = parse_condition(self.context, people.table, here, subject.condition.as_deref())
             .map_err(|mistake| mistakes.push(mistake))
             .unwrap_or_default();
         if !mistakes.is_empty() {
@@ -553,13 +586,13 @@ impl<'a, 'c> Resolver<'a, 'c> {
         let label = "subject.requests";
         let blame = |key| Blame { label, places: &wanted.places, key };
         let table = find_table(self.context, &blame("table"), &wanted.table).map_err(|mistake| vec![mistake])?;
-        let mut mistakes: Vec<_> = unfit(&blame("table"), table).into_iter().collect();
+        let mut mistakes: Vec<_> = unfit(&blame("table"), self.context.catalog, table).into_iter().collect();
         let mut note = |more: Vec<Mistake>| mistakes.extend(more);
         let whose = self.step_of_request(&blame("key"), wanted, table, people).map_err(|one| note(vec![one])).ok();
         let requested =
             self.instant(&blame("requested"), table, Some(&wanted.requested)).map_err(&mut note).ok().flatten();
         let mut condition = |key, text: &str| {
-            condition::parse(self.context.catalog.dialect, text)
+            condition::parse_on(self.context.catalog, table, text)
                 .map_err(|reason| note(vec![no_expression(&blame(key), &reason)]))
                 .ok()
         };

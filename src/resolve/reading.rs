@@ -4,10 +4,11 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::Context;
+use super::comparison::Pair;
 use crate::base::name::{Name, TableName};
 use crate::base::time::naive_cutoff;
 use crate::db::Dialect;
-use crate::db::catalog::{Column, ColumnKind, ForeignKey, Table};
+use crate::db::catalog::{Column, ColumnKind, Enforcement, ForeignKey, Table};
 use crate::diagnostic::mistake::Mistake;
 use crate::diagnostic::place::Places;
 use crate::plan::{Anchor, Hop, Reading, epoch_bound};
@@ -104,8 +105,40 @@ pub(super) fn follow<'c>(
                 "name a path over single-column references, or the column itself: `reference -> table(key).column`",
             ));
     };
-    let hop = Hop { column: from.name.clone(), table: parent.name.clone(), key: key.clone() };
-    Ok(Followed { parent, declared: by_reference.is_some(), unique: tells_rows_apart(parent, key), hop })
+    let declared = by_reference.is_some() && is_enforced(table, &from.name, parent);
+    let to = column(context, blame, parent, key)?;
+    let pair = Pair { own: (table, from), key: (parent, to), enforced: declared };
+    let hop = Hop {
+        column: from.name.clone(),
+        table: parent.name.clone(),
+        only: parent.has_children(),
+        key: key.clone(),
+        likeness: pair.likeness(context.catalog.dialect, blame)?,
+    };
+    if hop.only && !every_part_refers(context, table, &from.name, parent) {
+        let reason = format!(
+            "`{}` has inheritance children, which may repeat its keys, and no foreign key says which of their rows `{}.{}` means",
+            parent.name, table.name, from.name
+        );
+        return Err(blame
+            .mistake(reason)
+            .remedy("declare the foreign key, in inheritance children too, or name a path without it"));
+    }
+    Ok(Followed { parent, declared, unique: tells_rows_apart(parent, key), hop })
+}
+
+/// Does the database see to it that `table.column` refers to rows of `parent`?
+fn is_enforced(table: &Table, column: &Name, parent: &Table) -> bool {
+    let is_it = |key: &ForeignKey| {
+        key.parent == parent.name && key.columns == [column.clone()] && key.enforcement == Enforcement::Enforced
+    };
+    table.foreign_keys.iter().any(is_it)
+}
+
+/// Inheritance children have no part in the foreign keys of their parent; partitions have.
+fn every_part_refers(context: &Context<'_>, table: &Table, column: &Name, parent: &Table) -> bool {
+    let parts = if table.has_children() { context.catalog.leaves_of(table) } else { vec![table] };
+    parts.into_iter().all(|part| is_enforced(part, column, parent))
 }
 
 /// The column to which a declared foreign key of one column leads from `table.column` to `parent`.

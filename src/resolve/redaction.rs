@@ -121,6 +121,10 @@ fn flaw(context: &Context<'_>, table: &Table, column: &Column, how: &Redact) -> 
             let max = column.max_chars.unwrap_or_default();
             Some((format!("holds {max} characters, too few for the placeholder"), "redact with a shorter one"))
         }
+        Redact::Hmac if context.catalog.dialect == Dialect::Mysql && table.row_key().is_none() => Some((
+            "is to be hashed in the program, and no unique key tells the rows of its table apart".into(),
+            "give the table a primary key, or redact with \"null\"",
+        )),
         Redact::Hmac if context.hmac_key.is_none() => Some((
             "is to be hashed, but there is no key".into(),
             "name a file with a secret of at least 32 characters as `hmac_key_file` in tenure.toml",

@@ -3,8 +3,9 @@
 use jiff::tz::TimeZone;
 
 use super::Context;
+use super::fitness::unfit;
 use super::reading::{Blame, column};
-use crate::base::name::Name;
+use crate::base::name::{Name, NameError};
 use crate::db::Dialect;
 use crate::db::catalog::{Column, ColumnKind, Table};
 use crate::diagnostic::mistake::Mistake;
@@ -34,7 +35,16 @@ pub(super) fn rollup(
     if !mistakes.is_empty() {
         return Err(mistakes);
     }
-    let measures: Vec<_> = wanted.measures.iter().flat_map(folds).collect();
+    let folds = wanted.measures.iter().map(|measure| {
+        let key = format!("aggregate.measures.{}", measure.name);
+        let blame = Blame { label, places: &rule.places, key: &key };
+        folds(measure).map_err(|error| {
+            let reason = format!("the columns of the measure `{}` get no name: {error}", measure.name);
+            blame.mistake(reason).remedy("give the measure a shorter name")
+        })
+    });
+    let measures: Vec<Measure> =
+        folds.collect::<Result<Vec<_>, _>>().map_err(|mistake| vec![mistake])?.into_iter().flatten().collect();
     let into = target(context, rule, label, source, wanted, &dimensions, &measures)?;
     let form = bucket_form(context, into, zone);
     Ok(Rollup {
@@ -64,22 +74,23 @@ fn measured(function: &MeasureFunction) -> Option<&Name> {
 }
 
 /// An average cannot be merged, its sum and count can.
-fn folds(measure: &schedule::Measure) -> Vec<Measure> {
+///
+/// # Errors
+/// Where a suffix makes the name longer than a name may be.
+fn folds(measure: &schedule::Measure) -> Result<Vec<Measure>, NameError> {
     let one = |fold| vec![Measure { target: measure.name.clone(), fold }];
-    let part = |suffix: &str, fold| {
-        let target = Name::new(format!("{}_{suffix}", measure.name)).expect("a name with a suffix is a name");
-        Measure { target, fold }
-    };
-    match &measure.function {
+    let part =
+        |suffix: &str, fold| Name::new(format!("{}_{suffix}", measure.name)).map(|target| Measure { target, fold });
+    Ok(match &measure.function {
         MeasureFunction::Count => one(Fold::CountRows),
         MeasureFunction::Sum(name) => one(Fold::Sum(name.clone())),
         MeasureFunction::Min(name) => one(Fold::Min(name.clone())),
         MeasureFunction::Max(name) => one(Fold::Max(name.clone())),
         MeasureFunction::Distinct(name) => one(Fold::Distinct(name.clone())),
         MeasureFunction::Avg(name) => {
-            vec![part("sum", Fold::Sum(name.clone())), part("count", Fold::CountValues(name.clone()))]
+            vec![part("sum", Fold::Sum(name.clone()))?, part("count", Fold::CountValues(name.clone()))?]
         }
-    }
+    })
 }
 
 /// The target, or every reason why it cannot take the roll-up, with the statement that makes one that can.
@@ -101,6 +112,16 @@ fn target<'c>(
     if table.name == source.name {
         let reason = format!("`{}` cannot be rolled up into itself", source.name);
         return Err(vec![blame.mistake(reason).remedy("name another table")]);
+    }
+    if let Some(mistake) = unfit(&blame, context.catalog, table) {
+        return Err(vec![mistake]);
+    }
+    if table.unlogged {
+        let reason = format!(
+            "`{}` is UNLOGGED, so that a crash would empty it when its rows are nowhere else any more",
+            table.name
+        );
+        return Err(vec![blame.mistake(reason).remedy(format!("ALTER TABLE {} SET LOGGED", table.name))]);
     }
     let has = |name: &str| Name::new(name).ok().and_then(|name| table.column(context.catalog.dialect, &name)).is_some();
     let needed = ["bucket", "folded"].into_iter().map(str::to_owned);

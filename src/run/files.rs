@@ -1,19 +1,22 @@
 //! Reports as files in the state directory: for people, and for dry runs, which write no database.
 
-use std::fs;
-use std::io::Write as _;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 
+use crate::base::folder::{Folder, Readers};
 use crate::record::RunRecord;
 use crate::report::{csv, html, json, text};
 
+/// The folder in the state directory.
+const REPORTS: &str = "reports";
+
 /// Writes the run's report in every format; the path without its ending.
 pub fn write(state_dir: &Path, record: &RunRecord) -> anyhow::Result<PathBuf> {
-    let dir = reports(state_dir);
-    fs::create_dir_all(&dir).with_context(|| format!("cannot make the directory {}", dir.display()))?;
-    let base = dir.join(&record.run);
+    let dir = state_dir.join(REPORTS);
+    let open = || Folder::at(state_dir)?.folder(REPORTS);
+    let folder = open().with_context(|| format!("cannot make the directory {}", dir.display()))?;
     let runs = std::slice::from_ref(record);
     // The JSON last: a run whose JSON is there has all its reports.
     let all = [
@@ -23,46 +26,49 @@ pub fn write(state_dir: &Path, record: &RunRecord) -> anyhow::Result<PathBuf> {
         ("json", json::render(runs)),
     ];
     for (ending, content) in all {
-        let path = base.with_extension(ending);
-        replace(&path, &content).with_context(|| format!("cannot write the report {}", path.display()))?;
+        let name = format!("{}.{ending}", record.run);
+        let written = folder.replace(&name, content.as_bytes(), Readers::AsFolder);
+        written.with_context(|| format!("cannot write the report {}", dir.join(&name).display()))?;
     }
-    Ok(base)
+    Ok(dir.join(&record.run))
 }
 
-fn reports(state_dir: &Path) -> PathBuf {
-    state_dir.join("reports")
+/// What was found among the reports.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The newest first.
+    pub records: Vec<RunRecord>,
+    /// Why a file could not be read, in sentences: it hides no other.
+    pub unreadable: Vec<String>,
 }
 
-/// Whole or not at all: a full disk leaves no half a report under the report's name.
-fn replace(path: &Path, content: &str) -> std::io::Result<()> {
-    let new = path.with_extension("new");
-    let mut file = fs::File::create(&new)?;
-    file.write_all(content.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&new, path)
-}
-
-/// Records of runs whose id starts with `prefix`, newest first.
-pub fn find(state_dir: &Path, prefix: &str) -> anyhow::Result<Vec<RunRecord>> {
-    if prefix.contains(['/', '\\']) {
-        bail!("`{prefix}` is no run");
-    }
-    let dir = reports(state_dir);
-    let entries = match fs::read_dir(&dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error).with_context(|| format!("cannot read {}", dir.display())),
+/// Records of runs whose id starts with `prefix`.
+///
+/// # Errors
+/// Where the folder cannot be read.
+pub fn find(state_dir: &Path, prefix: &str) -> anyhow::Result<Found> {
+    let dir = state_dir.join(REPORTS);
+    let open = || match Folder::existing(state_dir) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        state => state?.folder_if_there(REPORTS),
     };
-    let mut names: Vec<_> = entries
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| name.starts_with(prefix) && name.ends_with(".json"))
-        .collect();
-    names.sort_unstable_by(|a, b| b.cmp(a));
-    let mut records = Vec::new();
-    for name in names {
-        let path = dir.join(name);
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        records.extend(json::parse(&text).with_context(|| format!("{} is no report", path.display()))?);
+    let Some(folder) = open().with_context(|| format!("cannot read {}", dir.display()))? else {
+        return Ok(Found::default());
+    };
+    let mut names = folder.names().with_context(|| format!("cannot read {}", dir.display()))?;
+    names.retain(|name| name.starts_with(prefix) && name.ends_with(".json"));
+    let mut found = Found::default();
+    for name in names.iter().rev() {
+        match read(&folder, name) {
+            Ok(records) => found.records.extend(records),
+            Err(error) => found.unreadable.push(format!("{}: {error:#}", dir.join(name).display())),
+        }
     }
-    Ok(records)
+    Ok(found)
+}
+
+fn read(folder: &Folder, name: &str) -> anyhow::Result<Vec<RunRecord>> {
+    let bytes = folder.read(name).context("it cannot be read")?;
+    let text = String::from_utf8(bytes).context("it is no report")?;
+    json::parse(&text).context("it is no report")
 }

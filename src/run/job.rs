@@ -13,7 +13,7 @@ use crate::db::catalog::Catalog;
 use crate::db::control::outbox::OutboxRow;
 use crate::db::{Access, Connection, DbError};
 use crate::deliver;
-use crate::ledger::roster::Roster;
+use crate::ledger::names::{Names, Policies};
 use crate::plan::Erasure;
 use crate::record::ERASURES;
 use crate::record::{RunKind, RunRecord, ScheduleRecord, Status};
@@ -32,7 +32,7 @@ pub struct Job<'a> {
     /// The maps of people of every schedule that speaks of this database.
     pub maps: Vec<&'a Subject>,
     /// Of every schedule that speaks of this database: the policies that there are.
-    pub roster: Roster<'a>,
+    pub policies: Policies<'a>,
     /// Empty for all; the erasure of people is called `erase`.
     pub rules: &'a [String],
     /// Of whom an erasure is asked: then no rule is run, and nobody else is erased.
@@ -55,7 +55,7 @@ impl<'a> Job<'a> {
         Job {
             holds: self.holds.clone(),
             maps: self.maps.clone(),
-            roster: self.roster.clone(),
+            policies: self.policies.clone(),
             actor: self.actor.clone(),
             people: Some(people),
             ..*self
@@ -64,6 +64,11 @@ impl<'a> Job<'a> {
 }
 
 impl Job<'_> {
+    /// The names by which the ledger may know the policy and its rules.
+    pub(super) fn names(&self) -> Names<'_> {
+        Names { schedule: self.schedule, policies: &self.policies }
+    }
+
     pub(super) fn open(&self, access: Access) -> anyhow::Result<Connection> {
         self.connect(access).with_context(|| format!("database `{}`", self.database.name))
     }
@@ -141,8 +146,9 @@ impl Job<'_> {
             holds: planned.holds.clone(),
             people: planned.people.as_ref().map(|people| people.record.clone()),
             requests: planned.requests.clone(),
-            notes: Vec::new(),
+            notes: self.mail_in_plain_text().into_iter().chain(self.database.note_of_plaintext()).collect(),
             ledger: None,
+            ledger_id: None,
             since: None,
         };
         record.status = record.worst_status();
@@ -151,6 +157,12 @@ impl Job<'_> {
             rule.cutoff_local = rule.cutoff.map(|cutoff| cutoff.to_zoned(zone.clone()).to_string());
         }
         record
+    }
+
+    /// Why mails go in plain text, for every report to say.
+    fn mail_in_plain_text(&self) -> Option<String> {
+        let reason = self.config.mail.as_ref()?.plaintext_reason()?;
+        Some(format!("mails go to the mail server in plain text (allow_plaintext): {reason}"))
     }
 
     pub(super) fn periods(&self) -> BTreeMap<String, String> {

@@ -19,7 +19,7 @@ pub mod register;
 pub mod requests;
 mod survey;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use anyhow::{Context as _, anyhow, bail};
 use jiff::Timestamp;
@@ -29,6 +29,7 @@ use crate::base::time;
 use crate::base::time::Period;
 use crate::check::{self, Asker};
 use crate::config::{Config, DatabaseConfig};
+use crate::db::catalog::fingerprint::Fingerprint;
 use crate::db::maintain::{rewrite, statistics};
 use crate::db::query::count::Counts;
 use crate::db::{Access, Connection, DbError, Dialect, ErrorKind, Mode, catalog, control};
@@ -135,7 +136,8 @@ pub fn run(job: &Job<'_>, consent: &Consent, stop: &Stop, progress: Progress<'_>
     log::begin(job, &record);
     for plan in planned.plans() {
         let plan = recount(job, &mut conn, plan, &planned.changes, &mut record, consent, stop);
-        execute_rule(job, &mut conn, &plan, &mut record, planned.ordered, stop, &mut *progress);
+        let seen = (planned.ordered, &planned.catalog);
+        execute_rule(job, &mut conn, &plan, &mut record, seen, stop, &mut *progress);
     }
     let changed = erase(job, &mut conn, &mut planned, &mut record, consent, stop, &mut *progress);
     record.notes.extend(job.stint.and_then(|stint| backlog::note(&record, stint)));
@@ -290,6 +292,8 @@ struct Planned {
     notes: Vec<String>,
     /// How many holds had been added to the ledger by then.
     ordered: u64,
+    /// What the catalog was then.
+    catalog: Fingerprint,
     changes: Changes,
     /// Erasures, which act after the rules.
     people: Option<people::Planned>,
@@ -358,21 +362,26 @@ fn make_plan(
     }
     // Where it would release a hold nobody is erased.
     let erasure = resolved.erasure.map(|map| if resolved.released.is_empty() { map } else { Err(resolved.released) });
+    let erasure = erasure.map(|map| {
+        let erasure = map?;
+        let obstacles = asker.obstacles_of_map(&catalog, job.schedule, &erasure);
+        if obstacles.is_empty() { Ok(erasure) } else { Err(obstacles) }
+    });
     let changes = Changes::of(job, conn, &context, &holds, &plans, erasure.as_ref())?;
-    notes.extend(changes.notes(job));
+    notes.extend(orders.pauses.iter().filter_map(|pause| pause.note(job.names())));
     plans.retain(|plan| job.is_chosen(&plan.rule));
     let now = time::now();
     let mut stopped = Vec::new();
     let mut acting: Vec<RulePlan> = Vec::new();
     for plan in plan::in_order(plans) {
         progress(&plan.rule, 0, 0);
-        let plan = plan.without(&stopped);
+        let plan = plan.without(&stopped.iter().map(String::as_str).collect());
         let mut record = survey::figures(conn, &plan, job.statements);
         if let Some(reason) = plan::undecided(&plan, &acting).filter(|_| record.status == Status::Ok) {
             record.status = Status::Failed;
             record.error = Some(reason);
         }
-        let pause = ledger::pause::of_rule(&orders.pauses, &job.roster, &job.schedule.policy.name, &plan.rule, now);
+        let pause = ledger::pause::of_rule(&orders.pauses, job.names(), &plan.rule, now);
         match pause.filter(|_| record.status == Status::Ok) {
             Some(pause) => survey::wait(conn, &plan, &mut record, pause),
             None => notes.extend(ask_guard(conn, &plan, &changes, &mut record, consent)),
@@ -392,15 +401,17 @@ fn make_plan(
     let (mut people, mut requests) = (None, None);
     match erasure.filter(|_| job.is_chosen(ERASURES)) {
         Some(Ok(erasure)) => {
-            let pause = ledger::pause::of_rule(&orders.pauses, &job.roster, &job.schedule.policy.name, ERASURES, now);
+            let pause = ledger::pause::of_rule(&orders.pauses, job.names(), ERASURES, now);
             if job.people.is_none() {
                 let inbox =
                     requests::Inbox { job, catalog: &catalog, map: &erasure, consent, is_paused: pause.is_some() };
                 requests = inbox.survey(conn, access, &mut notes);
             }
+            let unmapped = check::unmapped(&catalog, job.schedule, &erasure);
             let erasure = job.of_whom(&catalog, erasure)?;
-            let (planned, who) =
+            let (mut planned, who) =
                 people::plan(job, conn, erasure, &acting, pause, &Asking { changes: &changes, consent });
+            planned.record.unmapped = unmapped;
             notes.extend(who);
             people = Some(planned);
         }
@@ -412,7 +423,8 @@ fn make_plan(
         ),
         None => {}
     }
-    Ok(Planned { rules, holds: in_force, notes, ordered: orders.holds.added, changes, people, requests })
+    let catalog = catalog.fingerprint;
+    Ok(Planned { rules, holds: in_force, notes, ordered: orders.holds.added, catalog, changes, people, requests })
 }
 
 /// A rule whose figures counted on another that was then stopped is counted again, and asked by its guard again: its rows
@@ -426,11 +438,11 @@ fn recount(
     consent: &Consent,
     stop: &Stop,
 ) -> RulePlan {
-    let stopped: Vec<_> =
-        record.rules.iter().filter(|rule| rule.status != Status::Ok).map(|rule| rule.rule.clone()).collect();
+    let stopped: HashSet<&str> =
+        record.rules.iter().filter(|rule| rule.status != Status::Ok).map(|rule| rule.rule.as_str()).collect();
     let actual = plan.without(&stopped);
     let entry = record.rules.iter_mut().find(|rule| rule.rule == plan.rule && rule.status == Status::Ok);
-    if let Some(entry) = entry.filter(|_| actual.earlier.len() < plan.earlier.len()) {
+    if let Some(entry) = entry.filter(|_| !actual.counts_upon_the_same(plan)) {
         // What stopped the other rule may have taken the connection along; if it cannot be mended, the figures say so.
         let _ = execute::patiently(conn, &|| job.connect(Access::ReadWrite), stop, control::clock);
         let figures = survey::figures(conn, &actual, job.statements);
@@ -489,10 +501,10 @@ fn erase(
     let mut worker = Worker {
         conn,
         reopen: &reopen,
-        policy: &job.schedule.policy.name,
-        roster: &job.roster,
+        names: job.names(),
         run: &record.run,
         holds: planned.ordered,
+        catalog: &planned.catalog,
         stop,
         progress: &mut |done| progress(ERASURES, done, done),
     };
@@ -509,7 +521,7 @@ fn execute_rule(
     conn: &mut Connection,
     plan: &RulePlan,
     record: &mut RunRecord,
-    holds: u64,
+    (holds, catalog): (u64, &Fingerprint),
     stop: &Stop,
     progress: Progress<'_>,
 ) {
@@ -527,10 +539,10 @@ fn execute_rule(
     let mut worker = Worker {
         conn,
         reopen: &reopen,
-        policy: &job.schedule.policy.name,
-        roster: &job.roster,
+        names: job.names(),
         run: &record.run,
         holds,
+        catalog,
         stop,
         progress: &mut |done| progress(&plan.rule, done, planned),
     };

@@ -35,12 +35,14 @@ fn unread(error: &DbError) -> String {
 
 /// `earlier` is newest first.
 fn fill(record: &mut RunRecord, earlier: &[RunRecord], database: &str) {
+    let mut points: BTreeMap<&str, Vec<TrendPoint>> = BTreeMap::new();
+    for run in earlier.iter().rev() {
+        for then in run.rules.iter().filter(|then| then.database == database) {
+            points.entry(&then.rule).or_default().push(point(run, then));
+        }
+    }
     for rule in &mut record.rules {
-        let of_rule = |run: &RunRecord| {
-            let then = run.rules.iter().find(|then| then.rule == rule.rule && then.database == database)?;
-            Some(point(run, then))
-        };
-        rule.trend = earlier.iter().rev().filter_map(of_rule).collect();
+        rule.trend = points.remove(rule.rule.as_str()).unwrap_or_default();
     }
     record.since = earlier.first().map(|last| since(record, last));
 }

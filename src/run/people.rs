@@ -105,6 +105,7 @@ fn blank(erasure: &Erasure, is_request: bool) -> PeopleRecord {
         in_part: 0,
         remaining: 0,
         skipped: 0,
+        unmapped: Vec::new(),
         due_digest: None,
     }
 }

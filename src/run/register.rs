@@ -8,43 +8,44 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs;
-use std::io::{self, Read as _, Seek as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde_json::value::RawValue;
 
 use super::Job;
+use crate::base::folder::Folder;
 use crate::db::{Access, Connection, DbError};
 use crate::execute::{self, Stop};
 use crate::ledger::erasure::{self, Erased};
 use crate::ledger::{self, Presence};
 
+/// In the state directory: the register, the folder of marks, and that of the ledgers of which it has everything.
+const REGISTER: &str = "erasures.jsonl";
+const MARKS: &str = "unregistered";
+const LOOKED_THROUGH: &str = "registered";
+
 /// Where the register is.
 pub fn file(state_dir: &Path) -> PathBuf {
-    state_dir.join("erasures.jsonl")
+    state_dir.join(REGISTER)
 }
 
 /// Where the marks are of the runs that it lacks.
 pub fn marks(state_dir: &Path) -> PathBuf {
-    state_dir.join("unregistered")
+    state_dir.join(MARKS)
 }
 
 /// Marks a run whose rows are not in the register; it stays through a crash of the host.
 pub(super) fn mark(state_dir: &Path, run: &str) -> anyhow::Result<()> {
-    let dir = marks(state_dir);
-    let make = || {
-        fs::create_dir_all(&dir)?;
-        fs::File::create(dir.join(run))?.sync_all()?;
-        fs::File::open(&dir)?.sync_all()
-    };
-    make().with_context(|| format!("cannot make the file `{run}` in {}", dir.display()))
+    let made = Folder::at(state_dir).and_then(|state| state.folder(MARKS)?.mark(run));
+    made.with_context(|| format!("cannot make the file `{run}` in {}", marks(state_dir).display()))
 }
 
 /// Of a run that was not marked, nothing is to be taken away. A mark that stays costs the next run some lines twice.
 fn unmark(state_dir: &Path, run: &str) {
-    let _ = fs::remove_file(marks(state_dir).join(run));
+    let _ = Folder::existing(state_dir)
+        .and_then(|state| state.folder_if_there(MARKS)?.map_or(Ok(()), |marks| marks.remove(run)));
 }
 
 /// The runs that are marked, also those that are under way.
@@ -52,18 +53,19 @@ fn unmark(state_dir: &Path, run: &str) {
 /// # Errors
 /// Where the marks cannot be read.
 pub fn marked(state_dir: &Path) -> anyhow::Result<BTreeSet<String>> {
-    let dir = marks(state_dir);
-    let names = match fs::read_dir(&dir) {
+    let look = || match Folder::existing(state_dir)?.folder_if_there(MARKS)? {
+        Some(marks) => marks.names(),
+        None => Ok(Vec::new()),
+    };
+    match look() {
         // What is no directory has no marks in it either: whoever has to make one is told.
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(BTreeSet::new());
+            Ok(BTreeSet::new())
         }
-        entries => {
-            entries.and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>())
+        names => {
+            Ok(names.with_context(|| format!("cannot read {}", marks(state_dir).display()))?.into_iter().collect())
         }
-    };
-    let names = names.with_context(|| format!("cannot read {}", dir.display()))?;
-    Ok(names.into_iter().filter_map(|name| name.into_string().ok()).collect())
+    }
 }
 
 /// Adds what a run erased, or says why it is not there. The ledger has it, but one that is restored from a backup would not:
@@ -101,11 +103,6 @@ pub(super) fn catch_up(job: &Job<'_>, conn: &mut Connection, stop: &Stop) -> Res
     Ok(lacking)
 }
 
-/// Where it is noted of which ledgers the register has what they knew when it was looked through.
-fn looked_through(state_dir: &Path) -> PathBuf {
-    state_dir.join("registered")
-}
-
 /// Marks the runs of this ledger of which the register lacks anything, once for each register and ledger: of a register that was
 /// deleted, or of a state directory that is new, that is all of them. What is to be said of that; [`catch_up`] adds them.
 ///
@@ -113,14 +110,21 @@ fn looked_through(state_dir: &Path) -> PathBuf {
 /// Why nobody can tell what it lacks, and those of the database.
 pub(super) fn look_through(job: &Job<'_>, conn: &mut Connection) -> anyhow::Result<Option<String>> {
     let state_dir = &job.config.state_dir;
-    let (path, dir) = (file(state_dir), looked_through(state_dir));
-    let is_missing = !path.exists();
-    if is_missing && dir.exists() {
+    let path = file(state_dir);
+    let state = Folder::at(state_dir).with_context(|| format!("cannot open {}", state_dir.display()))?;
+    let is_missing = !state.has(REGISTER);
+    if is_missing && state.has(LOOKED_THROUGH) {
         // Before anything is written to another one: what is noted there was noted of the one that is gone.
-        fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()))?;
+        let removed = state.remove_folder(LOOKED_THROUGH);
+        removed.with_context(|| format!("cannot remove {}", state.path_of(LOOKED_THROUGH).display()))?;
     }
-    let Some(ledger) = ledger::identity(conn)?.filter(|ledger| !dir.join(ledger).exists()) else { return Ok(None) };
-    let lines = if is_missing { Lines::default() } else { read(&path)? };
+    let Some(ledger) = ledger::identity(conn)? else { return Ok(None) };
+    let noted = || state.folder_if_there(LOOKED_THROUGH);
+    let noted = noted().with_context(|| format!("cannot read {}", state.path_of(LOOKED_THROUGH).display()))?;
+    if noted.is_some_and(|noted| noted.has(&ledger)) {
+        return Ok(None);
+    }
+    let lines = if is_missing { Lines::default() } else { read_own(state_dir)? };
     let there: HashSet<String> = lines.erased.into_iter().map(|erased| erased.reference).collect();
     let mut lacking = BTreeSet::new();
     erasure::each(conn, &mut |erased| {
@@ -133,9 +137,10 @@ pub(super) fn look_through(job: &Job<'_>, conn: &mut Connection) -> anyhow::Resu
     }
     // Who dies before it is noted looks through it again.
     lacking.iter().try_for_each(|run| mark(state_dir, run))?;
-    fs::create_dir_all(&dir)
-        .and_then(|()| fs::File::create(dir.join(&ledger))?.sync_all())
-        .with_context(|| format!("cannot make the file `{ledger}` in {}", dir.display()))?;
+    state
+        .folder(LOOKED_THROUGH)
+        .and_then(|noted| noted.mark(&ledger))
+        .with_context(|| format!("cannot make the file `{ledger}` in {}", state.path_of(LOOKED_THROUGH).display()))?;
     Ok((!lacking.is_empty()).then(|| {
         format!(
             "the register of erasures {} lacked what {} runs of this ledger had erased, or some of it; it is added from the ledger",
@@ -176,27 +181,8 @@ fn append(state_dir: &Path, conn: &mut Connection, run: &str) -> anyhow::Result<
 
 /// A line each.
 fn write(state_dir: &Path, lines: &str) -> anyhow::Result<()> {
-    let path = file(state_dir);
-    let append = || {
-        fs::create_dir_all(state_dir)?;
-        let mut file = fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
-        // A line that a crash has cut off must not take the next one with it.
-        let begin = if ends_with_a_line(&path)? { "" } else { "\n" };
-        file.write_all(format!("{begin}{lines}").as_bytes())?;
-        file.sync_all()
-    };
-    append().with_context(|| format!("cannot write the register {}", path.display()))
-}
-
-fn ends_with_a_line(path: &Path) -> io::Result<bool> {
-    let mut file = fs::File::open(path)?;
-    if file.metadata()?.len() == 0 {
-        return Ok(true);
-    }
-    let mut last = [0];
-    file.seek(io::SeekFrom::End(-1))?;
-    file.read_exact(&mut last)?;
-    Ok(last == *b"\n")
+    let written = Folder::at(state_dir).and_then(|state| state.append(REGISTER, lines));
+    written.with_context(|| format!("cannot write the register {}", file(state_dir).display()))
 }
 
 /// What is in a register.
@@ -214,6 +200,19 @@ pub struct Lines {
 /// Where the file cannot be read.
 pub fn read(path: &Path) -> anyhow::Result<Lines> {
     let bytes = fs::read(path).with_context(|| format!("cannot read the register {}", path.display()))?;
+    Ok(lines_of(&bytes))
+}
+
+/// The same of the register of this state directory.
+///
+/// # Errors
+/// Where the file cannot be read, or is not what the state directory's owner put there.
+pub fn read_own(state_dir: &Path) -> anyhow::Result<Lines> {
+    let bytes = Folder::existing(state_dir).and_then(|state| state.read(REGISTER));
+    Ok(lines_of(&bytes.with_context(|| format!("cannot read the register {}", file(state_dir).display()))?))
+}
+
+fn lines_of(bytes: &[u8]) -> Lines {
     let mut lines = Lines::default();
     for (at, line) in bytes.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.trim_ascii().is_empty()) {
         match serde_json::from_slice(line) {
@@ -221,5 +220,5 @@ pub fn read(path: &Path) -> anyhow::Result<Lines> {
             Err(_) => lines.unreadable.push(at + 1),
         }
     }
-    Ok(lines)
+    lines
 }

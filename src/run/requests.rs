@@ -17,9 +17,7 @@ use crate::db::{Access, Connection, DbError, ErrorKind};
 use crate::execute::Stop;
 use crate::ledger::erasure::{self, Cause};
 use crate::ledger::request::{self, Request, Settlement, Waiting};
-use crate::ledger::terms::memory::Memory;
 use crate::plan::{Erasure, PersonKey, Who};
-use crate::record::ERASURES;
 use crate::record::{RequestsRecord, RunRecord};
 use crate::resolve;
 use crate::schedule::Subject;
@@ -86,7 +84,7 @@ pub fn open(
     (catalog, map): &(Catalog, Erasure),
 ) -> Result<Vec<Waiting>, DbError> {
     let mut all = request::open(conn)?;
-    let left = left_to(job, conn, catalog, map, &all)?;
+    let left = left_to(job, catalog, map, &all);
     all.retain(|waiting| is_of(job, waiting) || left.contains(&waiting.number));
     Ok(all)
 }
@@ -97,31 +95,23 @@ fn is_of(job: &Job<'_>, waiting: &Waiting) -> bool {
 
 /// Is it at a policy that has no map here any more?
 fn is_left(job: &Job<'_>, waiting: &Waiting) -> bool {
-    !is_of(job, waiting) && !job.roster.has(&waiting.request.policy, ERASURES)
+    !is_of(job, waiting) && !job.policies.maps_people(&waiting.request.policy)
 }
 
-/// Of the requests at policies that have no map here any more, the numbers of those that the job's map goes on with: whoever calls
-/// a policy otherwise must not lose what it has promised. A pseudonym is made of the table of people as well, so that no key is
-/// taken for one of other people; and where two maps share theirs, nobody can tell which of them is meant.
-fn left_to(
-    job: &Job<'_>,
-    conn: &mut Connection,
-    catalog: &Catalog,
-    map: &Erasure,
-    all: &[Waiting],
-) -> Result<BTreeSet<i64>, DbError> {
-    let left: Vec<&Waiting> = all.iter().filter(|waiting| is_left(job, waiting)).collect();
+/// Of the requests at policies that have no map here any more, the numbers of those that the job's map goes on with, because the
+/// policy says that it was called so. A pseudonym is made of the table of people as well, so that no key is taken for one of other
+/// people.
+fn left_to(job: &Job<'_>, catalog: &Catalog, map: &Erasure, all: &[Waiting]) -> BTreeSet<i64> {
+    let Some(names) = job.config.pseudonyms() else { return BTreeSet::new() };
     let of_them = |subject: &&&Subject| catalog.find(&subject.table).is_some_and(|table| table.name == map.people.root);
-    let (false, Some(names)) = (left.is_empty(), job.config.pseudonyms()) else { return Ok(BTreeSet::new()) };
     if job.maps.iter().filter(of_them).count() > 1 {
-        return Ok(BTreeSet::new());
+        return BTreeSet::new();
     }
-    let memory = Memory::read(conn, &job.schedule.policy.name, &job.roster)?;
     let is_for_this = |request: &Request| {
-        memory.goes_on_for_the_people_of(&request.policy)
-            && names.all_of(map.names(), &request.key).contains(&request.person)
+        job.names().was_policy(&request.policy) && names.all_of(map.names(), &request.key).contains(&request.person)
     };
-    Ok(left.into_iter().filter(|waiting| is_for_this(&waiting.request)).map(|waiting| waiting.number).collect())
+    let left = all.iter().filter(|waiting| is_left(job, waiting) && is_for_this(&waiting.request));
+    left.map(|waiting| waiting.number).collect()
 }
 
 /// What is asked about the requests that wait: how their clocks stand, and which of them a run would carry out.
@@ -195,7 +185,7 @@ impl Inbox<'_> {
 
     fn open(&self, conn: &mut Connection, notes: &mut Vec<String>) -> Result<Vec<Open>, DbError> {
         let mut of_desk = request::open(conn)?;
-        let left = left_to(self.job, conn, self.catalog, self.map, &of_desk)?;
+        let left = left_to(self.job, self.catalog, self.map, &of_desk);
         let is_left_here = |waiting: &Waiting| left.contains(&waiting.number);
         notes.extend(of_desk.iter().filter_map(|waiting| note_of_left(self.job, waiting, is_left_here(waiting))));
         of_desk.retain(|waiting| is_of(self.job, waiting) || is_left_here(waiting));
@@ -279,8 +269,9 @@ fn note_of_left(job: &Job<'_>, waiting: &Waiting, is_left_here: bool) -> Option<
             job.schedule.policy.name
         ),
         false => format!(
-            "request {number} waits at policy `{policy}`, which has no map of people here any more, and nobody can tell which map is \
-             meant now: give the policy its name back, or refuse the request and ask again"
+            "request {number} waits at policy `{policy}`, which has no map of people here any more, and no map of the same people \
+             says that it goes on with that one: say `formerly = [\"{policy}\"]` under [policy] where it does, or refuse the request \
+             and ask again"
         ),
     })
 }
@@ -392,7 +383,7 @@ fn waiting(job: &Job<'_>, number: Option<i64>) -> Result<Vec<Waiting>, Refusal> 
     // A map that is out of order fails the run of its policy, and not this where there is nothing to be looked up in it.
     if waiting.iter().any(|waiting| is_left(job, waiting)) {
         let (catalog, map) = people::map(job, &mut conn)?;
-        let left = left_to(job, &mut conn, &catalog, &map, &waiting)?;
+        let left = left_to(job, &catalog, &map, &waiting);
         waiting.retain(|waiting| is_of(job, waiting) || left.contains(&waiting.number));
     }
     Ok(waiting)

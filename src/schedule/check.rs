@@ -1,6 +1,7 @@
 //! The tables of a schedule file, one function a table: TOML in, checked shapes out.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
@@ -14,6 +15,7 @@ use crate::base::name::TableName;
 use crate::base::time::Period;
 use crate::diagnostic::document;
 use crate::diagnostic::document::{Item, Table};
+use crate::diagnostic::flaw::Flaw;
 use crate::diagnostic::mistake::Mistake;
 use crate::diagnostic::place::Source;
 use crate::record::ERASURES;
@@ -28,7 +30,9 @@ pub(super) fn schedule(source: Arc<Source>) -> Result<Schedule, Vec<Mistake>> {
         let (rules, holds, keeps) = (root.tables_of("rule"), root.tables_of("hold"), root.tables_of("keep"));
         names_differ(&rules);
         names_differ(&holds);
-        let rules: Vec<_> = rules.iter().filter_map(rule).collect();
+        let tables = rules;
+        let rules: Vec<_> = tables.iter().filter_map(rule).collect();
+        former_names_are_free(&tables, &rules);
         let holds: Vec<_> = holds.iter().filter_map(|table| hold(table, root, subject.as_ref())).collect();
         let keeps: Vec<_> = keeps.iter().filter_map(keep).collect();
         let database = policy.as_ref().and_then(|policy| policy.database.as_deref());
@@ -53,8 +57,9 @@ fn digest(text: &str) -> String {
 
 fn policy(item: &Item) -> Option<Policy> {
     let table = item.table()?.called("policy".to_owned());
-    table.knows(&["name", "timezone", "cron", "effective", "database", "residual"]);
-    let name = table.require("name", "name the policy as it was published").and_then(|item| item.text());
+    table.knows(&["name", "formerly", "timezone", "cron", "effective", "database", "residual"]);
+    let name = table.require("name", "name the policy as it was published");
+    let name = name.and_then(|item| item.parse(notation::policy_name));
     let timezone = match table.get("timezone") {
         Some(item) => item.parse(notation::timezone),
         None => Some(TimeZone::UTC),
@@ -63,22 +68,54 @@ fn policy(item: &Item) -> Option<Policy> {
     let effective = table.get("effective").and_then(|item| item.date());
     let database = database(&table);
     let residual = text(&table, "residual");
-    let (name, timezone, places) = (name?.to_owned(), timezone?, table.places());
-    Some(Policy { name, timezone, cron, effective, database, residual, places })
+    let formerly = formerly(&table, name.as_deref(), notation::policy_name);
+    let (name, timezone, places) = (name?, timezone?, table.places());
+    Some(Policy { name, formerly, timezone, cron, effective, database, residual, places })
 }
 
 /// Notes every name that an earlier table of the same kind bears.
 fn names_differ(tables: &[Table]) {
-    let mut first_lines = BTreeMap::new();
+    let mut first = BTreeMap::new();
     for item in tables.iter().filter_map(|table| table.get("name")) {
         let Some(name) = item.value().as_str() else { continue };
-        match first_lines.get(name) {
-            Some(line) => {
-                item.refuse(format!("line {line} bears this name already"), "give each one a name of its own")
+        match first.entry(name) {
+            Entry::Occupied(first) => {
+                let line = Item::line(first.get());
+                item.refuse(format!("line {line} bears this name already"), "give each one a name of its own");
             }
-            None => {
-                first_lines.insert(name, item.line());
+            Entry::Vacant(place) => {
+                place.insert(item);
             }
+        }
+    }
+}
+
+/// The names that something had before: each another one than it has now.
+fn formerly<T>(table: &Table, name: Option<&str>, read: fn(&str) -> Result<T, Flaw>) -> Vec<T> {
+    let items = table.get("formerly").map(|item| item.list()).unwrap_or_default();
+    let read = |item: &Item| {
+        if item.value().as_str() == name {
+            item.refuse("it is called so now", "name what it was called before, or take it out");
+        }
+        item.parse(read)
+    };
+    items.iter().filter_map(read).collect()
+}
+
+/// A former name that another rule has now would be two things.
+fn former_names_are_free(tables: &[Table], rules: &[Rule]) {
+    let names: BTreeSet<&str> = rules.iter().map(|rule| rule.name.as_str()).collect();
+    let mut claimed = BTreeSet::new();
+    let items = tables.iter().filter_map(|table| table.get("formerly")).flat_map(|item| item.list());
+    for item in items {
+        let Some(name) = item.value().as_str() else { continue };
+        if names.contains(name) {
+            item.refuse(
+                "another rule is called so",
+                "take it out: the ledger has seen the new name, or two rules are meant",
+            );
+        } else if !claimed.insert(name.to_owned()) {
+            item.refuse("another rule was called so, too", "let one of them go on under the old name's terms");
         }
     }
 }
@@ -86,6 +123,7 @@ fn names_differ(tables: &[Table]) {
 fn rule(table: &Table) -> Option<Rule> {
     table.knows(&[
         "name",
+        "formerly",
         "promise",
         "database",
         "table",
@@ -108,8 +146,10 @@ fn rule(table: &Table) -> Option<Rule> {
     let (promises, database, condition, cron) =
         (promises(table), database(table), text(table, "where"), text(table, "cron"));
     let guard = table.get("guard").and_then(|item| guard(&item)).unwrap_or_default();
+    let formerly = formerly(table, name.as_deref(), notation::former_rule);
     Some(Rule {
         name: name?,
+        formerly,
         promises,
         database,
         table: target?,

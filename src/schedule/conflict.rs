@@ -1,5 +1,7 @@
 //! What is wrong between rules, and between rules and holds, that are right by themselves.
 
+use std::collections::BTreeMap;
+
 use super::{Action, Age, Anchor, Hold, Redaction, Rule, Subject, Term};
 use crate::base::name::TableName;
 use crate::diagnostic::mistake::Mistake;
@@ -11,27 +13,46 @@ pub(super) fn between(
     subject: Option<&Subject>,
     default_database: Option<&str>,
 ) -> Vec<Mistake> {
-    let database = |named: &Option<String>| named.as_deref().or(default_database).map(str::to_owned);
-    let same_place =
-        |one: &Rule, other: &Rule| one.table == other.table && database(&one.database) == database(&other.database);
-    let mut mistakes = Vec::new();
-    for (at, later) in rules.iter().enumerate() {
-        for earlier in rules[..at].iter().filter(|earlier| same_place(earlier, later)) {
-            mistakes.extend(same_row_at_same_age(earlier, later).or_else(|| never_reached(earlier, later)));
-        }
-    }
+    let mut places: BTreeMap<Place<'_>, OfPlace<'_>> = BTreeMap::new();
     for rule in rules {
-        let ages = rules.iter().filter(|other| same_place(rule, other)).flat_map(|other| other.age.anchors());
-        let held = holds
-            .iter()
-            .filter(|hold| hold.table == rule.table && database(&hold.database) == database(&rule.database));
-        let people = subject
-            .filter(|subject| subject.table == rule.table && database(&subject.database) == database(&rule.database));
-        let closings = people.into_iter().flat_map(|subject| subject.closed.iter().chain(&subject.created));
-        let anchors: Vec<_> = ages.chain(held.flat_map(hold_anchors)).chain(closings).collect();
-        mistakes.extend(redacted_anchors(rule, &anchors));
+        let database = rule.database.as_deref().or(default_database);
+        places.entry((database, &rule.table)).or_default().rules.push(rule);
     }
-    mistakes
+    for hold in holds {
+        let database = hold.database.as_deref().or(default_database);
+        places.entry((database, &hold.table)).or_default().anchors.extend(hold_anchors(hold));
+    }
+    if let Some(subject) = subject {
+        let database = subject.database.as_deref().or(default_database);
+        let anchors = &mut places.entry((database, &subject.table)).or_default().anchors;
+        anchors.extend(subject.closed.iter().chain(&subject.created));
+    }
+    places.into_values().flat_map(OfPlace::conflicts).collect()
+}
+
+/// A database, as far as it is named, and a table in it.
+type Place<'s> = (Option<&'s str>, &'s TableName);
+
+/// What a schedule says of one table.
+#[derive(Default)]
+struct OfPlace<'s> {
+    rules: Vec<&'s Rule>,
+    /// Columns that tell the age of its rows, but for the rules' own.
+    anchors: Vec<&'s Anchor>,
+}
+
+impl OfPlace<'_> {
+    fn conflicts(mut self) -> Vec<Mistake> {
+        let mut mistakes = Vec::new();
+        for (at, later) in self.rules.iter().enumerate() {
+            for earlier in &self.rules[..at] {
+                mistakes.extend(same_row_at_same_age(earlier, later).or_else(|| never_reached(earlier, later)));
+            }
+        }
+        self.anchors.extend(self.rules.iter().flat_map(|rule| rule.age.anchors()));
+        mistakes.extend(self.rules.iter().flat_map(|rule| redacted_anchors(rule, &self.anchors)));
+        mistakes
+    }
 }
 
 /// Two rules that would act on the same row at the same age: which of them did is left to chance.

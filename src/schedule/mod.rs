@@ -41,7 +41,7 @@ pub(crate) use conflict::act_on_same_rows;
 pub use hold::{Hold, Term};
 pub use policy::{Keep, Policy, Schedule};
 pub use redaction::{Redact, Redaction, Scalar, TemplatePart};
-pub use rule::{Action, Cascade, Guard, Rule, Then};
+pub use rule::{Action, Cascade, Former, Guard, Rule, Then};
 pub use subject::{Data, DataAct, MarkWith, Requests, Subject};
 
 /// Reads and checks a schedule file.

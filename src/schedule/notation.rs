@@ -4,14 +4,24 @@ use std::fmt;
 
 use jiff::tz::TimeZone;
 
-use super::{ColumnPath, FormatPart, Hop, MeasureFunction, TemplatePart, TextFormat};
+use super::{ColumnPath, FormatPart, Former, Hop, MeasureFunction, TemplatePart, TextFormat};
 use crate::base::name::{Name, NameError, TableName, split_parts};
 use crate::base::time::{Period, PeriodError, Term};
 use crate::diagnostic::flaw::Flaw;
 use crate::diagnostic::mistake::nearest;
 
-/// The longest name of a rule, hold or database, in characters: it stands in reports and in the ledger.
+/// The longest name of a policy, rule, hold or database, in characters: the control tables have room for two of them in a row.
 const LONGEST_LABEL: usize = 100;
+
+/// The name of a policy, as it was published.
+pub(crate) fn policy_name(text: &str) -> Result<String, Flaw> {
+    let is_good = !text.trim().is_empty() && !text.chars().any(char::is_control);
+    if !is_good || text.chars().count() > LONGEST_LABEL {
+        let remedy = format!("use up to {LONGEST_LABEL} characters on one line");
+        return Err(Flaw::new("this is no good name for a policy", remedy));
+    }
+    Ok(text.to_owned())
+}
 
 /// The name of a rule, hold or database: one word that can be typed in a shell.
 pub(crate) fn label(text: &str) -> Result<String, Flaw> {
@@ -24,6 +34,15 @@ pub(crate) fn label(text: &str) -> Result<String, Flaw> {
         ));
     }
     Ok(text.to_owned())
+}
+
+/// A name that a rule had before: `rule`, or `policy/rule` where it stood in another policy.
+pub(crate) fn former_rule(text: &str) -> Result<Former, Flaw> {
+    let (policy, rule) = match text.rsplit_once('/') {
+        Some((policy, rule)) => (Some(policy_name(policy)?), rule),
+        None => (None, text),
+    };
+    Ok(Former { policy, rule: label(rule)? })
 }
 
 /// A column of the table at hand, to the letter.
@@ -72,6 +91,9 @@ pub(crate) fn allowance(text: &str) -> Result<Term, Flaw> {
     })
 }
 
+/// Each parent is a subquery within the one before.
+const MOST_PARENTS: usize = 20;
+
 const PATH_REMEDY: &str = "write `column`, or `reference -> table.column` for a column of a parent, `reference -> table(key).column` where it \
      holds another column of that parent than its primary key; put names with dots or brackets in double quotes";
 
@@ -83,6 +105,10 @@ pub(crate) fn column_path(text: &str) -> Result<ColumnPath, Flaw> {
     let mut column = Name::new(first.pop().unwrap_or_default())?;
     if !first.is_empty() {
         return Err(malformed());
+    }
+    if steps.len() > MOST_PARENTS {
+        let message = format!("the path leads through {} parents, and {MOST_PARENTS} are the most", steps.len());
+        return Err(Flaw::new(message, PATH_REMEDY));
     }
     let mut hops = Vec::new();
     for step in steps {
@@ -354,6 +380,31 @@ mod tests {
         assert_eq!(template("{{{id}}}").unwrap(), [literal("{"), column("id"), literal("}")]);
         for text in ["{id", "id}", "{}", "{a{b}"] {
             assert!(template(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_of_policies_and_paths_have_an_end() {
+        assert_eq!(policy_name("Aalalux data tracking policy").as_deref(), Ok("Aalalux data tracking policy"));
+        assert!(policy_name(&"ü".repeat(100)).is_ok());
+        for text in ["", " ", "a\nb", &"x".repeat(101)] {
+            assert!(policy_name(text).is_err(), "{text}");
+        }
+        let path = |parents: usize| format!("parent{}", " -> t.parent".repeat(parents));
+        assert!(column_path(&path(20)).is_ok());
+        assert_eq!(
+            column_path(&path(100_000)).unwrap_err().message,
+            "the path leads through 100000 parents, and 20 are the most"
+        );
+    }
+
+    #[test]
+    fn a_former_name_of_a_rule_may_lie_in_another_policy() {
+        let former = |policy: Option<&str>, rule: &str| Former { policy: policy.map(str::to_owned), rule: rule.into() };
+        assert_eq!(former_rule("logs"), Ok(former(None, "logs")));
+        assert_eq!(former_rule("data policy 1/2/logs"), Ok(former(Some("data policy 1/2"), "logs")));
+        for text in ["", "house/", "/logs", "two words"] {
+            assert!(former_rule(text).is_err(), "{text}");
         }
     }
 

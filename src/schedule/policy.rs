@@ -28,6 +28,8 @@ pub struct Schedule {
 #[derive(Debug, Clone)]
 pub struct Policy {
     pub name: String,
+    /// Names that it had before.
+    pub formerly: Vec<String>,
     /// Of calendar arithmetic, of buckets and of cron.
     pub timezone: TimeZone,
     pub cron: Option<String>,

@@ -10,6 +10,8 @@ use super::{Age, Aggregate, Redaction};
 #[derive(Debug, Clone)]
 pub struct Rule {
     pub name: String,
+    /// Names that it had before.
+    pub formerly: Vec<Former>,
     /// Ids of the published promises that this rule keeps, for example `A1`.
     pub promises: Vec<String>,
     pub database: Option<String>,
@@ -22,6 +24,14 @@ pub struct Rule {
     pub guard: Guard,
     pub cron: Option<String>,
     pub places: Places,
+}
+
+/// A name that a rule had before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Former {
+    /// Where it stood in another policy: that one's name.
+    pub policy: Option<String>,
+    pub rule: String,
 }
 
 #[derive(Debug, Clone)]

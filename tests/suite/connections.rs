@@ -82,8 +82,9 @@ fn a_check_of_the_servers_name_that_the_client_library_would_not_make_is_refused
 fn tls_that_was_asked_for_is_never_dropped_in_silence() {
     let db = with_logs(Dialect::Mysql);
     for (query, code, reason) in [
-        ("ssl_mode=REQUIRED", 1, "came up in plain text"),
-        ("ssl_mode=VERIFY_CA", 1, "came up in plain text"),
+        ("ssl_mode=REQUIRED", 2, "names no authority"),
+        ("ssl_mode=VERIFY_CA", 2, "names no authority"),
+        ("ssl_cert=/nowhere/cert.pem", 2, "names no authority"),
         ("sslmode=require", 2, "a setting that the driver would ignore"),
         ("ssl_ca=/nowhere/ca.pem", 1, "TLS/SSL error"),
     ] {
@@ -94,6 +95,63 @@ fn tls_that_was_asked_for_is_never_dropped_in_silence() {
         }
     }
     assert_eq!(db.count("log"), 2, "nothing was done");
+}
+
+/// A server's greeting that offers these abilities; what came after it.
+fn heard_by_a_server_that_offers(abilities: u16) -> (u16, std::thread::JoinHandle<Vec<u8>>) {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let heard = std::thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        client.set_read_timeout(Some(std::time::Duration::from_secs(5))).unwrap();
+        let mut greeting = b"\x0a8.0.99\0\x07\0\0\x0012345678\0".to_vec();
+        greeting.extend(abilities.to_le_bytes());
+        greeting.extend(*b"\x21\x02\0\xff\xc1\x15\0\0\0\0\0\0\0\0\0\x00123456789012\0mysql_native_password\0");
+        client.write_all(&[greeting.len() as u8, 0, 0, 0]).unwrap();
+        client.write_all(&greeting).unwrap();
+        let mut heard = Vec::new();
+        // As one that asks for the password in plain text.
+        let mut piece = [0; 4096];
+        while let Ok(length @ 1..) = client.read(&mut piece) {
+            heard.extend(&piece[..length]);
+            let _ = client.write_all(b"\x17\0\0\x02\xfemysql_clear_password\0");
+        }
+        heard
+    });
+    (port, heard)
+}
+
+#[test]
+fn a_server_that_offers_no_tls_or_does_not_keep_to_it_never_hears_the_password() {
+    let ca = std::env::var("TENURE_TEST_CA").unwrap();
+    for (abilities, reason) in [(0xf7df, "plain text only"), (0xffdf, "TLS/SSL error")] {
+        let (port, heard) = heard_by_a_server_that_offers(abilities);
+        let url = format!("mysql://ann:hunter2secret@127.0.0.1:{port}/campus?ssl_ca={ca}");
+        let refused = Tenure::at_url(&url).schedule(SCHEDULE).run(&["plan"]).expect_code(1);
+        assert!(refused.stderr.contains(reason), "{abilities:x}: {}", refused.stderr);
+        let heard = heard.join().unwrap();
+        let told = String::from_utf8_lossy(&heard);
+        assert!(!told.contains("hunter2") && !told.contains("ann"), "{abilities:x}: {told}");
+    }
+}
+
+#[test]
+fn another_host_is_reached_by_verified_tls_or_the_config_says_why_not() {
+    for url in ["postgres://ann@nowhere.invalid/campus?sslmode=require", "mariadb://ann@nowhere.invalid/campus"] {
+        for command in [&["plan"][..], &["run", "--yes"], &["check"], &["migrate"]] {
+            let refused = Tenure::at_url(url).schedule(SCHEDULE).run(command);
+            assert_eq!(refused.code, 1, "{refused:?}");
+            assert!(refused.stderr.contains("allow_plaintext"), "{url}: {}", refused.stderr);
+        }
+        let allowed = format!("[database.main]\nurl = \"{url}\"\nallow_plaintext = \"a tunnel\"");
+        let tried = Tenure::alone().config(&allowed).schedule(SCHEDULE).run(&["plan"]).expect_code(1);
+        assert!(
+            !tried.stderr.contains("allow_plaintext") && tried.stderr.contains("nowhere.invalid"),
+            "{}",
+            tried.stderr
+        );
+    }
 }
 
 #[test]

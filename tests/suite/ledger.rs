@@ -56,14 +56,14 @@ on_every_database! {
         let tenure = logs(&db);
         let heads: Vec<_> = (0..3).map(|_| run(&tenure).0["ledger"].clone()).collect();
         let entry = control_table(&db, "entry");
-        // The first entry tells of the schedule.
-        for (number, head) in (2..).zip(&heads) {
+        // The first entries tell of the database and of the schedule.
+        for (number, head) in (3..).zip(&heads) {
             assert_eq!(head["entry"], number);
             let hash = head["head"].as_str().unwrap().strip_prefix("sha256:").unwrap();
             assert_eq!(db.count(&format!("{entry} WHERE number = {number} AND hash = '{hash}'")), 1);
         }
         let broken = format!("{entry} a JOIN {entry} b ON b.number = a.number + 1 WHERE b.previous <> a.hash");
-        assert_eq!((db.count(&entry), db.count(&broken)), (4, 0));
+        assert_eq!((db.count(&entry), db.count(&broken)), (5, 0));
     }
 
     fn runs_are_listed_newest_first_and_their_reports_come_in_every_format(db: TestDb) {
@@ -115,6 +115,6 @@ on_every_database! {
         let closed = Told(tenure.run(&["report", &first, "--json"]).expect_code(0).json());
         assert_eq!((closed.count("logs", "done"), closed.count("logs", "remaining")), (5, 0));
         assert!(closed.0["notes"].to_string().contains("died"), "{closed:?}");
-        assert_eq!((&closed.0["ledger"]["entry"], &second.0["ledger"]["entry"]), (&1.into(), &3.into()));
+        assert_eq!((&closed.0["ledger"]["entry"], &second.0["ledger"]["entry"]), (&2.into(), &4.into()), "the ledger is bound first");
     }
 }

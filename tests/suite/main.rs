@@ -6,6 +6,7 @@ mod real;
 
 mod aggregate;
 mod anchors;
+mod answers;
 mod attack;
 mod cascade;
 mod connections;
@@ -40,7 +41,9 @@ mod real_applications_purge;
 mod redact;
 mod report;
 mod roles;
+mod server_matrix;
 mod signing;
+mod state_dir;
 mod status;
 mod tampering;
 mod unit;

@@ -180,3 +180,77 @@ fn the_socket_of_a_daemon_that_died_is_taken_over_and_that_of_one_that_lives_is_
     stage.wait_for("/healthz", |_| true);
     end(third);
 }
+
+#[test]
+fn four_hundred_who_say_nothing_or_half_of_it_keep_nobody_else_from_an_answer() {
+    let db = TestDb::new(Dialect::Sqlite);
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let stage = Stage::new(&db, &format!("127.0.0.1:{port}"));
+    let daemon = stage.tenure.spawn(&["daemon"]);
+    let connect = || TcpStream::connect(("127.0.0.1", port)).ok();
+    wait_for("/healthz", connect, |_| true);
+    let idle: Vec<_> = (0..400)
+        .filter_map(|n| {
+            let mut stream = connect()?;
+            // Whom the daemon has hung up on already may not be told so yet.
+            let _ =
+                stream.write_all(&b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n"[..if n % 2 == 0 { 0 } else { 40 }]);
+            Some(stream)
+        })
+        .collect();
+    for path in ["/healthz", "/metrics", "/healthz"] {
+        let begun = std::time::Instant::now();
+        assert!(ask(connect().unwrap(), "GET", path).starts_with("HTTP/1.1 200 "), "{path}");
+        assert!(begun.elapsed() < Duration::from_secs(4), "{path}: {:?}", begun.elapsed());
+    }
+    drop(idle);
+    end(daemon);
+}
+
+#[test]
+fn a_host_of_another_name_is_told_nothing_and_takes_nothing_along() {
+    let db = TestDb::new(Dialect::Sqlite);
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let stage = Stage::new(&db, &format!("127.0.0.1:{port}"));
+    let daemon = stage.tenure.spawn(&["daemon"]);
+    let connect = || TcpStream::connect(("127.0.0.1", port)).ok();
+    wait_for("/healthz", connect, |_| true);
+    let with = |headers: &[u8]| {
+        let mut stream = connect().unwrap();
+        let _ = stream.write_all(&[b"GET /metrics HTTP/1.1\r\n", headers, b"\r\n"].concat());
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    for odd in [
+        &b"Host: evil.example.org\r\n"[..],
+        b"Host: \xff\xfe\r\n",
+        b"Host: localhost\r\nHost: evil.example.org\r\n",
+        b"Host: a b\r\n",
+    ] {
+        let answer = with(odd);
+        assert!(answer.starts_with("HTTP/1.1 4") && !answer.contains("tenure_"), "{odd:?}: {answer}");
+    }
+    let _ = with(&[b"Host: ", &[b'x'; 100_000][..], b"\r\n"].concat());
+    for plain in ["localhost", "127.0.0.1", "[::1]"] {
+        let answer = with(format!("Host: {plain}:{port}\r\n").as_bytes());
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{plain}: {answer}");
+    }
+    end(daemon);
+}
+
+#[test]
+fn status_says_of_an_idle_daemon_what_is_next_and_no_name_steers_its_line() {
+    let db = TestDb::new(Dialect::Sqlite);
+    let stage = Stage::new(&db, "unix:SOCKET");
+    let schedule = stage.schedule.replace("\"house\"", "\"house\\u001b[2J\\u202e\"").replace("0 * * * *", "0 3 1 1 *");
+    fs::write(stage.tenure.dir().join("s.toml"), schedule).unwrap();
+    let daemon = stage.tenure.spawn(&["daemon"]);
+    let answer = stage.wait_for("/healthz", |page| page.contains("idle; next: "));
+    assert!(answer.contains("next: logs of house\\u{1b}[2J\\u{202e} on main at "), "{answer}");
+    let told = stage.tenure.run(&["status"]).stdout;
+    assert!(told.contains("daemon: idle; next: logs of house\\u{1b}[2J\\u{202e} on main at "), "{told}");
+    let next = &stage.tenure.run(&["status", "--json"]).json()["daemon"]["next"];
+    assert_eq!((&next["database"], &next["rule"]), (&"main".into(), &"logs".into()), "{next}");
+    end(daemon);
+}

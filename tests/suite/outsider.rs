@@ -48,11 +48,26 @@ impl Ledger {
             assert_eq!(entry["hash"], sha256(&canonical(entry)), "{entry:#}");
             head = text(&entry["hash"]).to_owned();
         }
+        self.check_binding();
         let closing: Vec<&Json> = self.entries.iter().filter(|entry| entry["kind"] == "run").collect();
         assert_eq!(closing.len(), self.runs.len(), "an entry a run");
         for entry in closing {
             let run = self.runs.iter().find(|run| run["id"] == entry["run"]).expect("a run is closed once");
             self.check_run(run, entry);
+        }
+    }
+
+    /// One name for the whole chain, given before anything else, and each record bears it.
+    #[track_caller]
+    fn check_binding(&self) {
+        let body = |entry: &Json| serde_json::from_str::<Json>(text(&entry["body"])).expect("a body is JSON");
+        let bound: Vec<Json> = self.entries.iter().filter(|entry| entry["kind"] == "ledger").map(body).collect();
+        let Some(first) = bound.first() else { return };
+        assert!(matches!(self.entries[0]["kind"].as_str(), Some("ledger" | "key")), "{:#}", self.entries[0]);
+        assert!(text(&first["ledger"]).len() == 32 && !text(&first["name"]).is_empty(), "{first:#}");
+        assert!(bound.iter().all(|bound| bound["ledger"] == first["ledger"]), "{bound:#?}");
+        for entry in self.entries.iter().filter(|entry| entry["kind"] == "run") {
+            assert_eq!(body(entry)["record"]["ledger_id"], first["ledger"], "{entry:#}");
         }
     }
 

@@ -40,6 +40,16 @@ fn called(name: &str, schedule: &str) -> String {
     schedule.replace("\"house\"", &format!("\"{name}\""))
 }
 
+/// A schedule of another policy's name, which says what the policy was called before.
+fn formerly(name: &str, former: &str, schedule: &str) -> String {
+    called(name, schedule).replacen("[policy]\n", &format!("[policy]\nformerly = [\"{former}\"]\n"), 1)
+}
+
+/// The same of its rule `logs`.
+fn rule_formerly(name: &str, former: &str, schedule: &str) -> String {
+    schedule.replace("name = \"logs\"", &format!("name = \"{name}\"\nformerly = [{former}]"))
+}
+
 fn notes(told: &Told) -> String {
     told.0["notes"].to_string()
 }
@@ -145,14 +155,32 @@ on_every_database! {
         assert!(!format!("{:?}", schedules_seen(&db)).contains("id < "));
     }
 
-    fn another_name_does_not_hide_a_shortened_period(db: TestDb) {
+    fn another_name_does_not_hide_a_shortened_period_whether_it_is_said_or_not(db: TestDb) {
         log(&db);
         let tenure = with(&db, &keeps("60 days", ""));
         told(&tenure, "run", 0);
         now_it_says(&tenure, &keeps("7 days", "").replace("\"logs\"", "\"log-lines\""));
-        let stopped = told(&tenure, "run", 3);
-        assert!(stopped.rule("log-lines")["guard"].as_str().unwrap().contains("from `60 days` to `7 days`"), "{stopped:?}");
+        let unsaid = told(&tenure, "plan", 3);
+        let question = unsaid.rule("log-lines")["guard"].as_str().unwrap().to_owned();
+        assert!(question.contains("from `60 days` to `7 days`") && question.contains("it is new, and rule `logs` of policy `house` is gone"), "{question}");
+        now_it_says(&tenure, &rule_formerly("log-lines", "\"logs\"", &keeps("7 days", "")));
+        let said = told(&tenure, "run", 3);
+        let question = said.rule("log-lines")["guard"].as_str().unwrap().to_owned();
+        assert!(question.contains("from `60 days` to `7 days`") && !question.contains("it is new"), "{question}");
         assert_eq!(db.count("log"), 2);
+        let changes = schedules_seen(&db).pop().unwrap()["changes"].to_string();
+        assert!(changes.contains("rule `log-lines` was rule `logs` of policy `house`") && !changes.contains("taken out"), "{changes}");
+    }
+
+    fn a_rule_that_says_its_old_name_and_keeps_as_much_asks_nothing(db: TestDb) {
+        log(&db);
+        let tenure = with(&db, &keeps("60 days", ""));
+        told(&tenure, "run", 0);
+        now_it_says(&tenure, &rule_formerly("log-lines", "\"logs\"", &keeps("90 days", "")));
+        told(&tenure, "run", 0);
+        // The ledger knows it by its new name from then on.
+        now_it_says(&tenure, &keeps("60 days", "").replace("\"logs\"", "\"log-lines\""));
+        told(&tenure, "run", 3);
     }
 
     fn another_name_of_the_policy_does_not_hide_a_shortened_period(db: TestDb) {
@@ -160,83 +188,75 @@ on_every_database! {
         let tenure = with(&db, &keeps("60 days", ""));
         told(&tenure, "run", 0);
         now_it_says(&tenure, &called("home", &keeps("7 days", "")));
-        let planned = told(&tenure, "plan", 3);
-        assert!(question(&planned).contains("from `60 days` to `7 days`") && question(&planned).contains("2 more"), "{planned:?}");
-        let stopped = told(&tenure, "run", 3);
-        for told in [&planned, &stopped] {
-            assert!(notes(told).contains("policy `home` is taken for the successor of policy `house`"), "{told:?}");
-        }
-        // It waits under its new name as well, and says no more whose successor it is.
+        let unsaid = question(&told(&tenure, "plan", 3));
+        assert!(unsaid.contains("from `60 days` to `7 days`") && unsaid.contains("2 more") && unsaid.contains("say so with `formerly`"), "{unsaid}");
+        now_it_says(&tenure, &formerly("home", "house", &keeps("7 days", "")));
+        let planned = question(&told(&tenure, "plan", 3));
+        assert!(planned.contains("2 more") && !planned.contains("formerly"), "{planned}");
+        question(&told(&tenure, "run", 3));
+        // It waits under its new name as well.
         let again = told(&tenure, "run", 3);
-        assert_eq!((question(&again), ids(&db, "log")), (question(&planned), vec![2, 3]));
-        assert!(!notes(&again).contains("successor"), "{again:?}");
+        assert_eq!((question(&again), ids(&db, "log")), (planned, vec![2, 3]));
         tenure.run(&["approve", again.0["run"].as_str().unwrap()]).expect_code(0);
         assert_eq!(db.count("log"), 0);
         told(&tenure, "run", 0);
-        let first = schedules_seen(&db).remove(1);
-        assert_eq!(first["continues"]["logs"], serde_json::json!({ "policy": "house", "rule": "logs" }));
-        let changes = first["changes"].to_string();
-        assert!(changes.contains("rule `logs` goes on with rule `logs` of policy `house`") && changes.contains("waits for consent"), "{changes}");
+        let changes = schedules_seen(&db)[1]["changes"].to_string();
+        assert!(changes.contains("policy `house` is called `home` now") && changes.contains("waits for consent"), "{changes}");
         tenure.run(&["verify"]).expect_code(0);
-    }
-
-    fn a_policy_that_is_renamed_and_as_it_was_or_narrower_asks_nothing_and_is_remembered(db: TestDb) {
-        log(&db);
-        let tenure = with(&db, &keeps("60 days", ""));
-        told(&tenure, "run", 0);
-        now_it_says(&tenure, &called("home", &keeps("60 days", "")));
-        assert!(notes(&told(&tenure, "run", 0)).contains("taken for the successor of policy `house`"));
-        now_it_says(&tenure, &called("abode", &keeps("90 days", "").replace("\"logs\"", "\"lines\"")));
-        assert!(notes(&told(&tenure, "run", 0)).contains("taken for the successor of policy `home`"));
-        // Taken out meanwhile, and put back by the next one.
-        now_it_says(&tenure, &called("abode", &policy("[[rule]]\nname = \"none\"\ntable = \"log\"\nanchor = \"at\"\nretain = \"forever\"\naction = \"delete\"\n")));
-        told(&tenure, "run", 0);
-        now_it_says(&tenure, &called("house", &keeps("60 days", "")));
-        assert!(question(&told(&tenure, "run", 3)).contains("from `90 days` to `60 days`"));
-        assert_eq!(ids(&db, "log"), [2, 3]);
     }
 
     fn a_policy_that_has_its_old_name_back_is_held_against_what_it_was_meanwhile(db: TestDb) {
         log(&db);
-        let tenure = with(&db, &keeps("30 days", ""));
-        now_it_says(&tenure, &keeps("60 days", ""));
+        let tenure = with(&db, &keeps("60 days", ""));
         told(&tenure, "run", 0);
-        for (name, days) in [("home", "90 days"), ("abode", "100 days")] {
-            now_it_says(&tenure, &called(name, &keeps(days, "")));
+        for (name, former, days) in [("home", "house", "90 days"), ("abode", "home", "100 days")] {
+            now_it_says(&tenure, &formerly(name, former, &keeps(days, "")));
             told(&tenure, "run", 0);
         }
-        now_it_says(&tenure, &keeps("60 days", ""));
+        now_it_says(&tenure, &formerly("house", "abode", &keeps("60 days", "")));
         for _ in 0..2 {
             assert!(question(&told(&tenure, "run", 3)).contains("from `100 days` to `60 days`"));
         }
         let last = schedules_seen(&db).pop().unwrap();
-        assert!(last["changes"].to_string().contains("rule `logs` is back, with which rule `logs` of policy `abode` had gone on"), "{last:#}");
+        assert!(last["changes"].to_string().contains("policy `abode` is called `house` now"), "{last:#}");
         tenure.run(&["run", "--yes", "--as-of", AS_OF]).expect_code(0);
         told(&tenure, "run", 0);
         tenure.run(&["verify"]).expect_code(0);
     }
 
-    fn a_policy_beside_another_is_new_and_a_rule_that_moves_into_it_is_not(db: TestDb) {
+    fn a_policy_beside_another_is_new_and_a_rule_that_says_that_it_moved_into_it_is_not(db: TestDb) {
         log(&db);
         let others = called("home", &policy(&delete_rule("others", "log", "where = \"id = 1\"")));
         let tenure = with(&db, &keeps("60 days", "")).schedule(&others);
         let house = |schedule: &str| std::fs::write(tenure.dir().join("schedule-2.toml"), schedule).unwrap();
         let home = |schedule: &str| std::fs::write(tenure.dir().join("schedule-4.toml"), schedule).unwrap();
         house(&keeps("60 days", ""));
-        let first = tenure.run(&["run", "--json", "--as-of", AS_OF]).expect_code(0).json();
-        assert!(!first.to_string().contains("successor"), "{first:#}");
+        tenure.run(&["run", "--as-of", AS_OF]).expect_code(0);
         tenure.run(&["run", "--as-of", AS_OF]).expect_code(0);
         // Out of the one and into the other, as it was and then shorter.
         db.create("CREATE TABLE more (id {bigint} PRIMARY KEY, at {ts});");
         house(&policy(&delete_rule("more", "more", "")));
-        let moved = |days: &str| others.clone() + &delete_rule("logs", "log", "").replace("30 days", days);
+        let moved = |days: &str| {
+            let rule = delete_rule("logs", "log", "").replace("30 days", days);
+            others.clone() + &rule_formerly("lines", "\"house/logs\"", &rule)
+        };
         home(&moved("60 days"));
-        let told = tenure.run(&["run", "--json", "--as-of", AS_OF]).expect_code(0).json();
-        assert!(told.to_string().contains("policy `home` is taken for the successor of policy `house`"), "{told:#}");
+        tenure.run(&["run", "--as-of", AS_OF]).expect_code(0);
         home(&moved("7 days"));
         let stopped = tenure.run(&["run", "--json", "--as-of", AS_OF]).expect_code(3).json();
         assert!(stopped.to_string().contains("its period went from `60 days` to `7 days`"), "{stopped:#}");
         assert_eq!(ids(&db, "log"), [2, 3]);
+    }
+
+    fn a_former_name_that_is_somebody_elses_is_refused(db: TestDb) {
+        log(&db);
+        let refused = |schedule: &str| with(&db, schedule).run(&["run"]).expect_code(2).stderr;
+        let two = keeps("60 days", "") + &rule_formerly("lines", "\"logs\"", &delete_rule("logs", "log", "where = \"id = 1\""));
+        assert!(refused(&two).contains("another rule is called so"), "{}", refused(&two));
+        assert!(refused(&rule_formerly("logs", "\"logs\"", &keeps("60 days", ""))).contains("it is called so now"));
+        let home = formerly("home", "house", &policy(&delete_rule("others", "log", "where = \"id = 1\"")));
+        let beside = with(&db, &keeps("60 days", "")).schedule(&home).run(&["run"]).expect_code(2).stderr;
+        assert!(beside.contains("there is a policy of that name in the schedules"), "{beside}");
     }
 
     fn a_policy_that_is_split_in_two_hides_nothing_in_the_second(db: TestDb) {
@@ -251,15 +271,13 @@ on_every_database! {
         assert_eq!(ids(&db, "log"), [2, 3]);
     }
 
-    fn policies_that_take_turns_are_asked_once_each_and_then_no_more(db: TestDb) {
+    fn policies_that_take_turns_keep_their_own_terms(db: TestDb) {
         log(&db);
         let one = with(&db, &keeps("60 days", "where = \"id = 1\""));
         let other = with(&db, &called("home", &keeps("40 days", "where = \"id = 2\"").replace("\"logs\"", "\"lines\"")));
         told(&one, "run", 0);
         told(&other, "run", 3);
         other.run(&["run", "--yes", "--as-of", AS_OF]).expect_code(0);
-        told(&one, "run", 3);
-        one.run(&["run", "--yes", "--as-of", AS_OF]).expect_code(0);
         let seen = schedules_seen(&db).len();
         for _ in 0..2 {
             told(&other, "run", 0);
@@ -276,11 +294,27 @@ on_every_database! {
         let tenure = Tenure::alone().file("house.toml", &keeps("60 days", "where = \"id = 1\"")).config(&config);
         told(&tenure, "run", 0);
         let tenure = tenure.schedule(&called("home", &keeps("7 days", "where = \"id = 2\"")));
-        let ran = told(&tenure, "run", 0);
-        assert!(!notes(&ran).contains("successor"), "{ran:?}");
+        told(&tenure, "run", 0);
         // The same policy in another file is that policy.
         now_it_says(&tenure, &keeps("7 days", "").replace("\"logs\"", "\"lines\""));
         told(&tenure, "run", 3);
+    }
+
+    fn a_pause_outlives_the_name_of_a_rule_that_says_so_and_is_told_where_it_pauses_nothing(db: TestDb) {
+        log(&db);
+        let tenure = with(&db, &keeps("60 days", ""));
+        tenure.run(&["migrate"]).expect_code(0);
+        tenure.run(&["pause", "logs", "--reason", "audit"]).expect_code(0);
+        now_it_says(&tenure, &rule_formerly("lines", "\"logs\"", &keeps("60 days", "")));
+        told(&tenure, "run", 4);
+        assert_eq!(db.count("log"), 3);
+        now_it_says(&tenure, &rule_formerly("lines", "", &keeps("60 days", "")));
+        let noted = notes(&told(&tenure, "plan", 0));
+        assert!(noted.contains("the pause of rule `logs` of policy `house` makes nothing wait"), "{noted}");
+        now_it_says(&tenure, &rule_formerly("lines", "\"logs\"", &keeps("60 days", "")));
+        tenure.run(&["resume", "lines", "--reason", "done"]).expect_code(0);
+        told(&tenure, "run", 0);
+        assert_eq!(ids(&db, "log"), [2, 3]);
     }
 
     fn a_pause_outlives_the_name_of_the_policy_and_is_ended_under_the_new_one(db: TestDb) {
@@ -333,13 +367,13 @@ on_every_database! {
         told(&tenure, "run", 0);
         without(&db, &tenure);
         // As it once was, and shorter than what went last.
-        now_it_says(&tenure, &keeps("40 days", ""));
+        now_it_says(&tenure, &rule_formerly("logs", "\"log-lines\"", &keeps("40 days", "")));
         assert!(question(&told(&tenure, "run", 3)).contains("its period went from `90 days` to `40 days`"));
-        now_it_says(&tenure, &keeps("90 days", ""));
+        now_it_says(&tenure, &rule_formerly("logs", "\"log-lines\"", &keeps("90 days", "")));
         told(&tenure, "run", 0);
-        // Under a third name, and as one that does more to the rows.
+        // Under a third name.
         without(&db, &tenure);
-        now_it_says(&tenure, &keeps("40 days", "").replace("\"logs\"", "\"lines\""));
+        now_it_says(&tenure, &rule_formerly("lines", "\"log-lines\", \"logs\"", &keeps("40 days", "")));
         let asked = told(&tenure, "run", 3);
         assert!(asked.rule("lines")["guard"].as_str().unwrap().contains("from `90 days` to `40 days`"), "{asked:?}");
         assert_eq!(ids(&db, "log"), [3, 4]);

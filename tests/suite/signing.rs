@@ -42,7 +42,7 @@ on_every_database! {
         run(&tenure);
         run(&tenure);
         let [entries, signatures] = ["entry", "signature"].map(|table| db.count(&control_table(&db, table)));
-        assert_eq!((entries, signatures), (4, 4), "the key, the schedule and two runs");
+        assert_eq!((entries, signatures), (5, 5), "the key, the database, the schedule and two runs");
         assert!(tenure.run(&["verify"]).expect_code(0).stdout.contains("signed from entry 1 on"));
         assert_eq!(broken(&tenure, &["now.pem"]), Value::Null);
         assert_eq!(broken(&tenure, &["next.pem"]), "changed", "somebody else's key");
@@ -59,6 +59,70 @@ on_every_database! {
         run(&forger);
         forger.run(&["verify"]).expect_code(0);
         assert_eq!(broken(&tenure, &["now.pem"]), "missing");
+    }
+
+    fn no_run_signs_after_a_chain_that_was_written_anew(db: TestDb) {
+        let tenure = signing(&db);
+        let first = run(&tenure);
+        for table in ["signature", "entry", "batch", "run"] {
+            db.script(&format!("DELETE FROM {}", control_table(&db, table)));
+        }
+        Tenure::at(&db).schedule(&policy(&delete_rule("logs", "log", ""))).run(&["run", "--as-of", AS_OF]).expect_code(0);
+        db.script("INSERT INTO log VALUES (2, '2020-01-01 00:00:00')");
+        let refused = tenure.run(&["run", "--as-of", AS_OF]).expect_code(1).stderr;
+        let number = first["ledger"]["entry"].to_string();
+        assert!(refused.contains(&format!("entry {number}, which this installation signed last")), "{refused}");
+        for command in [&["pause", "--reason", "audit"][..], &["keys", "rotate", "next.key"]] {
+            tenure.run(command).expect_code(1);
+        }
+        assert_eq!((db.count("log"), db.count(&control_table(&db, "signature"))), (1, 0));
+        // What was signed last is a witness, whoever asks without a key.
+        assert_eq!(broken(&tenure, &[]), "truncated");
+        assert_eq!(broken(&tenure, &["now.pem"]), "missing");
+
+        // An installation that remembers nothing signs what follows, and vouches for nothing before.
+        fs::remove_dir_all(tenure.dir().join("tenure-state/signed")).unwrap();
+        run(&tenure);
+        tenure.run(&["verify"]).expect_code(0);
+        let found = tenure.run(&["verify", "--json", "--public-key", "now.pem"]).expect_code(5).json();
+        let database = &found["databases"][0];
+        assert_eq!(database["break"]["kind"], "missing", "{found:#}");
+        let began = database["break"]["entry"].to_string();
+        tenure.run(&["verify", "--public-key", "now.pem", "--signed-from", &began]).expect_code(0);
+        tenure.run(&["verify", "--public-key", "now.pem", "--signed-from", "1"]).expect_code(5);
+    }
+
+    fn signatures_that_were_stripped_from_the_end_stop_the_next_signature(db: TestDb) {
+        let tenure = signing(&db);
+        run(&tenure);
+        let signature = control_table(&db, "signature");
+        let last = db.count(&signature);
+        let heads = tenure.dir().join("tenure-state/signed");
+        fs::rename(&heads, tenure.dir().join("kept")).unwrap();
+        db.script(&format!("DELETE FROM {signature} WHERE number = {last}"));
+        // Without a memory the whole signed chain is looked at.
+        let refused = tenure.run(&["run", "--as-of", AS_OF]).expect_code(1).stderr;
+        assert!(refused.contains(&format!("entry {last} of the ledger is not chained and signed")), "{refused}");
+    }
+
+    fn a_ledger_that_was_restored_is_signed_again_once_somebody_says_so(db: TestDb) {
+        let tenure = signing(&db);
+        let first = run(&tenure);
+        let lost = run(&tenure);
+        let after = first["ledger"]["entry"].as_u64().unwrap();
+        for table in ["signature", "entry"] {
+            db.script(&format!("DELETE FROM {} WHERE number > {after}", control_table(&db, table)));
+        }
+        for (table, column) in [("run", "id"), ("batch", "run")] {
+            let id = lost["run"].as_str().unwrap();
+            db.script(&format!("DELETE FROM {} WHERE {column} = '{id}'", control_table(&db, table)));
+        }
+        tenure.run(&["run", "--as-of", AS_OF]).expect_code(1);
+        assert_eq!(broken(&tenure, &["now.pem"]), "truncated");
+        tenure.run(&["ledger", "moved", "--reason", "the backup of last night"]).expect_code(0);
+        run(&tenure);
+        let said = tenure.run(&["verify", "--public-key", "now.pem"]).expect_code(0).stdout;
+        assert!(said.contains("the backup of last night") && said.contains("as it was signed is lost"), "{said}");
     }
 
     fn a_run_without_a_key_for_a_signed_ledger_does_nothing(db: TestDb) {

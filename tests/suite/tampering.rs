@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use tenure::base::own_head::OwnHeads;
 use tenure::base::pseudonym::Pseudonym;
-use tenure::base::signing::Signer;
+use tenure::base::signing::{Signer, Signing};
 use tenure::db::{Connection, Dialect, Statement, Value};
 use tenure::ledger::chain;
 use tenure::ledger::request::{self, Request, Settlement};
-use tenure::ledger::verify::{self, Break, Kind, Witness};
+use tenure::ledger::verify::{self, Break, Expected, Kind, Witness};
 
 use crate::harness::story::{AS_OF, control_table, delete_rule, policy};
 use crate::harness::{Tenure, TestDb};
@@ -93,7 +94,9 @@ fn a_ledger_with(db: &TestDb, config: &str) -> Tenure {
 /// Requests for erasure: one that was settled, one that waits, and one of which nobody knows who made it.
 fn requests(db: &TestDb, config: &str, key: &str) {
     let signer = Signer::from_pem(key).map(Arc::new).filter(|_| config.contains("signing_key_file"));
-    let mut conn = db.open().signing_with(signer.as_ref());
+    let state = tempfile::tempdir().unwrap();
+    let heads = OwnHeads::new(state.path(), "main");
+    let mut conn = db.open().signing_with(signer.map(|signer| Signing { signer, heads }));
     let at = Timestamp::now();
     let received = |person: &str, verified| Request {
         // Of which no run of this story carries anything out.
@@ -114,7 +117,8 @@ fn requests(db: &TestDb, config: &str, key: &str) {
 }
 
 fn breaks(conn: &mut Connection, witnesses: &[Witness]) -> Option<Break> {
-    verify::walk(conn, witnesses, &[], &mut |_| ()).unwrap_or_else(|error| panic!("{error}")).broken
+    let expected = Expected { witnesses, ..Expected::default() };
+    verify::walk(conn, &expected, &mut |_| ()).unwrap_or_else(|error| panic!("{error}")).broken
 }
 
 fn kind_of(conn: &mut Connection) -> Option<Kind> {
@@ -375,6 +379,46 @@ on_every_database! {
             entries.replace(&mut conn, &numbered(at(number), number as i64 + 1), at(number));
         }
         assert_eq!(breaks(&mut conn, &[]), None);
+    }
+
+    fn a_ledger_that_stands_in_another_database_is_found_and_can_be_vouched_for(db: TestDb) {
+        a_ledger(&db);
+        let other = db.another();
+        let tenure = Tenure::at(&other).schedule(&policy(&delete_rule("logs", "log", "")));
+        tenure.run(&["migrate"]).expect_code(0);
+        other.create(
+            "CREATE TABLE log (id {bigint} PRIMARY KEY, at {ts}); CREATE TABLE other (id {bigint} PRIMARY KEY, at {ts}); \
+             INSERT INTO log VALUES (1, '2020-01-01 00:00:00');",
+        );
+        let mut conn = other.open();
+        for name in ["run", "batch", "erasure", "entry", "hold", "pause", "request"] {
+            let [from, to] = [&db, &other].map(|db| Table::read(db, name));
+            from.rows.iter().for_each(|row| to.insert(&mut conn, row));
+        }
+        assert_eq!(breaks(&mut db.open(), &[]), None);
+        let broken = breaks(&mut conn, &[]).unwrap();
+        assert_eq!((broken.kind, broken.entry), (Kind::Foreign, Some(1)), "{broken}");
+        let run = |code| tenure.run(&["run", "--yes", "--as-of", AS_OF]).expect_code(code);
+        for command in [&["run", "--yes"][..], &["pause", "--reason", "audit"], &["clock", "accept", "--reason", "none"]] {
+            let refused = tenure.run(command).expect_code(1);
+            assert!(refused.stderr.contains("the ledger is that of the database"), "{}", refused.stderr);
+        }
+        assert_eq!(other.count("log"), 1);
+        tenure.run(&["ledger", "moved", "--reason", " "]).expect_code(2);
+        tenure.run(&["ledger", "moved", "--reason", "restored on a new host"]).expect_code(0);
+        let said = tenure.run(&["verify"]).expect_code(0).stdout;
+        assert!(said.contains("or was restored: restored on a new host"), "{said}");
+        run(0);
+        assert_eq!((kind_of(&mut conn), other.count("log")), (None, 0));
+        let again = tenure.run(&["ledger", "moved", "--reason", "again"]).expect_code(0).stdout;
+        assert!(again.contains("there is nothing to say"), "{again}");
+    }
+
+    fn nobody_vouches_for_a_ledger_that_is_broken(db: TestDb) {
+        let tenure = a_ledger(&db);
+        db.script(&format!("UPDATE {} SET done = done + 1", control_table(&db, "batch")));
+        let refused = tenure.run(&["ledger", "moved", "--reason", "restored"]).expect_code(1).stderr;
+        assert!(refused.contains("the ledger is not whole"), "{refused}");
     }
 
     fn entries_that_changed_places_are_found(db: TestDb) {

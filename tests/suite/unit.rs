@@ -39,8 +39,8 @@ fn the_units_are_understood_by_systemd() {
     let dir = tempfile::tempdir().unwrap();
     let units = install(dir.path(), &[]).join("lib/systemd/system");
     // A template is looked at as one of its instances.
-    fs::rename(units.join("tenure-dry-run@.service"), units.join("tenure-dry-run@technical-logs.service")).unwrap();
-    for name in ["tenure.service", "tenure-dry-run@technical-logs.service"] {
+    fs::copy(units.join("tenure-dry-run@.service"), units.join("tenure-dry-run@1-2-1000.service")).unwrap();
+    for name in ["tenure.service", "tenure-dry-run@1-2-1000.service", "tenure-dry-run.socket"] {
         let said = Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(units.join(name)).output().unwrap();
         let said = (said.status.code(), String::from_utf8_lossy(&said.stderr).into_owned());
         assert_eq!(said, (Some(0), String::new()), "{name}");
@@ -66,7 +66,11 @@ fn the_dry_run_has_the_fence_of_the_service() {
     };
     assert_eq!(fence("tenure.service"), fence("tenure-dry-run@.service"));
     let whole = unit("tenure-dry-run@.service");
-    assert!(whole.contains("/tenure plan ") && whole.contains(" -- %i\n"), "a name is never taken for an option");
+    assert!(whole.contains("/tenure plan --rules-from-stdin "), "a name is never taken for an option");
+    let socket = unit("tenure-dry-run.socket");
+    for line in ["SocketGroup=tenure-admin", "SocketMode=0660", "Accept=yes", "MaxConnections=4"] {
+        assert!(socket.lines().any(|known| known == line), "{line}");
+    }
 }
 
 #[test]
@@ -90,10 +94,63 @@ fn what_is_installed_below_a_folder_says_where_it_will_be() {
             .current_dir(repository()),
     );
     let installed = fs::read_to_string(dir.path().join("opt/house/lib/systemd/system/tenure.service")).unwrap();
-    assert!(installed.contains("ExecStart=/opt/house/bin/tenure -v daemon --config /opt/etc/tenure/tenure.toml\n"));
+    assert!(installed.contains("ExecStart=/opt/house/bin/tenure daemon --config /opt/etc/tenure/tenure.toml\n"));
     assert!(installed.contains("LoadCredential=secret:/opt/etc/tenure/secrets\n"));
     let left = installed.lines().filter(|line| !line.starts_with('#'));
     assert!(left.into_iter().all(|line| !line.contains("/usr/bin/tenure") && !line.contains("=/etc/tenure")));
+}
+
+#[test]
+fn a_place_that_a_unit_cannot_name_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    for odd in ["/opt/a b", "/opt/a&b", "/opt/50%", "/opt/a|b", "/opt/a\\b", "/opt/\"a\"", "/opt/a\nb", "opt", ""] {
+        for settings in [[odd, "/etc"], ["/usr", odd]] {
+            let mut command = Command::new(repository().join("packaging/install"));
+            let output = command.arg(PROGRAM).arg(dir.path()).args(settings).output().unwrap();
+            assert_eq!(output.status.code(), Some(2), "{settings:?}");
+            assert!(String::from_utf8_lossy(&output.stderr).contains("PREFIX and SYSCONFDIR"), "{settings:?}");
+        }
+    }
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing was installed");
+}
+
+#[test]
+fn a_dry_run_answers_whoever_asks_through_the_socket_and_takes_no_option_from_them() {
+    use std::io::{Read as _, Write as _};
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+    use std::process::Stdio;
+
+    let db = crate::harness::TestDb::new(tenure::db::Dialect::Sqlite);
+    db.create("CREATE TABLE log (id {pk}, at {ts});");
+    db.script("INSERT INTO log (at) VALUES ('2020-01-01 00:00:00')");
+    (0..9).for_each(|_| db.script("INSERT INTO log (at) VALUES ('2999-01-01 00:00:00')"));
+    let tenure = Tenure::alone().file("logs.toml", LOGS);
+    let ask = |line: &[u8]| {
+        let (mut here, there) = UnixStream::pair().unwrap();
+        let end = || Stdio::from(OwnedFd::from(there.try_clone().unwrap()));
+        let mut child = Command::new(PROGRAM)
+            .args(["plan", "--rules-from-stdin", "--schedule", "logs.toml", "--database", db.url()])
+            .current_dir(tenure.dir())
+            .stdin(end())
+            .stdout(end())
+            .stderr(end())
+            .spawn()
+            .unwrap();
+        drop(there);
+        here.write_all(line).unwrap();
+        let mut answer = String::new();
+        here.read_to_string(&mut answer).unwrap();
+        (child.wait().unwrap().code(), answer)
+    };
+    for line in [&b"logs\n"[..], b"\n", b"logs \r\n"] {
+        let (code, answer) = ask(line);
+        assert!(code == Some(0) && answer.contains("log"), "{line:?}: {code:?} {answer}");
+    }
+    for line in [&b"--config /etc/passwd\n"[..], b"no-such-rule\n"] {
+        let (code, answer) = ask(line);
+        assert!(code == Some(2) && answer.contains("there is no rule"), "{line:?}: {code:?} {answer}");
+    }
 }
 
 #[test]
@@ -126,6 +183,8 @@ fn the_user_and_the_folders_are_made_and_the_secrets_are_roots_alone() {
     let users = fs::read_to_string(dir.path().join("etc/passwd")).unwrap();
     let user = users.lines().find(|line| line.starts_with("tenure:")).unwrap();
     assert!(user.contains(":/var/lib/tenure:") && user.ends_with("nologin"), "{user}");
+    let groups = fs::read_to_string(dir.path().join("etc/group")).unwrap();
+    assert!(groups.lines().any(|line| line.starts_with("tenure-admin:")), "{groups}");
     succeed(
         Command::new("systemd-tmpfiles").args([&root, "--create"]).arg(repository().join("systemd/tenure.tmpfiles")),
     );
@@ -230,8 +289,14 @@ fn the_package_installs_upgrades_without_losing_state_and_removes_cleanly_and_it
     assert!(!packages.path("root/usr/bin/tenure").exists() && !packages.path("root/usr/lib/systemd").exists());
     assert_eq!((packages.read(report).is_some(), packages.read(config).is_some()), (true, true));
 
+    let register = "var/lib/tenure/erasures.jsonl";
+    packages.write(register, "{}\n");
+    packages.write("var/lib/tenure/unregistered/erasures.jsonl", "");
     packages.dpkg("--purge", Path::new("tenure"));
-    assert!(!packages.path("root/var/lib/tenure").exists(), "the reports");
+    let left: Vec<_> =
+        fs::read_dir(packages.path("root/var/lib/tenure")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["erasures.jsonl"], "the reports go; the register says whom to erase again after a restore");
+    assert_eq!(packages.read(register).as_deref(), Some("{}\n"));
     assert!(packages.read(config).is_some(), "what somebody wrote is not ours to remove");
     assert!(!packages.path("root/etc/tenure/secrets").exists(), "an empty folder of ours is");
 }

@@ -1,6 +1,7 @@
 //! Does the map of people leave anything of theirs out? Every foreign key that leads to a person is followed, and every
 //! column whose name speaks of one is named where no entry maps it.
 
+mod proposal;
 mod ways;
 
 use std::collections::BTreeSet;
@@ -70,6 +71,18 @@ impl<'a> Map<'a> {
         mistakes
     }
 
+    /// The references by which rows are people's that no entry answers, as `table.column`.
+    pub fn unmapped(&self) -> Vec<String> {
+        let of = |(child, key): (&Table, &ForeignKey)| {
+            format!("{}.{}", spelled(self.catalog, &child.name), super::joined(&key.columns))
+        };
+        let mut all: Vec<String> =
+            self.unanswered(&self.mapped()).into_iter().map(|(child, key, _)| of((child, key))).collect();
+        all.sort();
+        all.dedup();
+        all
+    }
+
     /// The entries of the schedule beside what they became.
     fn mapped(&self) -> Vec<Mapped<'a>> {
         let acts = self.erasure.entries.iter().map(|entry| (entry.index, entry.plan.targets.as_slice(), Some(entry)));
@@ -111,20 +124,26 @@ impl<'a> Map<'a> {
 
     /// Foreign keys that lead to people, straight or over rows of theirs, and that no entry answers.
     fn references_left_out(&self, mapped: &[Mapped<'_>]) -> Vec<Mistake> {
+        let unanswered = self.unanswered(mapped).into_iter();
+        unanswered.map(|(child, key, reached)| self.left_out(mapped, child, key, &reached)).collect()
+    }
+
+    /// Each with the table that bears it and the one that it leads to.
+    fn unanswered(&self, mapped: &[Mapped<'_>]) -> Vec<(&'a Table, &'a ForeignKey, TableName)> {
         let people = &self.erasure.people.table;
-        let mut mistakes = Vec::new();
+        let known = self.tables_named(mapped);
+        let mut found = Vec::new();
         for reached in self.tables_reached(mapped).into_iter().filter(|table| !self.lets_go(mapped, table)) {
-            for (child, key) in self.catalog.referring(reached) {
-                let is_known = self.tables_named(mapped).contains(&child.name);
+            let Some(table) = self.table(reached) else { continue };
+            for (child, key) in self.catalog.leading_to(&table.name) {
                 // Rows that are somebody's by another way are no more this person's because they refer to rows of theirs.
-                let is_answered =
-                    child.name == *reached || self.is_followed(mapped, child, key) || is_known && reached != people;
-                if !is_answered {
-                    mistakes.push(self.left_out(mapped, child, key, reached));
+                let is_known = known.contains(&child.name) && reached != people;
+                if child.name != *reached && !self.is_followed(mapped, child, key) && !is_known {
+                    found.push((child, key, reached.clone()));
                 }
             }
         }
-        mistakes
+        found
     }
 
     /// The table of people, those that entries name, and those whose rows go with theirs.
@@ -172,12 +191,15 @@ impl<'a> Map<'a> {
             "subject: rows of `{child_name}` belong to people, because `{columns}` refers to `{parent_name}`, and no entry \
              says what becomes of them"
         );
-        let path = match key.columns.as_slice() {
-            [column] => self.path_over(mapped, column, key, parent),
+        let proposal = match key.columns.as_slice() {
+            [column] => self.path_over(mapped, column, key, parent).and_then(|path| {
+                let column = child.column(self.catalog.dialect, column)?;
+                Some(proposal::entry(self, mapped, child, column, &path))
+            }),
             _ => None,
         };
-        let remedy = match path {
-            Some(path) => format!("delete, redact or keep them:\n{}", entry_for(&child_name, &path)),
+        let remedy = match proposal {
+            Some(entry) => format!("delete, redact or keep them:\n{entry}"),
             None => format!(
                 "let them go with their parents: add \"{child_name}\" to the `cascade` of the entry of `{parent_name}`"
             ),
@@ -210,14 +232,14 @@ impl<'a> Map<'a> {
         };
         let own = self.catalog.tables.iter().filter(|table| coverage::counts_by_itself(self.catalog, table));
         let mut mistakes = Vec::new();
-        for table in own.filter(|table| table.kind != TableKind::Other) {
+        for table in own.filter(|table| table.kind != TableKind::Other && table.kind != TableKind::Foreign) {
             if table.kind == TableKind::FullText {
                 mistakes.extend((!kept_on_purpose(table)).then(|| self.words_left_out(table)));
             } else if known.contains(&table.name) {
                 mistakes.extend(self.keys_left_out(mapped, table));
                 mistakes.extend(self.columns_that_stay(mapped, table));
             } else if !kept_on_purpose(table) && !self.has_request(table) {
-                mistakes.extend(self.table_left_out(table));
+                mistakes.extend(self.table_left_out(mapped, table));
             }
         }
         mistakes
@@ -239,22 +261,45 @@ impl<'a> Map<'a> {
         self.erasure.requests.as_ref().is_some_and(|requests| requests.table == table.name)
     }
 
-    fn table_left_out(&self, table: &Table) -> Option<Mistake> {
+    fn table_left_out(&self, mapped: &[Mapped<'_>], table: &Table) -> Option<Mistake> {
         // A foreign key to the people has been told as one.
         let leads_there = |key: &ForeignKey| key.parent == self.erasure.people.table;
         if table.foreign_keys.iter().any(leads_there) {
             return None;
         }
         let of_people: Vec<&Column> =
-            table.columns.iter().filter(|column| coverage::is_of_a_person(table, column)).collect();
+            table.columns.iter().filter(|column| self.seems_of_a_person(mapped, table, column)).collect();
         let name = spelled(self.catalog, &table.name);
         let column = of_people.iter().find(|column| self.may_hold_the_key(column)).or(of_people.first())?;
         let shown = list(of_people.iter().map(|column| &column.name));
         let message =
             format!("subject: table `{name}` seems to hold something of people ({shown}), and no entry maps it");
         let remedy =
-            format!("map it, or write a [[keep]] that says why not:\n{}", entry_for(&name, column.name.as_str()));
+            format!("map it, or write a [[keep]] that says why not:\n{}", self.entry_for(mapped, table, column));
         Some(Mistake::warning(message).remedy(remedy).at(&self.subject.places, "table"))
+    }
+
+    fn entry_for(&self, mapped: &[Mapped<'_>], table: &Table, column: &Column) -> String {
+        proposal::entry(self, mapped, table, column, column.name.as_str())
+    }
+
+    /// By its type or its name, or because the map's own references are called so.
+    fn seems_of_a_person(&self, mapped: &[Mapped<'_>], table: &Table, column: &Column) -> bool {
+        coverage::is_of_a_person(table, column) || self.is_called_a_reference(mapped, table, column)
+    }
+
+    /// Called as a reference that leads to people is elsewhere, or after their table, though no foreign key says where it leads.
+    fn is_called_a_reference(&self, mapped: &[Mapped<'_>], table: &Table, column: &Column) -> bool {
+        let leads_elsewhere = table.foreign_keys.iter().any(|key| key.columns.contains(&column.name));
+        if leads_elsewhere || table.declared_key == [column.name.clone()] || !self.may_hold_the_key(column) {
+            return false;
+        }
+        let people = &self.erasure.people.table;
+        let is_called = |name: &Name| name.as_str().eq_ignore_ascii_case(column.name.as_str());
+        let steps = mapped.iter().filter(|entry| entry.data.matches.is_none()).flat_map(Mapped::steps);
+        let keys = self.catalog.leading_to(people).flat_map(|(_, key)| &key.columns);
+        steps.map(|step| &step.column).chain(keys).any(is_called)
+            || words::is_called_after(people.table.as_str(), column.name.as_str())
     }
 
     /// Another person in a table that is mapped for one: who reviewed it, who invited them.
@@ -272,7 +317,7 @@ impl<'a> Map<'a> {
         let is_own_key =
             |column: &Column| table.name == self.erasure.people.table && column.name == self.erasure.key.name;
         let left_out = table.columns.iter().filter(|column| {
-            words::names_a_key_of_a_person(column.name.as_str())
+            (words::names_a_key_of_a_person(column.name.as_str()) || self.is_called_a_reference(mapped, table, column))
                 && self.may_hold_the_key(column)
                 && !(begins(column) || is_a_reference(column) || redacted(column) || is_own_key(column))
         });
@@ -280,7 +325,7 @@ impl<'a> Map<'a> {
         let warning = |column: &Column| {
             let message =
                 format!("subject: `{name}.{}` seems to hold a person's key, and no entry begins with it", column.name);
-            let remedy = format!("map it, if it does:\n{}", entry_for(&name, column.name.as_str()));
+            let remedy = format!("map it, if it does:\n{}", self.entry_for(mapped, table, column));
             Mistake::warning(message).remedy(remedy).at(&self.subject.places, "table")
         };
         left_out.map(warning).collect()
@@ -400,10 +445,4 @@ fn what_goes_along(data: &Data, mapped: &[Mapped<'_>], lost: &[Lost<'_>]) -> Vec
     let by_others = mapped.iter().map(|entry| said(&entry.data.table, entry.data.first_column()));
     let told = lost.iter().flat_map(|lost| lost.columns.iter().map(|column| said(lost.table, column)));
     data.cascade.iter().cloned().chain(by_others).chain(told).collect()
-}
-
-/// An entry to paste.
-fn entry_for(table: &str, path: &str) -> String {
-    let text = |text: &str| toml::Value::String(text.to_owned()).to_string();
-    format!("[[subject.data]]\ntable = {}\ncolumn = {}\naction = \"delete\"", text(table), text(path))
 }

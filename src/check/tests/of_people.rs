@@ -104,14 +104,75 @@ fn a_map_that_leaves_nothing_out_is_checked_without_a_finding() {
 fn every_foreign_key_that_leads_to_people_and_is_not_mapped_is_named_with_an_entry_to_paste() {
     on_all_three(QUIZZES, |lab| {
         let found = lab.findings(&map(&[own_row(), delete("attempt", "account_id")].concat()));
-        let left_out = |what: &str, path: &str| {
-            found.iter().any(|line| {
-                line.contains(what)
-                    && line.ends_with(&format!("table = \"answer\"\ncolumn = \"{path}\"\naction = \"delete\")"))
-            })
+        let left_out = |what: &str, path: &str, act: &str| {
+            let entry = format!("table = \"answer\"\ncolumn = \"{path}\"\naction = {act})");
+            found.iter().any(|line| line.contains(what) && line.ends_with(&entry))
         };
-        assert!(left_out("because `reviewer_id` refers to `account`", "reviewer_id"), "{found:#?}");
-        assert!(left_out("because `attempt_id` refers to `attempt`", "attempt_id -> attempt.account_id"), "{found:#?}");
+        let lets_go = "\"redact\"\nredact = { reviewer_id = \"null\" }";
+        assert!(left_out("because `reviewer_id` refers to `account`", "reviewer_id", lets_go), "{found:#?}");
+        let attempt = "attempt_id -> attempt.account_id";
+        assert!(left_out("because `attempt_id` refers to `attempt`", attempt, "\"delete\""), "{found:#?}");
+    });
+}
+
+#[test]
+fn a_proposal_takes_no_rows_that_may_be_somebody_elses() {
+    let script = "
+        CREATE TABLE account (id int PRIMARY KEY, email varchar(99) NOT NULL UNIQUE, closed_at timestamp NULL);
+        CREATE TABLE absence (id int PRIMARY KEY, pupil int NOT NULL, signed_by int,
+            FOREIGN KEY (pupil) REFERENCES account (id), FOREIGN KEY (signed_by) REFERENCES account (id));
+        CREATE TABLE letter (id int PRIMARY KEY, sender int NOT NULL, reader int NOT NULL,
+            FOREIGN KEY (sender) REFERENCES account (id), FOREIGN KEY (reader) REFERENCES account (id));
+        CREATE TABLE lesson (id int PRIMARY KEY, teacher int NOT NULL, FOREIGN KEY (teacher) REFERENCES account (id));
+        CREATE TABLE mark (id int PRIMARY KEY, lesson int NOT NULL, FOREIGN KEY (lesson) REFERENCES lesson (id) ON DELETE CASCADE);
+        CREATE TABLE room (id int PRIMARY KEY, closed_by int NOT NULL, FOREIGN KEY (closed_by) REFERENCES account (id));";
+    on_all_three(script, |lab| {
+        let found = lab.findings(&map(&own_row()));
+        for (table, column, act) in [
+            ("absence", "pupil", "delete"),
+            ("absence", "signed_by", "redact"),
+            ("letter", "sender", "keep"),
+            ("letter", "reader", "keep"),
+            ("lesson", "teacher", "keep"),
+            ("room", "closed_by", "keep"),
+        ] {
+            let entry = format!("table = \"{table}\"\ncolumn = \"{column}\"\naction = \"{act}\"");
+            assert!(found.iter().any(|line| line.contains(&entry)), "{entry}: {found:#?}");
+        }
+    });
+}
+
+#[test]
+fn columns_that_are_called_as_references_to_people_are_named_though_no_foreign_key_leads_there() {
+    let script = "
+        CREATE TABLE angler (id int PRIMARY KEY, email varchar(99) NOT NULL UNIQUE, closed_at timestamp NULL);
+        CREATE TABLE mark (id int PRIMARY KEY, fk_principal int NOT NULL, FOREIGN KEY (fk_principal) REFERENCES angler (id));
+        CREATE INDEX m ON mark (fk_principal);
+        CREATE TABLE consent (id int PRIMARY KEY, fk_principal int NOT NULL);
+        CREATE TABLE haul (id int PRIMARY KEY, angler_ref int NOT NULL, kilos int);
+        CREATE TABLE lake (id int PRIMARY KEY, angler_count int, depth int);";
+    on_all_three(script, |lab| {
+        let own = entry("angler", "id", "action = \"redact\"\nredact = { email = { placeholder = \"gone-{id}\" } }");
+        let of_anglers = |entries: &str| map(entries).replace("table = \"account\"", "table = \"angler\"");
+        let found = lab.findings(&of_anglers(&[own, delete("mark", "fk_principal")].concat()));
+        let named = |table: &str| found.iter().any(|line| line.contains(&format!("table `{table}` seems to hold")));
+        assert_eq!(["consent", "haul", "lake"].map(named), [true, true, false], "{found:#?}");
+    });
+}
+
+#[test]
+fn a_way_over_half_a_key_is_refused() {
+    let script = "
+        CREATE TABLE account (id int PRIMARY KEY, email varchar(99) NOT NULL UNIQUE, closed_at timestamp NULL);
+        CREATE TABLE view (course int NOT NULL, id int NOT NULL, account_id int NOT NULL, no int NOT NULL, PRIMARY KEY (course, id));
+        CREATE TABLE answer (id int PRIMARY KEY, view_id int NOT NULL);";
+    on_all_three(script, |lab| {
+        let way =
+            |key: &str| map(&[own_row(), delete("answer", &format!("view_id -> view({key}).account_id"))].concat());
+        let found = refused(lab, &way("id"));
+        assert!(found[0].contains("is a part of the key (course, id)"), "{found:#?}");
+        // What is no key at all is shared, and a row goes only where all go whose it is.
+        assert!(lab.map_of_people(&way("no")).is_ok());
     });
 }
 
@@ -169,7 +230,10 @@ fn people_are_found_in_a_schema_without_a_single_foreign_key() {
             found[1].contains("table `visitor_log` seems to hold something of people (`user_id`, `ip`)"),
             "{found:#?}"
         );
-        assert!(found[1].ends_with("column = \"user_id\"\naction = \"delete\")"), "{found:#?}");
+        assert!(
+            found[1].ends_with("column = \"user_id\"\naction = \"redact\"\nredact = { user_id = \"null\" })"),
+            "{found:#?}"
+        );
     });
 }
 

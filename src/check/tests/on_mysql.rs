@@ -30,7 +30,8 @@ fn an_index_is_proposed_in_the_quotation_of_the_dialect_and_mends_the_finding() 
 #[test]
 fn what_the_role_lacks_is_named_with_the_grants_that_mend_it() {
     let lab = Lab::mysql(&format!(
-        "{LOG} CREATE USER `{{}}_role`@`%` IDENTIFIED BY 'secret'; GRANT SELECT ON {{}}.* TO `{{}}_role`@`%`;"
+        "{LOG} CREATE USER `{{}}_role`@`%` IDENTIFIED BY 'secret'; GRANT SELECT ON {{}}.* TO `{{}}_role`@`%`;
+         GRANT PROCESS ON *.* TO `{{}}_role`@`%`;"
     ));
     let grant = format!("GRANT DELETE ON `{0}`.`log` TO `{0}_role`@`%`;", lab.name);
     assert_eq!(
@@ -49,15 +50,36 @@ fn what_the_role_lacks_is_named_with_the_grants_that_mend_it() {
 fn a_role_that_does_not_see_every_table_could_cascade_where_nobody_counts() {
     let lab = Lab::mysql(&format!(
         "{LOG} CREATE TABLE unseen (log_id INT, FOREIGN KEY (log_id) REFERENCES log (id) ON DELETE CASCADE);
-         CREATE USER `{{}}_role`@`%` IDENTIFIED BY 'secret'; GRANT SELECT, DELETE ON {{}}.log TO `{{}}_role`@`%`;"
+         CREATE USER `{{}}_role`@`%` IDENTIFIED BY 'secret'; GRANT SELECT, DELETE ON {{}}.log TO `{{}}_role`@`%`;
+         GRANT PROCESS ON *.* TO `{{}}_role`@`%`;"
     ));
     let found = lab.of_role().ask(&purge(""), true);
-    assert_eq!(found.len(), 1, "{found:#?}");
-    assert!(found[0].contains("does not see every table of"), "{found:#?}");
-    let grant = found[0].rsplit("let an owner run:\n").next().unwrap().trim_end_matches(')');
+    let unseen = found.iter().find(|said| said.contains("does not see every table of")).unwrap();
+    let grant = unseen.rsplit("let an owner run:\n").next().unwrap().trim_end_matches(')');
     lab.script(grant);
     let found = lab.of_role().ask(&purge(""), true);
     assert!(found.iter().any(|said| said.contains("rows of `unseen` go with these")), "now it is seen: {found:#?}");
+}
+
+#[test]
+fn a_role_that_may_not_ask_for_the_keys_of_other_databases_removes_nothing() {
+    let lab = Lab::mysql(&format!(
+        "{LOG} CREATE DATABASE {{}}_crm;
+         CREATE TABLE {{}}_crm.contract (log_id INT, FOREIGN KEY (log_id) REFERENCES {{}}.log (id) ON DELETE CASCADE);
+         CREATE USER `{{}}_role`@`%` IDENTIFIED BY 'secret'; GRANT SELECT, DELETE ON {{}}.* TO `{{}}_role`@`%`;"
+    ));
+    let found = lab.of_role().ask(&purge(""), true);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    let grant = format!("GRANT PROCESS ON *.* TO `{}_role`@`%`;", lab.name);
+    assert!(
+        found[0].contains("which foreign keys of other databases lead here") && found[0].contains(&grant),
+        "{found:#?}"
+    );
+    lab.script(&grant);
+    let found = lab.of_role().ask(&purge(""), true);
+    let lacks = format!("lacks DELETE, SELECT on `{}_crm.contract`", lab.name);
+    assert!(found.iter().any(|said| said.contains("lacks") && said.contains("_crm.contract")), "{lacks}: {found:#?}");
+    lab.script("DROP DATABASE {}_crm");
 }
 
 #[test]

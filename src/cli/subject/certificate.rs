@@ -12,6 +12,7 @@ use super::standing::{Asked, SOMEBODY_ELSES, Standing};
 use super::{Format, Place};
 use crate::app::setup::Setup;
 use crate::base::time::Deadline;
+use crate::check;
 use crate::cli::{Common, Failure, Outcome, hand_out, to_stderr};
 use crate::db::Connection;
 use crate::db::query::person;
@@ -118,12 +119,21 @@ fn make(
         days_allowed: used.allowed,
         gone: gone(map, &counts),
         kept,
-        residual: certificate::residual(counter.pair.schedule.policy.residual.as_deref()),
+        residual: residual(counter, live),
         run: last.run.clone(),
         ledger: record
             .and_then(|record| record.ledger)
             .map(|ledger| Evidence { entry: ledger.entry, head: ledger.head }),
     })
+}
+
+/// On what no erasure reaches: copies, and rows of which the map says nothing.
+fn residual(counter: &Counter<'_>, (catalog, map): &Live) -> Vec<String> {
+    let schedule = counter.pair.schedule;
+    let unmapped = check::unmapped(catalog, schedule, map).into_iter().map(|reference| {
+        format!("The schedule does not say what becomes of the rows that `{reference}` leads to people: they are as they were.")
+    });
+    unmapped.chain(certificate::residual(schedule.policy.residual.as_deref())).collect()
 }
 
 pub(super) fn deadline(map: &Erasure, cause: Cause) -> &Deadline {

@@ -6,7 +6,7 @@ use super::counter::{Counter, Known};
 use super::{Erase, Place};
 use crate::app::setup::Setup;
 use crate::base::time;
-use crate::cli::{Common, Failure, Outcome, run as runs, say};
+use crate::cli::{Common, Failure, Outcome, answer, run as runs, say};
 use crate::db::catalog::Catalog;
 use crate::db::{Access, Connection};
 use crate::diagnostic::mistake::nearest;
@@ -36,10 +36,11 @@ pub(super) fn erase(common: &Common, wanted: &Erase) -> Outcome {
     }
     let number = receive(&counter, wanted, asked)?;
     if wanted.unverified {
-        say(&format!(
+        let sentence = format!(
             "request {number} is written down and waits; once it is known that it was the person who asked: \
-             tenure subject verify {number}\n"
-        ))?;
+             tenure subject verify {number}"
+        );
+        answer(common, &document(number, "unverified"), &sentence)?;
         return Ok(0);
     }
     carry_out_now(common, &counter, number, wanted.yes)
@@ -164,7 +165,8 @@ pub(super) fn verify(common: &Common, place: &Place, number: i64, by: Option<&st
     if !request::verify(&mut conn, number, &by, time::now())? {
         return Err(Failure::Usage(format!("request {number} was verified before")));
     }
-    say(&format!("request {number} is verified; the next run carries it out\n"))?;
+    let sentence = format!("request {number} is verified; the next run carries it out");
+    answer(common, &document(number, "verified"), &sentence)?;
     Ok(0)
 }
 
@@ -177,8 +179,13 @@ pub(super) fn refuse(common: &Common, place: &Place, number: i64, reason: &str, 
     if !request::settle(&mut conn, number, Settlement::Refused, Some(reason), &by, time::now())? {
         return Err(Failure::Usage(format!("no request {number} waits")));
     }
-    say(&format!("request {number} is settled: nobody is erased for it\n"))?;
+    let sentence = format!("request {number} is settled: nobody is erased for it");
+    answer(common, &document(number, "refused"), &sentence)?;
     Ok(0)
+}
+
+fn document(number: i64, state: &str) -> serde_json::Value {
+    serde_json::json!({ "request": number, "state": state })
 }
 
 fn must_wait(counter: &Counter<'_>, conn: &mut Connection, number: i64) -> Result<(), Failure> {

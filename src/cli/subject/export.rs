@@ -13,7 +13,7 @@ use super::counter::Counter;
 use crate::app::setup::Setup;
 use crate::base::name::Name;
 use crate::base::time;
-use crate::cli::{Common, Failure, Outcome, run as runs, say};
+use crate::cli::{Common, Failure, Outcome, answer, run as runs};
 use crate::db::catalog::Catalog;
 use crate::db::query::person;
 use crate::db::query::person::Part;
@@ -57,7 +57,11 @@ pub(super) fn export(
     export::record(&mut conn, &made, time::now())?;
     page.keep(output)?;
     let rows: u64 = tables.iter().map(|(_, rows)| rows).sum();
-    say(&format!("{rows} rows of {} tables are in {}\n", tables.len(), output.display()))?;
+    let sentence = format!("{rows} rows of {} tables are in {}", tables.len(), output.display());
+    let document = serde_json::json!({
+        "file": output.display().to_string(), "tables": tables.len(), "rows": rows, "digest": made.digest,
+    });
+    answer(common, &document, &sentence)?;
     Ok(0)
 }
 

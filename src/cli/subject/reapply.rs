@@ -14,7 +14,7 @@ use super::{Reapply, Restored};
 use crate::app::overview;
 use crate::app::setup::Setup;
 use crate::base::time;
-use crate::cli::{Common, Failure, Outcome, run as runs, say, to_stderr};
+use crate::cli::{Common, Failure, Outcome, answer, run as runs, say_json, to_stderr};
 use crate::db::Connection;
 use crate::db::query::person;
 use crate::db::write::people::Person;
@@ -47,11 +47,16 @@ pub(super) fn reapply(common: &Common, wanted: &Reapply) -> Outcome {
     let at_least = |code| worst(code, &register, is_asked);
     if back.people.values().all(Vec::is_empty) {
         let known: BTreeSet<&String> = register.people.keys().map(|(digest, _)| digest).collect();
-        say(&format!("nobody of {} who were erased is back\n", known.len()))?;
+        let sentence = format!("nobody of {} who were erased is back", known.len());
+        answer(common, &serde_json::json!({ "erased": known.len(), "back": 0 }), &sentence)?;
         return Ok(at_least(Status::Ok.exit_code()));
     }
     if !wanted.yes && !wanted.dry_run {
         to_stderr(format_args!("tenure: {}\n", back.question(map)));
+        if common.json {
+            let asked: usize = back.people.values().map(Vec::len).sum();
+            say_json(&serde_json::json!({ "back": asked, "question": back.question(map) }))?;
+        }
         return Ok(at_least(Status::Guarded.exit_code()));
     }
     let consent = if wanted.yes { Consent::Yes(actor()) } else { Consent::Ask };
@@ -122,7 +127,9 @@ impl Register {
         }
         let (mut all, mut gaps) = (Vec::new(), Vec::new());
         for path in paths {
-            let lines = register::read(path)?;
+            let is_own = wanted.is_empty();
+            let lines =
+                if is_own { register::read_own(&counter.setup.config.state_dir)? } else { register::read(path)? };
             all.extend(lines.erased);
             gaps.extend(gap(path, &lines.unreadable));
         }

@@ -11,7 +11,7 @@ use super::standing::{Asked, Standing};
 use crate::app::setup::Setup;
 use crate::base::time;
 use crate::base::time::{Deadline, Light, Used};
-use crate::cli::{Common, Failure, Outcome, say, to_stderr};
+use crate::cli::{Common, Failure, Outcome, say, say_json, to_stderr};
 use crate::db::Connection;
 use crate::db::query::person::Made;
 use crate::ledger::erasure::{self, Cause, Erased};
@@ -50,7 +50,7 @@ fn everybody(common: &Common, counter: &Counter<'_>, conn: &mut Connection, live
     if common.json {
         let written = written.iter().map(|one| one.document(map));
         let requests: Vec<Value> = waiting.iter().map(|waiting| document(map, waiting)).chain(written).collect();
-        say(&format!("{:#}\n", json!({ "people": people, "requests": requests })))?;
+        say_json(&json!({ "people": people, "requests": requests }))?;
     } else {
         let mut page = people.as_ref().map(sentence).unwrap_or_default();
         page.extend(waiting.iter().map(|waiting| line(map, waiting)));
@@ -175,7 +175,7 @@ fn one(common: &Common, counter: &Counter<'_>, conn: &mut Connection, live: &Liv
             })).collect::<Vec<_>>(),
             "standing": judged.iter().map(Judged::document).collect::<Vec<_>>(),
         });
-        say(&format!("{document:#}\n"))?;
+        say_json(&document)?;
         illegible.into_iter().for_each(|illegible| to_stderr(format_args!("tenure: {illegible}\n")));
         return Ok(code);
     }

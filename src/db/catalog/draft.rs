@@ -5,34 +5,24 @@
 
 use std::collections::HashMap;
 
-use super::{Column, ColumnKind, ForeignKey, Index, KeyAction, Rights, Table, TableKind, Trigger};
+use super::{Column, ColumnKind, Enforcement, ForeignKey, Index, KeyAction, Rights, Table, TableKind, Trigger};
 use crate::base::name::{Name, TableName};
 use crate::db::{DbError, ErrorKind, Row, control};
 
 #[derive(Default)]
 pub(super) struct Draft {
     pub tables: Vec<Table>,
-    /// The control tables have a schema of their own, which the query left out.
-    control_tables_apart: bool,
     places: HashMap<TableName, usize>,
 }
 
 impl Draft {
-    /// Of a database in which the control tables have a schema of their own.
-    pub fn beside_control_schema() -> Self {
-        Self { control_tables_apart: true, ..Self::default() }
-    }
-
-    /// `schema, table, kind, row security, select, insert, update, delete, rowid, rows, bytes`
+    /// `schema, table, kind, row security, select, insert, update, delete, rowid, rows, bytes, engine, unlogged`; the last two
+    /// may be left away.
     ///
-    /// A table whose name no statement can hold is left out: no rule can name it. So are the control tables, where they have
-    /// no schema of their own.
+    /// A table whose name no statement can hold is left out: no rule can name it.
     pub fn tables(&mut self, rows: &[Row]) {
         for row in rows {
             let Some(name) = table_name(row, 0) else { continue };
-            if !self.control_tables_apart && control::is_control_table(name.table.as_str()) {
-                continue;
-            }
             self.places.insert(name.clone(), self.tables.len());
             self.tables.push(Table {
                 name,
@@ -55,6 +45,8 @@ impl Draft {
                 has_rowid: flag(row, 8),
                 estimated_rows: count(row, 9),
                 estimated_bytes: count(row, 10),
+                engine: row.text(11).map(str::to_owned),
+                unlogged: flag(row, 12),
             });
         }
     }
@@ -78,6 +70,15 @@ impl Draft {
                 collation: row.text(8).map(str::to_owned),
             });
         }
+    }
+
+    /// Takes the ledger's own tables out, once the columns are there: an application may have tables of the same names.
+    pub fn leave_out_control_tables(&mut self) {
+        self.tables.retain(|table| {
+            let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+            !control::is_control_table(&table.name, &columns)
+        });
+        self.places = self.tables.iter().enumerate().map(|(place, table)| (table.name.clone(), place)).collect();
     }
 
     /// `schema, table, index, primary, unique, partial, ordered, column`, a row a key part, in order; the column is NULL
@@ -105,8 +106,8 @@ impl Draft {
     }
 
     /// `schema, table, key, column, parent schema, parent, parent column, ON DELETE, ON UPDATE, deferred, named in it`, a row a column,
-    /// in order; the parent column is NULL where the parent is not there. The last value may be left away: it is for `ON
-    /// DELETE SET NULL (columns)`.
+    /// in order; the parent column is NULL where the parent is not there. PostgreSQL adds `enforcement, period`. What follows
+    /// `deferred` may be left away; `named in it` is for `ON DELETE SET NULL (columns)`.
     ///
     /// # Errors
     /// Where a name in a key is none that a statement can hold: such a key cannot be planned with, and a key that is
@@ -130,6 +131,8 @@ impl Draft {
                 on_delete: key_action(row.text(7).unwrap_or_default()),
                 on_update: key_action(row.text(8).unwrap_or_default()),
                 deferred: flag(row, 9),
+                enforcement: enforcement(row.text(11).unwrap_or_default()),
+                period: flag(row, 12),
             };
             name(row, 1)?;
             if let Some(table) = self.table(row) {
@@ -226,7 +229,17 @@ fn table_kind(word: &str) -> TableKind {
         "leaf" => TableKind::Leaf,
         "view" => TableKind::View,
         "versioned" => TableKind::Versioned,
+        "foreign" => TableKind::Foreign,
+        "engine" => TableKind::Engine,
         _ => TableKind::Other,
+    }
+}
+
+fn enforcement(word: &str) -> Enforcement {
+    match word {
+        "declared" => Enforcement::Declared,
+        "suspended" => Enforcement::Suspended,
+        _ => Enforcement::Enforced,
     }
 }
 

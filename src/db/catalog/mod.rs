@@ -4,6 +4,8 @@
 //! ask it without a connection. One loader a dialect fills it.
 
 mod draft;
+pub mod fingerprint;
+mod lookup;
 mod mysql;
 mod postgres;
 mod sqlite;
@@ -12,13 +14,19 @@ mod tests;
 mod tokens;
 
 use std::collections::HashSet;
+use std::sync::OnceLock;
 
 use crate::base::name::{Name, TableName};
-use crate::db::{Connection, DbError, Dialect, Row, Statement};
+use crate::db::{Connection, DbError, Dialect, Grammar, Row, Statement};
+use fingerprint::Fingerprint;
+use lookup::Lookup;
 
 #[derive(Debug, Clone)]
 pub struct Catalog {
+    lookup: OnceLock<Lookup>,
     pub dialect: Dialect,
+    /// How its server reads conditions.
+    pub grammar: Grammar,
     /// For messages: `PostgreSQL 15.18`.
     pub version: String,
     /// Major and minor, for example (15, 18), (10, 11), (3, 53).
@@ -29,6 +37,11 @@ pub struct Catalog {
     pub table_names_ignore_case: bool,
     /// Whether `tables` can be all of them. MySQL hides the tables on which the role has no right, foreign keys and all.
     pub sees_every_table: bool,
+    /// Whether every foreign key that leads into these tables is known, in whatever database it stands. MySQL tells a role
+    /// without the PROCESS right only of the databases that the role has rights on.
+    pub sees_every_reference: bool,
+    /// What the catalog was when it was read, for a look whether it still is.
+    pub fingerprint: Fingerprint,
     /// Every table that the role can name, system tables and our own excepted. On MySQL: those of the current database,
     /// and those of others whose foreign keys lead into it, as far as the role has any right on them.
     pub tables: Vec<Table>,
@@ -65,6 +78,10 @@ pub struct Table {
     pub estimated_rows: Option<u64>,
     /// As `estimated_rows`, indexes included.
     pub estimated_bytes: Option<u64>,
+    /// MySQL: what holds the rows, for messages.
+    pub engine: Option<String>,
+    /// PostgreSQL: its rows are not in the write-ahead log, and a crash empties it.
+    pub unlogged: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +96,11 @@ pub enum TableKind {
     Versioned,
     /// SQLite, FTS3 to FTS5: an index of words out of which no trigger takes those of rows that go elsewhere.
     FullText,
-    /// Foreign tables, SQLite virtual tables and their shadows, MySQL engines without transactions.
+    /// PostgreSQL: a foreign table, also as a partition. Its rows are on another server, which commits by itself.
+    Foreign,
+    /// MySQL: of an engine other than InnoDB, which does not commit together with the ledger.
+    Engine,
+    /// SQLite virtual tables and their shadows.
     Other,
 }
 
@@ -150,6 +171,19 @@ pub struct ForeignKey {
     pub let_go: Vec<Name>,
     /// Checked at COMMIT (PostgreSQL and SQLite, INITIALLY DEFERRED).
     pub deferred: bool,
+    pub enforcement: Enforcement,
+    /// PostgreSQL 18: the last of `columns` is a period, which refers to every row whose own period overlaps it.
+    pub period: bool,
+}
+
+/// Does the database see to a foreign key? (One that is NOT VALID is enforced: only old rows may refer to nothing.)
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Enforcement {
+    Enforced,
+    /// PostgreSQL 18, NOT ENFORCED: it says where the columns lead, and the database neither keeps nor takes a row for it.
+    Declared,
+    /// PostgreSQL: triggers that implement it are disabled, so that what it does depends on whoever enables them again.
+    Suspended,
 }
 
 /// What a foreign key does, or lets be done, where what it refers to goes or changes.
@@ -206,40 +240,60 @@ fn version_number(version: &str) -> (u32, u32) {
 }
 
 impl Catalog {
+    /// A catalog of these tables that no database has told.
+    #[cfg(test)]
+    pub fn of_tables(dialect: Dialect, tables: Vec<Table>) -> Self {
+        Self {
+            lookup: OnceLock::new(),
+            dialect,
+            grammar: dialect.into(),
+            version: "1.0".to_owned(),
+            version_number: (1, 0),
+            search_path: Vec::new(),
+            table_names_ignore_case: false,
+            sees_every_table: true,
+            sees_every_reference: true,
+            fingerprint: Fingerprint::default(),
+            tables,
+        }
+    }
+
     /// The table that an application would reach under this name: unqualified names along the search path; case as the
     /// database itself folds it (SQLite and MySQL on case-insensitive servers ignore it, PostgreSQL does not).
     pub fn find(&self, name: &TableName) -> Option<&Table> {
         if let Some(schema) = &name.schema {
-            return self.tables.iter().find(|t| {
+            return self.called(name).find(|t| {
                 t.name.schema.as_ref().is_some_and(|s| self.same(s, schema)) && self.same(&t.name.table, &name.table)
             });
         }
         if self.search_path.is_empty() {
-            return self.tables.iter().find(|t| self.same(&t.name.table, &name.table));
+            return self.called(name).find(|t| self.same(&t.name.table, &name.table));
         }
         self.search_path.iter().find_map(|schema| {
-            self.tables.iter().find(|t| t.name.schema.as_ref() == Some(schema) && self.same(&t.name.table, &name.table))
+            self.called(name).find(|t| t.name.schema.as_ref() == Some(schema) && self.same(&t.name.table, &name.table))
         })
     }
 
-    /// Foreign keys that point at rows of `table`, its own among them, with the table that bears them.
+    /// Foreign keys that point at rows of `table` and that the database sees to, its own among them, with the table that
+    /// bears them.
     ///
     /// A key of a partitioned root points at the rows of its partitions and a key of a partition at rows of its root, so
     /// each is found from the other. A key of an inheritance parent is none of its children's.
     pub fn referring<'a>(&'a self, table: &'a TableName) -> impl Iterator<Item = (&'a Table, &'a ForeignKey)> {
-        let same_rows = self.tables_of_the_same_rows(table);
-        self.tables
-            .iter()
-            .flat_map(|t| t.foreign_keys.iter().map(move |key| (t, key)))
-            .filter(move |(_, key)| same_rows.contains(&key.parent))
+        self.leading_to(table).filter(|(_, key)| key.enforcement != Enforcement::Declared)
+    }
+
+    /// As [`referring`](Self::referring), also those that the database does not see to.
+    pub fn leading_to<'a>(&'a self, table: &'a TableName) -> impl Iterator<Item = (&'a Table, &'a ForeignKey)> {
+        self.references_to(self.tables_of_the_same_rows(table))
     }
 
     /// `table`, its leaves, and the partitioned tables through which any of these is reached as well.
     fn tables_of_the_same_rows<'a>(&'a self, table: &'a TableName) -> HashSet<&'a TableName> {
-        let leaves = self.tables.iter().find(|t| t.name == *table).map_or(&[][..], |t| &t.leaves);
+        let leaves = self.called(table).find(|t| t.name == *table).map_or(&[][..], |t| &t.leaves);
         let own: HashSet<&TableName> = leaves.iter().chain([table]).collect();
-        let reach = |t: &&Table| t.kind == TableKind::Partitioned && t.leaves.iter().any(|leaf| own.contains(leaf));
-        let others: Vec<&TableName> = self.tables.iter().filter(reach).map(|t| &t.name).collect();
+        let reach = |t: &&Table| t.leaves.iter().any(|leaf| own.contains(leaf));
+        let others: Vec<&TableName> = self.partitioned().filter(reach).map(|t| &t.name).collect();
         own.into_iter().chain(others).collect()
     }
 
@@ -250,6 +304,20 @@ impl Catalog {
         }
         let leaves: HashSet<&TableName> = table.leaves.iter().collect();
         self.tables.iter().filter(|t| leaves.contains(&t.name)).collect()
+    }
+
+    /// Of the tables that hold the rows of `table`, those whose rows the key refers to; empty where it refers to all of
+    /// them. A key of an inheritance parent or of a partition means rows of that one alone, and others may bear their keys.
+    pub fn meant_by(&self, key: &ForeignKey, table: &Table) -> Vec<TableName> {
+        let Some(parent) = self.tables.iter().find(|one| one.name == key.parent) else { return Vec::new() };
+        let meant = if parent.kind == TableKind::Partitioned { self.leaves_of(parent) } else { vec![parent] };
+        let holders = self.leaves_of(table);
+        let among: Vec<TableName> = holders
+            .iter()
+            .filter(|holder| meant.iter().any(|one| one.name == holder.name))
+            .map(|holder| holder.name.clone())
+            .collect();
+        if among.len() == holders.len() { Vec::new() } else { among }
     }
 
     /// The same table, or a table and a part of it.
@@ -281,6 +349,12 @@ impl Catalog {
 }
 
 impl Table {
+    /// Inheritance children hold rows under this name as well (PostgreSQL). They may repeat the keys of its own rows, and no
+    /// foreign key of this table is theirs.
+    pub fn has_children(&self) -> bool {
+        self.kind != TableKind::Partitioned && !self.leaves.is_empty()
+    }
+
     /// Column names are case-insensitive everywhere but on PostgreSQL.
     pub fn column(&self, dialect: Dialect, name: &Name) -> Option<&Column> {
         self.columns.iter().find(|column| match dialect {

@@ -4,23 +4,28 @@
 //! because its own comparison ignores case where the names do not.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::OnceLock;
 
 use super::draft::{Draft, table_name};
 use super::tokens::{Token, find, tokens};
-use super::{Catalog, ColumnKind, Table, ask, version_number};
+use super::{Catalog, ColumnKind, Table, ask, fingerprint, version_number};
 use crate::base::name::{Name, TableName};
 use crate::db::{Connection, DbError, Dialect, ErrorKind, Row, Statement, Value};
 
 pub(super) fn read(connection: &mut Connection) -> Result<Catalog, DbError> {
     let server = Server::ask(connection)?;
-    let references = ask(connection, REFERENCES)?;
+    let mut references = ask(connection, REFERENCES)?;
+    let unseen = unseen_references(connection, &references)?;
+    references.extend(unseen.iter().flatten().cloned());
     let scope = Scope::new(server.database.clone(), &references);
     let references = with_rules(connection, scope.only(references))?;
 
     let mut draft = Draft::default();
     draft.tables(&scope.only(scope.ask(connection, TABLES)?));
+    draft.tables(&scope.only(unseen_tables(unseen.as_deref().unwrap_or_default(), &draft)));
     let columns = scope.ask(connection, COLUMNS)?;
     draft.columns(&columns, column_kind);
+    draft.leave_out_control_tables();
     draft.indexes(&scope.ask(connection, &server.indexes())?);
     draft.foreign_keys(&references)?;
     draft.triggers(&scope.ask(connection, TRIGGERS)?);
@@ -30,11 +35,15 @@ pub(super) fn read(connection: &mut Connection) -> Result<Catalog, DbError> {
     note_delete_rights(&mut draft.tables, &grants);
 
     Ok(Catalog {
+        lookup: OnceLock::new(),
         dialect: Dialect::Mysql,
+        grammar: connection.grammar(),
         version: format!("{} {}", if server.is_mariadb { "MariaDB" } else { "MySQL" }, server.version),
         version_number: version_number(&server.version),
         table_names_ignore_case: server.folds_names,
         sees_every_table: places(&grants, "SELECT").any(|place| place.is_all_of(&server.database)),
+        sees_every_reference: unseen.is_some(),
+        fingerprint: fingerprint::of_databases(connection, scope.databases())?,
         search_path: vec![server.database],
         tables: draft.tables,
     })
@@ -52,10 +61,8 @@ const TABLES: &str = "
     SELECT TABLE_SCHEMA, TABLE_NAME,
            CASE WHEN TABLE_TYPE LIKE '%VIEW' THEN 'view'
                 WHEN TABLE_TYPE = 'SYSTEM VERSIONED' THEN 'versioned'
-                WHEN TABLE_TYPE = 'BASE TABLE'
-                     AND ENGINE IN (SELECT ENGINE FROM information_schema.ENGINES WHERE TRANSACTIONS = 'YES')
-                THEN 'ordinary' ELSE 'other' END,
-           0, 0, 0, 0, 0, 0, TABLE_ROWS, DATA_LENGTH + INDEX_LENGTH
+                WHEN TABLE_TYPE = 'BASE TABLE' AND ENGINE = 'InnoDB' THEN 'ordinary' ELSE 'engine' END,
+           0, 0, 0, 0, 0, 0, TABLE_ROWS, DATA_LENGTH + INDEX_LENGTH, ENGINE
       FROM information_schema.TABLES
      WHERE TABLE_SCHEMA IN ({}) AND TABLE_NAME <> '__diesel_schema_migrations'
      ORDER BY TABLE_SCHEMA, TABLE_NAME";
@@ -148,14 +155,117 @@ impl Scope {
         rows
     }
 
+    /// In which these tables are.
+    fn databases(&self) -> BTreeSet<&Name> {
+        let elsewhere = self.outside.iter().filter_map(|table| table.schema.as_ref());
+        elsewhere.chain([&self.database]).collect()
+    }
+
     /// Puts the databases in question in place of `{}`.
     fn ask(&self, connection: &mut Connection, sql: &str) -> Result<Vec<Row>, DbError> {
-        let elsewhere = self.outside.iter().filter_map(|table| table.schema.as_ref());
-        let databases: BTreeSet<&Name> = elsewhere.chain([&self.database]).collect();
+        let databases = self.databases();
         let placeholders = vec!["?"; databases.len()].join(", ");
         let binds = databases.into_iter().map(|name| Value::Text(name.as_str().to_owned())).collect();
         connection.query(&Statement { sql: sql.replace("{}", &placeholders), binds })
     }
+}
+
+/// Where InnoDB tells of foreign keys, whoever may see their tables; `None` without the PROCESS right.
+fn innodb_keys(connection: &mut Connection, on_mariadb: &str, on_mysql: &str) -> Result<Option<Vec<Row>>, DbError> {
+    let version = ask(connection, "SELECT VERSION()")?;
+    let is_mariadb = version.first().and_then(|row| row.text(0)).is_some_and(|version| version.contains("MariaDB"));
+    match ask(connection, if is_mariadb { on_mariadb } else { on_mysql }) {
+        Ok(rows) => Ok(Some(rows)),
+        Err(error) if error.kind == ErrorKind::Privilege => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// One part of a name as MariaDB's InnoDB keeps it, `database/table` in the letters of file names, as the name that it is.
+macro_rules! plain {
+    ($part:literal, $name:literal) => {
+        concat!(
+            "CONVERT(CONVERT(CAST(SUBSTRING_INDEX(",
+            $name,
+            ", '/', ",
+            $part,
+            ") AS BINARY) USING filename) USING utf8mb4)"
+        )
+    };
+}
+
+const UNSEEN_ON_MARIADB: &str = concat!(
+    "SELECT ",
+    plain!(1, "f.FOR_NAME"),
+    ", ",
+    plain!(-1, "f.FOR_NAME"),
+    ", SUBSTRING(f.ID, LOCATE('/', f.ID) + 1), c.FOR_COL_NAME, ",
+    plain!(1, "f.REF_NAME"),
+    ", ",
+    plain!(-1, "f.REF_NAME"),
+    ", c.REF_COL_NAME, f.TYPE \
+     FROM information_schema.INNODB_SYS_FOREIGN f JOIN information_schema.INNODB_SYS_FOREIGN_COLS c ON c.ID = f.ID ORDER BY f.ID, c.POS"
+);
+
+const UNSEEN_ON_MYSQL: &str = "\
+    SELECT SUBSTRING_INDEX(f.FOR_NAME, '/', 1), SUBSTRING_INDEX(f.FOR_NAME, '/', -1), SUBSTRING(f.ID, LOCATE('/', f.ID) + 1), \
+           c.FOR_COL_NAME, SUBSTRING_INDEX(f.REF_NAME, '/', 1), SUBSTRING_INDEX(f.REF_NAME, '/', -1), c.REF_COL_NAME, f.TYPE \
+      FROM information_schema.INNODB_FOREIGN f JOIN information_schema.INNODB_FOREIGN_COLS c ON c.ID = f.ID ORDER BY f.ID, c.POS";
+
+/// Foreign keys that are not among those that the role sees, as rows of them with their rules; `None` where the role may not ask.
+fn unseen_references(connection: &mut Connection, seen: &[Row]) -> Result<Option<Vec<Row>>, DbError> {
+    // Servers may keep the names that they compare in any case in small letters here.
+    let key = |row: &Row| [0, 1, 2].map(|column| row.text(column).unwrap_or_default().to_lowercase());
+    let seen: HashSet<_> = seen.iter().map(key).collect();
+    let Some(mut rows) = innodb_keys(connection, UNSEEN_ON_MARIADB, UNSEEN_ON_MYSQL)? else { return Ok(None) };
+    rows.retain(|row| !seen.contains(&key(row)));
+    for row in &mut rows {
+        let [on_delete, on_update] = rules_of_type(row.int(7).unwrap_or_default());
+        row.0.truncate(7);
+        row.0.extend([Value::Text(on_delete.to_owned()), Value::Text(on_update.to_owned()), Value::Bool(false)]);
+    }
+    Ok(Some(rows))
+}
+
+/// ON DELETE and ON UPDATE, from InnoDB's bits.
+fn rules_of_type(bits: i64) -> [&'static str; 2] {
+    let rule = |cascade, set_null| match bits {
+        bits if bits & cascade != 0 => "CASCADE",
+        bits if bits & set_null != 0 => "SET NULL",
+        _ => "RESTRICT",
+    };
+    [rule(1, 2), rule(4, 8)]
+}
+
+/// Tables of which the role knows nothing but that their foreign keys are there: without columns and rights.
+fn unseen_tables(references: &[Row], known: &Draft) -> Vec<Row> {
+    let mut names: BTreeSet<TableName> = references.iter().filter_map(|row| table_name(row, 0)).collect();
+    names.retain(|name| !known.tables.iter().any(|table| table.name == *name));
+    let row = |name: TableName| {
+        let schema = name.schema.map_or(Value::Null, |schema| Value::Text(schema.as_str().to_owned()));
+        let named = [schema, Value::Text(name.table.as_str().to_owned()), Value::Text("ordinary".to_owned())];
+        Row(named.into_iter().chain((3..9).map(|_| Value::Int(0))).chain([Value::Null, Value::Null]).collect())
+    };
+    names.into_iter().map(row).collect()
+}
+
+/// What refers to each table, in short, by its whole name; `None` without the PROCESS right.
+pub(super) fn references_in(connection: &mut Connection) -> Result<Option<HashMap<String, String>>, DbError> {
+    const ON_MARIADB: &str = concat!(
+        "SELECT CONCAT(",
+        plain!(1, "REF_NAME"),
+        ", '.', ",
+        plain!(-1, "REF_NAME"),
+        "), \
+         CONCAT(COUNT(*), ':', SUM(CRC32(CONCAT_WS('|', ID, FOR_NAME, N_COLS, TYPE)))) \
+         FROM information_schema.INNODB_SYS_FOREIGN GROUP BY REF_NAME"
+    );
+    const ON_MYSQL: &str = "\
+        SELECT REPLACE(REF_NAME, '/', '.'), CONCAT(COUNT(*), ':', SUM(CRC32(CONCAT_WS('|', ID, FOR_NAME, N_COLS, TYPE)))) \
+          FROM information_schema.INNODB_FOREIGN GROUP BY REF_NAME";
+    let rows = innodb_keys(connection, ON_MARIADB, ON_MYSQL)?;
+    let pair = |row: &Row| Some((row.text(0)?.to_owned(), row.text(1)?.to_owned()));
+    Ok(rows.map(|rows| rows.iter().filter_map(pair).collect()))
 }
 
 /// ON DELETE and ON UPDATE of a foreign key.
@@ -169,14 +279,17 @@ fn with_rules(connection: &mut Connection, mut references: Vec<Row>) -> Result<V
     let rule = |row: &Row, column: usize| row.text(column).unwrap_or_default().to_owned();
     let mut rules: HashMap<_, KeyRules> =
         ask(connection, sql)?.iter().map(|row| (key(row), [rule(row, 3), rule(row, 4)])).collect();
-    let hidden: BTreeSet<TableName> =
-        references.iter().filter(|row| !rules.contains_key(&key(row))).filter_map(|row| table_name(row, 0)).collect();
+    let hidden: BTreeSet<TableName> = references
+        .iter()
+        .filter(|row| row.0.len() == 7 && !rules.contains_key(&key(row)))
+        .filter_map(|row| table_name(row, 0))
+        .collect();
     for table in hidden {
         for (name, both) in hidden_rules(connection, &table)? {
             rules.insert((Some(table.clone()), name), both);
         }
     }
-    for row in &mut references {
+    for row in references.iter_mut().filter(|row| row.0.len() == 7) {
         let [on_delete, on_update] = rules.get(&key(row)).cloned().unwrap_or_default();
         row.0.extend([Value::Text(on_delete), Value::Text(on_update), Value::Bool(false)]);
     }

@@ -4,25 +4,28 @@
 //! from the statistics and not from `pg_total_relation_size()`, which opens the table.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::OnceLock;
 
 use super::draft::{Draft, table_name};
-use super::{Catalog, ColumnKind, Table, TableKind, ask, version_number};
+use super::{Catalog, ColumnKind, Table, TableKind, ask, fingerprint, version_number};
 use crate::base::name::TableName;
 use crate::db::{Connection, DbError, Dialect};
 
-/// Tables of the application: `c` is its `pg_class`, `n` its schema. The schema `tenure` is the ledger's own.
-const IN_SCOPE: &str = "n.nspname <> ALL ('{information_schema,tenure}') AND n.nspname NOT LIKE 'pg\\_%' \
+/// Tables beside those of the server: `c` is the table's `pg_class`, `n` its schema.
+const IN_SCOPE: &str = "n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%' \
      AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relname <> '__diesel_schema_migrations'";
 
 pub(super) fn read(connection: &mut Connection) -> Result<Catalog, DbError> {
     let version = ask(connection, "SELECT split_part(current_setting('server_version'), ' ', 1)")?;
     let version = version.first().and_then(|row| row.text(0)).unwrap_or_default();
-    let path = "SELECT s::text FROM unnest(current_schemas(false)) WITH ORDINALITY AS p (s, place) ORDER BY place";
+    let path = "SELECT s::text FROM unnest(current_schemas(false)) WITH ORDINALITY AS p (s, place) \
+                WHERE s::text !~ '^pg_' ORDER BY place";
     let search_path = ask(connection, path)?.iter().filter_map(|row| row.name(0)).collect();
 
-    let mut draft = Draft::beside_control_schema();
+    let mut draft = Draft::default();
     draft.tables(&ask(connection, &tables())?);
     draft.columns(&ask(connection, &columns())?, column_kind);
+    draft.leave_out_control_tables();
     draft.indexes(&ask(connection, &indexes())?);
     draft.foreign_keys(&ask(connection, &foreign_keys())?)?;
     draft.triggers(&ask(connection, &triggers())?);
@@ -35,12 +38,16 @@ pub(super) fn read(connection: &mut Connection) -> Result<Catalog, DbError> {
     find_leaves(&mut draft.tables, &children);
 
     Ok(Catalog {
+        lookup: OnceLock::new(),
         dialect: Dialect::Postgres,
+        grammar: connection.grammar(),
         version: format!("PostgreSQL {version}"),
         version_number: version_number(version),
         search_path,
         table_names_ignore_case: false,
         sees_every_table: true,
+        sees_every_reference: true,
+        fingerprint: fingerprint::read(connection)?,
         tables: draft.tables,
     })
 }
@@ -52,7 +59,7 @@ fn tables() -> String {
         "SELECT n.nspname::text, c.relname::text,
                 CASE WHEN c.relkind = 'p' THEN 'partitioned'
                      WHEN c.relkind IN ('v', 'm') THEN 'view'
-                     WHEN c.relkind = 'f' THEN 'other'
+                     WHEN c.relkind = 'f' THEN 'foreign'
                      WHEN EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = c.oid) THEN 'leaf'
                      ELSE 'ordinary' END,
                 row_security_active(c.oid),
@@ -64,7 +71,8 @@ fn tables() -> String {
                 CASE WHEN c.reltuples > 0 OR (c.reltuples = 0 AND c.relpages > 0) THEN c.reltuples::int8 END,
                 CASE WHEN c.relpages > 0
                      THEN (c.relpages + coalesce(t.relpages, 0) + coalesce(i.pages, 0))::int8
-                          * current_setting('block_size')::int8 END
+                          * current_setting('block_size')::int8 END,
+                NULL::text, c.relpersistence = 'u'
            FROM pg_class c
            JOIN pg_namespace n ON n.oid = c.relnamespace
            LEFT JOIN pg_class t ON t.oid = c.reltoastrelid
@@ -124,13 +132,20 @@ fn indexes() -> String {
 
 /// As declared: the copies that PostgreSQL makes of a key for each partition, on either side of it, have a parent
 /// constraint and are left out. [`Catalog::referring`] finds a key of the root from a partition and the other way round.
-/// Before version 15 there is no `confdelsetcols`, which JSON does not mind.
+/// Before version 15 there is no `confdelsetcols`, and before 18 neither `conenforced` nor `conperiod`, which JSON does not mind.
+/// A key is suspended where a trigger is disabled by which it acts on DELETE, be it that of one partition (8 in `tgtype`).
 fn foreign_keys() -> String {
     format!(
         "SELECT n.nspname::text, c.relname::text, k.conname::text, a.attname::text,
                 fn.nspname::text, f.relname::text, fa.attname::text,
                 {}, {},
-                k.condeferred, coalesce(to_jsonb(k) -> 'confdelsetcols' @> to_jsonb(u.own), FALSE)
+                k.condeferred, coalesce(to_jsonb(k) -> 'confdelsetcols' @> to_jsonb(u.own), FALSE),
+                CASE WHEN NOT coalesce((to_jsonb(k) ->> 'conenforced')::bool, TRUE) THEN 'declared'
+                     WHEN EXISTS (SELECT FROM pg_trigger t JOIN pg_constraint p ON p.oid = t.tgconstraint
+                                   WHERE (p.oid = k.oid OR p.conparentid = k.oid) AND t.tgrelid = p.confrelid
+                                         AND (t.tgtype & 8) <> 0 AND t.tgenabled NOT IN ('O', 'A'))
+                     THEN 'suspended' ELSE 'enforced' END,
+                coalesce((to_jsonb(k) ->> 'conperiod')::bool, FALSE)
            FROM pg_constraint k
            JOIN pg_class c ON c.oid = k.conrelid
            JOIN pg_namespace n ON n.oid = c.relnamespace

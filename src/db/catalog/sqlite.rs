@@ -5,10 +5,11 @@
 //! would fail the catalog of all tables.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::OnceLock;
 
 use super::draft::{Draft, flag};
 use super::tokens::{Token, find, starts_with, tokens};
-use super::{Catalog, ColumnKind, Index, Table, TableKind, ask, version_number};
+use super::{Catalog, ColumnKind, Index, Table, TableKind, ask, fingerprint, version_number};
 use crate::base::name::Name;
 use crate::db::maintain::rewrite::FULL_TEXT;
 use crate::db::{Connection, DbError, Dialect, Row, Value};
@@ -57,6 +58,7 @@ pub(super) fn read(connection: &mut Connection) -> Result<Catalog, DbError> {
     draft.tables(&ask(connection, TABLES)?);
     let columns = ask(connection, COLUMNS)?;
     draft.columns(&columns, column_kind);
+    draft.leave_out_control_tables();
     quote_odd_types(&mut draft.tables);
     collations(connection, &mut draft)?;
     let declared = declared_keys(&columns);
@@ -70,12 +72,16 @@ pub(super) fn read(connection: &mut Connection) -> Result<Catalog, DbError> {
     estimate_rows(connection, &mut draft)?;
 
     Ok(Catalog {
+        lookup: OnceLock::new(),
         dialect: Dialect::Sqlite,
+        grammar: connection.grammar(),
         version: format!("SQLite {version}"),
         version_number: version_number(version),
         search_path: vec![],
         table_names_ignore_case: true,
         sees_every_table: true,
+        sees_every_reference: true,
+        fingerprint: fingerprint::read(connection)?,
         tables: draft.tables,
     })
 }

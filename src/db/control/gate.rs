@@ -91,12 +91,29 @@ pub fn raise(conn: &mut Connection, only: Option<&str>) -> Result<(), DbError> {
 /// Waits for the orders that are about to be committed; those that come later find every gate that was made until now. So
 /// whoever takes a gate, and after that reads the orders in the transaction of this, misses none.
 pub fn wait_for_orders(conn: &mut Connection) -> Result<(), DbError> {
-    token_is(conn, ORDERS, 0).map(drop)
+    match conn.is_cluster() {
+        true => write(conn, ORDERS, None).map(drop),
+        false => token_is(conn, ORDERS, 0).map(drop),
+    }
+}
+
+/// Galera: other nodes know of no lock on this one. Of two transactions that write one row, on whichever nodes, one is refused
+/// at COMMIT: so a batch writes the gate that it stands on, and a takeover on another node makes it fail.
+fn write(conn: &mut Connection, rule: &str, token: Option<i64>) -> Result<bool, DbError> {
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("UPDATE ").control(Table::Gate).push(" SET seen = seen + 1 WHERE rule = ").text(rule);
+    if let Some(token) = token {
+        sql.push(" AND token = ").int(token);
+    }
+    Ok(Table::Gate.execute(conn, &sql.finish())? == 1)
 }
 
 /// Inside a batch's transaction: is this still the rule's token? Shares a lock on the row, so that a takeover waits for
 /// the batch and every batch after it sees the new token.
 pub fn token_is(conn: &mut Connection, rule: &str, token: i64) -> Result<bool, DbError> {
+    if conn.is_cluster() {
+        return write(conn, rule, Some(token));
+    }
     let mut sql = Sql::new(conn.dialect());
     sql.push("SELECT token FROM ").control(Table::Gate).push(" WHERE rule = ").text(rule);
     sql.push(match conn.dialect() {

@@ -34,6 +34,32 @@ fn pending(conn: &mut Connection) -> Result<Vec<String>, DbError> {
     Ok(all.into_iter().filter(|version| !applied.contains(version)).collect())
 }
 
+/// An application may have a table that bears the name of one of ours, and other columns.
+fn refuse_tables_of_others(conn: &mut Connection) -> Result<(), DbError> {
+    for table in Table::ALL {
+        if !table.is_there(conn)? {
+            continue;
+        }
+        let mut sql = Sql::new(conn.dialect());
+        sql.push("SELECT ").list(table.telling_columns(), ", ", |sql, column| {
+            sql.push(column);
+        });
+        sql.push(" FROM ").control(table).push(" WHERE 1 = 0");
+        match conn.query(&sql.finish()) {
+            Err(error) if error.kind == ErrorKind::Missing => {
+                let name = format!("{}{}", Table::prefix(conn.dialect()), table.as_str());
+                let reason = format!(
+                    "there is a table `{name}` that was not made by tenure, which would keep its ledger under that name; rename it, \
+                     or let the application have a database of its own"
+                );
+                return Err(DbError::new(ErrorKind::Missing, reason));
+            }
+            answer => drop(answer?),
+        }
+    }
+    Ok(())
+}
+
 /// Are there any control tables, of whatever version?
 pub fn exist(conn: &mut Connection) -> Result<bool, DbError> {
     Table::Migration.is_there(conn)
@@ -68,7 +94,8 @@ pub fn migrate(conn: &mut Connection) -> Result<Vec<String>, DbError> {
     let wanted = pending(conn)?;
     let mut attempt = 1;
     while let Err(error) = apply_pending(conn) {
-        let may_be_a_race = matches!(error.kind, ErrorKind::Constraint | ErrorKind::Conflict | ErrorKind::Other);
+        let may_be_a_race = error.is_of_a_row()
+            || matches!(error.kind, ErrorKind::Conflict | ErrorKind::Missing | ErrorKind::Unread | ErrorKind::Other);
         if attempt == ATTEMPTS || !may_be_a_race {
             return Err(error);
         }
@@ -83,7 +110,8 @@ fn apply_pending(conn: &mut Connection) -> Result<(), DbError> {
     if pending.is_empty() {
         return Ok(());
     }
-    conn.script(match conn.dialect() {
+    refuse_tables_of_others(conn)?;
+    let first = match conn.dialect() {
         Dialect::Sqlite => "CREATE TABLE IF NOT EXISTS tenure_migration (version TEXT NOT NULL PRIMARY KEY) STRICT",
         Dialect::Postgres => {
             "CREATE SCHEMA IF NOT EXISTS tenure; \
@@ -92,7 +120,8 @@ fn apply_pending(conn: &mut Connection) -> Result<(), DbError> {
         Dialect::Mysql => {
             "CREATE TABLE IF NOT EXISTS tenure_migration (version VARCHAR(128) NOT NULL PRIMARY KEY) ENGINE = InnoDB"
         }
-    })?;
+    };
+    conn.transaction(Mode::Single, |conn| conn.script(first))?;
     pending.iter().try_for_each(|version| conn.transaction(Mode::Single, |conn| apply(conn, version)))
 }
 

@@ -7,11 +7,13 @@ pub mod hold;
 mod migration;
 pub mod outbox;
 pub mod pause;
+pub mod place;
 pub mod request;
 pub mod signature;
 pub mod walk;
 
 use super::{Connection, DbError, Dialect, ErrorKind, Row, Statement, Value};
+use crate::base::name::TableName;
 use crate::base::time;
 use crate::db::sql::builder::Sql;
 
@@ -50,11 +52,31 @@ impl Table {
         Table::Migration,
     ];
 
-    /// The table of this name, where the control tables have no schema of their own.
-    fn of_name(name: &str) -> Option<Table> {
-        let name = name.to_ascii_lowercase();
-        let rest = name.strip_prefix(Self::prefix(Dialect::Sqlite))?;
-        Self::ALL.into_iter().find(|table| table.as_str() == rest)
+    /// The control table that would bear this name: in PostgreSQL's schema `tenure`, or under the prefix elsewhere.
+    fn of_name(name: &TableName) -> Option<Table> {
+        let table = name.table.as_str().to_ascii_lowercase();
+        let prefixed = table.strip_prefix(Self::prefix(Dialect::Sqlite));
+        let in_schema = name.schema.as_ref().filter(|schema| schema.as_str() == "tenure").map(|_| table.as_str());
+        let is_called = |called: Option<&str>, own: &Table| called == Some(own.as_str());
+        Self::ALL.into_iter().find(|own| is_called(prefixed, own) || is_called(in_schema, own))
+    }
+
+    /// Columns that it has had from its first version on, and that no other table of its name is likely to have.
+    fn telling_columns(self) -> &'static [&'static str] {
+        match self {
+            Table::Run => &["holder", "started", "finished", "plan", "record"],
+            Table::Batch => &["run", "rule", "done", "rolled_up", "consequences"],
+            Table::Erasure => &["reference", "person", "key_id", "cause", "counts"],
+            Table::Gate => &["rule", "token", "holder", "seen"],
+            Table::Entry => &["number", "kind", "body", "previous", "hash"],
+            Table::Outbox => &["message_id", "addressees", "recipient", "attempts", "settled"],
+            Table::Due => &["policy", "rule", "due", "not_before", "holder"],
+            Table::Hold => &["number", "target", "asks", "salt", "last_day"],
+            Table::Pause => &["number", "policy", "rule", "paused", "paused_by"],
+            Table::Request => &["number", "person", "key_id", "wanted", "salt"],
+            Table::Signature => &["number", "signature"],
+            Table::Migration => &["version"],
+        }
     }
 
     fn prefix(dialect: Dialect) -> &'static str {
@@ -180,9 +202,10 @@ pub fn check_rights(conn: &mut Connection) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Is this, on SQLite or MySQL, the name of a control table? An application's own table may well begin like one.
-pub(super) fn is_control_table(name: &str) -> bool {
-    Table::of_name(name).is_some()
+/// Did we make this table? An application may have one of the same name, which bears other columns.
+pub(super) fn is_control_table(name: &TableName, columns: &[&str]) -> bool {
+    let has = |wanted: &&str| columns.iter().any(|column| column.eq_ignore_ascii_case(wanted));
+    Table::of_name(name).is_some_and(|table| table.telling_columns().iter().all(has))
 }
 
 /// Without it no right on a table of the schema counts.

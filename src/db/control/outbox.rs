@@ -79,10 +79,14 @@ pub fn insert(conn: &mut Connection, row: &OutboxRow) -> Result<(), DbError> {
     Table::Outbox.execute(conn, &sql.finish()).map(drop)
 }
 
+/// No mail waits longer for its next attempt, in microseconds.
+const LONGEST_PAUSE: i64 = 24 * 60 * 60 * 1_000_000;
+
 /// Which rows to read; the oldest first, and of those that are due the ones with the fewest attempts.
 #[derive(Debug, Clone, Copy)]
 pub enum Which<'a> {
-    /// Those that may be claimed now, in microseconds since 1970.
+    /// Those that may be claimed now, in microseconds since 1970; also those that are to wait longer than any does, as a clock
+    /// that was ahead has said.
     Due(i64),
     /// Those that were neither sent nor dropped.
     Unsettled,
@@ -96,7 +100,10 @@ pub fn rows(conn: &mut Connection, which: Which<'_>) -> Result<Vec<OutboxRow>, D
     let mut sql = Sql::new(conn.dialect());
     sql.push("SELECT ").push(COLUMNS).push(" FROM ").control(Table::Outbox).push(" WHERE ");
     match which {
-        Which::Due(now) => sql.push("state IN ('waiting', 'sending') AND due <= ").int(now),
+        Which::Due(now) => {
+            sql.push("(state IN ('waiting', 'sending') AND due <= ").int(now);
+            sql.push(" OR state = 'waiting' AND due > ").int(now.saturating_add(LONGEST_PAUSE)).push(")")
+        }
         Which::Unsettled => sql.push("state IN ('waiting', 'sending', 'refused')"),
         Which::Id(id) => sql.push("id = ").text(id),
         Which::Run(run) => sql.push("run = ").text(run),
@@ -158,10 +165,12 @@ pub fn settle(conn: &mut Connection, id: &str, attempt: i64, settlement: &Settle
     Ok(Table::Outbox.execute(conn, &sql.finish())? == 1)
 }
 
-/// Lets somebody's hand decide: what waits or was refused is due now, or is dropped. False for a row in any other state.
-pub fn decide(conn: &mut Connection, id: &str, state: State, now: i64) -> Result<bool, DbError> {
+/// Lets an operator decide: what waits or was refused is due now, or is dropped. So is what a process has claimed, where that
+/// claim is over, or ends after `latest`, as none does that was made under a clock that is right. False for any other row.
+pub fn decide(conn: &mut Connection, id: &str, state: State, now: i64, latest: i64) -> Result<bool, DbError> {
     let mut sql = Sql::new(conn.dialect());
     sql.push("UPDATE ").control(Table::Outbox).push(" SET state = ").text(state.as_str()).push(", due = ").int(now);
-    sql.push(", settled = NULL WHERE id = ").text(id).push(" AND state IN ('waiting', 'refused')");
+    sql.push(", settled = NULL WHERE id = ").text(id).push(" AND (state IN ('waiting', 'refused')");
+    sql.push(" OR state = 'sending' AND (due <= ").int(now).push(" OR due > ").int(latest).push("))");
     Ok(Table::Outbox.execute(conn, &sql.finish())? == 1)
 }

@@ -13,6 +13,13 @@ pub fn entries_after(conn: &mut Connection, number: i64, limit: u64) -> Result<V
     entry_rows(conn, &sql.finish())
 }
 
+/// One entry.
+pub fn entry(conn: &mut Connection, number: i64) -> Result<Option<EntryRow>, DbError> {
+    let mut sql = select_entries(conn.dialect());
+    sql.push(" WHERE number = ").int(number);
+    Ok(entry_rows(conn, &sql.finish())?.pop())
+}
+
 /// The entries that say of themselves that they come after the one with this hash.
 pub fn entries_naming(conn: &mut Connection, previous: &str) -> Result<Vec<EntryRow>, DbError> {
     let mut sql = select_entries(conn.dialect());

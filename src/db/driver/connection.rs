@@ -1,9 +1,10 @@
 //! One connection to one of the three databases: open, execute, query, transact.
 
+use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
-use diesel::connection::{DefaultLoadingMode, SimpleConnection};
+use ::url::Url;
+use diesel::connection::{CacheSize, DefaultLoadingMode, SimpleConnection};
 use diesel::deserialize::{self, FromSql, QueryableByName};
 use diesel::mysql::{Mysql, MysqlConnection, MysqlType};
 use diesel::pg::{Pg, PgConnection};
@@ -12,27 +13,14 @@ use diesel::sql_types as st;
 use diesel::sqlite::{Sqlite, SqliteConnection, SqliteType};
 use diesel::{Connection as _, RunQueryDsl};
 
-use crate::base::signing::Signer;
+use crate::base::own_head::{Head, OwnHeads};
+use crate::base::signing::{Signer, Signing};
 use crate::config::database_url as url;
 use crate::config::database_url::{asks_for_tls, redacted};
-use crate::db::driver::sqlite_functions;
+use crate::db::driver::grammar::Grammar;
+use crate::db::driver::session::{self, Access, Session};
+use crate::db::driver::{greeting, sqlite_functions};
 use crate::db::{DbError, Dialect, ErrorKind, Row, Statement, Value};
-
-/// How long a statement waits for a lock before the batch is tried again, smaller.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
-/// The same on SQLite, where who waits holds nothing that others wait for, and a smaller batch is no help.
-const SQLITE_LOCK_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// SQLite's page cache: most of the memory that a run takes.
-const SQLITE_CACHE_KIB: u32 = 32 * 1024;
-
-/// What a connection is opened for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Plans and checks: the session refuses writes wherever the database can be told so.
-    ReadOnly,
-    ReadWrite,
-}
 
 /// The transaction that a body runs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,8 +47,12 @@ pub(in crate::db) enum Link {
 pub struct Connection {
     link: Link,
     access: Access,
+    session: Session,
+    is_in_transaction: bool,
     /// Signs what is chained over this connection.
-    signer: Option<Arc<Signer>>,
+    signing: Option<Signing>,
+    /// What was signed in the present transaction.
+    signed: Option<Head>,
 }
 
 /// For as long as another connection takes that sees the same. Elsewhere somebody who is idle in a transaction hangs.
@@ -80,8 +72,7 @@ macro_rules! on_link {
 impl Connection {
     /// Opens the database behind `url` (`sqlite://path`, `postgres://…`, `mysql://…`).
     ///
-    /// TLS that the URL asks for is never dropped: where a MySQL session came up in plain text although `ssl_mode` or
-    /// `ssl_ca` asked for TLS, this fails (libmariadb takes `ssl_mode=REQUIRED` for a wish).
+    /// TLS that the URL asks for is never dropped, and a MySQL server that offers none never hears the password.
     ///
     /// # Errors
     /// [`ErrorKind::Connect`], naming host and database and never a password.
@@ -96,25 +87,49 @@ impl Connection {
                 sqlite_functions::register(&mut conn).map_err(|error| DbError::of(dialect, &error))?;
                 Link::Sqlite(conn)
             }
-            Dialect::Postgres => Link::Postgres(PgConnection::establish(url).map_err(failed)?),
+            Dialect::Postgres => {
+                let mut conn = PgConnection::establish(url).map_err(failed)?;
+                // A statement that one connection of a pooler has prepared is unknown to the next.
+                conn.set_prepared_statement_cache_size(CacheSize::Disabled);
+                Link::Postgres(conn)
+            }
             Dialect::Mysql => {
-                let url = url.replacen("mariadb://", "mysql://", 1);
+                let url = after_greeting(&url.replacen("mariadb://", "mysql://", 1)).map_err(|error| {
+                    DbError::new(ErrorKind::Connect, format!("cannot connect to {target}: {error}"))
+                })?;
                 Link::Mysql(MysqlConnection::establish(&url).map_err(failed)?)
             }
         };
-        let mut connection = Self { link, access, signer: None };
-        connection.settle(url, access)?;
+        let session = Session::of(dialect);
+        let mut connection = Self { link, access, session, is_in_transaction: false, signing: None, signed: None };
+        connection.refuse_plain_text(url)?;
+        connection.session = session::settle(&mut connection)?;
         Ok(connection)
     }
 
     /// The same connection; entries of the ledger that are written over it are signed with this key.
     #[must_use]
-    pub fn signing_with(self, signer: Option<&Arc<Signer>>) -> Self {
-        Self { signer: signer.cloned(), ..self }
+    pub fn signing_with(self, signing: Option<Signing>) -> Self {
+        Self { signing, ..self }
     }
 
     pub fn signer(&self) -> Option<Arc<Signer>> {
-        self.signer.clone()
+        self.signing.as_ref().map(|signing| Arc::clone(&signing.signer))
+    }
+
+    /// Where the heads are kept that were signed last.
+    pub fn own_heads(&self) -> Option<OwnHeads> {
+        self.signing.as_ref().map(|signing| signing.heads.clone())
+    }
+
+    /// Notes a head that was signed; it counts once the transaction is committed.
+    pub fn note_signed(&mut self, head: Head) {
+        self.signed = Some(head);
+    }
+
+    /// The head that was signed last since the question was asked before.
+    pub fn take_signed(&mut self) -> Option<Head> {
+        self.signed.take()
     }
 
     /// What it was opened for.
@@ -130,59 +145,22 @@ impl Connection {
         }
     }
 
-    /// Settings that the rest of the house relies on.
-    fn settle(&mut self, url: &str, access: Access) -> Result<(), DbError> {
-        let millis = LOCK_TIMEOUT.as_millis();
-        let seconds = LOCK_TIMEOUT.as_secs();
-        match self.dialect() {
-            Dialect::Sqlite => {
-                // foreign_keys: without it a delete leaves dangling references and takes rows that RESTRICT protects.
-                // secure_delete: deleted text must not survive in free pages.
-                // cache_size, in KiB: a batch changes pages all over the indexes, and those that do not fit are written
-                // again and again.
-                let millis = SQLITE_LOCK_TIMEOUT.as_millis();
-                self.script(&format!(
-                    "PRAGMA busy_timeout = {millis}; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; \
-                     PRAGMA trusted_schema = OFF; PRAGMA cache_size = -{SQLITE_CACHE_KIB};"
-                ))?;
-                match access {
-                    Access::ReadOnly => self.script("PRAGMA query_only = ON;")?,
-                    // A checkpoint of SQLite's own would be a part of COMMIT: see `move_log`.
-                    Access::ReadWrite => self.script("PRAGMA wal_autocheckpoint = 0;")?,
-                }
-            }
-            Dialect::Postgres => {
-                // row_security: a statement that would be shown some rows only is an error and not zero rows, in whatever
-                // table of the statement they are. jit: the walks over references look so dear to the planner that it would
-                // compile for half a minute what is done in milliseconds.
-                self.script(&format!(
-                    "SET row_security = off; SET jit = off; \
-                     SET lock_timeout = {millis}; SET idle_in_transaction_session_timeout = '60s'; \
-                     SET client_min_messages = 'error'; SET bytea_output = 'hex'; SET DateStyle = 'ISO, YMD'; \
-                     SET IntervalStyle = 'iso_8601'; SET standard_conforming_strings = on;"
-                ))?;
-                if access == Access::ReadOnly {
-                    self.script("SET default_transaction_read_only = on;")?;
-                }
-            }
-            Dialect::Mysql => {
-                // Strict, so that a value that does not fit is an error and not a silent zero.
-                self.script(&format!(
-                    "SET SESSION innodb_lock_wait_timeout = {seconds}, lock_wait_timeout = {seconds}, \
-                     sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO', \
-                     lc_messages = 'en_US'"
-                ))?;
-                self.refuse_plain_text(url)?;
-                if access == Access::ReadOnly {
-                    self.script("SET SESSION TRANSACTION READ ONLY")?;
-                }
-            }
-        }
-        Ok(())
+    /// How the server reads conditions.
+    pub fn grammar(&self) -> Grammar {
+        self.session.grammar
+    }
+
+    /// Is a lock on this server none on the others that hold the same data?
+    pub(in crate::db) fn is_cluster(&self) -> bool {
+        self.session.is_cluster
+    }
+
+    pub(super) fn use_session(&mut self, session: Session) {
+        self.session = session;
     }
 
     fn refuse_plain_text(&mut self, url: &str) -> Result<(), DbError> {
-        if !asks_for_tls(url) {
+        if self.dialect() != Dialect::Mysql || !asks_for_tls(url) {
             return Ok(());
         }
         let rows = self.query(&Statement { sql: "SHOW SESSION STATUS LIKE 'Ssl_cipher'".into(), binds: vec![] })?;
@@ -202,19 +180,35 @@ impl Connection {
 
     /// Executes one statement; the number of rows that it changed (on MySQL: matched).
     pub fn execute(&mut self, statement: &Statement) -> Result<u64, DbError> {
-        let dialect = self.dialect();
-        let count = match &mut self.link {
-            Link::Sqlite(conn) => bound_sqlite(statement).execute(conn),
-            Link::Postgres(conn) => bound_postgres(statement).execute(conn),
-            Link::Mysql(conn) => bound_mysql(statement).execute(conn),
-        };
-        count.map(|count| count as u64).map_err(|error| DbError::of(dialect, &error))
+        self.within_settings(|conn| {
+            let count = match &mut conn.link {
+                Link::Sqlite(link) => bound_sqlite(statement).execute(link),
+                Link::Postgres(link) => bound_postgres(statement).execute(link),
+                Link::Mysql(link) => bound_mysql(statement).execute(link),
+            };
+            count.map(|count| count as u64).map_err(|error| conn.told(&error))
+        })
+    }
+
+    /// PostgreSQL: the settings are a transaction's, so a statement that stands in none gets one of its own.
+    fn within_settings<T>(&mut self, act: impl FnOnce(&mut Self) -> Result<T, DbError>) -> Result<T, DbError> {
+        if self.is_in_transaction || self.dialect() != Dialect::Postgres {
+            return act(self);
+        }
+        self.transaction(Mode::Single, act).map_err(|error: DbError| match error.kind {
+            // As of any statement whose answer is lost.
+            ErrorKind::CommitUnknown => DbError::new(ErrorKind::Lost, "the connection to the database was lost"),
+            _ => error,
+        })
+    }
+
+    fn told(&self, error: &diesel::result::Error) -> DbError {
+        self.session.told(self.dialect(), error)
     }
 
     /// Runs one query and hands back all its rows: for answers that are known to be small.
     pub fn query(&mut self, statement: &Statement) -> Result<Vec<Row>, DbError> {
-        let dialect = self.dialect();
-        self.load(statement).map_err(|error| DbError::of(dialect, &error))
+        self.within_settings(|conn| conn.load(statement).map_err(|error| conn.told(&error)))
     }
 
     /// Runs one query and hands its rows over one after the other, so that a long answer needs no more memory than the client
@@ -227,8 +221,16 @@ impl Connection {
         statement: &Statement,
         tell: &mut dyn FnMut(Row) -> Result<(), DbError>,
     ) -> Result<(), DbError> {
-        let dialect = self.dialect();
-        let failed = |error| DbError::of(dialect, &error);
+        self.within_settings(|conn| conn.each_of(statement, tell))
+    }
+
+    fn each_of(
+        &mut self,
+        statement: &Statement,
+        tell: &mut dyn FnMut(Row) -> Result<(), DbError>,
+    ) -> Result<(), DbError> {
+        let (dialect, session) = (self.dialect(), &self.session);
+        let failed = |error| session.told(dialect, &error);
         let mut told = |row: diesel::QueryResult<Row>| tell(row.map_err(failed)?);
         match &mut self.link {
             Link::Sqlite(conn) => bound_sqlite(statement)
@@ -249,7 +251,7 @@ impl Connection {
     /// As [`query`](Self::query), for statements that read no row: the error then repeats the server's own sentence.
     pub fn probe(&mut self, statement: &Statement) -> Result<(), DbError> {
         let dialect = self.dialect();
-        self.load(statement).map(drop).map_err(|error| DbError::of_probe(dialect, &error))
+        self.within_settings(|conn| conn.load(statement).map(drop).map_err(|error| DbError::of_probe(dialect, &error)))
     }
 
     fn load(&mut self, statement: &Statement) -> diesel::QueryResult<Vec<Row>> {
@@ -260,10 +262,10 @@ impl Connection {
         }
     }
 
-    /// Runs a script of several statements that binds nothing and returns nothing.
+    /// Runs a script of several statements that binds nothing and returns nothing; on PostgreSQL outside of a transaction without
+    /// the settings of ours.
     pub fn script(&mut self, sql: &str) -> Result<(), DbError> {
-        let dialect = self.dialect();
-        on_link!(self, conn => conn.batch_execute(sql)).map_err(|error| DbError::of(dialect, &error))
+        on_link!(self, conn => conn.batch_execute(sql)).map_err(|error| self.told(&error))
     }
 
     /// Runs `body` in a transaction: committed where it is `Ok`, rolled back where it is not.
@@ -276,8 +278,10 @@ impl Connection {
         mode: Mode,
         body: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.script(self.begin(mode))?;
-        match body(self) {
+        self.begin(mode)?;
+        let done = body(self);
+        self.is_in_transaction = false;
+        match done {
             Ok(value) => match self.script("COMMIT") {
                 Ok(()) => Ok(value),
                 Err(mut error) => {
@@ -324,26 +328,20 @@ impl Connection {
         })
     }
 
-    fn begin(&self, mode: Mode) -> &'static str {
-        match (self.dialect(), mode) {
-            (Dialect::Sqlite, Mode::ReadOnly) => "BEGIN",
-            (Dialect::Sqlite, _) => "BEGIN IMMEDIATE",
-            (Dialect::Postgres, Mode::ReadOnly) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-            (Dialect::Postgres, Mode::Single) => "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
-            (Dialect::Postgres, Mode::Several | Mode::ByKey) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE",
-            (Dialect::Mysql, Mode::ReadOnly) => {
-                "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
+    fn begin(&mut self, mode: Mode) -> Result<(), DbError> {
+        let begun = self.script(&self.session.begin(self.access, mode)).and_then(|()| {
+            if !self.session.asks_whether_triggers_fire(mode) || self.access == Access::ReadOnly {
+                return Ok(());
             }
-            (Dialect::Mysql, Mode::Single) => {
-                "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; START TRANSACTION READ WRITE"
-            }
-            (Dialect::Mysql, Mode::Several) => {
-                "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION READ WRITE"
-            }
-            (Dialect::Mysql, Mode::ByKey) => {
-                "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; START TRANSACTION READ WRITE"
-            }
+            let answer = self.load(&Statement::plain("SHOW session_replication_role"));
+            session::require_triggers(&answer.map_err(|error| self.told(&error))?)
+        });
+        match begun {
+            Ok(()) => self.is_in_transaction = true,
+            // Some of the statements may have been done, and the error is the one to report.
+            Err(_) => drop(self.script("ROLLBACK")),
         }
+        begun
     }
 
     /// SQLite, between batches: moves what they wrote from the write-ahead log into the file. Nobody waits for it, and it
@@ -371,6 +369,20 @@ impl Connection {
     pub(in crate::db) fn link(&mut self) -> &mut Link {
         &mut self.link
     }
+}
+
+/// The URL of MySQL under which the server is reached that was asked whether it offers TLS, where the URL asks for it.
+fn after_greeting(url: &str) -> io::Result<String> {
+    let malformed = || io::Error::other("the URL is malformed");
+    let mut parsed = Url::parse(url).map_err(|_| malformed())?;
+    if !asks_for_tls(url) || parsed.query_pairs().any(|(key, _)| key == "unix_socket") {
+        return Ok(url.to_owned());
+    }
+    let host = parsed.host_str().unwrap_or("localhost").trim_matches(['[', ']']).to_owned();
+    let port = greeting::port_of_encrypted(&host, parsed.port().unwrap_or(3306))?;
+    parsed.set_host(Some("127.0.0.1")).map_err(|_| malformed())?;
+    parsed.set_port(Some(port)).map_err(|()| malformed())?;
+    Ok(parsed.into())
 }
 
 /// `sqlite:///abs/path` and `sqlite://rel/path` as a file name. A file is never made by opening it: a mistyped path would

@@ -42,6 +42,20 @@ pub enum ErrorKind {
     File,
     /// The statement stood in a read-only transaction.
     ReadOnly,
+    /// A setting of the server, the database or the role stands against it.
+    Setting,
+    /// An administrator, or a limit, ended the statement.
+    Cancelled,
+    /// The statement takes more memory or locks than the server gives: a smaller batch may pass.
+    Resources,
+    /// A value that some row bears cannot be read or computed with.
+    Value,
+    /// A sentence that is not the database's own: a trigger or function of the application has raised it.
+    Raised,
+    /// A sentence in a language in which the kinds are not known here.
+    Unread,
+    /// The tables are not any more as they were when the plan was made.
+    SchemaChanged,
     Other,
 }
 
@@ -64,10 +78,12 @@ impl DbError {
         matches!(self.kind, ErrorKind::Lost | ErrorKind::Conflict | ErrorKind::LockTimeout)
     }
 
-    /// Does what is written into some row not fit there, or does a trigger keep it, so that the same act may pass without
-    /// that row?
+    /// Is it some row that stands against it, or does a trigger keep one, so that the same act may pass without that row?
     pub fn is_of_a_row(&self) -> bool {
-        matches!(self.kind, ErrorKind::Constraint | ErrorKind::TooLong | ErrorKind::Kept)
+        matches!(
+            self.kind,
+            ErrorKind::Constraint | ErrorKind::TooLong | ErrorKind::Value | ErrorKind::Raised | ErrorKind::Kept
+        )
     }
 
     /// For statements whose text holds nothing but the schedule's and the schema's own words, such as a probe that reads
@@ -122,7 +138,7 @@ impl DbError {
             DatabaseErrorKind::ReadOnlyTransaction => ErrorKind::ReadOnly,
             _ => kind_of_text(dialect, text),
         };
-        Self::new(kind, sentence(kind, info, constraint))
+        Self::new(kind, sentence(dialect, kind, info, constraint))
     }
 }
 
@@ -130,6 +146,9 @@ impl DbError {
 /// the schema's things only.
 fn constraint_in<'t>(dialect: Dialect, kind: &DatabaseErrorKind, text: &'t str) -> Option<&'t str> {
     match (dialect, kind) {
+        (Dialect::Mysql, DatabaseErrorKind::ForeignKeyViolation) => {
+            text.split_once(" CONSTRAINT `")?.1.split_once('`').map(|(name, _)| name)
+        }
         // Before it stands the value.
         (Dialect::Mysql, DatabaseErrorKind::UniqueViolation) => text.rsplit_once(" for key '")?.1.strip_suffix('\''),
         (Dialect::Mysql, DatabaseErrorKind::NotNullViolation) => {
@@ -141,62 +160,223 @@ fn constraint_in<'t>(dialect: Dialect, kind: &DatabaseErrorKind, text: &'t str) 
     }
 }
 
-/// Diesel passes no SQLSTATE on, so the fixed part of the server's sentence has to do. A sentence in another language
-/// falls through to `Other`, which is reported, never taken for success.
+/// Diesel passes no SQLSTATE on, so the fixed beginning of the server's sentence has to do. A sentence that is none of the
+/// database's own comes from a trigger or function of the application.
 fn kind_of_text(dialect: Dialect, text: &str) -> ErrorKind {
-    let known: &[(&str, ErrorKind)] = match dialect {
-        Dialect::Postgres => &[
-            ("deadlock detected", ErrorKind::Conflict),
-            ("value too long for type", ErrorKind::TooLong),
-            ("due to lock timeout", ErrorKind::LockTimeout),
-            ("could not obtain lock", ErrorKind::LockTimeout),
-            ("terminating connection", ErrorKind::Lost),
-            ("server closed the connection", ErrorKind::Lost),
-            ("no connection to the server", ErrorKind::Lost),
-            ("SSL connection has been closed", ErrorKind::Lost),
-            ("could not receive data", ErrorKind::Lost),
-            ("could not send data", ErrorKind::Lost),
-            ("row-level security", ErrorKind::RowSecurity),
-            ("permission denied", ErrorKind::Privilege),
-            ("must be owner", ErrorKind::Privilege),
-            ("does not exist", ErrorKind::Missing),
-            ("No space left on device", ErrorKind::Full),
-        ],
-        Dialect::Mysql => &[
-            ("Deadlock found", ErrorKind::Conflict),
-            ("Data too long for column", ErrorKind::TooLong),
-            ("Record has changed since last read", ErrorKind::Conflict),
-            ("Lock wait timeout exceeded", ErrorKind::LockTimeout),
-            ("has gone away", ErrorKind::Lost),
-            ("alformed packet", ErrorKind::Lost),
-            ("Commands out of sync", ErrorKind::Lost),
-            ("Lost connection", ErrorKind::Lost),
-            ("Server shutdown", ErrorKind::Lost),
-            ("Connection was killed", ErrorKind::Lost),
-            ("command denied", ErrorKind::Privilege),
-            ("Access denied", ErrorKind::Privilege),
-            ("doesn't exist", ErrorKind::Missing),
-            ("Unknown column", ErrorKind::Missing),
-            ("Unknown table", ErrorKind::Missing),
-            ("is full", ErrorKind::Full),
-            ("READ ONLY transaction", ErrorKind::ReadOnly),
-        ],
-        Dialect::Sqlite => &[
-            ("is locked", ErrorKind::LockTimeout),
-            ("no such", ErrorKind::Missing),
-            ("disk is full", ErrorKind::Full),
-            ("disk I/O error", ErrorKind::File),
-            ("unable to open database file", ErrorKind::File),
-            ("malformed", ErrorKind::File),
-            ("readonly database", ErrorKind::ReadOnly),
-            ("FOREIGN KEY constraint", ErrorKind::ForeignKey),
-            ("not authorized", ErrorKind::Privilege),
-        ],
+    let (beginnings, parts) = match dialect {
+        Dialect::Postgres => (POSTGRES_BEGINNINGS, POSTGRES_PARTS),
+        Dialect::Mysql => (MYSQL_BEGINNINGS, MYSQL_PARTS),
+        Dialect::Sqlite => (SQLITE_BEGINNINGS, SQLITE_PARTS),
     };
-    known.iter().find(|(part, _)| text.contains(part)).map_or(ErrorKind::Other, |(_, kind)| *kind)
+    if dialect == Dialect::Postgres && POSTGRES_THINGS.iter().any(|thing| text.starts_with(thing)) {
+        return if text.ends_with(" does not exist") { ErrorKind::Missing } else { ErrorKind::Other };
+    }
+    let begins = beginnings.iter().find(|(beginning, _)| text.starts_with(beginning));
+    let known = begins.or_else(|| parts.iter().find(|(part, _)| text.contains(part)));
+    known.map_or(ErrorKind::Raised, |(_, kind)| *kind)
 }
 
-fn sentence(kind: ErrorKind, info: &(dyn DatabaseErrorInformation + Send + Sync), constraint: Option<&str>) -> String {
+type Kinds = &'static [(&'static str, ErrorKind)];
+
+/// What a statement names, and the server does not find, or finds to be of another kind.
+const POSTGRES_THINGS: [&str; 5] = ["relation \"", "column ", "function ", "schema \"", "type \""];
+
+const POSTGRES_BEGINNINGS: Kinds = &[
+    ("deadlock detected", ErrorKind::Conflict),
+    ("tuple concurrently", ErrorKind::Conflict),
+    ("cached plan must not change", ErrorKind::Conflict),
+    ("canceling statement due to lock timeout", ErrorKind::LockTimeout),
+    ("could not obtain lock", ErrorKind::LockTimeout),
+    ("canceling statement", ErrorKind::Cancelled),
+    ("value too long for type", ErrorKind::TooLong),
+    ("invalid input syntax for type", ErrorKind::Value),
+    ("invalid byte sequence", ErrorKind::Value),
+    ("character with byte sequence", ErrorKind::Value),
+    ("date/time field value out of range", ErrorKind::Value),
+    ("time zone ", ErrorKind::Value),
+    ("timestamp", ErrorKind::Value),
+    ("interval", ErrorKind::Value),
+    ("numeric field overflow", ErrorKind::Value),
+    ("smallint out of range", ErrorKind::Value),
+    ("integer out of range", ErrorKind::Value),
+    ("bigint out of range", ErrorKind::Value),
+    ("value \"", ErrorKind::Value),
+    ("value out of range", ErrorKind::Value),
+    ("division by zero", ErrorKind::Value),
+    ("cannot delete from table \"", ErrorKind::Setting),
+    ("cannot update table \"", ErrorKind::Setting),
+    ("cannot set transaction read-write mode", ErrorKind::ReadOnly),
+    ("permission denied", ErrorKind::Privilege),
+    ("must be owner", ErrorKind::Privilege),
+    ("query would be affected by row-level security", ErrorKind::RowSecurity),
+    ("new row violates row-level security", ErrorKind::RowSecurity),
+    ("relation with OID", ErrorKind::Missing),
+    ("could not open relation", ErrorKind::Missing),
+    ("operator does not exist", ErrorKind::Missing),
+    ("could not extend file", ErrorKind::Full),
+    ("could not write", ErrorKind::Full),
+    ("out of ", ErrorKind::Resources),
+    ("stack depth limit exceeded", ErrorKind::Resources),
+    ("syntax error", ErrorKind::Other),
+];
+
+/// What libpq says stands behind words of its own.
+const POSTGRES_PARTS: Kinds = &[
+    ("terminating connection", ErrorKind::Lost),
+    ("server closed the connection", ErrorKind::Lost),
+    ("no connection to the server", ErrorKind::Lost),
+    ("SSL connection has been closed", ErrorKind::Lost),
+    ("could not receive data", ErrorKind::Lost),
+    ("could not send data", ErrorKind::Lost),
+    ("No space left on device", ErrorKind::Full),
+];
+
+const MYSQL_BEGINNINGS: Kinds = &[
+    ("Deadlock", ErrorKind::Conflict),
+    ("WSREP detected deadlock", ErrorKind::Conflict),
+    ("Record has changed since last read", ErrorKind::Conflict),
+    ("Lock wait timeout exceeded", ErrorKind::LockTimeout),
+    ("Query execution was interrupted", ErrorKind::Cancelled),
+    ("Data too long for column", ErrorKind::TooLong),
+    ("Data truncated", ErrorKind::Value),
+    ("Truncated incorrect", ErrorKind::Value),
+    ("Incorrect parameter", ErrorKind::Other),
+    ("Incorrect number", ErrorKind::Other),
+    ("Incorrect key file", ErrorKind::File),
+    ("Incorrect information", ErrorKind::File),
+    ("Incorrect ", ErrorKind::Value),
+    ("Out of range value", ErrorKind::Value),
+    ("Division by 0", ErrorKind::Value),
+    ("Cannot convert", ErrorKind::Value),
+    ("Invalid JSON", ErrorKind::Value),
+    ("Cannot execute statement: impossible to write to binary log", ErrorKind::Setting),
+    ("You are using safe update mode", ErrorKind::Setting),
+    ("Variable '", ErrorKind::Setting),
+    ("Recursive query aborted", ErrorKind::Setting),
+    ("WSREP has not yet prepared node", ErrorKind::Setting),
+    ("Illegal mix of collations", ErrorKind::Other),
+    ("You have an error in your SQL syntax", ErrorKind::Other),
+    ("Access denied", ErrorKind::Privilege),
+    ("The user specified as a definer", ErrorKind::Privilege),
+    ("Table ", ErrorKind::Missing),
+    ("Unknown ", ErrorKind::Missing),
+    ("FUNCTION ", ErrorKind::Missing),
+    ("Can't update table '", ErrorKind::Other),
+    ("The total number of locks exceeds", ErrorKind::Resources),
+    ("Got a packet bigger", ErrorKind::Resources),
+    ("Cannot execute statement in a READ ONLY transaction", ErrorKind::ReadOnly),
+    ("The MariaDB server is running with the --", ErrorKind::ReadOnly),
+    ("The MySQL server is running with the --", ErrorKind::ReadOnly),
+];
+
+const MYSQL_PARTS: Kinds = &[
+    (" value is out of range in ", ErrorKind::Value),
+    ("has gone away", ErrorKind::Lost),
+    ("alformed packet", ErrorKind::Lost),
+    ("Commands out of sync", ErrorKind::Lost),
+    ("Lost connection", ErrorKind::Lost),
+    ("Server shutdown", ErrorKind::Lost),
+    ("Connection was killed", ErrorKind::Lost),
+    ("command denied to user", ErrorKind::Privilege),
+    ("is full", ErrorKind::Full),
+    ("No space left on device", ErrorKind::Full),
+];
+
+const SQLITE_BEGINNINGS: Kinds = &[
+    ("database is locked", ErrorKind::LockTimeout),
+    ("database table is locked", ErrorKind::LockTimeout),
+    ("database schema is locked", ErrorKind::LockTimeout),
+    ("no such ", ErrorKind::Missing),
+    ("unsafe use of ", ErrorKind::Missing),
+    ("database or disk is full", ErrorKind::Full),
+    ("disk I/O error", ErrorKind::File),
+    ("unable to open database file", ErrorKind::File),
+    ("database disk image is malformed", ErrorKind::File),
+    ("file is not a database", ErrorKind::File),
+    ("attempt to write a readonly database", ErrorKind::ReadOnly),
+    ("FOREIGN KEY constraint", ErrorKind::ForeignKey),
+    ("foreign key mismatch", ErrorKind::Other),
+    ("not authorized", ErrorKind::Privilege),
+    ("datatype mismatch", ErrorKind::Value),
+    ("integer overflow", ErrorKind::Value),
+    ("string or blob too big", ErrorKind::Value),
+    ("malformed JSON", ErrorKind::Value),
+    ("interrupted", ErrorKind::Cancelled),
+    ("out of memory", ErrorKind::Resources),
+    ("too many ", ErrorKind::Other),
+    ("Expression tree is too large", ErrorKind::Other),
+    ("parser stack overflow", ErrorKind::Other),
+    ("near \"", ErrorKind::Other),
+];
+
+const SQLITE_PARTS: Kinds = &[("constraint failed", ErrorKind::Constraint)];
+
+/// Sentences of the server that name things of the schema, roles and types, and never a value: they can be repeated.
+fn harmless(dialect: Dialect, text: &str) -> Option<&str> {
+    let forms: &[(&str, &str)] = match dialect {
+        Dialect::Postgres => &[
+            ("permission denied for ", ""),
+            ("must be owner of ", ""),
+            ("relation \"", " does not exist"),
+            ("column ", " does not exist"),
+            ("function ", " does not exist"),
+            ("schema \"", " does not exist"),
+            ("type \"", " does not exist"),
+            ("operator does not exist: ", ""),
+            ("cannot delete from table \"", ""),
+            ("cannot update table \"", ""),
+            ("query would be affected by row-level security policy for table ", ""),
+        ],
+        Dialect::Mysql => &[
+            ("Unknown column '", ""),
+            ("Variable '", ""),
+            ("Unknown table '", ""),
+            ("Table '", "' doesn't exist"),
+            ("FUNCTION ", " does not exist"),
+            ("The user specified as a definer (", ") does not exist"),
+            ("Can't update table '", ""),
+            ("Data too long for column '", ""),
+            ("Illegal mix of collations (", ""),
+            ("SELECT command denied to user '", ""),
+            ("INSERT command denied to user '", ""),
+            ("UPDATE command denied to user '", ""),
+            ("DELETE command denied to user '", ""),
+            ("execute command denied to user '", ""),
+        ],
+        Dialect::Sqlite => &[("no such ", ""), ("unsafe use of ", ""), ("foreign key mismatch", "")],
+    };
+    let is_one = |(begins, ends): &(&str, &str)| text.starts_with(begins) && text.ends_with(ends);
+    (!text.contains('\n') && forms.iter().any(is_one)).then_some(text)
+}
+
+/// What is to be done about a setting.
+fn remedy(text: &str) -> Option<&'static str> {
+    const REMEDIES: [(&str, &str); 5] = [
+        (
+            "cannot ",
+            "the table is published for logical replication and has no replica identity: give it a primary key, or one by \
+             ALTER TABLE … REPLICA IDENTITY FULL",
+        ),
+        (
+            "Cannot execute statement: impossible to write to binary log",
+            "`binlog_format` and the storage engine of the table do not fit each other: set `binlog_format` to ROW or MIXED",
+        ),
+        ("You are using safe update mode", "`sql_safe_updates` is set"),
+        ("Recursive query aborted", "`cte_max_recursion_depth` is too small: raise it"),
+        (
+            "WSREP has not yet prepared node",
+            "this node of the cluster is not in its primary component: use another one",
+        ),
+    ];
+    REMEDIES.iter().find(|(beginning, _)| text.starts_with(beginning)).map(|(_, remedy)| *remedy)
+}
+
+fn sentence(
+    dialect: Dialect,
+    kind: ErrorKind,
+    info: &(dyn DatabaseErrorInformation + Send + Sync),
+    constraint: Option<&str>,
+) -> String {
     let mut sentence = match kind {
         ErrorKind::Connect => "cannot connect",
         ErrorKind::Lost => "the connection to the database was lost",
@@ -217,12 +397,35 @@ fn sentence(kind: ErrorKind, info: &(dyn DatabaseErrorInformation + Send + Sync)
         ErrorKind::File => {
             "the database's file cannot be read or written, or is damaged; look at its disk, quota and file size limit"
         }
-        ErrorKind::ReadOnly => "the transaction or database is read-only",
+        ErrorKind::ReadOnly => {
+            "the server, a replica or a session that may not write, takes no changes; use the primary server and a role that \
+             may write"
+        }
+        ErrorKind::Setting => "a setting of the server stands against it",
+        ErrorKind::Cancelled => "the statement was cancelled, by an administrator or by a limit of the server",
+        ErrorKind::Resources => "the server has not the memory or the locks that the statement takes",
+        ErrorKind::Value => {
+            "a value of some row cannot be read or computed with as the schedule asks; correct it in the application"
+        }
+        ErrorKind::Raised => {
+            "a trigger or function of the application refuses it (its sentence may quote rows and is not repeated here)"
+        }
+        ErrorKind::Unread => {
+            "the database refused the statement in a language that is not known here; set `lc_messages` to C for tenure's role"
+        }
+        ErrorKind::SchemaChanged => "the tables are not as when this was planned",
         ErrorKind::Other => {
             "the database refused the statement (its sentence may quote rows and is not repeated here; see the server's log)"
         }
     }
     .to_owned();
+    let text = info.message().trim();
+    if let Some(text) = harmless(dialect, text) {
+        sentence.push_str(&format!(" ({text})"));
+    }
+    if let Some(remedy) = remedy(text).filter(|_| kind == ErrorKind::Setting) {
+        sentence.push_str(&format!("; {remedy}"));
+    }
     let named = [
         ("table", info.table_name()),
         ("column", info.column_name()),
@@ -234,4 +437,79 @@ fn sentence(kind: ErrorKind, info: &(dyn DatabaseErrorInformation + Send + Sync)
         }
     }
     sentence
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(dialect: Dialect, text: &str) -> DbError {
+        DbError::of(dialect, &DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(text.to_owned())))
+    }
+
+    #[test]
+    fn the_beginning_of_the_servers_sentence_says_the_kind() {
+        use ErrorKind::{Cancelled, Conflict, Full, LockTimeout, Missing, Privilege, Raised, ReadOnly, Setting, Value};
+        for (dialect, text, kind) in [
+            (Dialect::Postgres, "deadlock detected", Conflict),
+            (Dialect::Postgres, "canceling statement due to lock timeout", LockTimeout),
+            (Dialect::Postgres, "canceling statement due to user request", Cancelled),
+            (Dialect::Postgres, "permission denied for table log", Privilege),
+            (Dialect::Postgres, "invalid input syntax for type inet: \"ann\"", Value),
+            (Dialect::Postgres, "relation \"log\" does not exist", Missing),
+            (Dialect::Postgres, "the customer does not exist", Raised),
+            (Dialect::Postgres, "column \"a\" is of type integer but expression is of type text", ErrorKind::Other),
+            (Dialect::Postgres, "could not extend file \"base/1/2\": No space left on device", Full),
+            (
+                Dialect::Postgres,
+                "cannot delete from table \"step\" because it does not have a replica identity and publishes deletes",
+                Setting,
+            ),
+            (Dialect::Mysql, "Deadlock found when trying to get lock; try restarting transaction", Conflict),
+            (Dialect::Mysql, "DELETE command denied to user 'j'@'h' for table `d`.`t`", Privilege),
+            (Dialect::Mysql, "Incorrect datetime value: '2020-13-01' for column", Value),
+            (Dialect::Mysql, "Cannot execute statement: impossible to write to binary log since …", Setting),
+            (Dialect::Mysql, "The MariaDB server is running with the --read-only option", ReadOnly),
+            (Dialect::Mysql, "invoice of ann is open", Raised),
+            (Dialect::Sqlite, "database is locked", LockTimeout),
+            (Dialect::Sqlite, "no such function: drop_file", Missing),
+            (Dialect::Sqlite, "malformed JSON", Value),
+            (Dialect::Sqlite, "order of ann is locked", Raised),
+        ] {
+            assert_eq!(of(dialect, text).kind, kind, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_names_the_schema_is_repeated_and_what_may_quote_a_row_is_not() {
+        for (dialect, text, named) in [
+            (Dialect::Postgres, "permission denied for table log", "table log"),
+            (Dialect::Postgres, "function f(text) does not exist", "f(text)"),
+            (Dialect::Postgres, "cannot update table \"s\" because …", "REPLICA IDENTITY"),
+            (Dialect::Mysql, "Cannot execute statement: impossible to write to binary log since …", "binlog_format"),
+            (Dialect::Mysql, "The user specified as a definer ('a'@'b') does not exist", "'a'@'b'"),
+            (Dialect::Sqlite, "no such function: drop_file", "drop_file"),
+        ] {
+            assert!(of(dialect, text).message.contains(named), "{}", of(dialect, text));
+        }
+        for (dialect, text) in [
+            (Dialect::Postgres, "invalid input syntax for type inet: \"ann@example.org\""),
+            (Dialect::Postgres, "ann@example.org may not go"),
+            (Dialect::Postgres, "permission denied for ann\nwho lives in example.org, ann@"),
+            (Dialect::Mysql, "Truncated incorrect INTEGER value: 'ann@example.org'"),
+            (Dialect::Sqlite, "ann@example.org may not go"),
+        ] {
+            assert!(!of(dialect, text).message.contains("ann@"), "{}", of(dialect, text));
+        }
+    }
+
+    #[test]
+    fn only_what_can_pass_is_tried_again() {
+        let passes = |text| {
+            let error = of(Dialect::Postgres, text);
+            error.is_transient() || error.is_of_a_row()
+        };
+        assert!(passes("deadlock detected") && passes("a trigger's own words"));
+        assert!(!passes("permission denied for table log") && !passes("cannot delete from table \"s\" because …"));
+    }
 }

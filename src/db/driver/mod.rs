@@ -2,10 +2,15 @@
 
 pub(in crate::db) mod connection;
 mod error;
+mod grammar;
+mod greeting;
 mod open;
+mod session;
 mod sqlite_functions;
 mod value;
 
-pub use connection::{Access, Connection, Mode};
+pub use connection::{Connection, Mode};
 pub use error::{DbError, ErrorKind};
+pub use grammar::Grammar;
+pub use session::Access;
 pub use value::{Row, Statement, Value};

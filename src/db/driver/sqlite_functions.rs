@@ -3,18 +3,16 @@
 use std::cell::RefCell;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use data_encoding::HEXLOWER;
 use diesel::define_sql_function;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
-use diesel::sql_types::{Binary, Nullable, Text};
+use diesel::sql_types::{Nullable, Text};
 use diesel::sqlite::{Sqlite, SqliteConnection};
-use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
-use sha2::Sha256;
 
-use crate::db::write::redact::HMAC_MARK;
+use crate::base::keyed_hash::keyed_hash;
+use crate::base::secret::Secret;
 
 define_sql_function! { fn tenure_micros(value: Nullable<Text>, format: Text, zone: Text) -> Nullable<BigInt>; }
 define_sql_function! {
@@ -27,7 +25,7 @@ define_sql_function! {
     /// SQLite's own knows no letters but those of ASCII.
     fn tenure_lower(value: Nullable<Text>) -> Nullable<Text>;
 }
-define_sql_function! { fn tenure_hmac(key: Binary, value: Nullable<Text>) -> Nullable<Text>; }
+define_sql_function! { fn tenure_hmac(key: Text, value: Nullable<Text>) -> Nullable<Text>; }
 
 pub(in crate::db) fn register(conn: &mut SqliteConnection) -> diesel::QueryResult<()> {
     tenure_micros_utils::register_impl(conn, |value: Option<AnyText>, format: String, zone: String| {
@@ -36,7 +34,9 @@ pub(in crate::db) fn register(conn: &mut SqliteConnection) -> diesel::QueryResul
     tenure_utc_micros_utils::register_impl(conn, |value: Option<AnyText>| iso_micros(&value?.0, &TimeZone::UTC))?;
     tenure_truncate_ip_utils::register_impl(conn, |value: Option<AnyText>| truncate_ip(&value?.0))?;
     tenure_lower_utils::register_impl(conn, |value: Option<AnyText>| Some(value?.0.to_lowercase()))?;
-    tenure_hmac_utils::register_impl(conn, |key: Vec<u8>, value: Option<AnyText>| keyed_hash(&key, &value?.0))
+    tenure_hmac_utils::register_impl(conn, |key: String, value: Option<AnyText>| {
+        Some(keyed_hash(&Secret::new(&key), value?.0.as_bytes()))
+    })
 }
 
 /// Whatever stands in a column, as text. What is no UTF-8 in it becomes U+FFFD: an error would let one odd row stop a rule
@@ -209,22 +209,6 @@ fn truncate_ip(text: &str) -> Option<String> {
     }
     let [a, b, c, ..] = text.parse::<Ipv6Addr>().ok()?.segments();
     Some(Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0).to_string())
-}
-
-fn keyed_hash(key: &[u8], text: &str) -> Option<String> {
-    if is_keyed_hash(text) {
-        return Some(text.to_owned());
-    }
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
-    mac.update(text.as_bytes());
-    let digest = mac.finalize().into_bytes();
-    Some(format!("{HMAC_MARK}{}", HEXLOWER.encode(&digest[..16])))
-}
-
-/// As `redact::is_keyed_hash` says it in SQL.
-fn is_keyed_hash(text: &str) -> bool {
-    let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    text.strip_prefix(HMAC_MARK).is_some_and(|hash| hash.len() == 32 && hash.bytes().all(is_hex))
 }
 
 #[cfg(test)]

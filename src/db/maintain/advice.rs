@@ -67,6 +67,11 @@ pub fn grant_everywhere(database: &Name, right: &str, role: &str) -> String {
     format!("GRANT {right} ON {quote}{}{quote}.* TO {role};", pattern.replace(quote, &format!("{quote}{quote}")))
 }
 
+/// Of the whole server (MySQL).
+pub fn grant_on_server(right: &str, role: &str) -> String {
+    format!("GRANT {right} ON *.* TO {role};")
+}
+
 /// Without it no right on a table of the schema counts (PostgreSQL).
 pub fn grant_usage(schema: &Name, role: &str) -> String {
     format!("GRANT USAGE ON SCHEMA {} TO {role};", schema.quoted(Dialect::Postgres.quote()))

@@ -8,9 +8,10 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::base::name::Name;
+use crate::db::predicate::whose;
 use crate::db::sql::builder::Sql;
 use crate::db::{Dialect, Value};
-use crate::plan::{Anchor, Reading};
+use crate::plan::{Anchor, Hop, Reading};
 use crate::schedule::{FormatPart, TextFormat};
 
 /// A date that exists, years 1 to 9999, as PostgreSQL and MariaDB/MySQL both read regular expressions.
@@ -70,8 +71,9 @@ fn value_at(sql: &mut Sql, alias: &Name, anchor: &Anchor, depth: usize, value: &
     let parent = sql.fresh_alias();
     sql.push("(SELECT ");
     value_at(sql, &parent, anchor, depth + 1, value);
-    sql.push(" FROM ").table(&hop.table).push(" AS ").name(&parent).push(" WHERE ");
-    sql.column(&parent, &hop.key).push(" = ").column(alias, &hop.column).push(")");
+    sql.push(" FROM ");
+    parent_row(sql, alias, hop, &parent);
+    sql.push(")");
 }
 
 /// `EXISTS` a chain of parents at whose end `leaf` holds.
@@ -80,10 +82,17 @@ fn at_end_of_path(sql: &mut Sql, alias: &Name, anchor: &Anchor, depth: usize, le
         return leaf(sql, alias);
     };
     let parent = sql.fresh_alias();
-    sql.push("EXISTS (SELECT 1 FROM ").table(&hop.table).push(" AS ").name(&parent).push(" WHERE ");
-    sql.column(&parent, &hop.key).push(" = ").column(alias, &hop.column).push(" AND ");
+    sql.push("EXISTS (SELECT 1 FROM ");
+    parent_row(sql, alias, hop, &parent);
+    sql.push(" AND ");
     at_end_of_path(sql, &parent, anchor, depth + 1, leaf);
     sql.push(")");
+}
+
+/// The row to which a hop leads from the one that `alias` names, behind `FROM`.
+fn parent_row(sql: &mut Sql, alias: &Name, hop: &Hop, parent: &Name) {
+    sql.push(if hop.only { "ONLY " } else { "" }).table(&hop.table).push(" AS ").name(parent).push(" WHERE ");
+    whose::same_value(sql, hop.likeness, (alias, &hop.column), (parent, &hop.key));
 }
 
 /// The bound itself, as the column would hold it.

@@ -6,6 +6,8 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, Tokenizer};
 
 use crate::db::Dialect;
+use crate::db::Grammar;
+use crate::db::catalog::{Catalog, Table};
 use crate::plan::{Condition, KeyColumn, PersonKey, Transport};
 
 /// Checks that `text` is exactly one expression of the dialect: it cannot end the parentheses it is put into, start a
@@ -13,9 +15,21 @@ use crate::plan::{Condition, KeyColumn, PersonKey, Transport};
 ///
 /// # Errors
 /// The parser's sentence, which quotes nothing but the schedule.
-pub fn parse(dialect: Dialect, text: &str) -> Result<Condition, String> {
+pub fn parse(how: impl Into<Grammar>, text: &str) -> Result<Condition, String> {
+    let how = how.into();
+    let dialect = how.dialect;
+    if let Some(objection) = how.objection(text) {
+        return Err(objection);
+    }
+    // A name in double quotes that is no column is a text for SQLite, so that a mistyped condition would be true of every
+    // row; and whether it is a name is a matter of settings on MySQL. In backticks it is a name or an error.
+    let written = match dialect == Dialect::Sqlite || how.has_ansi_quotes {
+        true => names_in_backticks(text, how.has_escapes),
+        false => text.to_owned(),
+    };
     let grammar = grammar(dialect);
-    let tokens = Tokenizer::new(grammar.as_ref(), text).tokenize().map_err(|error| error.to_string())?;
+    let usual = usual(how, &written);
+    let tokens = Tokenizer::new(grammar.as_ref(), &usual).tokenize().map_err(|error| error.to_string())?;
     for token in &tokens {
         match token {
             Token::Whitespace(space) if !matches!(space.to_string().trim(), "") => {
@@ -33,17 +47,98 @@ pub fn parse(dialect: Dialect, text: &str) -> Result<Condition, String> {
         return Err("a condition may hold no comment, nor the beginning of one".to_owned());
     }
     let solid: Vec<&Token> = tokens.iter().filter(|token| !matches!(token, Token::Whitespace(_))).collect();
+    if let Some(compared) = compared_with_null(&solid) {
+        return Err(format!("`{compared} NULL` is true of no row; write IS NULL or IS NOT NULL"));
+    }
+    let operators = solid.iter().filter(|token| is_operator(token)).count();
+    if operators > MOST_OPERATORS {
+        return Err(format!(
+            "it has {operators} operators, and {MOST_OPERATORS} are the most; write many values of one column as \
+             `column IN (…)`, or put them into a table"
+        ));
+    }
     let (tables, takes_all_columns) = (tables(&solid), takes_all_columns(&solid));
+    with_room(operators, || is_one_expression(dialect, tokens))?;
+    Ok(Condition::parsed(&written, tables, takes_all_columns))
+}
+
+/// As [`parse`], for a condition on rows of `table`. MySQL takes a word in double quotes for a text, also where its writer
+/// meant a column of that name: such a condition is refused.
+///
+/// # Errors
+/// As [`parse`]; and the word.
+pub fn parse_on(catalog: &Catalog, table: &Table, text: &str) -> Result<Condition, String> {
+    let condition = parse(catalog.grammar, text)?;
+    let is_looked_at = |other: &&Table| other.name == table.name || condition.mentions(&other.name);
+    let is_column = |word: &String| {
+        let bears = |table: &Table| table.columns.iter().any(|column| column.name.as_str().eq_ignore_ascii_case(word));
+        catalog.tables.iter().filter(is_looked_at).any(bears)
+    };
+    match texts_in_double_quotes(catalog.grammar, text).into_iter().find(is_column) {
+        Some(word) => Err(format!(
+            "`{word}` is a column, and this server takes \"{word}\" for a text; write a column in backticks, and a text in \
+             single quotes"
+        )),
+        None => Ok(condition),
+    }
+}
+
+/// Texts in double quotes. A reader may mean a column by them, and MySQL takes them for texts by default.
+fn texts_in_double_quotes(how: Grammar, text: &str) -> Vec<String> {
+    if how.dialect != Dialect::Mysql || how.has_ansi_quotes {
+        return Vec::new();
+    }
+    let usual = usual(how, text);
+    let tokens = Tokenizer::new(grammar(how.dialect).as_ref(), &usual).tokenize().unwrap_or_default();
+    let quoted = |token| if let Token::DoubleQuotedString(text) = token { Some(text) } else { None };
+    tokens.into_iter().filter_map(quoted).collect()
+}
+
+/// `=` or `<>` before NULL. A server can be told to read `= NULL` as IS NULL, and then it holds other rows than elsewhere.
+fn compared_with_null<'t>(solid: &[&'t Token]) -> Option<&'t Token> {
+    let is_null = |token: &Token| matches!(token, Token::Word(word) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("NULL"));
+    solid.windows(2).find(|pair| matches!(pair[0], Token::Eq | Token::Neq) && is_null(pair[1])).map(|pair| pair[0])
+}
+
+/// The parser makes a tree of `a OR b OR c` that is as deep as the condition is long, and so do some databases.
+const MOST_OPERATORS: usize = 5_000;
+
+/// Does the token take what stands on both of its sides? Counted a little too often.
+fn is_operator(token: &Token) -> bool {
+    const WORDS: [&str; 16] = [
+        "AND", "OR", "XOR", "NOT", "IS", "IN", "LIKE", "ILIKE", "BETWEEN", "SIMILAR", "REGEXP", "RLIKE", "GLOB",
+        "COLLATE", "DIV", "MOD",
+    ];
+    match token {
+        Token::Word(word) => word.quote_style.is_none() && WORDS.contains(&word.value.to_ascii_uppercase().as_str()),
+        Token::Comma | Token::LParen | Token::RParen | Token::Period | Token::Number(..) => false,
+        Token::SingleQuotedString(_) | Token::DoubleQuotedString(_) => false,
+        _ => true,
+    }
+}
+
+/// Reads the condition on a stack that is deep enough, and frees its tree there, whichever thread asks.
+fn with_room(operators: usize, read: impl FnOnce() -> Result<(), String> + Send) -> Result<(), String> {
+    const SHALLOW: usize = 50;
+    const STACK: usize = 64 << 20;
+    if operators <= SHALLOW {
+        return read();
+    }
+    std::thread::scope(|scope| {
+        let reader = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, read);
+        let reader = reader.map_err(|error| format!("there is no thread to read it on: {error}"))?;
+        reader.join().unwrap_or_else(|_| Err("it cannot be read".to_owned()))
+    })
+}
+
+fn is_one_expression(dialect: Dialect, tokens: Vec<Token>) -> Result<(), String> {
+    let grammar = grammar(dialect);
     let mut parser = Parser::new(grammar.as_ref()).with_tokens(tokens);
     parser.parse_expr().map_err(|error| error.to_string())?;
-    let rest = parser.peek_token();
-    if rest.token != Token::EOF {
-        return Err(format!("`{}` stands where the condition should have ended", rest.token));
+    match parser.peek_token().token {
+        Token::EOF => Ok(()),
+        rest => Err(format!("`{rest}` stands where the condition should have ended")),
     }
-    Ok(match dialect {
-        Dialect::Sqlite => Condition::parsed(&names_in_backticks(text), tables, takes_all_columns),
-        Dialect::Postgres | Dialect::Mysql => Condition::parsed(text, tables, takes_all_columns),
-    })
 }
 
 /// True of one person: the row of the table of people that bears this key.
@@ -81,12 +176,18 @@ fn text(dialect: Dialect, value: &str) -> String {
     if is_ordinary(value) {
         return format!("'{value}'");
     }
-    let hex = HEXLOWER.encode(value.as_bytes());
+    let hex = || HEXLOWER.encode(value.as_bytes());
     match dialect {
-        Dialect::Postgres => format!("convert_from(decode('{hex}', 'hex'), 'UTF8')"),
-        Dialect::Mysql => format!("CONVERT(unhex('{hex}') USING utf8mb4)"),
-        Dialect::Sqlite => format!("CAST(unhex('{hex}') AS TEXT)"),
+        Dialect::Postgres => format!("convert_from(decode('{}', 'hex'), 'UTF8')", hex()),
+        Dialect::Mysql => format!("CONVERT(unhex('{}') USING utf8mb4)", hex()),
+        Dialect::Sqlite => sqlite_text(value),
     }
+}
+
+/// SQLite knows no escapes, and a text that is cast from bytes means something else in a database of UTF-16.
+fn sqlite_text(value: &str) -> String {
+    let parts: Vec<_> = value.split('\0').map(|part| format!("'{}'", part.replace('\'', "''"))).collect();
+    format!("({})", parts.join(" || char(0) || "))
 }
 
 /// The names that stand where those of tables do, the last part of each.
@@ -153,37 +254,57 @@ fn is_parameter(dialect: Dialect, token: &Token) -> bool {
         }
 }
 
-/// Writes `"name"` as `` `name` ``. SQLite takes a name in double quotes that is no column for a text, so that a
-/// mistyped condition would be true of every row; in backticks it is a name or an error.
-fn names_in_backticks(text: &str) -> String {
+/// Writes `"name"` as `` `name` ``.
+fn names_in_backticks(text: &str, has_escapes: bool) -> String {
+    each_quotation(text, has_escapes, |quoted| {
+        let name = quoted.strip_prefix('"').and_then(|quoted| quoted.strip_suffix('"'))?;
+        Some(format!("`{}`", name.replace("\"\"", "\"").replace('`', "``")))
+    })
+}
+
+/// The condition in the dialect's usual notation, for the parser.
+fn usual(how: Grammar, text: &str) -> String {
+    match how.dialect == Dialect::Mysql && !how.has_escapes {
+        true => with_backslashes_doubled(text),
+        false => text.to_owned(),
+    }
+}
+
+fn with_backslashes_doubled(text: &str) -> String {
+    each_quotation(text, false, |quoted| quoted.starts_with(['\'', '"']).then(|| quoted.replace('\\', "\\\\")))
+}
+
+/// The text with other quotations in place of those for which `other` has one.
+fn each_quotation(text: &str, has_escapes: bool, other: impl Fn(&str) -> Option<String>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find(['"', '\'', '`', '[']) {
-        let (quoted, after) = split_after_quotation(&rest[start..]);
+        let (quoted, after) = split_after_quotation(&rest[start..], has_escapes);
         out.push_str(&rest[..start]);
-        match quoted.strip_prefix('"').and_then(|quoted| quoted.strip_suffix('"')) {
-            Some(name) => out.extend(["`", &name.replace("\"\"", "\"").replace('`', "``"), "`"]),
-            None => out.push_str(quoted),
-        }
+        out.push_str(other(quoted).as_deref().unwrap_or(quoted));
         rest = after;
     }
     out + rest
 }
 
-/// `text` begins with a quotation, in which the character that would end it can stand doubled.
-fn split_after_quotation(text: &str) -> (&str, &str) {
+/// `text` begins with a quotation, in which the character that would end it can stand doubled or, in a text, behind a
+/// backslash.
+fn split_after_quotation(text: &str, has_escapes: bool) -> (&str, &str) {
     let closing = match text.chars().next() {
         Some('[') => ']',
         Some(quote) => quote,
         None => return (text, ""),
     };
-    let mut end = 1;
-    while let Some(found) = text[end..].find(closing) {
-        end += found + 1;
-        if closing == ']' || !text[end..].starts_with(closing) {
-            return text.split_at(end);
+    let mut letters = text.char_indices().skip(1).peekable();
+    while let Some((at, letter)) = letters.next() {
+        if has_escapes && closing == '\'' && letter == '\\' {
+            letters.next();
+        } else if letter == closing {
+            let is_doubled = closing != ']' && letters.next_if(|(_, next)| *next == closing).is_some();
+            if !is_doubled {
+                return text.split_at(at + letter.len_utf8());
+            }
         }
-        end += 1;
     }
     (text, "")
 }
@@ -353,6 +474,72 @@ mod tests {
                 assert!(parse(dialect, text).is_err(), "{dialect:?}: {text}");
             }
         }
+    }
+
+    #[test]
+    fn a_comparison_with_null_is_refused_in_every_dialect() {
+        for dialect in [Dialect::Sqlite, Dialect::Postgres, Dialect::Mysql] {
+            for text in ["released = NULL", "x <> null AND y", "a = 1 OR NOT (b != NULL)"] {
+                assert!(parse(dialect, text).is_err_and(|reason| reason.contains("IS NULL")), "{dialect:?}: {text}");
+            }
+            for text in ["note = 'NULL'", "x IS NULL", "coalesce(x, NULL) = 1"] {
+                assert!(parse(dialect, text).is_ok(), "{dialect:?}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_condition_is_read_on_any_stack_and_a_longer_one_is_refused() {
+        let terms = |number: usize| (0..number).map(|id| format!("id = {id}")).collect::<Vec<_>>().join(" OR ");
+        for dialect in [Dialect::Sqlite, Dialect::Postgres, Dialect::Mysql] {
+            let read = move |text: String| {
+                let small = std::thread::Builder::new().stack_size(1 << 20);
+                small.spawn(move || parse(dialect, &text).map(drop)).unwrap().join().unwrap()
+            };
+            assert_eq!(read(terms(2_500)), Ok(()));
+            assert!(read(terms(40_000)).unwrap_err().contains("it has 79999 operators, and 5000 are the most"));
+            assert!(read(format!("id = 1{}", " + 1".repeat(40_000))).is_err());
+            assert!(read(format!("{}x", "NOT ".repeat(4_000))).is_err(), "deeper than the parser reads");
+            assert!(read(format!("{}x{}", "(".repeat(4_000), ")".repeat(4_000))).is_err());
+            let ids: Vec<String> = (0..40_000).map(|id| id.to_string()).collect();
+            assert_eq!(read(format!("id IN ({})", ids.join(", "))), Ok(()));
+        }
+    }
+
+    #[test]
+    fn on_mysql_a_quotation_is_read_as_the_server_reads_it() {
+        let written =
+            |modes: &[&str], text| parse(Grammar::of_mysql(modes), text).map(|found| found.as_str().to_owned());
+        for (modes, text, expected) in [
+            (&[][..], r#""state" <> 'a\'b'"#, Some(r#""state" <> 'a\'b'"#)),
+            (&["ANSI_QUOTES"], r#""state" <> 'a\'"b'"#, Some(r#"`state` <> 'a\'"b'"#)),
+            (
+                &["ANSI_QUOTES", "NO_BACKSLASH_ESCAPES"],
+                r#""a`b" LIKE 'x\' OR "c" = 'y'"#,
+                Some(r#"`a``b` LIKE 'x\' OR `c` = 'y'"#),
+            ),
+            (&["NO_BACKSLASH_ESCAPES"], r"a = 'x\' OR b = 'y'", Some(r"a = 'x\' OR b = 'y'")),
+            (&[], r"a = 'x\' OR b = 'y'", None),
+            (&["NO_BACKSLASH_ESCAPES"], r"a = 'x\' OR (1=1) -- '", None),
+            (&["ORACLE"], "a = 1", None),
+            (&["EMPTY_STRING_IS_NULL"], "a = ''", None),
+        ] {
+            assert_eq!(written(modes, text).ok().as_deref(), expected, "{modes:?}: {text}");
+        }
+    }
+
+    #[test]
+    fn where_a_backslash_means_two_things_it_is_refused() {
+        assert!(parse(Grammar::of_postgres(false), r"a LIKE 'x\_y'").is_err());
+        assert!(parse(Grammar::of_postgres(true), r"a LIKE 'x\_y'").is_ok());
+        assert!(parse(Grammar::of_postgres(false), "a LIKE 'x%'").is_ok());
+    }
+
+    #[test]
+    fn on_sqlite_a_text_means_the_same_in_every_encoding() {
+        assert_eq!(text(Dialect::Sqlite, "jürgen"), "('jürgen')");
+        assert_eq!(text(Dialect::Sqlite, "it's\0x"), "('it''s' || char(0) || 'x')");
+        assert!(parse(Dialect::Sqlite, &format!("login = {}", text(Dialect::Sqlite, "a'b\\"))).is_ok());
     }
 
     #[test]

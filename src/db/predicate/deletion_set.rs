@@ -56,7 +56,8 @@ fn select_due(sql: &mut Sql, scope: Scope<'_>, part: Within<'_>, columns: &[(&Na
     sql.push(" FROM ");
     match part {
         Within::Named(name) => {
-            sql.name(name);
+            // The caller may say more of the rows.
+            sql.name(name).push(" WHERE TRUE");
         }
         Within::Keys(keys) if keys.is_joined(sql.dialect) => joined_by_key(sql, scope, keys),
         _ => {
@@ -260,6 +261,9 @@ pub(in crate::db) fn null_own(dialect: Dialect, scope: Scope<'_>, link: &SelfLin
         parent: Parent::Root,
         parent_columns: link.parent_columns.clone(),
         let_go: link.let_go.clone(),
+        only: false,
+        only_in: Vec::new(),
+        period: false,
     };
     set_null(dialect, scope, &link, &scope.target.stamped, part)
 }
@@ -359,14 +363,20 @@ fn refers_to_what_goes(sql: &mut Sql, scope: Scope<'_>, link: &Link, part: Withi
 /// a comparison from the columns, so there it is always made with those that the link refers to.
 fn direct<'a>(dialect: Dialect, scope: Scope<'_>, link: &Link, part: Within<'a>) -> Option<KeyBatch<'a>> {
     let Within::Keys(keys) = part else { return None };
-    let is_direct = link.parent == Parent::Root && scope.self_cascade().is_none() && keys.is_of(&link.parent_columns);
+    let is_direct = link.parent == Parent::Root
+        && link.only_in.is_empty()
+        && scope.self_cascade().is_none()
+        && keys.is_of(&link.parent_columns);
     (is_direct && dialect != Dialect::Sqlite).then_some(keys)
 }
 
 /// `SELECT` the keys, as `k1`, `k2`, …, of the parent rows that go.
 fn parents(sql: &mut Sql, scope: Scope<'_>, link: &Link, part: Within<'_>) {
     match link.parent {
-        Parent::Root => roots(sql, scope, part, &link.parent_columns),
+        Parent::Root => {
+            roots(sql, scope, part, &link.parent_columns);
+            eligible::lies_in(sql, own_alias(scope, part), &link.only_in);
+        }
         Parent::Dependent(index) => {
             let parent = &scope.dependents[index];
             sql.push("SELECT ");
@@ -376,7 +386,16 @@ fn parents(sql: &mut Sql, scope: Scope<'_>, link: &Link, part: Within<'_>) {
             if part.look() == Look::Ahead {
                 eligible::not_taken(sql, scope.earlier, &parent.table, &parent.table.table);
             }
+            eligible::lies_in(sql, &parent.table.table, &link.only_in);
         }
+    }
+}
+
+/// The name under which [`roots`] selects the rule's rows.
+fn own_alias<'a>(scope: Scope<'a>, part: Within<'a>) -> &'a Name {
+    match part {
+        Within::Named(name) if scope.self_cascade().is_none() => name,
+        _ => scope.alias(),
     }
 }
 
@@ -527,64 +546,85 @@ pub(in crate::db) fn row_key(target: &Target, dependents: &[Dependent]) -> Vec<N
     by_axis.or_else(referred).unwrap_or_default()
 }
 
+/// One end of a link: columns of rows of one table that go.
+#[derive(Clone, Copy)]
+pub(in crate::db) struct End<'a> {
+    pub of: Parent,
+    pub columns: &'a [Name],
+    /// Of rows that lie in these tables only; empty for all.
+    pub only_in: &'a [TableName],
+}
+
+impl<'a> End<'a> {
+    pub fn parent(link: &'a Link) -> Self {
+        Self { of: link.parent, columns: &link.parent_columns, only_in: &link.only_in }
+    }
+}
+
 /// `SELECT` the row key of each of the rule's rows that go, as `r1`, `r2`, …, and these columns of what goes with it in one
 /// table, as `k1`, `k2`, …: of the row itself and its descendants, or of a dependent table.
-pub(in crate::db) fn members(sql: &mut Sql, scope: Scope<'_>, part: Within<'_>, of: Parent, columns: &[Name]) {
+pub(in crate::db) fn members(sql: &mut Sql, scope: Scope<'_>, part: Within<'_>, end: End<'_>) {
+    let End { of, columns, only_in } = end;
     let key = owner_key(scope, part);
     let (owners, names) = (owner_names(key.len()), key_names(columns.len()));
     match of {
-        Parent::Root => match scope.self_cascade() {
-            None => {
-                let pairs: Vec<_> = key.iter().zip(&owners).chain(columns.iter().zip(&names)).collect();
-                select_due(sql, scope, part, &pairs);
-            }
-            Some(link) => {
-                let tree = Members { table: &scope.target.root, alias: scope.alias(), columns: &[&link.columns] };
-                tree.write(sql, &link.parent_columns, columns, &owners, &|sql, above| {
-                    let pairs: Vec<_> = key.iter().zip(&owners).chain(link.parent_columns.iter().zip(above)).collect();
+        Parent::Root => {
+            match scope.self_cascade() {
+                None => {
+                    let pairs: Vec<_> = key.iter().zip(&owners).chain(columns.iter().zip(&names)).collect();
                     select_due(sql, scope, part, &pairs);
-                });
+                }
+                Some(link) => {
+                    let tree = Members { table: &scope.target.root, alias: scope.alias(), columns: &[&link.columns] };
+                    tree.write(sql, &link.parent_columns, columns, &owners, &|sql, above| {
+                        let pairs = key.iter().zip(&owners).chain(link.parent_columns.iter().zip(above));
+                        select_due(sql, scope, part, &pairs.collect::<Vec<_>>());
+                    });
+                }
             }
-        },
+            eligible::lies_in(sql, own_alias(scope, part), only_in);
+        }
         Parent::Dependent(index) => {
             let dependent = &scope.dependents[index];
             let table = &dependent.table.table;
             let tree: Vec<&[Name]> = dependent.tree.iter().map(|link| link.columns.as_slice()).collect();
             match dependent.tree.first() {
-                None => linked_members(sql, scope, part, dependent, columns, &names),
+                None => linked_members(sql, scope, part, dependent, (end, &names)),
                 Some(first) => {
                     let tree = Members { table: &dependent.table, alias: table, columns: &tree };
                     tree.write(sql, &first.parent_columns, columns, &owners, &|sql, above| {
                         let anchors = sql.fresh_alias();
                         sql.push("SELECT * FROM (");
-                        linked_members(sql, scope, part, dependent, &first.parent_columns, above);
+                        let all = End { of, columns: &first.parent_columns, only_in: &[] };
+                        linked_members(sql, scope, part, dependent, (all, above));
                         sql.push(") AS ").name(&anchors);
                     });
+                    eligible::lies_in(sql, table, only_in);
                 }
             }
         }
     }
 }
 
-/// The members of a dependent table that are reached over its links.
+/// The members of a dependent table that are reached over its links, their columns under these names.
 fn linked_members(
     sql: &mut Sql,
     scope: Scope<'_>,
     part: Within<'_>,
     dependent: &Dependent,
-    columns: &[Name],
-    names: &[Name],
+    (end, names): (End<'_>, &[Name]),
 ) {
     let table = &dependent.table.table;
     let owners = owner_names(owner_key(scope, part).len());
     sql.list(&dependent.links, " UNION ALL ", |sql, link| {
         let above = sql.fresh_alias();
         sql.push("SELECT ").columns(&above, &owners).push(", ");
-        select_as(sql, table, columns, names);
+        select_as(sql, table, end.columns, names);
         sql.push(" FROM ").table(&dependent.table).push(" JOIN (");
-        members(sql, scope, part, link.parent, &link.parent_columns);
+        members(sql, scope, part, End::parent(link));
         sql.push(") AS ").name(&above).push(" ON ");
         equal(sql, table, &link.columns, &above, &key_names(link.columns.len()));
+        eligible::lies_in(sql, table, end.only_in);
         if part.look() == Look::Ahead {
             sql.push(" WHERE TRUE");
             eligible::not_taken(sql, scope.earlier, &dependent.table, table);

@@ -114,21 +114,35 @@ pub(in crate::db) fn considered(sql: &mut Sql, scope: Scope<'_>, look: Look) {
 /// ` AND NOT` what earlier rules take from `table`, by themselves or by their cascades. Written only where the row goes
 /// under the table's own name, which those rules' conditions use.
 pub(in crate::db) fn not_taken(sql: &mut Sql, earlier: &[Arc<RulePlan>], table: &TableName, alias: &Name) {
-    for rule in earlier.iter().filter(|rule| rule.act.removes()) {
-        let Some(target) = whole(rule) else { continue };
-        let taken = scope(rule, &target);
-        if target.root == *table && target.alias == *alias {
-            sql.push(" AND (");
-            deletion_set::is_root(sql, taken);
-            sql.push(") IS NOT TRUE");
-        }
-        let goes = |dependent: &&Dependent| dependent.then == Then::Delete && dependent.table == *table;
-        for dependent in rule.dependents.iter().filter(goes).filter(|dependent| dependent.table.table == *alias) {
-            sql.push(" AND (");
-            deletion_set::reached(sql, taken, dependent, Within::Everything);
-            sql.push(") IS NOT TRUE");
-        }
+    let takers: Vec<Taker<'_>> = earlier.iter().flat_map(|rule| takers(rule, table, alias)).collect();
+    if takers.is_empty() {
+        return;
     }
+    sql.push(" AND ");
+    sql.list(&takers, " AND ", |sql, Taker { rule, dependent }| {
+        let Some(target) = whole(rule) else { return };
+        let taken = scope(rule, &target);
+        sql.push("(");
+        match dependent {
+            None => deletion_set::is_root(sql, taken),
+            Some(dependent) => deletion_set::reached(sql, taken, dependent, Within::Everything),
+        }
+        sql.push(") IS NOT TRUE");
+    });
+}
+
+/// An earlier rule that takes rows of a table: its own, or those of a dependent.
+struct Taker<'a> {
+    rule: &'a RulePlan,
+    dependent: Option<&'a Dependent>,
+}
+
+fn takers<'a>(rule: &'a RulePlan, table: &TableName, alias: &Name) -> Vec<Taker<'a>> {
+    let Some(first) = rule.targets.first().filter(|_| rule.act.removes()) else { return Vec::new() };
+    let own = (first.root == *table && first.alias == *alias).then_some(None);
+    let goes = |dependent: &&Dependent| dependent.then == Then::Delete && dependent.table == *table;
+    let along = rule.dependents.iter().filter(goes).filter(|dependent| dependent.table.table == *alias);
+    own.into_iter().chain(along.map(Some)).map(|dependent| Taker { rule, dependent }).collect()
 }
 
 /// ` AND NOT` those of whom an earlier redaction changes these columns: they refer to something else then. Names as
@@ -151,14 +165,20 @@ fn not_redacted(
     alias: &Name,
     wanted: &dyn Fn(&Redaction) -> bool,
 ) {
-    for rule in earlier.iter().filter(|rule| !rule.act.removes()) {
-        let Some(target) = whole(rule) else { continue };
-        if target.redactions.iter().any(wanted) && target.root == *table && target.alias == *alias {
-            sql.push(" AND (");
-            due(sql, Scope { is_one_of_several: true, ..scope(rule, &target) }, Look::Ahead);
-            sql.push(") IS NOT TRUE");
-        }
+    let redacts =
+        |target: &Target| target.root == *table && target.alias == *alias && target.redactions.iter().any(wanted);
+    let is_meant = |rule: &&Arc<RulePlan>| !rule.act.removes() && rule.targets.first().is_some_and(redacts);
+    let redactors: Vec<&Arc<RulePlan>> = earlier.iter().filter(is_meant).collect();
+    if redactors.is_empty() {
+        return;
     }
+    sql.push(" AND ");
+    sql.list(&redactors, " AND ", |sql, rule| {
+        let Some(target) = whole(rule) else { return };
+        sql.push("(");
+        due(sql, Scope { is_one_of_several: true, ..scope(rule, &target) }, Look::Ahead);
+        sql.push(") IS NOT TRUE");
+    });
 }
 
 /// Its person is due, or its age known and past its bound; and the condition true.
@@ -520,8 +540,9 @@ fn referred_to(sql: &mut Sql, scope: Scope<'_>, link: &Link, alias: &Name, look:
     let natural = &link.table.table;
     let hidden = natural == alias || natural == scope.alias();
     let child = if hidden { sql.fresh_alias() } else { natural.clone() };
-    sql.push("EXISTS (SELECT 1 FROM ").table(&link.table).push(" AS ").name(&child).push(" WHERE ");
-    equal(sql, &child, &link.columns, alias, &link.parent_columns);
+    sql.push("EXISTS (SELECT 1 FROM ").push(if link.only { "ONLY " } else { "" });
+    sql.table(&link.table).push(" AS ").name(&child).push(" WHERE ");
+    refers(sql, link, &child, alias);
     if look == Look::Ahead {
         not_taken(sql, scope.earlier, &link.table, &child);
         not_let_go(sql, scope.earlier, &link.table, &link.columns, &child);
@@ -536,6 +557,33 @@ pub(in crate::db) fn equal(sql: &mut Sql, left: &Name, left_columns: &[Name], ri
     sql.list(&pairs, " AND ", |sql, (l, r)| {
         sql.column(right, r).push(" = ").column(left, l);
     });
+}
+
+/// The row that `child` names refers over the link to the one that `parent` names.
+fn refers(sql: &mut Sql, link: &Link, child: &Name, parent: &Name) {
+    over(sql, link.period, (child, &link.columns), (parent, &link.parent_columns));
+    lies_in(sql, parent, &link.only_in);
+}
+
+/// The columns of the one row refer to those of the other; of a period, to each that it overlaps.
+pub(in crate::db) fn over(sql: &mut Sql, period: bool, child: (&Name, &[Name]), parent: (&Name, &[Name])) {
+    let scalars = child.1.len() - usize::from(period);
+    equal(sql, child.0, &child.1[..scalars], parent.0, &parent.1[..scalars]);
+    if let (true, Some(own), Some(other)) = (period, child.1.last(), parent.1.last()) {
+        sql.push(if scalars > 0 { " AND " } else { "" }).column(parent.0, other).push(" && ").column(child.0, own);
+    }
+}
+
+/// PostgreSQL: ` AND` the row lies in one of these partitions or children; nothing where none is named.
+pub(in crate::db) fn lies_in(sql: &mut Sql, alias: &Name, tables: &[TableName]) {
+    if tables.is_empty() {
+        return;
+    }
+    sql.push(" AND ").name(alias).push(".tableoid IN (");
+    sql.list(tables, ", ", |sql, table| {
+        sql.regclass(table);
+    });
+    sql.push(")");
 }
 
 type Say<'a> = &'a dyn Fn(&mut Sql, &Dependent, &Name);
@@ -562,7 +610,7 @@ fn descend(sql: &mut Sql, way: Way<'_>, parent: Parent, parent_alias: &Name, ali
             inner.push(alias.clone());
             sql.push(" OR EXISTS (SELECT 1 FROM ").table(&dependent.table);
             sql.push(" AS ").name(&alias).push(" WHERE ");
-            equal(sql, &alias, &link.columns, parent_alias, &link.parent_columns);
+            refers(sql, link, &alias, parent_alias);
             if way.look == Look::Ahead {
                 not_taken(sql, way.scope.earlier, &dependent.table, &alias);
                 not_let_go(sql, way.scope.earlier, &dependent.table, &link.columns, &alias);

@@ -5,7 +5,7 @@
 
 use crate::base::name::Name;
 use crate::db::predicate::deletion_set;
-use crate::db::predicate::deletion_set::{Within, members, owner_names, reached};
+use crate::db::predicate::deletion_set::{End, Within, members, owner_names, reached};
 use crate::db::predicate::eligible;
 use crate::db::predicate::eligible::{Look, Scope, equal, key_names, numbered};
 use crate::db::predicate::row_keys::{KeyBatch, RowKeys};
@@ -59,11 +59,13 @@ fn pair(sql: &mut Sql, scope: Scope<'_>, part: Within<'_>, inner: &InnerLink, fr
     sql.push("SELECT ").columns(&parent, &owners).push(", ");
     eligible::select_as(sql, &child, &owners, from);
     sql.push(" FROM (");
-    members(sql, scope, part, inner.child, &inner.link.columns);
+    // Rows of inheritance children do not refer.
+    let only_in = if inner.link.only { std::slice::from_ref(&inner.link.table) } else { &[] };
+    members(sql, scope, part, End { of: inner.child, columns: &inner.link.columns, only_in });
     sql.push(") AS ").name(&child).push(" JOIN (");
-    members(sql, scope, part, inner.link.parent, &inner.link.parent_columns);
+    members(sql, scope, part, End::parent(&inner.link));
     sql.push(") AS ").name(&parent).push(" ON ");
-    equal(sql, &child, &keys, &parent, &keys);
+    eligible::over(sql, inner.link.period, (&child, &keys), (&parent, &keys));
 }
 
 /// `SELECT` the keys of the rule's rows with which something goes that a row refers to which stays. `outward` may say how a
@@ -86,9 +88,10 @@ fn referred_to_by_what_stays(sql: &mut Sql, scope: Scope<'_>, part: Within<'_>, 
             }
         }
         sql.push(" FROM (");
-        members(sql, scope, part, link.parent, &link.parent_columns);
-        sql.push(") AS ").name(&parent).push(" JOIN ").table(&link.table).push(" AS ").name(child).push(" ON ");
-        equal(sql, child, &link.columns, &parent, &key_names(link.columns.len()));
+        members(sql, scope, part, End::parent(link));
+        sql.push(") AS ").name(&parent).push(" JOIN ").push(if link.only { "ONLY " } else { "" });
+        sql.table(&link.table).push(" AS ").name(child).push(" ON ");
+        eligible::over(sql, link.period, (child, &link.columns), (&parent, &key_names(link.columns.len())));
         sql.push(" WHERE ");
         match inner.child {
             Parent::Root => deletion_set::is_none_of(sql, scope, part),
@@ -133,9 +136,15 @@ fn columns_needed(scope: Scope<'_>, key: &[Name]) -> Vec<Name> {
         let referred = Some(&inner.link.parent_columns).filter(|_| inner.link.parent == Parent::Root);
         referring.into_iter().chain(referred).flatten()
     });
+    let along = scope.dependents.iter().flat_map(|dependent| &dependent.links);
+    let by_place = along
+        .chain(links(scope).map(|inner| &inner.link))
+        .any(|link| link.parent == Parent::Root && !link.only_in.is_empty())
+        || links(scope).any(|inner| inner.child == Parent::Root && inner.link.only);
+    let place = by_place.then(|| Name::new("tableoid").expect("letters are a name"));
     let walked = scope.self_cascade().into_iter().flat_map(|link| &link.parent_columns);
     let mut needed: Vec<Name> = Vec::new();
-    for column in key.iter().chain(to_root).chain(inner).chain(walked) {
+    for column in key.iter().chain(to_root).chain(inner).chain(walked).chain(&place) {
         if !needed.contains(column) {
             needed.push(column.clone());
         }

@@ -120,9 +120,11 @@ fn led_here(sql: &mut Sql, led: Led<'_>, steps: &[Step], alias: &Name) {
     let Some((step, before)) = steps.split_last() else { return (led.stays)(sql) };
     let target = &led.passage.target;
     let (table, natural) = before.last().map_or((&target.root, &target.alias), |step| (&step.table, &step.table.table));
+    let only = before.last().is_some_and(|step| step.only);
     let mut tables = before.iter().map(|step| &step.table).chain([&target.root]);
     let source = |sql: &mut Sql| {
-        sql.push(" FROM ").table(table).push(" AS ").name(natural).push(" WHERE ");
+        sql.push(" FROM ").push(if only { "ONLY " } else { "" });
+        sql.table(table).push(" AS ").name(natural).push(" WHERE ");
         led_here(sql, led, before, natural);
         lead_on(sql, step);
     };
@@ -175,17 +177,24 @@ fn leads_on(sql: &mut Sql, scope: Scope<'_>, passage: &Passage, steps: &[Step], 
 
 /// ` AND` the column of the row that `from` names holds the key of the one that `to` names.
 fn alike(sql: &mut Sql, step: &Step, from: &Name, to: &Name) {
-    let (own, keys) = (forms(step.likeness, sql.dialect, End::Own), forms(step.likeness, sql.dialect, End::Key));
-    for (own, key) in own.iter().zip(keys) {
-        sql.push(" AND ");
-        own.write(sql, |sql| {
-            sql.column(from, &step.column);
+    sql.push(" AND ");
+    same_value(sql, step.likeness, (from, &step.column), (to, &step.key));
+}
+
+/// The one column holds a value of the other, each named by the alias of its row. The other stands on the left: SQLite takes
+/// the collation from there.
+pub(in crate::db) fn same_value(sql: &mut Sql, likeness: Likeness, own: (&Name, &Name), key: (&Name, &Name)) {
+    let forms_of = |end| forms(likeness, sql.dialect, end);
+    let pairs: Vec<_> = forms_of(End::Own).iter().zip(forms_of(End::Key)).collect();
+    sql.list(&pairs, " AND ", |sql, (own_form, key_form)| {
+        key_form.write(sql, |sql| {
+            sql.column(key.0, key.1);
         });
         sql.push(" = ");
-        key.write(sql, |sql| {
-            sql.column(to, &step.key);
+        own_form.write(sql, |sql| {
+            sql.column(own.0, own.1);
         });
-    }
+    });
 }
 
 /// A column of the step in all forms in which it is compared.
@@ -335,7 +344,8 @@ impl<'a> Lead<'a> {
 
     fn source(&self, sql: &mut Sql, step: &Step, rest: &[Step], further: &dyn Fn(&mut Sql, &Step)) {
         let Some(next) = rest.first() else { return self.people(sql, step) };
-        sql.push(" FROM ").table(&step.table).push(" AS ").name(&step.table.table).push(" WHERE ");
+        from_step(sql, step);
+        sql.push(" WHERE ");
         own_row(sql, &step.table.table, next);
         sql.push(" IN (");
         further(sql, next);
@@ -347,7 +357,8 @@ impl<'a> Lead<'a> {
 
     fn source_joined(&self, sql: &mut Sql, step: &Step, rest: &[Step], next_alias: &Name, key: &KeyColumn) {
         let Some(next) = rest.first() else { return self.people(sql, step) };
-        sql.push(" FROM ").table(&step.table).push(" AS ").name(&step.table.table).push(" JOIN (");
+        from_step(sql, step);
+        sql.push(" JOIN (");
         self.with_person(sql, rest, key);
         sql.push(") AS ").name(next_alias).push(" ON ");
         own_values(sql, &step.table.table, next, Some(next_alias));
@@ -366,6 +377,12 @@ impl<'a> Lead<'a> {
         (self.such)(sql);
         not_empty(sql, self.alias, step);
     }
+}
+
+/// ` FROM` the table that a step leads to, under its own name.
+fn from_step(sql: &mut Sql, step: &Step) {
+    sql.push(" FROM ").push(if step.only { "ONLY " } else { "" });
+    sql.table(&step.table).push(" AS ").name(&step.table.table);
 }
 
 /// ` AND` the value that a step leads to says something.

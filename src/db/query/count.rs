@@ -1,6 +1,6 @@
 //! The counting half of the predicate: what a plan says and what a run checks itself against.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
@@ -63,23 +63,75 @@ impl Consequences {
 /// Counts a rule's rows in one of its tables.
 pub fn counts(conn: &mut Connection, rule: &RulePlan, target: &Target) -> Result<Counts, DbError> {
     let scope = scope(rule, target);
-    let row = one_row(conn, &counts_statement(conn.dialect(), scope))?;
-    Ok(counts_of(&row, 0, scope))
+    let mut counts = Counts::default();
+    for part in Part::all(scope) {
+        let row = one_row(conn, &counts_statement(conn.dialect(), scope, &part))?;
+        counts.add(&counts_of(&row, 0, &part));
+    }
+    Ok(counts)
+}
+
+/// The holds of one name on the rule's rows and, by their places, on the dependents that would go with them. Two schedules may
+/// have holds of one name.
+pub(in crate::db) struct Named<'a> {
+    name: &'a str,
+    holds: Vec<(Option<usize>, &'a Hold)>,
+}
+
+/// What one statement counts. A statement has room for some 1,600 columns, and each name of a hold takes one.
+pub(in crate::db) enum Part<'a> {
+    /// All rows, and those under the first holds.
+    Totals(Vec<Named<'a>>),
+    /// Nothing but the rows under some more holds.
+    Holds(Vec<Named<'a>>),
+}
+
+impl<'a> Part<'a> {
+    /// The parts that make up the counts of a table's rows.
+    pub fn all(scope: Scope<'a>) -> Vec<Part<'a>> {
+        const AT_ONCE: usize = 500;
+        let mut named = by_name(scope);
+        let mut parts = vec![Part::Totals(named.by_ref().take(AT_ONCE).collect())];
+        loop {
+            let more: Vec<_> = named.by_ref().take(AT_ONCE).collect();
+            if more.is_empty() {
+                return parts;
+            }
+            parts.push(Part::Holds(more));
+        }
+    }
+
+    fn named(&self) -> &[Named<'a>] {
+        match self {
+            Part::Totals(named) | Part::Holds(named) => named,
+        }
+    }
+}
+
+fn by_name<'a>(scope: Scope<'a>) -> impl Iterator<Item = Named<'a>> {
+    let own = scope.target.holds.iter().map(|hold| (None, hold));
+    let along = scope.dependents.iter().enumerate();
+    let along = along.flat_map(|(index, dependent)| dependent.holds.iter().map(move |hold| (Some(index), hold)));
+    let mut all: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+    for (place, hold) in own.chain(along) {
+        all.entry(&hold.name).or_default().push((place, hold));
+    }
+    all.into_iter().map(|(name, holds)| Named { name, holds })
 }
 
 /// Reads the columns of [`select_counts`], of which `first` is the first.
-pub(in crate::db) fn counts_of(row: &Row, first: usize, scope: Scope<'_>) -> Counts {
-    let names = hold_names(scope).into_iter().enumerate();
-    let by_name = names.map(|(index, name)| (name.to_owned(), number(row, first + 3 + index)));
+pub(in crate::db) fn counts_of(row: &Row, first: usize, part: &Part<'_>) -> Counts {
+    let named = part.named().iter().enumerate();
+    let by_name = named.map(|(index, named)| (named.name.to_owned(), number(row, first + 3 + index)));
     let held_by = by_name.filter(|(_, rows)| *rows > 0).collect();
     let [eligible, held, blocked] = [first, first + 1, first + 2].map(|column| number(row, column));
     Counts { eligible, held, blocked, held_by }
 }
 
-pub(in crate::db) fn counts_statement(dialect: crate::db::Dialect, scope: Scope<'_>) -> Statement {
+pub(in crate::db) fn counts_statement(dialect: crate::db::Dialect, scope: Scope<'_>, part: &Part<'_>) -> Statement {
     let mut sql = Sql::new(dialect);
     sql.push("SELECT ");
-    select_counts(&mut sql, scope, Look::Ahead);
+    select_counts(&mut sql, scope, Look::Ahead, part);
     sql.push(" FROM ");
     eligible::from(&mut sql, scope.target);
     sql.push(" WHERE ");
@@ -87,8 +139,22 @@ pub(in crate::db) fn counts_statement(dialect: crate::db::Dialect, scope: Scope<
     sql.finish()
 }
 
-/// Eligible rows, held ones, blocked ones, and those under each hold.
-pub(in crate::db) fn select_counts(sql: &mut Sql, scope: Scope<'_>, look: Look) {
+/// Eligible rows, held ones, blocked ones, and those under each hold of the part.
+pub(in crate::db) fn select_counts(sql: &mut Sql, scope: Scope<'_>, look: Look, part: &Part<'_>) {
+    match part {
+        Part::Totals(_) => select_totals(sql, scope, look),
+        Part::Holds(_) => {
+            sql.push("0, 0, 0");
+        }
+    }
+    let bare = without_holds(scope);
+    for named in part.named() {
+        let (target, dependents) = under(&bare, named);
+        sum_where(sql, true, |sql| eligible::held(sql, Scope { target: &target, dependents: &dependents, ..scope }));
+    }
+}
+
+fn select_totals(sql: &mut Sql, scope: Scope<'_>, look: Look) {
     sql.push("COUNT(*)");
     sum_where(sql, eligible::has_holds(scope), |sql| eligible::held(sql, scope));
     sum_where(sql, eligible::has_blockers(sql.dialect, scope, look), |sql| {
@@ -101,25 +167,23 @@ pub(in crate::db) fn select_counts(sql: &mut Sql, scope: Scope<'_>, look: Look) 
         eligible::blocked(sql, scope, look);
         sql.push(")");
     });
-    for name in hold_names(scope) {
-        let (target, dependents) = under_hold(scope, name);
-        sum_where(sql, true, |sql| eligible::held(sql, Scope { target: &target, dependents: &dependents, ..scope }));
-    }
 }
 
-/// The names of the holds on the rule's rows and on what would go with them; two schedules may have holds of one name.
-fn hold_names(scope: Scope<'_>) -> BTreeSet<&str> {
-    let along = scope.dependents.iter().flat_map(|dependent| &dependent.holds);
-    scope.target.holds.iter().chain(along).map(|hold| hold.name.as_str()).collect()
-}
-
-/// The same target and dependents, under the holds of one name only.
-fn under_hold(scope: Scope<'_>, name: &str) -> (Target, Vec<Dependent>) {
-    let only = |holds: &[Hold]| holds.iter().filter(|hold| hold.name == name).cloned().collect();
-    let target = Target { holds: only(&scope.target.holds), ..scope.target.clone() };
+/// The same target and dependents, under no hold.
+fn without_holds(scope: Scope<'_>) -> (Target, Vec<Dependent>) {
+    let target = Target { holds: Vec::new(), ..scope.target.clone() };
     let along = scope.dependents.iter();
-    let dependents = along.map(|dependent| Dependent { holds: only(&dependent.holds), ..dependent.clone() });
-    (target, dependents.collect())
+    (target, along.map(|dependent| Dependent { holds: Vec::new(), ..dependent.clone() }).collect())
+}
+
+/// The same under the holds of one name.
+fn under((target, dependents): &(Target, Vec<Dependent>), named: &Named<'_>) -> (Target, Vec<Dependent>) {
+    let (mut target, mut dependents) = (target.clone(), dependents.clone());
+    for (place, hold) in &named.holds {
+        let holds = place.map_or(&mut target.holds, |index| &mut dependents[index].holds);
+        holds.push((*hold).clone());
+    }
+    (target, dependents)
 }
 
 fn sum_where(sql: &mut Sql, wanted: bool, condition: impl FnOnce(&mut Sql)) {
@@ -314,9 +378,9 @@ pub(in crate::db) fn scope<'a>(rule: &'a RulePlan, target: &'a Target) -> Scope<
 
 /// The rule's table with everything below it, as one, under the holds of all its parts.
 pub(in crate::db) fn whole(rule: &RulePlan) -> Option<Target> {
-    let first = rule.targets.first()?;
-    let mut holds: Vec<Hold> = Vec::new();
-    for hold in rule.targets.iter().flat_map(|target| &target.holds) {
+    let (first, others) = rule.targets.split_first()?;
+    let mut holds: Vec<Hold> = first.holds.clone();
+    for hold in others.iter().flat_map(|target| &target.holds) {
         if !holds.contains(hold) {
             holds.push(hold.clone());
         }

@@ -11,7 +11,7 @@ use crate::db::query::count;
 use crate::db::query::count::{scope, whole};
 use crate::db::sql::builder::Sql;
 use crate::db::write::batch;
-use crate::db::{Connection, DbError, Dialect, Statement};
+use crate::db::{Connection, DbError, Dialect, Statement, Value};
 use crate::plan::{Condition, RulePlan};
 
 /// Does the condition mean something on rows of `table`?
@@ -31,7 +31,10 @@ pub fn condition(conn: &mut Connection, table: &TableName, condition: &Condition
 pub fn counting(conn: &mut Connection, rule: &RulePlan) -> Result<(), DbError> {
     let dialect = conn.dialect();
     for target in &rule.targets {
-        read_nothing(conn, count::counts_statement(dialect, scope(rule, target)))?;
+        let scope = scope(rule, target);
+        for part in count::Part::all(scope) {
+            read_nothing(conn, count::counts_statement(dialect, scope, &part))?;
+        }
     }
     let Some(root) = whole(rule) else { return Ok(()) };
     let scope = scope(rule, &root);
@@ -44,20 +47,73 @@ pub fn counting(conn: &mut Connection, rule: &RulePlan) -> Result<(), DbError> {
     }
 }
 
-/// Does the server understand every statement with which a run changes rows? Only PostgreSQL can tell without
-/// beginning: the others look at types when they meet values, and MySQL would take write locks. The role needs the
-/// rights of a run.
+/// Does the database understand every statement with which a run changes rows? PostgreSQL can tell without beginning, and so
+/// can SQLite, which looks into triggers, indexes and constraints for it: these may call functions that only the application
+/// has. MySQL looks at types when it meets values, and would take write locks. The role needs the rights of a run.
 ///
 /// # Errors
-/// The server's sentence on the first that it refuses.
+/// The database's sentence on the first that it refuses.
 pub fn acting(conn: &mut Connection, rule: &RulePlan) -> Result<(), DbError> {
-    if conn.dialect() != Dialect::Postgres {
+    if conn.dialect() == Dialect::Mysql {
         return Ok(());
     }
-    for statement in batch::statements(conn.dialect(), rule).into_iter().filter(|statement| !statement.is_by_key()) {
-        conn.probe(&Statement { sql: format!("EXPLAIN {}", statement.sql), binds: statement.binds })?;
+    let unkeyed = |statement: &Statement| !statement.is_by_key();
+    for statement in batch::statements(conn.dialect(), rule).into_iter().filter(unkeyed) {
+        let explain = Statement { sql: format!("EXPLAIN {}", statement.sql), binds: statement.binds };
+        if let Err(error) = conn.probe(&explain) {
+            return Err(with_its_place(conn, error));
+        }
     }
     Ok(())
+}
+
+/// SQLite says which function is not there, and not what calls it.
+fn with_its_place(conn: &mut Connection, error: DbError) -> DbError {
+    let Some(function) = error.message.strip_prefix("no such function: ").filter(|_| conn.dialect() == Dialect::Sqlite)
+    else {
+        return error;
+    };
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("SELECT type || ' `' || name || '`' FROM sqlite_schema WHERE instr(lower(sql), lower(");
+    sql.bind(Value::Text(format!("{function}("))).push(")) > 0 ORDER BY 1");
+    let places = conn.query(&sql.finish()).unwrap_or_default();
+    let places: Vec<&str> = places.iter().filter_map(|row| row.text(0)).collect();
+    match places.is_empty() {
+        true => error,
+        false => DbError::new(
+            error.kind,
+            format!(
+                "{}, which {} calls: only the application has it, so that nobody else can change these rows",
+                error.message,
+                places.join(", ")
+            ),
+        ),
+    }
+}
+
+/// The triggers of a table that the application made.
+///
+/// # Errors
+/// Those of the query.
+pub fn triggers(conn: &mut Connection, table: &TableName) -> Result<Vec<String>, DbError> {
+    let mut sql = Sql::new(conn.dialect());
+    let name = Value::Text(table.table.as_str().to_owned());
+    match conn.dialect() {
+        Dialect::Postgres => {
+            sql.push("SELECT tgname::text FROM pg_trigger WHERE NOT tgisinternal AND tgrelid = ").regclass(table);
+        }
+        Dialect::Mysql => {
+            let schema = table.schema.as_ref().map(|schema| schema.as_str().to_owned()).unwrap_or_default();
+            sql.push("SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = ");
+            sql.bind(Value::Text(schema)).push(" AND EVENT_OBJECT_TABLE = ").bind(name);
+        }
+        Dialect::Sqlite => {
+            sql.push("SELECT name FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(");
+            sql.bind(name).push(")");
+        }
+    }
+    sql.push(" ORDER BY 1");
+    Ok(conn.query(&sql.finish())?.iter().filter_map(|row| row.text(0).map(str::to_owned)).collect())
 }
 
 /// Who is asking, quoted as GRANT wants it; `None` on SQLite, which has no roles.

@@ -1,5 +1,7 @@
 //! Putting a statement together: literals of this room, quoted names, placeholders, parsed conditions; nothing else.
 
+use std::ops::Range;
+
 use crate::base::name::{Name, TableName};
 use crate::db::{Dialect, Statement, Value};
 use crate::plan::Condition;
@@ -67,13 +69,30 @@ impl Sql {
         })
     }
 
-    /// The same piece for each item, with `between` between them.
+    /// The same piece for each item, with `between` between them. Many terms of an expression are put into groups: SQLite reads
+    /// `a OR b OR c` as deep as it is long, and refuses what is deeper than 1,000.
     pub fn list<T>(&mut self, items: &[T], between: &'static str, mut piece: impl FnMut(&mut Self, &T)) -> &mut Self {
-        for (index, item) in items.iter().enumerate() {
-            if index > 0 {
+        self.grouped(0..items.len(), between, &mut |sql, index| piece(sql, &items[index]))
+    }
+
+    fn grouped(
+        &mut self,
+        range: Range<usize>,
+        between: &'static str,
+        piece: &mut dyn FnMut(&mut Self, usize),
+    ) -> &mut Self {
+        const WIDEST: usize = 100;
+        let is_wide = range.len() > WIDEST && matches!(between, " OR " | " AND ");
+        let step = if is_wide { range.len().div_ceil(WIDEST) } else { 1 };
+        for first in range.clone().step_by(step) {
+            if first > range.start {
                 self.push(between);
             }
-            piece(self, item);
+            if is_wide {
+                self.push("(").grouped(first..range.end.min(first + step), between, piece).push(")");
+            } else {
+                piece(self, first);
+            }
         }
         self
     }

@@ -3,11 +3,11 @@
 //! A dependent row may hang on rows of two of them. It counts for one, so that all that is told of the people together is what the
 //! batch did: for the first of them by the order of their keys.
 
-use crate::base::name::Name;
+use crate::base::name::{Name, TableName};
 use crate::db::predicate::deletion_set;
 use crate::db::predicate::deletion_set::{Within, where_due};
 use crate::db::predicate::eligible;
-use crate::db::predicate::eligible::{Look, Scope, equal, key_names, numbered, select_as};
+use crate::db::predicate::eligible::{Look, Scope, equal, key_names, lies_in, numbered, select_as};
 use crate::db::predicate::few::key_of;
 use crate::db::predicate::whose;
 use crate::db::predicate::whose::Sharers;
@@ -89,7 +89,7 @@ impl<'a> Along<'a> {
         let mut sql = Sql::new(self.dialect);
         let rows = sql.fresh_alias();
         select_shares(&mut sql, &rows);
-        once_each(&mut sql, key.len(), &rows, |sql| self.members(sql, index, key));
+        once_each(&mut sql, key.len(), &rows, |sql| self.members(sql, index, key, &[]));
         by_person(conn, sql, &rows)
     }
 
@@ -110,22 +110,26 @@ impl<'a> Along<'a> {
     /// The parents of a link that go, each once.
     fn parents(self, sql: &mut Sql, link: &Link, name: &Name) {
         once_each(sql, link.parent_columns.len(), name, |sql| match link.parent {
-            Parent::Root => self.rows(sql, &link.parent_columns),
-            Parent::Dependent(index) => self.members(sql, index, &link.parent_columns),
+            Parent::Root => {
+                self.rows(sql, &link.parent_columns);
+                lies_in(sql, self.scope.alias(), &link.only_in);
+            }
+            Parent::Dependent(index) => self.members(sql, index, &link.parent_columns, &link.only_in),
         });
     }
 
-    /// `SELECT` these columns of the rows of a dependent table that go, as `k1`, `k2`, …, and with whose rows they go.
-    fn members(self, sql: &mut Sql, index: usize, columns: &[Name]) {
+    /// `SELECT` these columns of the rows of a dependent table that go, as `k1`, `k2`, …, and with whose rows they go; of those
+    /// that lie in these tables, where any are named.
+    fn members(self, sql: &mut Sql, index: usize, columns: &[Name], only_in: &[TableName]) {
         let dependent = &self.scope.dependents[index];
         let Some(first) = dependent.tree.first() else {
-            return self.linked(sql, index, columns, &key_names(columns.len()));
+            return self.linked(sql, index, (columns, &key_names(columns.len())), only_in);
         };
         let (walk, above) = (sql.fresh_alias(), numbered("above", first.parent_columns.len()));
         let (table, person, key) = (&dependent.table.table, whose::person_name(), &first.parent_columns);
         let anchors = sql.fresh_alias();
         sql.push("WITH RECURSIVE ").name(&walk).push(" AS (SELECT * FROM (");
-        self.linked(sql, index, key, &above);
+        self.linked(sql, index, (key, &above), &[]);
         sql.push(") AS ").name(&anchors).push(" UNION SELECT ").columns(table, key).push(", ").column(&walk, &person);
         sql.push(" FROM ").table(&dependent.table).push(" JOIN ").name(&walk).push(" ON ");
         sql.list(&dependent.tree, " OR ", |sql, link| {
@@ -138,10 +142,11 @@ impl<'a> Along<'a> {
         sql.push(", ").column(&walk, &person).push(" FROM ").table(&dependent.table).push(" JOIN ").name(&walk);
         sql.push(" ON ");
         equal(sql, table, key, &walk, &above);
+        lies_in(sql, table, only_in);
     }
 
     /// The same of those that are reached over a link, under these names.
-    fn linked(self, sql: &mut Sql, index: usize, columns: &[Name], names: &[Name]) {
+    fn linked(self, sql: &mut Sql, index: usize, (columns, names): (&[Name], &[Name]), only_in: &[TableName]) {
         let dependent = &self.scope.dependents[index];
         let table = &dependent.table.table;
         sql.list(&dependent.links, " UNION ALL ", |sql, above| {
@@ -153,6 +158,7 @@ impl<'a> Along<'a> {
             self.parents(sql, above, &parents);
             sql.push(" ON ");
             equal(sql, table, &above.columns, &parents, &key_names(above.columns.len()));
+            lies_in(sql, table, only_in);
         });
     }
 

@@ -13,6 +13,7 @@ use crate::db::predicate::window::Window;
 use crate::db::query::count::{Consequences, scope};
 use crate::db::sql::builder::Sql;
 use crate::db::write::along::Shares;
+use crate::db::write::hashes::Hashes;
 use crate::db::write::redact;
 use crate::db::write::sweep;
 use crate::db::{Connection, DbError, Dialect, ErrorKind, Statement};
@@ -219,11 +220,12 @@ pub fn redact(
 
 /// As [`redact`]; of an erasure, the rows of a few people.
 pub(in crate::db) fn redact_of(conn: &mut Connection, scope: Scope<'_>, part: Within<'_>) -> Result<Done, DbError> {
-    let rows = conn.execute(&redact_rows(conn.dialect(), scope, part))?;
+    let hashes = Hashes::of(conn, scope, part)?;
+    let rows = conn.execute(&redact_rows(conn.dialect(), scope, part, &hashes))?;
     Ok(Done { rows, ..Done::default() })
 }
 
-fn redact_rows(dialect: Dialect, scope: Scope<'_>, part: Within<'_>) -> Statement {
+fn redact_rows(dialect: Dialect, scope: Scope<'_>, part: Within<'_>, hashes: &Hashes) -> Statement {
     let mut sql = Sql::new(dialect);
     let joined = whose::to_be_joined(dialect, scope);
     sql.update();
@@ -232,7 +234,7 @@ fn redact_rows(dialect: Dialect, scope: Scope<'_>, part: Within<'_>) -> Statemen
         whose::join(&mut sql, scope);
     }
     sql.push(" SET ");
-    redact::assignments(&mut sql, scope.target);
+    redact::assignments(&mut sql, scope.target, hashes);
     where_due(&mut sql, Scope { is_joined: joined, ..scope }, part);
     sql.finish()
 }
@@ -245,7 +247,7 @@ pub fn statements(dialect: Dialect, rule: &RulePlan) -> Vec<Statement> {
         let everything = Window::default();
         let part = Within::Window(&Axis::Whole, &everything);
         match &rule.act {
-            crate::plan::Act::Redact => all.push(redact_rows(dialect, scope, part)),
+            crate::plan::Act::Redact => all.push(redact_rows(dialect, scope, part, &Hashes::default())),
             crate::plan::Act::Delete => all.extend(delete_statements(dialect, rule, scope, part)),
             crate::plan::Act::Aggregate(rollup) => {
                 all.extend(crate::db::write::rollup::statements(dialect, rule, target, rollup));

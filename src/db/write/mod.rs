@@ -2,6 +2,7 @@
 
 pub(in crate::db) mod along;
 pub mod batch;
+pub mod hashes;
 pub mod people;
 pub(in crate::db) mod redact;
 pub mod rollup;

@@ -14,10 +14,11 @@ use crate::db::predicate::whose;
 use crate::db::predicate::whose::{Sharers, are_due, may_be_shared, of_people};
 use crate::db::predicate::window::{Window, outward};
 use crate::db::query::count;
-use crate::db::query::count::{Consequences, Counts, counts_of, number, one_row, scope};
+use crate::db::query::count::{Consequences, Counts, Part, counts_of, number, one_row, scope};
 use crate::db::sql::builder::Sql;
 use crate::db::write::batch;
 use crate::db::write::batch::{Deleted, Done};
+use crate::db::write::hashes::Hashes;
 use crate::db::write::redact;
 use crate::db::{Connection, DbError, Dialect, Row, Statement};
 use crate::plan::{Axis, Entry, Erasure, KeyColumn, People, PersonKey, RulePlan, Target, Whose};
@@ -88,13 +89,28 @@ fn counts_in(
     (look, sharers): (Look, Sharers),
     tell: Tell<'_>,
 ) -> Result<(), DbError> {
-    let mut sql = Sql::new(conn.dialect());
+    for part in Part::all(scope) {
+        let statement = counts_by_key(conn.dialect(), scope, whose, key, (look, sharers), &part);
+        conn.each(&statement, &mut |row| tell(key_of(&row, 0)?, counts_of(&row, 1, &part)))?;
+    }
+    Ok(())
+}
+
+fn counts_by_key(
+    dialect: Dialect,
+    scope: Scope<'_>,
+    whose: &Whose,
+    key: &KeyColumn,
+    (look, sharers): (Look, Sharers),
+    part: &Part<'_>,
+) -> Statement {
+    let mut sql = Sql::new(dialect);
     let found = whose::found(&mut sql, whose);
     let person = |sql: &mut Sql| whose::person(sql, scope, key, found.as_ref());
     sql.push("SELECT ");
     person(&mut sql);
     sql.push(", ");
-    count::select_counts(&mut sql, Scope { is_joined: false, ..scope }, look);
+    count::select_counts(&mut sql, Scope { is_joined: false, ..scope }, look, part);
     sql.push(" FROM ");
     eligible::from(&mut sql, scope.target);
     whose::join_people(&mut sql, scope, whose, (look, sharers), key, found.as_ref());
@@ -106,7 +122,7 @@ fn counts_in(
         // The statements that follow in the transaction are to meet the same rows.
         sql.push(" FOR UPDATE");
     }
-    conn.each(&sql.finish(), &mut |row| tell(key_of(&row, 0)?, counts_of(&row, 1, scope)))
+    sql.finish()
 }
 
 /// Counts the rows of an entry by their people, as a plan does: what earlier rules take is gone. Whoever has rows in several
@@ -237,7 +253,9 @@ fn erase_and_be_told(conn: &mut Connection, entry: &Entry, few: Few<'_>) -> Resu
     let mut by_person = HashMap::new();
     for target in &plan.targets {
         let Some(whose) = &target.whose else { continue };
-        let acting = act_on_theirs(Scope { few: Some(few), ..scope(plan, target) }, whose, few.column);
+        let scope = Scope { few: Some(few), ..scope(plan, target) };
+        let hashes = Hashes::of(conn, scope, Within::Window(&Axis::Whole, &Window::default()))?;
+        let acting = act_on_theirs(scope, whose, few.column, &hashes);
         conn.each(&acting, &mut |row| {
             *by_person.entry(key_of(&row, 0)?).or_default() += 1;
             Ok(())
@@ -257,14 +275,14 @@ fn sum_of(by_person: &HashMap<PersonKey, u64>) -> u64 {
 
 /// The act on the rows of a target, in PostgreSQL's words; it answers of each row whose it was. To let the server count them would
 /// take it longer than to say it.
-fn act_on_theirs(scope: Scope<'_>, whose: &Whose, key: &KeyColumn) -> Statement {
+fn act_on_theirs(scope: Scope<'_>, whose: &Whose, key: &KeyColumn, hashes: &Hashes) -> Statement {
     let mut sql = Sql::new(Dialect::Postgres);
     let found = whose::found(&mut sql, whose);
     sql.push(if scope.removes { "DELETE FROM " } else { "UPDATE " });
     eligible::from(&mut sql, scope.target);
     if !scope.removes {
         sql.push(" SET ");
-        redact::assignments(&mut sql, scope.target);
+        redact::assignments(&mut sql, scope.target, hashes);
     }
     if let Some((_, found)) = &found {
         sql.push(if scope.removes { " USING " } else { " FROM " });

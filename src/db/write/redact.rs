@@ -2,18 +2,19 @@
 
 use crate::base::name::Name;
 use crate::db::sql::builder::Sql;
+use crate::db::write::hashes::Hashes;
 use crate::db::{Dialect, Value};
 use crate::plan::{Redaction, Target};
 use crate::schedule::{Redact, Scalar, TemplatePart};
 
-/// Marks a keyed hash, so that it is not hashed again.
-pub(in crate::db) const HMAC_MARK: &str = "hmac:";
-
 /// `column = expression, …`
-pub(in crate::db) fn assignments(sql: &mut Sql, target: &Target) {
+pub(in crate::db) fn assignments(sql: &mut Sql, target: &Target, hashes: &Hashes) {
     sql.list(&target.redactions, ", ", |sql, redaction| {
         sql.name(&redaction.column).push(" = ");
-        becomes(sql, &target.alias, redaction);
+        match redaction.how {
+            Redact::Hmac if sql.dialect != Dialect::Sqlite => hashes.write(sql, target, &redaction.column),
+            _ => becomes(sql, &target.alias, redaction),
+        }
     });
     unstamped(sql, &target.alias, &target.stamped, |name| target.redactions.iter().any(|one| one.column == *name));
 }
@@ -174,33 +175,10 @@ fn first_of_year(sql: &mut Sql, alias: &Name, redaction: &Redaction) {
     }
 }
 
-/// HMAC-SHA-256, written out as RFC 2104 does, with the padded keys bound; 128 bits of it in hexadecimal.
+/// SQLite, in our own process: by a function of ours.
 fn keyed_hash(sql: &mut Sql, alias: &Name, redaction: &Redaction) {
-    let key = redaction.key.as_ref().map(|key| key.reveal().as_bytes()).unwrap_or_default();
-    let column = &redaction.column;
-    match sql.dialect {
-        Dialect::Sqlite => {
-            sql.push("tenure_hmac(").bind(Value::Bytes(key.to_vec())).push(", ").column(alias, column).push(")");
-        }
-        Dialect::Postgres => {
-            sql.push("CASE WHEN ");
-            is_keyed_hash(sql, alias, column);
-            sql.push(" THEN CAST(")
-                .column(alias, column)
-                .push(" AS text) ELSE 'hmac:' || left(encode(sha256(")
-                .bind(Value::Bytes(padded(key, 0x5c)));
-            sql.push(" || sha256(").bind(Value::Bytes(padded(key, 0x36))).push(" || convert_to(CAST(");
-            sql.column(alias, column).push(" AS text), 'UTF8'))), 'hex'), 32) END");
-        }
-        Dialect::Mysql => {
-            sql.push("CASE WHEN ");
-            is_keyed_hash(sql, alias, column);
-            sql.push(" THEN ").column(alias, column);
-            sql.push(" ELSE CONCAT('hmac:', LEFT(SHA2(CONCAT(").bind(Value::Bytes(padded(key, 0x5c)));
-            sql.push(", UNHEX(SHA2(CONCAT(").bind(Value::Bytes(padded(key, 0x36))).push(", CAST(CONVERT(");
-            sql.column(alias, column).push(" USING utf8mb4) AS BINARY)), 256))), 256), 32)) END");
-        }
-    }
+    let key = redaction.key.as_ref().map(|key| key.reveal().to_owned()).unwrap_or_default();
+    sql.push("tenure_hmac(").bind(Value::Text(key)).push(", ").column(alias, &redaction.column).push(")");
 }
 
 /// The text was hashed before: it bears the mark and nothing but a hash. Whoever calls himself `hmac:…` is hashed.
@@ -214,15 +192,6 @@ fn is_keyed_hash(sql: &mut Sql, alias: &Name, column: &Name) {
     if dialect == Dialect::Sqlite {
         sql.column(alias, column).push(") = 37 AND substr(").column(alias, column).push(", 6) NOT GLOB '*[^0-9a-f]*')");
     }
-}
-
-/// The key, hashed where it is longer than a block, XORed with the pad of RFC 2104.
-fn padded(key: &[u8], pad: u8) -> Vec<u8> {
-    use sha2::{Digest, Sha256};
-    const BLOCK: usize = 64;
-    let mut block = if key.len() > BLOCK { Sha256::digest(key).to_vec() } else { key.to_vec() };
-    block.resize(BLOCK, 0);
-    block.iter().map(|byte| byte ^ pad).collect()
 }
 
 fn placeholder(sql: &mut Sql, alias: &Name, redaction: &Redaction, parts: &[TemplatePart]) {

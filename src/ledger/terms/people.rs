@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Covered, HoldTerms, WHOLLY_GONE, is_shorter, joined, pairs, shown};
+use super::hold::{Covered, HoldTerms};
+use super::rule::WHOLLY_GONE;
+use super::wording::{is_shorter, joined, pairs, shown};
 
 /// What a schedule says of its people, as far as it decides who goes and what of theirs. Tables and the columns of ways are
 /// called as the database knows them, so that another spelling is no other map.

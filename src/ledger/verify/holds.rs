@@ -7,7 +7,7 @@ use crate::ledger::hold::{ADDED, Added, EXPIRED, Ended, RELEASED};
 
 /// What the entries say of the holds, in the order in which they were added.
 #[derive(Default)]
-pub(super) struct Told(Vec<OneHold>);
+pub(super) struct Replay(Vec<OneHold>);
 
 struct OneHold {
     /// Number of the entry that added it, and when.
@@ -17,9 +17,9 @@ struct OneHold {
     ended: Option<i64>,
 }
 
-impl Told {
+impl Replay {
     /// Takes down what an entry says of a hold, if anything.
-    pub fn hear(&mut self, entry: &EntryRow) -> Result<(), Break> {
+    pub fn take(&mut self, entry: &EntryRow) -> Result<(), Break> {
         let unreadable = || {
             let sentence = format!("entry {} speaks of a hold, and does not say how", entry.number);
             Break::new(Kind::Changed, sentence).at_entry(entry.number)

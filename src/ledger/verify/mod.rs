@@ -6,6 +6,7 @@
 //!
 //! ```text
 //! mod.rs         the walk
+//! finding.rs     what a walk is held against, and what it finds
 //! diagnosis.rs   what happened to an entry that does not fit
 //! closed.rs      a run and its batches against the entry that closed it
 //! signed.rs      the signatures of entries
@@ -16,128 +17,24 @@
 
 mod closed;
 mod diagnosis;
+mod finding;
 mod holds;
 mod pauses;
 mod requests;
 mod signed;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use jiff::Timestamp;
-use serde::Serialize;
 
 use signed::Signatures;
 
+pub use finding::{Break, Expected, Findings, Kind, Witness};
+
+use super::identity::{self, Bound};
 use super::{chain, compact};
-use crate::base::signing::PublicKey;
-use crate::db::control::{self, EntryRow};
+use crate::db::control::{self, EntryRow, place};
 use crate::db::{Connection, DbError, Mode};
-
-/// What was done to the ledger, as far as it can be told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    Changed,
-    Missing,
-    Inserted,
-    Reordered,
-    /// The end of the chain is gone.
-    Truncated,
-}
-
-impl Kind {
-    fn as_str(self) -> &'static str {
-        match self {
-            Kind::Changed => "changed",
-            Kind::Missing => "missing",
-            Kind::Inserted => "inserted",
-            Kind::Reordered => "reordered",
-            Kind::Truncated => "truncated",
-        }
-    }
-
-    fn remedy(self) -> &'static str {
-        match self {
-            Kind::Changed | Kind::Reordered => {
-                "find out who can write to the control tables, and compare them with a backup and with the reports that were \
-                 mailed"
-            }
-            Kind::Missing | Kind::Truncated => {
-                "find out who can delete from the control tables, and restore them from a backup that still has it"
-            }
-            Kind::Inserted => {
-                "find out who can write to the control tables; what was put in tells of nothing that happened"
-            }
-        }
-    }
-}
-
-/// The first thing that is not as it was written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Break {
-    pub kind: Kind,
-    /// Number of the entry where it shows.
-    pub entry: Option<i64>,
-    pub run: Option<String>,
-    /// One sentence, without a value of a row.
-    pub sentence: String,
-    pub remedy: &'static str,
-}
-
-impl Break {
-    pub(crate) fn new(kind: Kind, sentence: impl Into<String>) -> Self {
-        Self { kind, entry: None, run: None, sentence: sentence.into(), remedy: kind.remedy() }
-    }
-
-    pub(crate) fn at_entry(self, number: i64) -> Self {
-        Self { entry: Some(number), ..self }
-    }
-
-    pub(crate) fn of_run(self, run: &str) -> Self {
-        Self { run: Some(run.to_owned()), ..self }
-    }
-}
-
-/// `changed: entry 3 …; remedy`
-impl fmt::Display for Break {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}; {}", self.kind.as_str(), self.sentence, self.remedy)
-    }
-}
-
-/// A head that somebody kept outside the database: of a report that was mailed, or typed in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Witness {
-    /// `None` where only the head itself was kept.
-    pub entry: Option<i64>,
-    /// Lower-case hexadecimal, without prefix.
-    pub hash: String,
-}
-
-/// What a walk found.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Findings {
-    /// Entries that fit, up to the break where there is one.
-    pub entries: u64,
-    /// Closed runs that agree with their entries.
-    pub runs: u64,
-    /// Batches of those runs.
-    pub batches: u64,
-    /// Runs that are under way, or died and wait for the next run to close them: the chain does not cover them yet.
-    pub open: Vec<String>,
-    /// When the first and the last entry were written.
-    pub first: Option<Timestamp>,
-    pub last: Option<Timestamp>,
-    /// `sha256:` and hex: the head after the last entry that fits.
-    pub head: Option<String>,
-    /// The first entry that is signed; `None` where none is.
-    pub signed_since: Option<i64>,
-    /// Changes of keys that the key before did not vouch for.
-    pub doubts: Vec<String>,
-    #[serde(rename = "break")]
-    pub broken: Option<Break>,
-}
 
 /// Why a walk ended before its end.
 enum Halt {
@@ -157,18 +54,16 @@ impl From<Break> for Halt {
     }
 }
 
-/// Walks the whole ledger in one snapshot; `seen` is told of every entry that fits. Where `keys` are given, one of them, or
-/// one that such a key vouches for, must have signed.
+/// Walks the whole ledger in one snapshot; `seen` is told of every entry that fits.
 ///
 /// # Errors
 /// Those of the database. A break is no error but a finding.
 pub fn walk(
     conn: &mut Connection,
-    witnesses: &[Witness],
-    keys: &[PublicKey],
+    expected: &Expected<'_>,
     seen: &mut dyn FnMut(&EntryRow),
 ) -> Result<Findings, DbError> {
-    let mut walk = Walk::of(witnesses, keys);
+    let mut walk = Walk::of(expected);
     let outcome = conn.transaction(Mode::ReadOnly, |conn| walk.whole(conn, seen));
     match outcome {
         Ok(()) => {}
@@ -188,8 +83,8 @@ pub(super) fn is_as_closed(conn: &mut Connection, run: &str, entry: &EntryRow) -
 }
 
 /// What is to be said of a database in which there is no ledger.
-pub fn nothing(witnesses: &[Witness], keys: &[PublicKey]) -> Findings {
-    let walk = Walk::of(witnesses, keys);
+pub fn nothing(expected: &Expected<'_>) -> Findings {
+    let walk = Walk::of(expected);
     let broken = walk.witness_beyond_the_end().or(walk.signatures.check_end().err());
     Findings { broken, ..Findings::default() }
 }
@@ -205,17 +100,19 @@ struct Walk<'w> {
     closed: BTreeSet<String>,
     /// Runs whose batches were compacted, and before which instant they were closed.
     compacted: BTreeMap<String, i64>,
-    holds: holds::Told,
-    pauses: pauses::Told,
-    requests: requests::Told,
+    holds: holds::Replay,
+    pauses: pauses::Replay,
+    requests: requests::Replay,
+    /// What the newest entry says of the database that the ledger is of, and the number of that entry.
+    bound: Option<(i64, Bound)>,
     signatures: Signatures,
     findings: Findings,
 }
 
 impl<'w> Walk<'w> {
-    fn of(witnesses: &'w [Witness], keys: &[PublicKey]) -> Self {
-        let (met, signatures) = (vec![false; witnesses.len()], Signatures::trusting(keys));
-        Self { witnesses, met, signatures, ..Self::default() }
+    fn of(expected: &Expected<'w>) -> Self {
+        let (met, signatures) = (vec![false; expected.witnesses.len()], Signatures::expecting(expected));
+        Self { witnesses: expected.witnesses, met, signatures, ..Self::default() }
     }
 
     fn whole(&mut self, conn: &mut Connection, seen: &mut dyn FnMut(&EntryRow)) -> Result<(), Halt> {
@@ -242,6 +139,7 @@ impl<'w> Walk<'w> {
         self.holds.agree(conn)?;
         self.pauses.agree(conn)?;
         self.requests.agree(conn)?;
+        self.is_of_this_database(conn)?;
         self.witness_beyond_the_end().map_or(Ok(()), |broken| Err(broken.into()))
     }
 
@@ -255,9 +153,10 @@ impl<'w> Walk<'w> {
         if entry.kind == super::RUN {
             self.closing(conn, entry)?;
         }
-        self.holds.hear(entry)?;
-        self.pauses.hear(entry)?;
-        self.requests.hear(entry)?;
+        self.holds.take(entry)?;
+        self.pauses.take(entry)?;
+        self.requests.take(entry)?;
+        self.take_binding(entry)?;
         let at = Timestamp::from_microsecond(entry.at).ok();
         self.findings.entries += 1;
         self.findings.first = self.findings.first.or(at);
@@ -277,6 +176,50 @@ impl<'w> Walk<'w> {
         self.findings.batches += closed::agrees(conn, id, entry, is_compacted)?;
         self.findings.runs += 1;
         Ok(())
+    }
+
+    /// A chain has one name for ever; where it is may change, and somebody says why.
+    fn take_binding(&mut self, entry: &EntryRow) -> Result<(), Break> {
+        if entry.kind != identity::BOUND {
+            return Ok(());
+        }
+        let number = entry.number;
+        let broken = |what: &str| Break::new(Kind::Changed, format!("entry {number} {what}")).at_entry(number);
+        let bound = Bound::of(entry).ok_or_else(|| broken("does not say of which database the ledger is"))?;
+        if self.bound.as_ref().is_some_and(|(_, known)| known.ledger != bound.ledger) {
+            return Err(broken("gives the ledger another name"));
+        }
+        if let Some(reason) = &bound.reason {
+            let lost = bound.lost.as_ref().map(|lost| format!("; entry {} as it was signed is lost", lost.entry));
+            self.findings.doubts.push(format!(
+                "entry {number} says that the ledger moved to {} or was restored: {reason} ({}){}",
+                bound.place(),
+                bound.by,
+                lost.unwrap_or_default()
+            ));
+        }
+        self.findings.ledger = Some(bound.ledger.clone());
+        self.bound = Some((number, bound));
+        Ok(())
+    }
+
+    fn is_of_this_database(&mut self, conn: &mut Connection) -> Result<(), Halt> {
+        let Some((number, bound)) = &self.bound else {
+            if self.findings.entries > 0 {
+                let doubt = "no entry says of which database the ledger is, which the next run does";
+                self.findings.doubts.push(doubt.to_owned());
+            }
+            return Ok(());
+        };
+        let here = place::of(conn)?;
+        if bound.place().may_be(&here) {
+            return Ok(());
+        }
+        let sentence = format!(
+            "entry {number} says that the ledger is that of the database {}, and this is {here}",
+            bound.place()
+        );
+        Err(Break::new(Kind::Foreign, sentence).at_entry(*number).into())
     }
 
     /// Number of the last entry that fits.
@@ -355,5 +298,5 @@ impl<'w> Walk<'w> {
 fn fits(entry: &EntryRow, place: i64, head: &str) -> bool {
     let lines = [entry.kind.as_str(), entry.run.as_deref().unwrap_or("none")];
     let is_plain = lines.iter().all(|line| !line.is_empty() && !line.contains('\n'));
-    is_plain && entry.number == place && entry.previous == head && chain::hash(entry) == entry.hash
+    is_plain && chain::follows(entry, place - 1, head) && chain::hash(entry) == entry.hash
 }

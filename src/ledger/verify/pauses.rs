@@ -7,7 +7,7 @@ use crate::ledger::pause::{EXPIRED, Ended, PAUSED, Paused, RESUMED};
 
 /// What the entries say of the pauses, in the order in which they were ordered.
 #[derive(Default)]
-pub(super) struct Told(Vec<OnePause>);
+pub(super) struct Replay(Vec<OnePause>);
 
 struct OnePause {
     /// Number of the entry that ordered it, and when.
@@ -17,9 +17,9 @@ struct OnePause {
     ended: Option<i64>,
 }
 
-impl Told {
+impl Replay {
     /// Takes down what an entry says of a pause, if anything.
-    pub fn hear(&mut self, entry: &EntryRow) -> Result<(), Break> {
+    pub fn take(&mut self, entry: &EntryRow) -> Result<(), Break> {
         let unreadable = || {
             let sentence = format!("entry {} speaks of a pause, and does not say how", entry.number);
             Break::new(Kind::Changed, sentence).at_entry(entry.number)

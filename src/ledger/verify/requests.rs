@@ -7,7 +7,7 @@ use crate::ledger::request::{RECEIVED, Received, SETTLED, Settlement, Then, VERI
 
 /// What the entries say of the requests, in the order in which they were received.
 #[derive(Default)]
-pub(super) struct Told(Vec<OneRequest>);
+pub(super) struct Replay(Vec<OneRequest>);
 
 struct OneRequest {
     /// Number of the entry that received it, and when.
@@ -18,9 +18,9 @@ struct OneRequest {
     settled: Option<(i64, Settlement)>,
 }
 
-impl Told {
+impl Replay {
     /// Takes down what an entry says of a request, if anything.
-    pub fn hear(&mut self, entry: &EntryRow) -> Result<(), Break> {
+    pub fn take(&mut self, entry: &EntryRow) -> Result<(), Break> {
         let unreadable = || {
             let sentence = format!("entry {} speaks of a request, and does not say how", entry.number);
             Break::new(Kind::Changed, sentence).at_entry(entry.number)

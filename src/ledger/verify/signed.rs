@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Break, Findings, Kind};
+use jiff::Timestamp;
+
+use super::{Break, Expected, Findings, Kind};
 use crate::base::signing::PublicKey;
 use crate::db::control::{self, EntryRow};
 use crate::db::{Connection, DbError};
@@ -15,11 +17,13 @@ pub(super) struct Signatures {
     present: Option<PublicKey>,
     /// Keys that somebody brought from outside, and those that they vouch for; empty where nobody brought one.
     trusted: Vec<PublicKey>,
+    /// As [`Expected::signed_from`].
+    signed_from: Option<i64>,
 }
 
 impl Signatures {
-    pub fn trusting(keys: &[PublicKey]) -> Self {
-        Self { trusted: keys.to_vec(), ..Self::default() }
+    pub fn expecting(expected: &Expected<'_>) -> Self {
+        Self { trusted: expected.keys.to_vec(), signed_from: expected.signed_from, ..Self::default() }
     }
 
     pub fn read(&mut self, conn: &mut Connection) -> Result<(), DbError> {
@@ -50,11 +54,28 @@ impl Signatures {
         if !is_vouched_for && !has_signed(&named) {
             return broken(Kind::Changed, "does not bear the signature of the key that was present");
         }
-        findings.signed_since.get_or_insert(number);
+        if findings.signed_since.is_none() {
+            self.begin(number)?;
+            findings.signed_since = Some(number);
+            findings.signed_since_time = Timestamp::from_microsecond(entry.at).ok();
+        }
         match named {
             Some(named) => self.hand_over(named, is_vouched_for, number, findings),
             None => Ok(()),
         }
+    }
+
+    /// Whoever has a key knows with which entry signing began: signatures before a later one may have been stripped.
+    fn begin(&self, number: i64) -> Result<(), Break> {
+        let began = self.signed_from.unwrap_or(1);
+        if self.trusted.is_empty() && self.signed_from.is_none() || number == began {
+            return Ok(());
+        }
+        let sentence = format!(
+            "the first signature is that of entry {number}, and not of entry {began}: those before it were stripped of theirs, or \
+             written without the key. Where signing did begin there, say so with --signed-from {number}"
+        );
+        Err(Break::new(Kind::Missing, sentence).at_entry(number))
     }
 
     fn hand_over(

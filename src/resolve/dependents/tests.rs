@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::*;
-use crate::db::catalog::{Rights, TableKind};
+use crate::db::catalog::{Enforcement, Rights, TableKind};
 use crate::diagnostic::place::Source;
 use crate::resolve::Context;
 use crate::schedule::Guard;
@@ -49,6 +49,8 @@ fn key(text: &str) -> ForeignKey {
         on_update: KeyAction::NoAction,
         let_go: vec![name(own)],
         deferred: sign == "~",
+        enforcement: Enforcement::Enforced,
+        period: false,
     }
 }
 
@@ -72,6 +74,8 @@ fn table(text: &str) -> Table {
         has_rowid: false,
         estimated_rows: None,
         estimated_bytes: None,
+        engine: None,
+        unlogged: false,
     }
 }
 
@@ -87,15 +91,7 @@ fn entry(text: &str) -> schedule::Cascade {
 
 /// The family of the first table, a line a dependent and then the table's own.
 fn family_of(tables: &str, cascade: &str) -> Result<Vec<String>, String> {
-    let catalog = Catalog {
-        dialect: Dialect::Postgres,
-        version: "PostgreSQL 15".to_owned(),
-        version_number: (15, 0),
-        search_path: vec![],
-        table_names_ignore_case: false,
-        sees_every_table: true,
-        tables: tables.split("; ").map(table).collect(),
-    };
+    let catalog = Catalog::of_tables(Dialect::Postgres, tables.split("; ").map(table).collect());
     let context = Context {
         catalog: &catalog,
         database: "main",

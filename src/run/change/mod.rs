@@ -3,7 +3,8 @@
 
 pub(super) mod people;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{Job, guard, survey};
 use crate::base::name::Name;
@@ -11,10 +12,10 @@ use crate::base::time::Period;
 use crate::db::{Connection, DbError, ErrorKind, Mode};
 use crate::diagnostic::mistake::Mistake;
 use crate::ledger::chain;
+use crate::ledger::names::RuleName;
 use crate::ledger::terms::memory::Memory;
-use crate::ledger::terms::{self, HoldTerms, Known, Origin, Terms};
+use crate::ledger::terms::{self, HoldTerms, Known, Terms};
 use crate::plan::{Erasure, RulePlan};
-use crate::record::ERASURES;
 use crate::record::{RuleRecord, RunRecord};
 use crate::resolve::{self, Context, StandingHold};
 use crate::schedule::{
@@ -29,8 +30,6 @@ pub(super) struct Changes {
     /// Terms of every rule that could be planned.
     now: BTreeMap<String, Terms>,
     wider: BTreeMap<String, Wider>,
-    /// What is new to the policy, and whose it was.
-    continues: BTreeMap<String, Origin>,
     people: People,
     /// Before the schedule takes effect nobody is asked, and nobody can consent.
     takes_effect: bool,
@@ -52,6 +51,28 @@ struct Wider {
     before: Option<RulePlan>,
 }
 
+/// What a rule is held against.
+struct Basis {
+    terms: Terms,
+    /// Where it is new, and may be one that is gone under another name: a sentence that says so.
+    unsaid: Option<String>,
+}
+
+impl Basis {
+    fn of(memory: &Memory, rule: &str, terms: &Terms) -> Option<Basis> {
+        if let Some(known) = memory.in_force(rule) {
+            return Some(Basis { terms: known.clone(), unsaid: None });
+        }
+        let (name, gone) = memory.may_have_been(terms)?;
+        let RuleName { policy, rule } = name;
+        let unsaid = format!(
+            "it is new, and rule `{rule}` of policy `{policy}` is gone from the same table: if it is that one under another name, say \
+             so with `formerly`"
+        );
+        Some(Basis { terms: gone.clone(), unsaid: Some(unsaid) })
+    }
+}
+
 impl Changes {
     /// Compares the plans of all rules and the erasure of people, chosen or not, with what the ledger knows. A role that may
     /// not read the ledger is not asked: it can change nothing.
@@ -66,8 +87,7 @@ impl Changes {
         plans: &[RulePlan],
         erasure: Option<&Result<Erasure, Vec<Mistake>>>,
     ) -> Result<Self, DbError> {
-        let policy = &job.schedule.policy.name;
-        let memory = match conn.transaction(Mode::ReadOnly, |conn| Memory::read(conn, policy, &job.roster)) {
+        let memory = match conn.transaction(Mode::ReadOnly, |conn| Memory::read(conn, job.names())) {
             Err(error) if error.kind == ErrorKind::Privilege => Memory::default(),
             outcome => outcome?,
         };
@@ -78,51 +98,18 @@ impl Changes {
             Some(Ok(erasure)) => MapOfPeople::of(job, context, standing, &memory, erasure)
                 .map_or(People::None, |map| People::Map(Box::new(map))),
         };
-        let mut changes = Self {
-            memory,
-            now: BTreeMap::new(),
-            wider: BTreeMap::new(),
-            continues: BTreeMap::new(),
-            people,
-            takes_effect,
-        };
-        if let People::Map(map) = &changes.people {
-            let of = map.goes_on_with().cloned();
-            changes.continue_with(ERASURES, of);
-        }
+        let mut changes = Self { memory, now: BTreeMap::new(), wider: BTreeMap::new(), people, takes_effect };
         let holds = holds_of(job);
+        let rules: BTreeMap<&str, &Rule> = job.schedule.rules.iter().map(|rule| (rule.name.as_str(), rule)).collect();
         for plan in plans {
-            let Some(rule) = job.schedule.rules.iter().find(|rule| rule.name == plan.rule) else { continue };
+            let Some(rule) = rules.get(plan.rule.as_str()) else { continue };
             let terms = terms_of(rule, plan, &holds);
-            if let Some(basis) = changes.memory.in_force(&rule.name, &terms) {
-                let wider = wider(job, context, standing, rule, &terms, &holds, basis.terms);
-                changes.wider.extend(wider.map(|wider| (rule.name.clone(), wider)));
-                changes.continue_with(&rule.name, basis.of);
-            }
+            let basis = Basis::of(&changes.memory, &rule.name, &terms);
+            let wider = basis.and_then(|basis| wider(job, context, standing, rule, &terms, &holds, basis));
+            changes.wider.extend(wider.map(|wider| (rule.name.clone(), wider)));
             changes.now.insert(rule.name.clone(), terms);
         }
         Ok(changes)
-    }
-
-    /// What the policy had before and is back is its own.
-    fn continue_with(&mut self, rule: &str, of: Option<Origin>) {
-        let is_back = self.memory.returned().any(|(returned, _)| returned == rule);
-        self.continues.extend(of.filter(|_| !is_back).map(|origin| (rule.to_owned(), origin)));
-    }
-
-    /// Of which policies something goes on in this one that the ledger knows there.
-    pub fn notes(&self, job: &Job<'_>) -> Vec<String> {
-        let returned = self.memory.returned().map(|(_, origin)| origin);
-        let policies: BTreeSet<&str> =
-            self.continues.values().chain(returned).map(|origin| origin.policy.as_str()).collect();
-        let note = |policy: &&str| {
-            format!(
-                "policy `{}` is taken for the successor of policy `{policy}`, of which no schedule has any more what goes on in it: that is \
-                 held against the terms by which it went last",
-                job.schedule.policy.name
-            )
-        };
-        policies.iter().map(note).collect()
     }
 
     /// The sentence that stops the rule until somebody consents; the rows that the change lets go are counted in it.
@@ -185,20 +172,13 @@ impl Changes {
             in_force: BTreeMap::new(),
             people: None,
             people_in_force: None,
-            continues: self.continues.clone(),
-            beside: BTreeSet::new(),
         };
-        if !next.continues.is_empty() {
-            next.beside = job.roster.others(&next.policy).map(str::to_owned).collect();
-        }
         // A rule that could not be planned this time is as it was.
         for rule in job.schedule.rules.iter().filter(|rule| !self.now.contains_key(&rule.name)) {
             let Some(known) = known else { continue };
             next.rules.extend(known.rules.get_key_value(&rule.name).map(|(name, terms)| (name.clone(), terms.clone())));
             next.in_force
                 .extend(known.in_force.get_key_value(&rule.name).map(|(name, terms)| (name.clone(), terms.clone())));
-            // Nor is it held against its own terms by that, where another policy had gone on with it.
-            next.in_force.extend(self.memory.returned_rule(&rule.name).map(|terms| (rule.name.clone(), terms.clone())));
         }
         for (name, wider) in self.wider.iter().filter(|(name, _)| !self.was_let_pass(record, name)) {
             next.in_force.insert(name.clone(), wider.in_force.clone());
@@ -210,13 +190,11 @@ impl Changes {
             }
             (People::Unresolved, Some(known)) => {
                 next.people = known.people.clone();
-                next.people_in_force = self.memory.returned_map().cloned().or(known.people_in_force.clone());
+                next.people_in_force.clone_from(&known.people_in_force);
             }
             (People::Unresolved, None) | (People::None, _) => {}
         }
-        let is_told = |rule: &str| next.rules.contains_key(rule) || rule == ERASURES && next.people.is_some();
-        let is_back = self.memory.returned().any(|(rule, _)| is_told(rule));
-        if known.is_some_and(|known| !is_back && known.says_the_same_as(&next)) {
+        if known.is_some_and(|known| known.says_the_same_as(&next)) {
             return None;
         }
         next.changes = terms::changes(&self.memory, &next);
@@ -235,9 +213,12 @@ fn wider(
     rule: &Rule,
     terms: &Terms,
     holds: &BTreeMap<String, HoldTerms>,
-    in_force: Terms,
+    Basis { terms: in_force, unsaid }: Basis,
 ) -> Option<Wider> {
-    let reasons = terms.reach_beyond(&in_force, holds, has_ended(job));
+    let mut reasons = terms.reach_beyond(&in_force, holds, has_ended(job));
+    if !reasons.is_empty() {
+        reasons.extend(unsaid);
+    }
     let with_old_period = Terms { retain: in_force.retain.clone(), ..terms.clone() };
     let is_only_shorter = with_old_period.reach_beyond(&in_force, holds, has_ended(job)).is_empty();
     let before = if is_only_shorter { as_it_was(job, context, standing, rule, &in_force) } else { None };
@@ -255,9 +236,22 @@ fn as_it_was(
     let period = Period::parse(in_force.retain.as_ref()?).ok()?;
     let Age::Retain { anchors, .. } = &rule.age else { return None };
     let age = Age::Retain { anchors: anchors.clone(), period };
-    let schedule = Schedule { rules: vec![Rule { age, ..rule.clone() }], ..job.schedule.clone() };
+    let schedule = Schedule { rules: vec![Rule { age, ..rule.clone() }], ..without_rules(job.schedule) };
     let resolved = resolve::resolve(context, &schedule, |_| true, standing);
     resolved.rules.into_iter().find_map(|(_, plan)| plan.ok())
+}
+
+/// The same schedule; there may be thousands of rules, and one of them is meant.
+fn without_rules(schedule: &Schedule) -> Schedule {
+    Schedule {
+        source: Arc::clone(&schedule.source),
+        digest: schedule.digest.clone(),
+        policy: schedule.policy.clone(),
+        rules: Vec::new(),
+        holds: schedule.holds.clone(),
+        keeps: schedule.keeps.clone(),
+        subject: schedule.subject.clone(),
+    }
 }
 
 fn shown(plan: &RulePlan) -> String {

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{anchor, digest, has_ended, holds_of, shown};
+use super::{anchor, digest, has_ended, holds_of, shown, without_rules};
 use crate::base::name::{Name, TableName};
 use crate::base::time::Period;
 use crate::db::catalog::Catalog;
 use crate::db::{Connection, DbError};
-use crate::ledger::terms::memory::{Basis, Memory};
+use crate::ledger::terms::HoldTerms;
+use crate::ledger::terms::memory::Memory;
 use crate::ledger::terms::people::{EntryTerms, PeopleTerms, Reason, RequestTerms, Whom};
-use crate::ledger::terms::{HoldTerms, Origin};
 use crate::plan::{Dependent, Entry, Erasure, Hold, Likeness, RulePlan, SelfEffect, Step, Target};
 use crate::record::{RuleRecord, RunRecord};
 use crate::resolve::{self, Context, StandingHold};
@@ -20,8 +20,6 @@ use crate::schedule::{Data, DataAct, Redact, Schedule, Subject, Then};
 pub(super) struct MapOfPeople {
     now: PeopleTerms,
     wider: Option<Wider>,
-    /// Whose it was, where another policy had it.
-    origin: Option<Origin>,
 }
 
 /// More would go than by the terms in force.
@@ -45,10 +43,11 @@ impl MapOfPeople {
         let subject = job.schedule.subject.as_ref()?;
         let holds = holds_of(job);
         let now = terms_of(context.catalog, subject, erasure, &holds);
-        let basis = memory.people_in_force(&now.table);
-        let origin = basis.as_ref().and_then(|basis| basis.of.clone());
-        let wider = basis.and_then(|Basis { terms: in_force, .. }| {
-            let reasons = now.reach_beyond(&in_force, &holds, &has_ended(job));
+        let wider = basis(memory, &now).and_then(|(in_force, unsaid)| {
+            let mut reasons = now.reach_beyond(&in_force, &holds, &has_ended(job));
+            if !reasons.is_empty() {
+                reasons.extend(unsaid);
+            }
             let with_old_grace = PeopleTerms { grace: in_force.grace.clone(), ..now.clone() };
             let is_only_shorter = with_old_grace.reach_beyond(&in_force, &holds, &has_ended(job)).is_empty();
             let is_shorter = is_only_shorter && !reasons.is_empty();
@@ -56,11 +55,7 @@ impl MapOfPeople {
             let asked = asked(erasure, &reasons);
             (!reasons.is_empty()).then_some(Wider { in_force, before, asked, reasons })
         });
-        Some(Self { now, wider, origin })
-    }
-
-    pub fn goes_on_with(&self) -> Option<&Origin> {
-        self.origin.as_ref()
+        Some(Self { now, wider })
     }
 
     pub fn terms(&self) -> PeopleTerms {
@@ -161,10 +156,8 @@ impl Unconsented {
         };
         let holds = holds_of(job);
         let now = terms_of(catalog, subject, erasure, &holds);
-        let memory = Memory::read(conn, &job.schedule.policy.name, &job.roster)?;
-        let Some(Basis { terms: in_force, .. }) = memory.people_in_force(&now.table) else {
-            return Ok(Self::default());
-        };
+        let memory = Memory::read(conn, job.names())?;
+        let Some((in_force, _)) = basis(&memory, &now) else { return Ok(Self::default()) };
         let reasons = now.reach_beyond(&in_force, &holds, &has_ended(job));
         Ok(Self { reasons, categories: now.entries.into_iter().map(|entry| entry.category).collect() })
     }
@@ -186,6 +179,19 @@ impl Unconsented {
     }
 }
 
+/// What a map is held against; where it is new, and may be one that is gone under another name, with a reason that says so.
+fn basis(memory: &Memory, now: &PeopleTerms) -> Option<(PeopleTerms, Option<Reason>)> {
+    if let Some(known) = memory.people_in_force() {
+        return Some((known.clone(), None));
+    }
+    let (policy, gone) = memory.map_may_have_been(&now.table)?;
+    let sentence = format!(
+        "the map is new, and policy `{policy}`, which had one of the same people, is gone: if it is that one under another name, say so \
+         with `formerly = [\"{policy}\"]`"
+    );
+    Some((gone.clone(), Some(Reason { of: Whom::Everybody, sentence })))
+}
+
 /// The erasure with the grace that is in force.
 fn as_it_was(
     job: &Job<'_>,
@@ -196,7 +202,7 @@ fn as_it_was(
 ) -> Option<Erasure> {
     let grace = Some(Period::parse(in_force.grace.as_ref()?).ok()?);
     let subject = Some(Subject { grace, ..subject.clone() });
-    let schedule = Schedule { rules: Vec::new(), subject, ..job.schedule.clone() };
+    let schedule = Schedule { subject, ..without_rules(job.schedule) };
     resolve::resolve(context, &schedule, |_| true, standing).erasure?.ok()
 }
 

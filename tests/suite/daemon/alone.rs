@@ -61,3 +61,16 @@ fn a_reload_into_the_state_directory_of_another_daemon_keeps_the_old_config_in_f
     one.end();
     other.end();
 }
+
+#[test]
+fn a_lock_that_another_user_could_open_could_keep_the_daemon_out_so_none_can() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let db = TestDb::new(Dialect::Sqlite);
+    let stage = Stage::at("2026-01-10T12:10:00Z", &db, "0 * * * *");
+    let lock = stage.tenure.dir().join("state/daemon.lock");
+    fs::create_dir_all(stage.tenure.dir().join("state")).unwrap();
+    fs::write(&lock, "").unwrap();
+    fs::set_permissions(&lock, fs::Permissions::from_mode(0o644)).unwrap();
+    stage.start().end();
+    assert_eq!(fs::metadata(&lock).unwrap().permissions().mode() & 0o777, 0o600);
+}

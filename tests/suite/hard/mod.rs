@@ -3,6 +3,7 @@
 //! A story is set up twice. tenure purges the one copy; in the other the rows that must go are taken out by hand; then
 //! both must hold the same rows in all their tables.
 
+mod fitness;
 mod keys;
 mod kinds;
 mod moodle;

@@ -3,7 +3,8 @@
 use tenure::db::Dialect;
 
 use super::{Story, delete_rule, hold};
-use crate::harness::TestDb;
+use crate::harness::story::{self, AS_OF};
+use crate::harness::{Tenure, TestDb};
 
 on_every_database! {
     fn tables_and_columns_may_bear_reserved_words_for_names(db: TestDb) {
@@ -36,6 +37,51 @@ on_every_database! {
         Story::new(&db, setup, schedule).becomes(
             "DELETE FROM {q:child's 100%} WHERE id = 1; DELETE FROM {q:we\"ird `ta.ble} WHERE {q:i.d} IN (1, 3)",
         );
+    }
+
+    fn names_as_long_as_check_takes_them_are_worked_with(db: TestDb) {
+        db.create(
+            "CREATE TABLE log (id {bigint} NOT NULL PRIMARY KEY, at {ts}, owner {bigint});
+             CREATE TABLE other (id {bigint} NOT NULL PRIMARY KEY, at {ts});
+             INSERT INTO log VALUES (1, '2020-01-01', 1), (2, '2020-01-01', 2), (3, '2026-06-20', 1);
+             INSERT INTO other VALUES (1, '2020-01-01');",
+        );
+        // Two letters apart at their ends, and of two bytes each.
+        let long = |last: &str| "ü".repeat(99) + last;
+        let rules = story::delete_rule(&long("a"), "log", "") + &story::delete_rule(&long("b"), "other", "");
+        let held = hold("log", "owner = 2").replace("lawsuit", &long("c"));
+        let schedule = format!("[policy]\nname = \"{}\"\n{rules}{held}", long("d"));
+        let tenure = Tenure::at(&db).schedule(&schedule);
+        tenure.run(&["check"]).expect_code(0);
+        tenure.run(&["migrate"]).expect_code(0);
+        tenure.run(&["pause", &long("b"), "--reason", "audit"]).expect_code(0);
+        tenure.run(&["run", "--as-of", AS_OF]).expect_code(4);
+        assert_eq!((db.count("log"), db.count("other")), (2, 1));
+        tenure.run(&["resume", &long("b"), "--reason", "done"]).expect_code(0);
+        tenure.run(&["run", "--as-of", AS_OF]).expect_code(0);
+        assert_eq!((db.count("log"), db.count("other")), (2, 0));
+        tenure.run(&["verify"]).expect_code(0);
+        let longer = Tenure::at(&db).schedule(&schedule.replacen('ü', "üü", 1));
+        longer.run(&["check"]).expect_code(2);
+    }
+
+    fn hundreds_of_holds_on_one_table_are_kept_to_and_named(db: TestDb) {
+        let holds = if db.dialect == Dialect::Sqlite { 1_100 } else { 600 };
+        db.create("CREATE TABLE log (id {bigint} NOT NULL PRIMARY KEY, at {ts});");
+        for first in (1..=holds + 20).step_by(100) {
+            let rows: Vec<String> = (first..first + 100).map(|id| format!("({id}, '2020-01-01')")).collect();
+            db.script(&format!("INSERT INTO log VALUES {}", rows.join(", ")));
+        }
+        let one = |id: i64| {
+            format!("[[hold]]\nname = \"case-{id}\"\ntable = \"log\"\nwhere = \"id = {id}\"\nreason = \"case {id}\"\n")
+        };
+        let rule = story::delete_rule("logs", "log", "guard = { max_share = 1.0 }");
+        let schedule = format!("[policy]\nname = \"house\"\n{rule}{}", (1..=holds).map(one).collect::<String>());
+        let tenure = Tenure::at(&db).schedule(&schedule);
+        let done = tenure.run(&["run", "--json", "--as-of", AS_OF]).expect_code(0).json();
+        let logs = &done["rules"][0];
+        assert_eq!((&logs["held"], logs["held_by"].as_object().unwrap().len() as i64), (&holds.into(), holds));
+        assert_eq!((db.count("log"), db.count(&format!("log WHERE id <= {holds}"))), (holds, holds));
     }
 
     fn a_table_may_be_called_like_the_names_that_statements_make_up(db: TestDb) {

@@ -6,6 +6,7 @@ mod postfix;
 mod real_server;
 mod refused;
 pub mod server;
+mod strangers;
 mod test_command;
 
 use std::fs;

@@ -49,6 +49,12 @@ pub enum Act {
     GoOn,
     /// Answers this, and takes nothing.
     Say(&'static str),
+    /// The same in bytes that may be no UTF-8.
+    SayBytes(&'static [u8]),
+    /// Writes a line that never ends.
+    Flood,
+    /// Writes a digit every so many milliseconds, and never a whole answer.
+    Drip(u64),
     /// Does what a willing server does, after so many seconds.
     Dawdle(u64),
     /// Says nothing until the client has gone.
@@ -388,6 +394,14 @@ impl Talk {
     fn refuse(&mut self, act: Act) -> io::Result<()> {
         match act {
             Act::Say(words) => self.say(words),
+            Act::SayBytes(bytes) => self.stream().write(bytes),
+            Act::Flood => loop {
+                self.stream().write(&[b'2'; 65_536])?;
+            },
+            Act::Drip(pause) => loop {
+                self.stream().write(b"2")?;
+                thread::sleep(Duration::from_millis(pause));
+            },
             Act::Stall => {
                 while self.stream().read(&mut [0; 512])? > 0 {}
                 Err(over())

@@ -1,5 +1,5 @@
-//! A policy that is called otherwise is the same policy: nobody whom it has promised anything is lost, and nobody goes by wider
-//! terms without consent.
+//! A policy that says what it was called before is the same policy: nobody whom it has promised anything is lost, and nobody goes
+//! by wider terms without consent.
 
 use std::fs;
 
@@ -9,6 +9,11 @@ use crate::harness::{Tenure, TestDb};
 
 fn called(name: &str, map: &str) -> String {
     policy(map).replace("\"house\"", &format!("\"{name}\""))
+}
+
+/// The same, and it says what it was called before.
+fn formerly(name: &str, former: &str, map: &str) -> String {
+    called(name, map).replacen("[policy]\n", &format!("[policy]\nformerly = [\"{former}\"]\n"), 1)
 }
 
 fn restore_account_1(db: &TestDb) {
@@ -35,14 +40,17 @@ on_every_database! {
         platform(&db, 4, 1);
         let tenure = tenure(&db, MAP);
         run(&tenure);
-        now_it_says(&tenure, &called("home", MAP));
-        let renamed = run(&tenure);
-        assert!(renamed.0["notes"].to_string().contains("policy `home` is taken for the successor of policy `house`"), "{renamed:?}");
+        now_it_says(&tenure, &formerly("home", "house", MAP));
+        run(&tenure);
         assert_eq!(erasures(&db), 1, "nobody is erased twice");
-        now_it_says(&tenure, &called("abode", &MAP.replace("grace = \"7 days\"", "grace = \"1 day\"")));
+        let shorter = MAP.replace("grace = \"7 days\"", "grace = \"1 day\"");
+        now_it_says(&tenure, &called("abode", &shorter));
+        let unsaid = says(&tenure, &["plan", "--json", "--as-of", AS_OF], 3);
+        assert!(unsaid.contains("`grace` went from `7 days` to `1 day`") && unsaid.contains("the map is new, and policy"), "{unsaid}");
+        now_it_says(&tenure, &formerly("abode", "home", &shorter));
         for _ in 0..2 {
-            let asked = run_at(&tenure, AS_OF, 3);
-            assert!(asked.0["rules"].to_string().contains("`grace` went from `7 days` to `1 day`"), "{asked:?}");
+            let asked = run_at(&tenure, AS_OF, 3).0["rules"].to_string();
+            assert!(asked.contains("`grace` went from `7 days` to `1 day`") && !asked.contains("the map is new"), "{asked}");
         }
         assert_eq!(erasures(&db), 1);
         tenure.run(&["run", "--yes", "--as-of", AS_OF]).expect_code(0);
@@ -58,6 +66,9 @@ on_every_database! {
         run(&tenure);
         tenure.run(&["subject", "erase", "3", "--reason", "letter", "--unverified"]).expect_code(0);
         now_it_says(&tenure, &called("home", MAP));
+        let unsaid = says(&tenure, &["plan", "--json"], 0);
+        assert!(unsaid.contains("request 1 waits at policy `house`") && unsaid.contains("say `formerly = [\\\"house\\\"]` under [policy]"), "{unsaid}");
+        now_it_says(&tenure, &formerly("home", "house", MAP));
         let planned = says(&tenure, &["plan", "--json"], 0);
         assert!(planned.contains("request 1 was received for policy `house`, which has no map of people here any more, and waits at policy `home`"), "{planned}");
         for command in [&["subject", "status"][..], &["subject", "status", "3"]] {
@@ -82,16 +93,10 @@ on_every_database! {
         // The keys of payments are keys of accounts, and are not the same people's.
         let payers = "[subject]\ntable = \"payment\"\nkey = \"id\"\nwithin = \"30 days\"\n\
              [[subject.data]]\ntable = \"payment\"\ncolumn = \"id\"\naction = \"redact\"\nredact = { payer = \"null\" }\n";
-        now_it_says(&tenure, &called("home", payers));
+        now_it_says(&tenure, &formerly("home", "house", payers));
         let told = says(&tenure, &["run", "--yes", "--json"], 0);
-        assert!(told.contains("request 1 waits at policy `house`, which has no map of people here any more") && told.contains("give the policy its name back"), "{told}");
+        assert!(told.contains("request 1 waits at policy `house`, which has no map of people here any more") && told.contains("or refuse the request and ask again"), "{told}");
         assert_eq!((erasures(&db), open_requests(&db), db.count("payment WHERE payer IS NULL")), (0, 1, 0));
-        // Of two maps of the same people as well.
-        now_it_says(&tenure, &called("home", MAP));
-        let tenure = tenure.schedule(&called("office", MAP));
-        let told = says(&tenure, &["run", "--yes", "--json"], 0);
-        assert!(told.contains("nobody can tell which map is meant now"), "{told}");
-        assert_eq!((erasures(&db), open_requests(&db)), (0, 1));
         tenure.run(&["subject", "refuse", "1", "--reason", "asked again", "--policy", "home"]).expect_code(0);
         assert!(!says(&tenure, &["run", "--json"], 0).contains("request 1"));
     }
@@ -103,7 +108,7 @@ on_every_database! {
         [&one, &other, &one, &other].into_iter().for_each(|tenure| drop(run(tenure)));
         one.run(&["subject", "erase", "3", "--reason", "letter", "--unverified"]).expect_code(0);
         one.run(&["subject", "verify", "1"]).expect_code(0);
-        assert!(says(&other, &["run", "--json"], 0).contains("nobody can tell which map is meant now"));
+        assert!(says(&other, &["run", "--json"], 0).contains("no map of the same people says that it goes on with that one"));
         assert_eq!((erasures(&db), open_requests(&db)), (0, 1));
         one.run(&["run"]).expect_code(0);
         assert_eq!((erasures(&db), open_requests(&db)), (1, 0));

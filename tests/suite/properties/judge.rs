@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use tenure::config::Config;
 use tenure::db::{Dialect, control};
 use tenure::execute::Stop;
-use tenure::ledger::roster::Roster;
-use tenure::record::ERASURES;
+use tenure::ledger::names::{HasMap, Policies};
 use tenure::record::{RuleRecord, RunRecord, Status};
 use tenure::resolve::StandingHold;
 use tenure::run::{self, Consent, Job};
@@ -123,9 +122,9 @@ pub fn execute(config: &Config, schedule: &Schedule) -> RunRecord {
 }
 
 fn job<'a>(config: &'a Config, schedule: &'a Schedule) -> Job<'a> {
-    let mut roster = Roster::default();
-    let erasures = schedule.subject.iter().map(|_| ERASURES);
-    roster.add(&schedule.policy.name, schedule.rules.iter().map(|rule| rule.name.as_str()).chain(erasures));
+    let mut policies = Policies::default();
+    let map = if schedule.subject.is_some() { HasMap::Yes } else { HasMap::No };
+    policies.add(&schedule.policy.name, map);
     Job {
         people: None,
         config,
@@ -139,7 +138,7 @@ fn job<'a>(config: &'a Config, schedule: &'a Schedule) -> Job<'a> {
         oldest_due: false,
         stint: None,
         maps: schedule.subject.iter().collect(),
-        roster,
+        policies,
         holds: schedule.holds.iter().map(|hold| StandingHold { schedule, hold, by_hand: false }).collect(),
     }
 }

@@ -4,7 +4,8 @@ use super::*;
 fn only_tables_of_the_current_database_with_transactions_are_ordinary() {
     let lab = Lab::mysql(
         "CREATE TABLE log (id INT PRIMARY KEY) ENGINE=InnoDB; CREATE TABLE old (id INT PRIMARY KEY) ENGINE=MyISAM;
-         CREATE VIEW v AS SELECT * FROM log; CREATE TABLE tenure_run (id INT); CREATE TABLE __diesel_schema_migrations (v INT);
+         CREATE VIEW v AS SELECT * FROM log; CREATE TABLE tenure_hold (id INT);
+         CREATE TABLE tenure_run (id INT, holder INT, started INT, finished INT, plan INT, record INT); CREATE TABLE __diesel_schema_migrations (v INT);
          CREATE TABLE parts (id INT, y INT) PARTITION BY RANGE (y) (PARTITION a VALUES LESS THAN (2024),
             PARTITION b VALUES LESS THAN MAXVALUE);",
     );
@@ -12,13 +13,35 @@ fn only_tables_of_the_current_database_with_transactions_are_ordinary() {
     assert!(catalog.version.starts_with("MariaDB ") || catalog.version.starts_with("MySQL "), "{}", catalog.version);
     assert!(catalog.version_number.0 >= 8);
     assert_eq!(texts(&catalog.search_path), [lab.name.as_str()]);
-    assert_eq!(table_names(&catalog), ["log", "old", "parts", "v"]);
+    assert_eq!(table_names(&catalog), ["log", "old", "parts", "tenure_hold", "v"]);
     assert_eq!(["log", "old", "parts", "v"].map(|name| table(&catalog, name).kind), {
         use TableKind::*;
-        [Ordinary, Other, Ordinary, View]
+        [Ordinary, Engine, Ordinary, View]
     });
     assert_eq!(table(&catalog, "log").name.schema.as_ref().map(Name::as_str), Some(lab.name.as_str()));
     assert!(table(&catalog, "parts").leaves.is_empty());
+}
+
+#[test]
+fn a_key_of_another_database_is_known_to_whom_innodb_tells_it() {
+    let lab = Lab::mysql(
+        "CREATE TABLE log (id INT PRIMARY KEY); CREATE DATABASE `{}_far-off`;
+         CREATE TABLE `{}_far-off`.`a tag` (log INT, FOREIGN KEY (log) REFERENCES {}.log (id) ON DELETE CASCADE);
+         CREATE USER `{}_role`@`%` IDENTIFIED BY 'secret'; GRANT SELECT ON {}.* TO `{}_role`@`%`;",
+    );
+    let catalog = lab.catalog_of_role();
+    assert!(catalog.sees_every_table && !catalog.sees_every_reference);
+    assert_eq!(referrers(&catalog, "log"), [""; 0]);
+    lab.script("GRANT PROCESS ON *.* TO `{}_role`@`%`");
+    for catalog in [lab.catalog_of_role(), lab.catalog()] {
+        assert!(catalog.sees_every_reference);
+        assert_eq!(referrers(&catalog, "log"), ["a tag"]);
+        let tag = catalog.tables.iter().find(|table| table.name.table.as_str() == "a tag").unwrap();
+        assert_eq!(keys(tag), ["log -> log(id) Cascade"]);
+        let schema = tag.name.schema.as_ref().map(ToString::to_string);
+        assert_eq!(schema, Some(format!("{}_far-off", lab.name)));
+    }
+    lab.script("DROP DATABASE `{}_far-off`");
 }
 
 #[test]

@@ -5,7 +5,8 @@ fn tables_are_found_along_the_search_path_and_system_schemas_and_our_own_are_lef
     let lab = Lab::postgres(
         "CREATE SCHEMA audit; CREATE SCHEMA tenure; CREATE SCHEMA \"Mixed Case\";
          CREATE TABLE public.log (id int PRIMARY KEY); CREATE TABLE audit.log (id bigint PRIMARY KEY);
-         CREATE TABLE tenure.run (id int); CREATE TABLE __diesel_schema_migrations (version text);
+         CREATE TABLE tenure.run (id text, holder text, started int8, finished int8, plan text, record text);
+         CREATE TABLE tenure.batch (id int); CREATE TABLE __diesel_schema_migrations (version text);
          CREATE TABLE \"Mixed Case\".\"Order\" (\"group\" int, \"we\"\"ird\" text, PRIMARY KEY (\"group\"));
          CREATE VIEW v AS SELECT * FROM log; CREATE MATERIALIZED VIEW mv AS SELECT * FROM log;
          CREATE TEMP TABLE fleeting (id int);
@@ -15,7 +16,9 @@ fn tables_are_found_along_the_search_path_and_system_schemas_and_our_own_are_lef
     assert!(catalog.version.starts_with("PostgreSQL "), "{}", catalog.version);
     assert!(catalog.version_number.0 >= 13);
     assert_eq!(texts(&catalog.search_path), ["audit", "public"]);
-    assert_eq!(catalog.tables.len(), 5, "{:?}", table_names(&catalog));
+    assert!(catalog.find(&TableName::parse("tenure.run").unwrap()).is_none(), "that one is ours");
+    assert_eq!(table(&catalog, "tenure.batch").columns.len(), 1, "that one is the application's");
+    assert_eq!(catalog.tables.len(), 6, "{:?}", table_names(&catalog));
     assert_eq!(table(&catalog, "log").name.to_string(), "audit.log");
     assert_eq!(table(&catalog, "public.log").columns[0].sql_type, "integer");
     let order = table(&catalog, "\"Mixed Case\".Order");
@@ -252,5 +255,25 @@ fn foreign_tables_are_not_ordinary() {
     let lab = Lab::postgres(
         "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w; CREATE FOREIGN TABLE far (id int) SERVER s;",
     );
-    assert_eq!(table(&lab.catalog(), "far").kind, TableKind::Other);
+    assert_eq!(table(&lab.catalog(), "far").kind, TableKind::Foreign);
+}
+
+#[test]
+fn a_key_of_which_the_triggers_are_disabled_is_suspended_and_one_that_is_not_valid_yet_is_enforced() {
+    let lab = Lab::postgres(
+        "CREATE TABLE p (id int PRIMARY KEY); CREATE UNLOGGED TABLE fast (id int);
+         CREATE TABLE a (p int REFERENCES p); CREATE TABLE b (p int); ALTER TABLE b ADD FOREIGN KEY (p) REFERENCES p NOT VALID;
+         CREATE TABLE q (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE q1 PARTITION OF q DEFAULT;
+         CREATE TABLE c (q int REFERENCES q ON DELETE CASCADE);",
+    );
+    let enforcement = |name: &str| table(&lab.catalog(), name).foreign_keys[0].enforcement;
+    assert_eq!(["a", "b", "c"].map(enforcement), [Enforcement::Enforced; 3]);
+    lab.script("ALTER TABLE a DISABLE TRIGGER ALL; ALTER TABLE q1 DISABLE TRIGGER ALL");
+    assert_eq!(
+        ["a", "b", "c"].map(enforcement),
+        [Enforcement::Enforced, Enforcement::Enforced, Enforcement::Suspended]
+    );
+    lab.script("ALTER TABLE p DISABLE TRIGGER ALL");
+    assert_eq!(["a", "b"].map(enforcement), [Enforcement::Suspended; 2]);
+    assert!(table(&lab.catalog(), "fast").unlogged && !table(&lab.catalog(), "p").unlogged);
 }
