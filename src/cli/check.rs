@@ -6,8 +6,7 @@ use crate::app::setup::{Pair, Setup};
 use crate::check;
 use crate::config::Secret;
 use crate::db::{Access, Connection, Mode, catalog};
-use crate::diagnostic::mistake;
-use crate::diagnostic::mistake::Mistake;
+use crate::diagnostic::mistake::{self, Mistake};
 use crate::resolve;
 use crate::schedule::Schedule;
 

@@ -4,8 +4,7 @@ use std::path::Path;
 
 use super::{Common, Failure, Outcome, Selection, run, say};
 use crate::base::time::Clock;
-use crate::demo;
-use crate::demo::DemoError;
+use crate::demo::{self, DemoError};
 
 pub(super) fn demo(common: &Common, dir: &Path, rows: u64) -> Outcome {
     let as_of = common.as_of.unwrap_or_else(|| Clock::System.now());

@@ -29,8 +29,7 @@ use jiff::Timestamp;
 use crate::app::setup::{Sources, Unready};
 use crate::base::time::parse_as_of;
 use crate::base::visible::visible_lines;
-use crate::diagnostic::mistake;
-use crate::diagnostic::mistake::Mistake;
+use crate::diagnostic::mistake::{self, Mistake};
 use crate::run::Refusal;
 
 /// Keeps published retention promises: deletes, aggregates and redacts what a schedule says is due, and proves it.

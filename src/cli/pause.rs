@@ -10,8 +10,7 @@ use serde_json::json;
 
 use super::{Common, Failure, Outcome, say, to_stderr};
 use crate::app::setup::{Setup, Unready};
-use crate::base::time;
-use crate::base::time::parse_as_of;
+use crate::base::time::{self, parse_as_of};
 use crate::config::DatabaseConfig;
 use crate::db::{Access, Connection};
 use crate::execute::{self, Stop};

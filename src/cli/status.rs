@@ -6,8 +6,7 @@ use jiff::SignedDuration;
 use serde::Serialize;
 
 use super::{Common, Outcome, say};
-use crate::app::overview;
-use crate::app::overview::{Overview, Running};
+use crate::app::overview::{self, Overview, Running};
 use crate::app::setup::Setup;
 use crate::base::time;
 use crate::daemon::{State, record};

@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 
-use crate::demo::instant;
-use crate::demo::instant::{DAY, Micros, SECOND};
+use crate::demo::instant::{self, DAY, Micros, SECOND};
 
 /// Whose row an edge is: some rules act on some people's rows earlier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,8 +18,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::base::time;
-use crate::db::predicate::window;
-use crate::db::predicate::window::{Edge, Next, Window};
+use crate::db::predicate::window::{self, Edge, Next, Window};
 use crate::db::write::batch::{Done, frees_its_own};
 use crate::db::write::rollup;
 use crate::db::{Connection, DbError};

@@ -4,8 +4,7 @@ use anyhow::bail;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::base::time;
-use crate::base::time::Period;
+use crate::base::time::{self, Period};
 use crate::db::{Connection, DbError, control};
 use crate::ledger::clock::{self, Newest};
 

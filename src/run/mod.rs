@@ -25,8 +25,7 @@ use anyhow::{Context as _, anyhow, bail};
 use jiff::Timestamp;
 
 use crate::base::name::TableName;
-use crate::base::time;
-use crate::base::time::Period;
+use crate::base::time::{self, Period};
 use crate::check::{self, Asker};
 use crate::config::{Config, DatabaseConfig};
 use crate::db::maintain::{rewrite, statistics};

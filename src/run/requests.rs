@@ -8,11 +8,9 @@ use jiff::Timestamp;
 
 use super::change::people::Unconsented;
 use super::{Consent, Job, Progress, Refusal, SomePeople, people, prepare_ledger};
-use crate::base::time;
-use crate::base::time::Light;
+use crate::base::time::{self, Light};
 use crate::db::catalog::Catalog;
-use crate::db::query::person;
-use crate::db::query::person::{Made, Requested, Standing};
+use crate::db::query::person::{self, Made, Requested, Standing};
 use crate::db::{Access, Connection, DbError, ErrorKind};
 use crate::execute::Stop;
 use crate::ledger::erasure::{self, Cause};

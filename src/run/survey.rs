@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::base::name::Name;
-use crate::db::query::count;
-use crate::db::query::count::Counts;
+use crate::db::query::count::{self, Counts};
 use crate::db::query::taken;
 use crate::db::write::batch;
 use crate::db::{Connection, DbError, Dialect, Mode, Value};

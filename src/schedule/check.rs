@@ -12,8 +12,7 @@ use super::{
 };
 use crate::base::name::TableName;
 use crate::base::time::Period;
-use crate::diagnostic::document;
-use crate::diagnostic::document::{Item, Table};
+use crate::diagnostic::document::{self, Item, Table};
 use crate::diagnostic::mistake::Mistake;
 use crate::diagnostic::place::Source;
 use crate::record::ERASURES;

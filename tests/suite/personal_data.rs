@@ -6,8 +6,7 @@ use std::fs;
 
 use mail_parser::MessageParser;
 use tenure::db::Dialect;
-use tenure::demo;
-use tenure::demo::{SCHEDULES, Size};
+use tenure::demo::{self, SCHEDULES, Size};
 
 use crate::harness::{Output, Tenure, TestDb};
 

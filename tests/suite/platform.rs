@@ -3,8 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use tenure::demo;
-use tenure::demo::{SCHEDULES, Size};
+use tenure::demo::{self, SCHEDULES, Size};
 
 use crate::harness::story::{AS_OF, Told, plan_and_run};
 use crate::harness::{Tenure, TestDb};

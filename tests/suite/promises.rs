@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use tenure::db::Dialect;
-use tenure::demo;
-use tenure::demo::{PROMISES, SCHEDULES, Size};
+use tenure::demo::{self, PROMISES, SCHEDULES, Size};
 
 use crate::harness::story::{AS_OF, Told};
 use crate::harness::{Tenure, TestDb};

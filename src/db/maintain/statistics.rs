@@ -5,8 +5,7 @@
 //! stand in the statistics, and those few are the database's to renew, or somebody's who knows when.
 
 use crate::base::name::{Name, TableName};
-use crate::db::query::count;
-use crate::db::query::count::{number, one_row};
+use crate::db::query::count::{self, number, one_row};
 use crate::db::sql::builder::Sql;
 use crate::db::{Connection, DbError, Dialect, ErrorKind, Statement, Value};
 

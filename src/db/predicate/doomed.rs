@@ -1,8 +1,7 @@
 //! The rows that go: the rule's own in a window, and those that go, or are let go, with them.
 
 use crate::base::name::Name;
-use crate::db::predicate::eligible;
-use crate::db::predicate::eligible::{Look, Scope, equal, key_names, select_as};
+use crate::db::predicate::eligible::{self, Look, Scope, equal, key_names, select_as};
 use crate::db::predicate::window::{Window, within};
 use crate::db::sql::builder::Sql;
 use crate::db::write::redact;

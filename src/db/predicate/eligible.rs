@@ -9,8 +9,7 @@ use std::sync::Arc;
 use crate::base::name::Name;
 use crate::base::name::TableName;
 use crate::db::Dialect;
-use crate::db::predicate::doomed;
-use crate::db::predicate::doomed::Within;
+use crate::db::predicate::doomed::{self, Within};
 use crate::db::predicate::few::Few;
 use crate::db::predicate::own_kind::{
     alias_if_other, another_refers, has_descendant, links_that_block, on_a_circle, refers_to_itself,

@@ -11,10 +11,8 @@ use std::sync::Arc;
 
 use crate::base::name::{Name, TableName};
 use crate::db::Dialect;
-use crate::db::predicate::eligible;
-use crate::db::predicate::eligible::{Look, Scope};
-use crate::db::predicate::few;
-use crate::db::predicate::few::{Few, among};
+use crate::db::predicate::eligible::{self, Look, Scope};
+use crate::db::predicate::few::{self, Few, among};
 use crate::db::predicate::window::outward;
 use crate::db::sql::builder::Sql;
 use crate::plan::{

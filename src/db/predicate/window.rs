@@ -5,8 +5,7 @@
 
 use crate::base::name::Name;
 use crate::db::predicate::anchor;
-use crate::db::predicate::eligible;
-use crate::db::predicate::eligible::{Look, Scope};
+use crate::db::predicate::eligible::{self, Look, Scope};
 use crate::db::predicate::few::Few;
 use crate::db::query::count::scope;
 use crate::db::sql::builder::Sql;

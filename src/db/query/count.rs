@@ -6,10 +6,8 @@ use jiff::Timestamp;
 
 use crate::base::name::TableName;
 use crate::db::predicate::anchor;
-use crate::db::predicate::doomed;
-use crate::db::predicate::doomed::Within;
-use crate::db::predicate::eligible;
-use crate::db::predicate::eligible::{Look, Scope};
+use crate::db::predicate::doomed::{self, Within};
+use crate::db::predicate::eligible::{self, Look, Scope};
 use crate::db::predicate::few::Few;
 use crate::db::sql::builder::Sql;
 use crate::db::{Connection, DbError, Row, Statement, Value};

@@ -5,10 +5,8 @@
 //! repeated.
 
 use crate::base::name::TableName;
-use crate::db::predicate::doomed;
-use crate::db::predicate::doomed::Within;
-use crate::db::query::count;
-use crate::db::query::count::{scope, whole};
+use crate::db::predicate::doomed::{self, Within};
+use crate::db::query::count::{self, scope, whole};
 use crate::db::sql::builder::Sql;
 use crate::db::write::batch;
 use crate::db::{Connection, DbError, Dialect, Statement};

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::base::name::{Name, TableName};
-use crate::db::predicate::eligible;
-use crate::db::predicate::eligible::Look;
+use crate::db::predicate::eligible::{self, Look};
 use crate::db::query::count::{number, one_row, scope};
 use crate::db::sql::builder::Sql;
 use crate::db::write::redact;

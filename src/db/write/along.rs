@@ -4,13 +4,10 @@
 //! batch did: for the first of them by the order of their keys.
 
 use crate::base::name::Name;
-use crate::db::predicate::doomed;
-use crate::db::predicate::doomed::{Within, where_due};
-use crate::db::predicate::eligible;
-use crate::db::predicate::eligible::{Look, Scope, equal, key_names, select_as};
+use crate::db::predicate::doomed::{self, Within, where_due};
+use crate::db::predicate::eligible::{self, Look, Scope, equal, key_names, select_as};
 use crate::db::predicate::few::key_of;
-use crate::db::predicate::whose;
-use crate::db::predicate::whose::Sharers;
+use crate::db::predicate::whose::{self, Sharers};
 use crate::db::query::count::number;
 use crate::db::sql::builder::Sql;
 use crate::db::{Connection, DbError, Dialect};

@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::base::name::TableName;
-use crate::db::predicate::doomed;
-use crate::db::predicate::doomed::{Which, Within, where_due};
-use crate::db::predicate::eligible;
-use crate::db::predicate::eligible::Scope;
+use crate::db::predicate::doomed::{self, Which, Within, where_due};
+use crate::db::predicate::eligible::{self, Scope};
 use crate::db::predicate::whose;
 use crate::db::predicate::window::Window;
 use crate::db::query::count::{Consequences, number, one_row, scope};

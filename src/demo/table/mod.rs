@@ -9,8 +9,7 @@ use crate::base::name::{Name, TableName};
 use crate::db::catalog::ColumnKind;
 use crate::db::{InsertInto, Value};
 
-use crate::demo::instant;
-use crate::demo::instant::Micros;
+use crate::demo::instant::{self, Micros};
 use crate::demo::platform::{Counts, Platform};
 
 pub(super) struct Table {

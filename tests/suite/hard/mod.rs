@@ -16,8 +16,7 @@ mod triggers;
 
 use serde_json::Value as Json;
 use tenure::db::catalog;
-use tenure::db::predicate::window;
-use tenure::db::predicate::window::Next;
+use tenure::db::predicate::window::{self, Next};
 use tenure::db::write::batch;
 use tenure::diagnostic::place::Source;
 use tenure::plan::{Axis, RulePlan};
