@@ -43,7 +43,7 @@ impl Kind {
     /// The text as a value of the server's.
     fn value(self, sql: &mut Sql, text: Write<'_>) {
         match (sql.dialect, self) {
-            (Dialect::Mysql, Kind::Zoned) => return mysql_zoned(sql, text),
+            (Dialect::Mysql, Kind::Zoned) => mysql_zoned(sql, text),
             // More digits than six would be rounded up.
             (Dialect::Mysql, Kind::Local) => around(sql, "CAST(LEFT(", text, ", 26) AS DATETIME(6))"),
             (_, Kind::Zoned) => around(sql, "CAST(", text, " AS timestamptz)"),

@@ -153,7 +153,9 @@ fn a_rule_is_held_against_what_it_was_last_under_any_name_that_it_says_it_had() 
     let moved: &[Known] = &[known("house", &[("logs", "60 days")]), known("home", &[("logs", "90 days")])];
     let renamed: &[Known] = &[known("house", &[("logs", "60 days")]), known("house", &[("lines", "90 days")])];
     let gone: &[Known] = &[known("house", &[("logs", "60 days")]), known("house", &[])];
-    let cases: &[(&str, &[Known], &str, &str, Option<&str>)] = &[
+    /// What it is; the ledger; the policy and the rule of the schedule; the period that it is held against.
+    type Case<'a> = (&'a str, &'a [Known], &'a str, &'a str, Option<&'a str>);
+    let cases: &[Case<'_>] = &[
         ("as it is called", &shared[..1], "house", "logs", Some("60 days")),
         ("while it waits for consent", shared, "house", "logs", Some("60 days")),
         ("under another name, unsaid", &shared[..1], "house", "lines", None),
@@ -183,7 +185,9 @@ fn a_rule_is_held_against_what_it_was_last_under_any_name_that_it_says_it_had() 
 #[test]
 fn a_new_rule_beside_one_that_is_gone_from_its_table_may_have_been_that_one() {
     let seen = [known("house", &[("logs", "60 days")])];
-    let cases: &[(&str, &str, &[&str], &[&str], Option<&str>)] = &[
+    /// What it is; the policy and its rules; the policies beside it; the rule that it may have been.
+    type Case<'a> = (&'a str, &'a str, &'a [&'a str], &'a [&'a str], Option<&'a str>);
+    let cases: &[Case<'_>] = &[
         ("renamed, unsaid", "house", &["lines"], &[], Some("logs")),
         ("renamed, said", "house", &["lines < logs"], &[], None),
         ("beside the one that is there", "house", &["lines", "logs"], &[], None),
