@@ -23,6 +23,7 @@ mod tables;
 mod target;
 
 pub use anchor::{Anchor, Hop, Never, Reading, epoch_bound};
+pub use bucket::Span;
 pub use ceiling::{Amounts, Beyond, Ceiling, Effect, Limits, Reservation};
 pub use condition::Condition;
 pub use entry_order::{entries_in_order, keep_each_other, says_all_of, shares_what_goes};
