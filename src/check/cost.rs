@@ -5,7 +5,7 @@ use crate::db::Dialect;
 use crate::db::catalog::{Table, TableKind};
 use crate::db::maintain::advice;
 use crate::diagnostic::mistake::Mistake;
-use crate::plan::{Act, Axis, Reading, Target};
+use crate::plan::{Act, Axis, InnerLink, Reading, Target};
 
 use super::{About, joined, list};
 
@@ -77,9 +77,18 @@ fn references<'a>(about: About<'a>, target: &'a Target) -> Vec<(&'a TableName, &
         return Vec::new();
     }
     let own = target.self_links.iter().map(|link| (&target.root, link.columns.as_slice()));
-    let of_dependents =
-        about.plan.dependents.iter().flat_map(|one| one.links.iter().chain(&one.blockers).chain(&one.self_links));
-    let links = target.blockers.iter().chain(of_dependents).map(|link| (&link.table, link.columns.as_slice()));
+    let inner_of = |inner: &'a [InnerLink]| inner.iter().map(|inner| &inner.link);
+    let of_dependents = about
+        .plan
+        .dependents
+        .iter()
+        .flat_map(move |one| one.links.iter().chain(&one.blockers).chain(&one.tree).chain(inner_of(&one.inner)));
+    let links = target
+        .blockers
+        .iter()
+        .chain(inner_of(&target.inner))
+        .chain(of_dependents)
+        .map(|link| (&link.table, link.columns.as_slice()));
     own.chain(links).collect()
 }
 

@@ -134,7 +134,11 @@ fn own_blocker(about: About<'_>, target: &Target, link: &SelfLink) -> Mistake {
 /// What the database would do by itself, so that tenure does it in the open.
 fn unsaid(about: About<'_>, target: &Target) -> Vec<Mistake> {
     let dependents = about.plan.dependents.iter().flat_map(|dependent| {
-        let links = dependent.links.iter().filter(move |link| !is_said(about, &link.table, &link.columns));
+        let links = dependent
+            .links
+            .iter()
+            .chain(&dependent.tree)
+            .filter(move |link| !is_said(about, &link.table, &link.columns));
         links.map(move |link| followed(about, dependent, link))
     });
     let own = target.self_links.iter().filter(|link| link.effect != SelfEffect::Block);

@@ -240,11 +240,7 @@ impl<'a, 'w> Walk<'a, 'w> {
 
     fn window(&mut self, target: &Target, axis: &Axis, window: &Window, wait: Wait) -> Result<Attempt<Done>, Halt> {
         let plan = self.plan;
-        let several = match plan.act {
-            Act::Redact => hashes::takes_hashes(self.turn.worker.conn.dialect(), target),
-            Act::Delete | Act::Aggregate(_) => takes_several(plan, target),
-        };
-        let mode = if several { Mode::Several } else { Mode::Single };
+        let mode = mode_of(plan, target, self.turn.worker.conn.dialect());
         self.attempt(wait, mode, |conn| batch::act(conn, plan, target, axis, window))
     }
 
@@ -282,6 +278,14 @@ impl<'a, 'w> Walk<'a, 'w> {
         self.tally.batches += u64::from(done != Done::default());
         self.tally.done.add(done);
         (self.turn.worker.progress)(self.tally.done.rows);
+    }
+}
+
+fn mode_of(plan: &RulePlan, target: &Target, dialect: Dialect) -> Mode {
+    match plan.act {
+        Act::Redact if hashes::takes_hashes(dialect, target) => Mode::Several,
+        Act::Delete | Act::Aggregate(_) if takes_several(plan, target) => Mode::ByKey,
+        Act::Redact | Act::Delete | Act::Aggregate(_) => Mode::Single,
     }
 }
 

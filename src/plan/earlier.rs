@@ -37,11 +37,8 @@ fn tables_met(rule: &RulePlan) -> HashSet<&TableName> {
     let own = rule.targets.iter().flat_map(|target| [&target.root, &target.table]);
     let along = rule.dependents.iter().map(|dependent| &dependent.table);
     let links = rule.targets.iter().flat_map(|target| &target.blockers);
-    let links = links.chain(
-        rule.dependents
-            .iter()
-            .flat_map(|dependent| dependent.links.iter().chain(&dependent.blockers).chain(&dependent.self_links)),
-    );
+    let links =
+        links.chain(rule.dependents.iter().flat_map(|dependent| dependent.links.iter().chain(&dependent.blockers)));
     let passages = rule.targets.iter().flat_map(|target| &target.passages);
     let passages = passages.chain(rule.dependents.iter().flat_map(|dependent| &dependent.passages));
     let leading = passages.flat_map(|passage| passage.tables_that_lead_here());

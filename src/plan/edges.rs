@@ -4,7 +4,7 @@
 //! decided before anything went. Blockers are weaker: a row that is blocked now goes in the next run, while a row that went
 //! by a wrong decision is gone.
 
-use super::{Act, Anchor, Condition, Hold, Link, Redaction, RulePlan, SelfEffect, Way};
+use super::{Act, Anchor, Condition, Hold, InnerLink, Link, Redaction, RulePlan, SelfEffect, Way};
 use crate::base::name::{Name, TableName};
 use crate::schedule::Then;
 
@@ -187,9 +187,13 @@ fn tables_that_lead_here(rule: &RulePlan) -> impl Iterator<Item = &TableName> {
     passages.flat_map(|passage| passage.tables_that_lead_here())
 }
 
+fn linked(inner: &[InnerLink]) -> impl Iterator<Item = &Link> {
+    inner.iter().map(|inner| &inner.link)
+}
+
 fn blockers_of(rule: &RulePlan) -> impl Iterator<Item = &Link> {
-    let own = rule.targets.iter().flat_map(|target| &target.blockers);
-    own.chain(rule.dependents.iter().flat_map(|dependent| &dependent.blockers))
+    let own = rule.targets.iter().flat_map(|target| target.blockers.iter().chain(linked(&target.inner)));
+    own.chain(rule.dependents.iter().flat_map(|one| one.blockers.iter().chain(linked(&one.inner))))
 }
 
 impl RulePlan {

@@ -109,7 +109,8 @@ impl Erasure {
         let Some(target) = entry.found() else { return Vec::new() };
         let of = |level, effect, name, by, holds| FamilyReference { entry: place, level, effect, name, by, holds };
         let keeps = |level, link: &'e Link| of(level, ReferenceEffect::Keeps, String::new(), by(link), &[]);
-        let mut found: Vec<_> = target.blockers.iter().map(|link| keeps(0, link)).collect();
+        let inner = target.inner.iter().map(|inner| &inner.link);
+        let mut found: Vec<_> = target.blockers.iter().chain(inner).map(|link| keeps(0, link)).collect();
         if entry.plan.act.removes() {
             let root = &target.root;
             let holds = entry.plan.targets.iter().map(|target| &target.holds).max_by_key(|holds| holds.len());
@@ -137,7 +138,11 @@ impl Erasure {
                 found.push(of(parent, effect, name, by(link), &dependent.holds));
             }
             if dependent.then == Then::Delete {
-                found.extend(dependent.blockers.iter().chain(&dependent.self_links).map(|link| keeps(level, link)));
+                let (along, name) = (ReferenceEffect::GoesAlong(level), dependent.shown.to_string());
+                let tree = dependent.tree.iter();
+                found.extend(tree.map(|link| of(level, along, name.clone(), by(link), &dependent.holds)));
+                let inner = dependent.inner.iter().map(|inner| &inner.link);
+                found.extend(dependent.blockers.iter().chain(inner).map(|link| keeps(level, link)));
                 found.extend(dependent.passages.iter().map(|one| self.found_by(place, level, one)));
             }
         }

@@ -36,7 +36,7 @@ pub use people::{
     Way, Who, Whose,
 };
 pub use redaction::Redaction;
-pub use reference::{Dependent, Link, Parent, SelfEffect, SelfLink};
+pub use reference::{Dependent, Goes, InnerLink, Link, Parent, SelfEffect, SelfLink};
 pub use rollup::{BucketForm, Dimension, Fold, Measure, Rollup};
 pub use rule::{Act, GuardLimits, Horizon, RulePlan};
 pub use target::{Axis, KeyColumn, Target, Transport};

@@ -211,8 +211,8 @@ mod tests {
     use super::*;
     use crate::base::name::Name;
     use crate::plan::{
-        Anchor, BucketForm, Condition, Dependent, GuardLimits, Hold, Hop, Likeness, Link, Parent, Reading, Redaction,
-        Rollup, Target,
+        Anchor, BucketForm, Condition, Dependent, Goes, GuardLimits, Hold, Hop, Likeness, Link, Parent, Reading,
+        Redaction, Rollup, Target,
     };
     use crate::schedule::{Bucket, Redact, Then};
 
@@ -275,6 +275,7 @@ mod tests {
             stamped: Vec::new(),
             holds: Vec::new(),
             blockers: Vec::new(),
+            inner: Vec::new(),
             self_links: Vec::new(),
             has_triggers: false,
             passages: Vec::new(),
@@ -364,7 +365,9 @@ mod tests {
                 has_triggers: false,
                 holds: Vec::new(),
                 blockers: Vec::new(),
-                self_links: Vec::new(),
+                tree: Vec::new(),
+                inner: Vec::new(),
+                goes: Goes::First,
                 passages: Vec::new(),
             });
             self

@@ -91,7 +91,9 @@ impl RulePlan {
         for at in 0..self.dependents.len() {
             let dependent = &self.dependents[at];
             let goes = dependent.then == Then::Delete && dependent.table == *passage.table() && passage.steps > 0;
-            let is_kept = dependent.blockers.iter().chain(&dependent.self_links).any(|link| passage.is_over(link));
+            let inner = dependent.inner.iter().map(|inner| &inner.link);
+            let is_kept =
+                dependent.blockers.iter().chain(&dependent.tree).chain(inner).any(|link| passage.is_over(link));
             if goes && !is_kept && !self.takes_along(passage, Parent::Dependent(at)) {
                 self.dependents[at].passages.push(passage.clone());
             }
@@ -111,7 +113,8 @@ impl RulePlan {
             only_in: Vec::new(),
             period: false,
         });
-        let is_kept = target.blockers.iter().cloned().chain(own).any(|link| passage.is_over(&link));
+        let inner = target.inner.iter().map(|inner| inner.link.clone());
+        let is_kept = target.blockers.iter().cloned().chain(inner).chain(own).any(|link| passage.is_over(&link));
         self.act.removes() && passage.steps > 0 && !is_kept && !self.takes_along(passage, Parent::Root)
     }
 

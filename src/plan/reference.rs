@@ -14,7 +14,7 @@ pub struct Link {
     pub columns: Vec<Name>,
     pub parent: Parent,
     pub parent_columns: Vec<Name>,
-    /// Of `columns`, those that become NULL where the row lets go.
+    /// Of `columns`, those that become NULL where the row is set to NULL.
     pub let_go: Vec<Name>,
     /// PostgreSQL: rows of the table itself refer so, and none of its inheritance children do.
     pub only: bool,
@@ -32,7 +32,7 @@ pub enum Parent {
     Dependent(usize),
 }
 
-/// A table whose rows go with their parents, or let go of them.
+/// A table whose rows go with their parents, or are set to NULL.
 #[derive(Debug, Clone)]
 pub struct Dependent {
     pub table: TableName,
@@ -48,10 +48,39 @@ pub struct Dependent {
     pub holds: Vec<Hold>,
     /// References to such a row, from outside the cascade: they block its parents.
     pub blockers: Vec<Link>,
-    /// References among such rows; a reference from a row that stays blocks.
-    pub self_links: Vec<Link>,
+    /// References among such rows over which they go along: a tree goes with its root. All refer to the same columns.
+    pub tree: Vec<Link>,
+    /// As [`Target::inner`], of references to such a row.
+    pub inner: Vec<InnerLink>,
+    pub goes: Goes,
     /// As [`Target::passages`].
     pub passages: Vec<Passage>,
+}
+
+impl Dependent {
+    /// References from the table to itself among the rows that go, whether they take rows along or not.
+    pub fn own_links(&self) -> impl Iterator<Item = &Link> {
+        let inner = self.inner.iter().map(|inner| &inner.link).filter(|link| link.table == self.table);
+        self.tree.iter().chain(inner)
+    }
+}
+
+/// How the rows of a dependent table go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goes {
+    /// By a statement of their own, before what they refer to.
+    First,
+    /// By the foreign key's own ON DELETE CASCADE, with what they refer to: rows that go later refer to them in turn, so
+    /// that they cannot go first.
+    WithParent,
+}
+
+/// A reference that no cascade answers, from rows that can go along to rows that can.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InnerLink {
+    /// The table that refers.
+    pub child: Parent,
+    pub link: Link,
 }
 
 /// A reference from the rule's table to itself.

@@ -2,7 +2,7 @@
 
 use crate::base::name::{Name, TableName};
 
-use super::{Anchor, Condition, Hold, Link, Passage, Redaction, SelfLink, Whose};
+use super::{Anchor, Condition, Hold, InnerLink, Link, Passage, Redaction, SelfLink, Whose};
 
 /// Which rows of one physical table are due.
 #[derive(Debug, Clone)]
@@ -28,6 +28,8 @@ pub struct Target {
     /// References to these rows that the rule does not cascade over: a row that has one is blocked. Of a redaction, those to
     /// what it changes.
     pub blockers: Vec<Link>,
+    /// References to these rows from rows that can go along: one that stays keeps the row, one that goes does not.
+    pub inner: Vec<InnerLink>,
     /// References from the table to itself.
     pub self_links: Vec<SelfLink>,
     /// A trigger or rewrite rule looks at changes of the rows: some may stay that a statement was to change.

@@ -38,7 +38,8 @@ pub(super) fn along_anchor(catalog: &Catalog, table: &Table, anchors: &[Anchor])
     Some(Axis::Anchor(key_column(catalog.dialect, column)?))
 }
 
-fn along_key(catalog: &Catalog, table: &Table) -> Option<Axis> {
+/// Along the columns that tell its rows apart.
+pub(super) fn along_key(catalog: &Catalog, table: &Table) -> Option<Axis> {
     if table.has_rowid {
         return rowid(table).map(|name| Axis::Key(vec![KeyColumn { name, transport: Transport::Plain }]));
     }

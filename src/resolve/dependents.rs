@@ -1,9 +1,11 @@
-//! What hangs on a rule's rows: what goes with them, what lets go of them, and what keeps them.
+//! What hangs on a rule's rows: what goes with them, what is set to NULL, and what keeps them.
 //!
-//! Every foreign key that leads to a row that goes is answered: by the schedule's `cascade`, by the key's own ON DELETE
-//! (a CASCADE or SET NULL that the database would do in silence is done in the open, so that it is counted and held), or
-//! else the row that it points at is blocked.
+//! Every foreign key that leads to a row that goes is answered: by the schedule's `cascade`, or by the key's own ON DELETE
+//! (a CASCADE or SET NULL that the database would do in silence is done in the open, so that it is counted and held). A
+//! reference that nothing answers keeps the row that it points at; from a row that can go along itself, only while that
+//! row stays.
 
+use super::axes::along_key;
 use super::comparison::Pair;
 use super::reading::{Blame, column, find_table};
 use super::{Context, fitness, unfit, unfitness};
@@ -12,14 +14,18 @@ use crate::db::Dialect;
 use crate::db::catalog::{Catalog, Column, ColumnKind, ForeignKey, KeyAction, Table};
 use crate::diagnostic::mistake::Mistake;
 use crate::diagnostic::place::Places;
-use crate::plan::{Dependent, Link, Parent, Redaction, SelfEffect, SelfLink};
+use crate::plan::{Dependent, Goes, InnerLink, Link, Parent, Redaction, SelfEffect, SelfLink};
 use crate::schedule::{self, Then};
+
+#[cfg(test)]
+mod tests;
 
 /// The answer for one rule.
 #[derive(Debug, Default)]
 pub(super) struct Family {
     pub dependents: Vec<Dependent>,
     pub blockers: Vec<Link>,
+    pub inner: Vec<InnerLink>,
     pub self_links: Vec<SelfLink>,
 }
 
@@ -42,9 +48,10 @@ pub(super) fn family(context: &Context<'_>, wanted: &Wanted<'_>, root: &Table) -
     builder.follow_references();
     builder.all_are_fit()?;
     builder.tells_rows_of_children_apart()?;
-    builder.family.dependents = parents_first(builder.family.dependents);
-    builder.find_blockers();
-    builder.same_parent_columns()?;
+    builder.find_keepers();
+    builder.family.sort();
+    builder.break_circles();
+    builder.one_key_a_tree()?;
     builder.nobody_refers_to_what_lets_go()?;
     builder.compares_as_its_keys_do()?;
     Ok(builder.family)
@@ -200,10 +207,7 @@ impl<'c> Builder<'_, 'c> {
                 && (then == Then::Delete || dependent.links == [link.clone()])
         });
         match same {
-            // A table may hang on one of its own rows; that is a link among dependents, not a new one.
-            Some(index) if link.parent == Parent::Dependent(index) => {
-                self.family.dependents[index].self_links.push(link)
-            }
+            Some(index) if link.parent == Parent::Dependent(index) => self.family.dependents[index].tree.push(link),
             Some(index) => {
                 if !self.family.dependents[index].links.contains(&link) {
                     self.family.dependents[index].links.push(link);
@@ -218,7 +222,9 @@ impl<'c> Builder<'_, 'c> {
                 has_triggers: self.has_triggers(child, then),
                 holds: Vec::new(),
                 blockers: Vec::new(),
-                self_links: Vec::new(),
+                tree: Vec::new(),
+                inner: Vec::new(),
+                goes: Goes::First,
                 passages: Vec::new(),
             }),
         }
@@ -373,7 +379,7 @@ impl<'c> Builder<'_, 'c> {
             })
     }
 
-    /// A cascade that leads back to where it came from cannot be ordered; such a reference blocks.
+    /// A cascade that leads back to where it came from takes nothing along: such a reference is an inner one.
     fn would_turn_back(&self, child: &Table, then: Then, parent: Parent) -> bool {
         if then == Then::Null {
             return false;
@@ -405,49 +411,116 @@ impl<'c> Builder<'_, 'c> {
             .dependents
             .iter()
             .filter(|dependent| dependent.table == child.name)
-            .any(|dependent| dependent.links.iter().chain(&dependent.self_links).any(same))
+            .any(|dependent| dependent.links.iter().chain(&dependent.tree).any(same))
     }
 
-    fn find_blockers(&mut self) {
+    /// References that nothing answers: from rows that can go along themselves, and from all others.
+    fn find_keepers(&mut self) {
         for (parent, name) in self.parents() {
             let Some(table) = self.context.catalog.find(&name) else { continue };
             for (child, key) in self.context.catalog.referring(&table.name) {
                 if self.answers(child, key, parent) {
                     continue;
                 }
-                match parent {
-                    Parent::Root if child.name == self.root.name => {
-                        self.family.self_links.push(self_link(key, SelfEffect::Block));
-                    }
-                    Parent::Root => self.family.blockers.push(link(self.context.catalog, child, key, (parent, table))),
-                    Parent::Dependent(index) => {
-                        let dependent = &mut self.family.dependents[index];
-                        let link = link(self.context.catalog, child, key, (parent, table));
-                        if child.name == dependent.table {
-                            dependent.self_links.push(link);
-                        } else {
-                            dependent.blockers.push(link);
-                        }
-                    }
+                if parent == Parent::Root && child.name == self.root.name {
+                    self.family.self_links.push(self_link(key, SelfEffect::Block));
+                    continue;
+                }
+                let (link, goes_along) = (self.link(child, key, (parent, table)), self.goes_along(child));
+                match (goes_along, parent) {
+                    (Some(child), parent) => self.family.inner_mut(parent).push(InnerLink { child, link }),
+                    (None, parent) => self.family.blockers_mut(parent).push(link),
                 }
             }
         }
     }
 
-    /// Walking a table's own tree needs one key to walk by.
-    fn same_parent_columns(&self) -> Result<(), Vec<Mistake>> {
-        let cascades = self.family.self_links.iter().filter(|link| link.effect == SelfEffect::Cascade).count();
-        if cascades > 1 {
-            return Err(vec![
-                Mistake::error(format!(
-                    "{}: more than one reference from `{}` to itself deletes what refers to it",
-                    self.wanted.label, self.root.name
-                ))
-                .at(self.wanted.places, "cascade")
-                .remedy("let all but one go with `then = \"null\"`"),
-            ]);
+    /// Can rows of the table go with the rule's rows, or by the rule itself?
+    fn goes_along(&self, child: &Table) -> Option<Parent> {
+        self.parents().into_iter().find(|(_, table)| *table == child.name).map(|(parent, _)| parent)
+    }
+
+    /// Children go before their parents. Where a row that goes later refers to one that goes before it, the foreign key
+    /// must be one that is checked at COMMIT, or the earlier one is left to the ON DELETE CASCADE of its own key. Where
+    /// neither is so, no order of statements deletes the two, and the reference keeps what it points at.
+    fn break_circles(&mut self) {
+        for index in 0..self.family.dependents.len() {
+            let goes_later = |inner: &InnerLink| match inner.child {
+                Parent::Root => true,
+                Parent::Dependent(child) => child < index,
+            };
+            let is_deferred = |inner: &InnerLink| self.declared(&inner.link).is_some_and(|key| key.deferred);
+            let dependent = &self.family.dependents[index];
+            let (later, inner): (Vec<_>, Vec<_>) =
+                dependent.inner.iter().cloned().partition(|inner| goes_later(inner) && !is_deferred(inner));
+            if later.is_empty() {
+                continue;
+            }
+            let cascades = |link: &Link| {
+                self.declared(link).is_some_and(|key| key.on_delete == KeyAction::Cascade && !key.deferred)
+            };
+            // InnoDB checks row by row, and lets what goes so be referred to only by a key that cascades as well.
+            let is_checked_at_once = self.context.catalog.dialect == Dialect::Mysql;
+            let is_let = !is_checked_at_once || later.iter().all(|inner| cascades(&inner.link));
+            if is_let && dependent.links.iter().all(cascades) {
+                self.family.dependents[index].goes = Goes::WithParent;
+            } else {
+                let dependent = &mut self.family.dependents[index];
+                dependent.inner = inner;
+                dependent.blockers.extend(later.into_iter().map(|inner| inner.link));
+            }
         }
-        Ok(())
+    }
+
+    /// The foreign key behind a link; `None` where the schedule alone tells it.
+    fn declared(&self, link: &Link) -> Option<&'c ForeignKey> {
+        let parent = self.family.table_of(link.parent, self.root);
+        let keys = &self.context.catalog.find(&link.table)?.foreign_keys;
+        keys.iter().find(|key| key.columns == link.columns && key.parent == *parent)
+    }
+
+    /// Walking a table's own tree needs one key to walk by.
+    fn one_key_a_tree(&self) -> Result<(), Vec<Mistake>> {
+        let mistake = |reason: String, remedy: &str| {
+            let mistake = Mistake::error(format!("{}: {reason}", self.wanted.label));
+            mistake.at(self.wanted.places, "cascade").remedy(remedy)
+        };
+        let cascades = self.family.self_links.iter().filter(|link| link.effect == SelfEffect::Cascade).count();
+        let own = (cascades > 1).then(|| {
+            let root = &self.root.name;
+            let reason = format!("more than one reference from `{root}` to itself deletes what refers to it");
+            mistake(reason, "let all but one go with `then = \"null\"`")
+        });
+        let has_two_keys = |dependent: &&Dependent| {
+            dependent.tree.iter().any(|link| link.parent_columns != dependent.tree[0].parent_columns)
+        };
+        let along = self.family.dependents.iter().filter(has_two_keys).map(|dependent| {
+            let table = &dependent.table;
+            let reason = format!("references from `{table}` to itself take its rows along over two different keys");
+            mistake(reason, "let all of them refer to the primary key, or let all but one go with `then = \"null\"`")
+        });
+        let in_parts = self.trees_in_parts().map(|(table, columns)| {
+            let reason = format!(
+                "`{table}` refers to itself by `{columns}`, but only to rows of some of its partitions, and others may bear their keys"
+            );
+            mistake(reason, "let the foreign key refer to the partitioned table, or purge each partition by a rule of its own")
+        });
+        let mistakes: Vec<_> = own.into_iter().chain(along).chain(in_parts).collect();
+        if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
+    }
+
+    /// References from a table to itself that take rows along or set them to NULL, and mean the rows of some of its partitions.
+    fn trees_in_parts(&self) -> impl Iterator<Item = (&TableName, String)> {
+        let acts = self.family.self_links.iter().filter(|link| link.effect != SelfEffect::Block);
+        let is_in_parts = |link: &&SelfLink| {
+            let keys = self.root.foreign_keys.iter().filter(|key| key.columns == link.columns);
+            let mut meant = keys.map(|key| self.context.catalog.meant_by(key, self.root));
+            meant.any(|parts| !parts.is_empty())
+        };
+        let own = acts.filter(is_in_parts).map(|link| (&self.root.name, names(&link.columns)));
+        let along = self.family.dependents.iter().flat_map(|dependent| &dependent.tree);
+        let along = along.filter(|link| !link.only_in.is_empty()).map(|link| (&link.table, names(&link.columns)));
+        own.chain(along)
     }
 }
 
@@ -541,9 +614,11 @@ impl Builder<'_, '_> {
 
     /// SQLite lets a reference hold by the collation of the key that it refers to, and looks for its rows by the collation
     /// of the column that refers: under two of them it finds too few rows, or those of another parent. Of a number that refers to
-    /// a text it makes a text; the statements here would make a number of the text, and `05` be 5.
+    /// a text it makes a text; the statements here would make a number of the text, and `05` be 5. MySQL and MariaDB make a
+    /// number of the text too, where no foreign key sees to the types, and `12-draft` is 12.
     fn compares_as_its_keys_do(&self) -> Result<(), Vec<Mistake>> {
-        if self.context.catalog.dialect != Dialect::Sqlite {
+        let dialect = self.context.catalog.dialect;
+        if dialect == Dialect::Postgres {
             return Ok(());
         }
         let parent_of = |link: &Link| match link.parent {
@@ -551,7 +626,7 @@ impl Builder<'_, '_> {
             Parent::Dependent(index) => self.family.dependents[index].table.clone(),
         };
         let of_dependents = self.family.dependents.iter().flat_map(|dependent| {
-            let links = dependent.links.iter().chain(&dependent.self_links);
+            let links = dependent.links.iter().chain(&dependent.tree);
             links.map(|link| (&link.table, &link.columns, parent_of(link), &link.parent_columns))
         });
         let own = self.family.self_links.iter();
@@ -562,7 +637,7 @@ impl Builder<'_, '_> {
                 let pairs = columns.iter().zip(parent_columns);
                 pairs.into_iter().find_map(|(column, key)| {
                     let (own, referred) = (self.column(child, column)?, self.column(&parent, key)?);
-                    let (what, remedy) = unlike(own, referred)?;
+                    let (what, remedy) = unlike(dialect, own, referred)?;
                     let reason =
                         format!("`{child}.{column}` and `{parent}.{key}`, which it refers to, have two {what}");
                     let reason = format!("{}: {reason}", self.wanted.label);
@@ -578,9 +653,40 @@ impl Builder<'_, '_> {
     }
 }
 
-/// In what a column of SQLite differs from one that it refers to, so that the two are compared in two ways; and what helps.
-fn unlike(own: &Column, referred: &Column) -> Option<(&'static str, &'static str)> {
-    let is_number = !matches!(own.kind, ColumnKind::Text | ColumnKind::Binary | ColumnKind::Other);
+/// A batch of a rule goes by the keys of its rows. PostgreSQL has its ctid, and SQLite its rowid.
+///
+/// # Errors
+/// On MariaDB and MySQL, rows that others go with and that nothing tells apart.
+pub(super) fn rows_are_told_apart(
+    catalog: &Catalog,
+    wanted: &Wanted<'_>,
+    root: &Table,
+    family: &Family,
+) -> Result<(), Vec<Mistake>> {
+    let along = family.self_links.iter().any(|link| link.effect != SelfEffect::Block);
+    let takes_along = along || !family.dependents.is_empty();
+    if catalog.dialect != Dialect::Mysql || !takes_along || along_key(catalog, root).is_some() {
+        return Ok(());
+    }
+    let reason = format!(
+        "{}: `{}` has no primary key and no unique key of columns that are NOT NULL and of a plain type, so that rows cannot go \
+         with others one for one",
+        wanted.label, root.name
+    );
+    Err(vec![Mistake::error(reason).at(wanted.places, "table").remedy("give it a primary key")])
+}
+
+/// In what a column differs from one that it refers to, so that the two are compared in two ways; and what helps.
+fn unlike(dialect: Dialect, own: &Column, referred: &Column) -> Option<(&'static str, &'static str)> {
+    let is_number = |column: &Column| !matches!(column.kind, ColumnKind::Text | ColumnKind::Binary | ColumnKind::Other);
+    if dialect == Dialect::Mysql {
+        let are_unlike = |text: &Column, other: &Column| {
+            text.kind == ColumnKind::Text && is_number(other) && other.kind != ColumnKind::Uuid
+        };
+        let are_unlike = are_unlike(own, referred) || are_unlike(referred, own);
+        return are_unlike.then_some(("types", "declare both columns with the same type"));
+    }
+    let is_number = is_number(own);
     if own.collation != referred.collation {
         Some(("collations", "declare both columns with the same COLLATE"))
     } else if is_number && referred.kind == ColumnKind::Text {
@@ -590,37 +696,73 @@ fn unlike(own: &Column, referred: &Column) -> Option<(&'static str, &'static str
     }
 }
 
-/// The same dependents, each after all that it hangs on.
-fn parents_first(dependents: Vec<Dependent>) -> Vec<Dependent> {
-    let mut order: Vec<usize> = Vec::with_capacity(dependents.len());
-    while order.len() < dependents.len() {
-        let is_free = |index: &usize| {
-            dependents[*index].links.iter().all(|link| match link.parent {
-                Parent::Root => true,
-                Parent::Dependent(parent) => order.contains(&parent),
-            })
-        };
-        let mut waiting = (0..dependents.len()).filter(|index| !order.contains(index));
-        let first = waiting.clone().next();
-        match waiting.find(is_free).or(first) {
-            Some(next) => order.push(next),
-            None => break,
+impl Family {
+    fn table_of<'a>(&'a self, parent: Parent, root: &'a Table) -> &'a TableName {
+        match parent {
+            Parent::Root => &root.name,
+            Parent::Dependent(index) => &self.dependents[index].table,
         }
     }
-    let place = |parent: Parent| match parent {
-        Parent::Root => Parent::Root,
-        Parent::Dependent(old) => Parent::Dependent(order.iter().position(|index| *index == old).unwrap_or(old)),
-    };
-    order
-        .iter()
-        .map(|index| {
-            let mut dependent = dependents[*index].clone();
-            for link in dependent.links.iter_mut().chain(&mut dependent.self_links) {
-                link.parent = place(link.parent);
+
+    fn inner_mut(&mut self, parent: Parent) -> &mut Vec<InnerLink> {
+        match parent {
+            Parent::Root => &mut self.inner,
+            Parent::Dependent(index) => &mut self.dependents[index].inner,
+        }
+    }
+
+    fn blockers_mut(&mut self, parent: Parent) -> &mut Vec<Link> {
+        match parent {
+            Parent::Root => &mut self.blockers,
+            Parent::Dependent(index) => &mut self.dependents[index].blockers,
+        }
+    }
+
+    /// Parents before their children: each dependent after all that its rows refer to, as far as there is such an order.
+    fn sort(&mut self) {
+        let order = parents_first(&self.dependents);
+        let place = |parent: Parent| match parent {
+            Parent::Root => Parent::Root,
+            Parent::Dependent(old) => {
+                Parent::Dependent(order.iter().position(|index| *index == old).unwrap_or_default())
             }
-            dependent
-        })
-        .collect()
+        };
+        let mut sorted: Vec<Dependent> = order.iter().map(|index| self.dependents[*index].clone()).collect();
+        let inner = sorted.iter_mut().flat_map(|dependent| &mut dependent.inner).chain(&mut self.inner);
+        for inner in inner {
+            inner.child = place(inner.child);
+            inner.link.parent = place(inner.link.parent);
+        }
+        for dependent in &mut sorted {
+            let links = dependent.links.iter_mut().chain(&mut dependent.blockers).chain(&mut dependent.tree);
+            links.for_each(|link| link.parent = place(link.parent));
+        }
+        self.dependents = sorted;
+    }
+}
+
+/// The places of the dependents in an order in which each comes after all that its rows refer to. Where inner references
+/// make a circle, the links over which rows go along decide; where those do, the first of the circle comes first.
+fn parents_first(dependents: &[Dependent]) -> Vec<usize> {
+    let mut order: Vec<usize> = Vec::with_capacity(dependents.len());
+    while order.len() < dependents.len() {
+        let is_placed = |parent: Parent, own: usize| match parent {
+            Parent::Root => true,
+            Parent::Dependent(parent) => parent == own || order.contains(&parent),
+        };
+        let hangs_on_placed =
+            |index: &usize| dependents[*index].links.iter().all(|link| is_placed(link.parent, *index));
+        let refers_to_placed = |index: &usize| {
+            let refers = |inner: &&InnerLink| inner.child == Parent::Dependent(*index);
+            let mut inner = dependents.iter().flat_map(|dependent| &dependent.inner).filter(refers);
+            inner.all(|inner| is_placed(inner.link.parent, *index))
+        };
+        let waiting: Vec<usize> = (0..dependents.len()).filter(|index| !order.contains(index)).collect();
+        let free = waiting.iter().find(|index| hangs_on_placed(index) && refers_to_placed(index));
+        let next = free.or_else(|| waiting.iter().find(|index| hangs_on_placed(index))).or(waiting.first());
+        order.extend(next.copied());
+    }
+    order
 }
 
 fn link(catalog: &Catalog, child: &Table, key: &ForeignKey, (parent, table): (Parent, &Table)) -> Link {

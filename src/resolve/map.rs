@@ -219,12 +219,13 @@ impl Builder<'_, '_> {
     ) -> Entry {
         let removes = matches!(data.act, DataAct::Delete { .. });
         let (redactions, redact_first) = if removes { (Vec::new(), redactions) } else { (redactions, Vec::new()) };
-        let template = Target { redactions, blockers: family.blockers, self_links: family.self_links, ..template };
+        let Family { blockers, inner, self_links, dependents } = family;
+        let template = Target { redactions, blockers, inner, self_links, ..template };
         let targets = match kept {
             Some(_) => self.resolver.passing_written_holds().targets(root, &template),
             None => self.resolver.targets(root, &template),
         };
-        let mut dependents = family.dependents;
+        let mut dependents = dependents;
         self.resolver.hold_dependents(&mut dependents);
         let plan = RulePlan {
             rule: format!("erase:{}", data.name()),

@@ -304,6 +304,7 @@ impl<'c> Resolver<'_, 'c> {
             stamped: root.stamped(),
             holds: Vec::new(),
             blockers: family.blockers,
+            inner: family.inner,
             self_links: family.self_links,
             has_triggers: false,
             passages: Vec::new(),
@@ -362,7 +363,9 @@ impl<'c> Resolver<'_, 'c> {
         match rule.action {
             Action::Delete => {
                 let wanted = dependents::Wanted { label, places: &rule.places, cascade: &rule.cascade };
-                dependents::family(self.context, &wanted, root)
+                let family = dependents::family(self.context, &wanted, root)?;
+                dependents::rows_are_told_apart(self.context.catalog, &wanted, root, &family)?;
+                Ok(family)
             }
             Action::Aggregate(_) => {
                 let blame = Blame { label, places: &rule.places, key: "table" };

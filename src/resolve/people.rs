@@ -576,6 +576,7 @@ impl<'a, 'c> Resolver<'a, 'c> {
             stamped: table.stamped(),
             holds: Vec::new(),
             blockers: Vec::new(),
+            inner: Vec::new(),
             self_links: Vec::new(),
             has_triggers: false,
             passages: Vec::new(),

@@ -27,7 +27,7 @@ fn names(entry: &Entry) -> Vec<&TableName> {
     }
     for dependent in &entry.plan.dependents {
         names.push(&dependent.table);
-        names.extend(dependent.blockers.iter().chain(&dependent.self_links).map(|link| &link.table));
+        names.extend(dependent.blockers.iter().map(|link| &link.table));
         names.extend(dependent.passages.iter().map(root_of));
     }
     names

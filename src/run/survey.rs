@@ -371,6 +371,9 @@ fn conditions_by_hand(plan: &RulePlan) -> impl Iterator<Item = (&str, &str)> {
     by_hand.filter_map(|hold| Some((hold.condition.as_ref()?.as_str(), hold.name.as_str())))
 }
 
+/// What stands for the keys with which a batch acts.
+const KEYS_OF_A_BATCH: &str = "(the keys that the first statement of the batch found)";
+
 /// A statement with its values below it, as `--sql` shows it. They are the schedule's own: cutoffs and constants.
 fn shown(statement: &crate::db::Statement) -> String {
     let mut text = statement.sql.clone();
@@ -384,7 +387,9 @@ fn shown(statement: &crate::db::Statement) -> String {
             Value::Null => "NULL".to_owned(),
             // The padded key of a keyed hash.
             Value::Bytes(bytes) => format!("({} bytes, not shown)", bytes.len()),
-            // The keys of people.
+            // Of people: how many there are; of rows that a batch is about: nothing is known of them before it runs.
+            Value::Wholes(wholes) if wholes.is_empty() => KEYS_OF_A_BATCH.to_owned(),
+            Value::Keys(_) => KEYS_OF_A_BATCH.to_owned(),
             Value::Wholes(wholes) => format!("({} numbers, not shown)", wholes.len()),
         };
         text.push_str(&format!("\n-- {}: {value}", index + 1));

@@ -16,6 +16,7 @@ mod connections;
 mod contract;
 mod daemon;
 mod delete;
+mod deletion_set;
 mod dry_run;
 mod faults;
 mod golden;

@@ -103,7 +103,7 @@ impl<'a> Map<'a> {
             data.cascade.iter().any(|said| self.catalog.find(&said.table).is_some_and(|found| found.name == *table))
         };
         let dependents = entry.plan.dependents.iter().flat_map(|dependent| {
-            let links = dependent.links.iter();
+            let links = dependent.links.iter().chain(&dependent.tree);
             links.map(|link| Lost {
                 table: &link.table,
                 columns: &link.columns,
@@ -180,7 +180,7 @@ impl<'a> Map<'a> {
                 && entry.steps().first().is_some_and(|step| key.columns.contains(&step.column))
         };
         let goes_along = |entry: &Entry| {
-            let mut links = entry.plan.dependents.iter().flat_map(|one| one.links.iter().chain(&one.self_links));
+            let mut links = entry.plan.dependents.iter().flat_map(|one| one.links.iter().chain(&one.tree));
             links.any(|link| link.table == child.name && link.columns == key.columns)
         };
         mapped.iter().any(|entry| begins(entry) || entry.acts.is_some_and(goes_along))

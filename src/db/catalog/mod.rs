@@ -240,6 +240,24 @@ fn version_number(version: &str) -> (u32, u32) {
 }
 
 impl Catalog {
+    /// A catalog of these tables that no database has told.
+    #[cfg(test)]
+    pub fn of_tables(dialect: Dialect, tables: Vec<Table>) -> Self {
+        Self {
+            lookup: OnceLock::new(),
+            dialect,
+            grammar: dialect.into(),
+            version: "1.0".to_owned(),
+            version_number: (1, 0),
+            search_path: Vec::new(),
+            table_names_ignore_case: false,
+            sees_every_table: true,
+            sees_every_reference: true,
+            fingerprint: Fingerprint::default(),
+            tables,
+        }
+    }
+
     /// The table that an application would reach under this name: unqualified names along the search path; case as the
     /// database itself folds it (SQLite and MySQL on case-insensitive servers ignore it, PostgreSQL does not).
     pub fn find(&self, name: &TableName) -> Option<&Table> {

@@ -32,6 +32,10 @@ pub enum Mode {
     /// A batch of several statements that must see the same rows: REPEATABLE READ. PostgreSQL then works on one snapshot
     /// and refuses rows that changed since; InnoDB locks the rows and gaps that it reads. SQLite has one writer anyway.
     Several,
+    /// A batch that asks once which rows go, and then acts by their keys: as `Several`. On MySQL and MariaDB it is
+    /// SERIALIZABLE, so that every read locks what it reads, subqueries and the schedule's own conditions included: what
+    /// the first question was answered by stays as it is until COMMIT.
+    ByKey,
 }
 
 /// For how long a statement waits for a lock of another session.
@@ -454,6 +458,7 @@ macro_rules! binder {
                     Value::Float(float) => query.bind::<st::Double, _>(*float),
                     Value::Text(text) => query.bind::<st::Text, _>(text.as_str()),
                     Value::Bytes(bytes) => query.bind::<st::Binary, _>(bytes.as_slice()),
+                    Value::Keys(keys) => query.bind::<st::Text, _>(keys.as_str()),
                     Value::Wholes(wholes) => $bind_array(query, wholes.as_slice()),
                 };
             }

@@ -28,6 +28,8 @@ pub enum ErrorKind {
     Constraint,
     /// A text has more characters than its column holds.
     TooLong,
+    /// A trigger or rewrite rule keeps a row that was to go, or to be set to NULL, with another one.
+    Kept,
     /// The role may not do it.
     Privilege,
     /// Row-level security hides rows of a table from the role.
@@ -86,9 +88,12 @@ impl DbError {
         matches!(self.kind, ErrorKind::Lost | ErrorKind::Conflict | ErrorKind::LockTimeout)
     }
 
-    /// Is it some row that stands against it, so that the same act may pass without that row?
+    /// Is it some row that stands against it, or does a trigger keep one, so that the same act may pass without that row?
     pub fn is_of_a_row(&self) -> bool {
-        matches!(self.kind, ErrorKind::Constraint | ErrorKind::TooLong | ErrorKind::Value | ErrorKind::Raised)
+        matches!(
+            self.kind,
+            ErrorKind::Constraint | ErrorKind::TooLong | ErrorKind::Value | ErrorKind::Raised | ErrorKind::Kept
+        )
     }
 
     /// For statements whose text holds nothing but the schedule's and the schema's own words, such as a probe that reads
@@ -391,6 +396,7 @@ fn sentence(
         ErrorKind::ForeignKey => "a foreign key forbids it",
         ErrorKind::Constraint => "a constraint forbids it",
         ErrorKind::TooLong => "a text has more characters than its column holds; choose a shorter one",
+        ErrorKind::Kept => "a trigger or rewrite rule keeps a row that was to go",
         ErrorKind::Privilege => "the database role lacks the right to do it",
         ErrorKind::RowSecurity => {
             "row-level security hides rows of a table that is looked at; give the role BYPASSRLS, or a policy that lets it \

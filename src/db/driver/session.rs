@@ -62,7 +62,9 @@ impl Session {
         let isolation = match mode {
             Mode::Single if self.logs_statements => "REPEATABLE READ",
             Mode::Single => "READ COMMITTED",
-            Mode::ReadOnly | Mode::Several => "REPEATABLE READ",
+            // Every read locks what it reads.
+            Mode::ByKey if self.grammar.dialect() == Dialect::Mysql => "SERIALIZABLE",
+            Mode::ReadOnly | Mode::Several | Mode::ByKey => "REPEATABLE READ",
         };
         let reads_only = mode == Mode::ReadOnly || access == Access::ReadOnly;
         let rights = if reads_only { "READ ONLY" } else { "READ WRITE" };

@@ -16,6 +16,8 @@ pub enum Value {
     /// PostgreSQL's array of bigint, which is bound and never read. Its planner looks into it, as it does not into a text that is
     /// cast to one: it looks each row up in the array instead of going through all of it.
     Wholes(Vec<i64>),
+    /// Keys of many rows in one text, as PostgreSQL's array or as JSON: bound and never read, never shown.
+    Keys(String),
 }
 
 /// SQL text and its bound values, in the order of the placeholders. Made by `db` only.
@@ -23,6 +25,18 @@ pub enum Value {
 pub struct Statement {
     pub sql: String,
     pub binds: Vec<Value>,
+}
+
+impl Statement {
+    /// Does it go by keys that a statement before it finds? Until then it can be shown, but not sent.
+    pub(in crate::db) fn is_by_key(&self) -> bool {
+        let is_key = |value: &Value| match value {
+            Value::Keys(_) => true,
+            Value::Wholes(wholes) => wholes.is_empty(),
+            _ => false,
+        };
+        self.binds.iter().any(is_key)
+    }
 }
 
 /// A row as it came: values in the order of the select list.

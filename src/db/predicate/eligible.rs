@@ -9,13 +9,13 @@ use std::sync::Arc;
 use crate::base::name::Name;
 use crate::base::name::TableName;
 use crate::db::Dialect;
-use crate::db::predicate::doomed;
-use crate::db::predicate::doomed::Within;
+use crate::db::predicate::deletion_set;
+use crate::db::predicate::deletion_set::Within;
 use crate::db::predicate::few::Few;
-use crate::db::predicate::own_kind::{
-    alias_if_other, another_refers, has_descendant, links_that_block, on_a_circle, refers_to_itself,
+use crate::db::predicate::self_reference::{
+    Tree, alias_if_other, another_refers, has_descendant, links_that_block, on_a_circle, refers_to_itself,
 };
-use crate::db::predicate::{age, whose};
+use crate::db::predicate::{age, inner, whose};
 use crate::db::query::count::{scope, whole};
 use crate::db::sql::builder::{Sql, Terms};
 use crate::db::write::redact;
@@ -35,6 +35,8 @@ pub(in crate::db) enum Look {
 #[derive(Clone, Copy)]
 pub(in crate::db) struct Scope<'a> {
     pub target: &'a Target,
+    /// All tables that hold the rule's rows.
+    pub targets: &'a [Target],
     pub dependents: &'a [Dependent],
     /// Do the rows go away? (A redaction leaves references as they are.)
     pub removes: bool,
@@ -49,12 +51,12 @@ pub(in crate::db) struct Scope<'a> {
     pub is_one_of_several: bool,
 }
 
-impl Scope<'_> {
-    pub fn alias(&self) -> &Name {
+impl<'a> Scope<'a> {
+    pub fn alias(&self) -> &'a Name {
         &self.target.alias
     }
 
-    pub fn self_cascade(&self) -> Option<&SelfLink> {
+    pub fn self_cascade(&self) -> Option<&'a SelfLink> {
         self.target.self_links.iter().find(|link| link.effect == SelfEffect::Cascade && self.removes)
     }
 
@@ -115,11 +117,11 @@ pub(in crate::db) fn left_by(terms: &mut Terms<'_>, earlier: &[Arc<RulePlan>], t
         let Some(target) = whole(rule) else { continue };
         let taken = scope(rule, &target);
         if target.root == *table && target.alias == *alias {
-            terms.not_true(|sql| doomed::is_root(sql, taken));
+            terms.not_true(|sql| deletion_set::is_root(sql, taken));
         }
         let goes = |dependent: &&Dependent| dependent.then == Then::Delete && dependent.table == *table;
         for dependent in rule.dependents.iter().filter(goes).filter(|dependent| dependent.table.table == *alias) {
-            terms.not_true(|sql| doomed::reached(sql, taken, dependent, Within::Everything));
+            terms.not_true(|sql| deletion_set::reached(sql, taken, dependent, Within::Everything));
         }
     }
 }
@@ -219,17 +221,31 @@ pub(in crate::db) fn has_holds(scope: Scope<'_>) -> bool {
     !scope.target.holds.is_empty() || scope.dependents.iter().any(|dependent| !dependent.holds.is_empty())
 }
 
-pub(in crate::db) fn has_blockers(scope: Scope<'_>) -> bool {
+/// Inner references are asked looking ahead only: of a batch they are asked by key.
+pub(in crate::db) fn has_blockers(dialect: Dialect, scope: Scope<'_>, look: Look) -> bool {
+    (look == Look::Ahead && inner::is_asked(scope)) || has_other_blockers(dialect, scope)
+}
+
+fn has_other_blockers(dialect: Dialect, scope: Scope<'_>) -> bool {
     whose::may_be_shared(scope.target)
         || !scope.target.passages.is_empty()
         || !scope.target.blockers.is_empty()
         || scope.removes
             && (scope.self_blocks()
-                || scope.dependents.iter().any(|dependent| dependent.then == Then::Delete && blocks(dependent)))
+                || scope
+                    .dependents
+                    .iter()
+                    .any(|dependent| dependent.then == Then::Delete && blocks(dialect, dependent)))
 }
 
-fn blocks(dependent: &Dependent) -> bool {
-    !dependent.blockers.is_empty() || !dependent.self_links.is_empty() || !dependent.passages.is_empty()
+fn blocks(dialect: Dialect, dependent: &Dependent) -> bool {
+    let stays_alone = dialect == Dialect::Mysql && inner_to_itself(dependent).next().is_some();
+    stays_alone || !dependent.blockers.is_empty() || !dependent.passages.is_empty()
+}
+
+/// References over which InnoDB never deletes a row that refers to itself.
+fn inner_to_itself(dependent: &Dependent) -> impl Iterator<Item = &Link> {
+    dependent.own_links().filter(|link| !dependent.tree.contains(link))
 }
 
 /// Covered by a hold: the row itself, a row that would go or change with it, or (in a cascade over the table itself) a
@@ -333,7 +349,23 @@ pub(in crate::db) fn asks(sql: &mut Sql, alias: &Name, hold: &Hold) {
 
 /// Something that stays refers to the row, or to a row that would go with it.
 pub(in crate::db) fn blocked(sql: &mut Sql, scope: Scope<'_>, look: Look) {
-    if !has_blockers(scope) {
+    sql.any(|terms| {
+        terms.term(|sql| blocked_but_for_inner(sql, scope, look));
+        if look == Look::Ahead && inner::is_asked(scope) {
+            terms.term(|sql| {
+                inner::keep(sql, scope, &|terms, scope| {
+                    terms.term(|sql| considered(sql, scope, Look::Ahead));
+                    terms.not_true(|sql| held(sql, scope));
+                    terms.not_true(|sql| blocked_but_for_inner(sql, scope, Look::Ahead));
+                });
+            });
+        }
+    });
+}
+
+/// The same, but for references from rows that can go along themselves.
+fn blocked_but_for_inner(sql: &mut Sql, scope: Scope<'_>, look: Look) {
+    if !has_other_blockers(sql.dialect, scope) {
         sql.push("FALSE");
         return;
     }
@@ -406,12 +438,22 @@ fn due_but_for_its_own_kind(sql: &mut Sql, scope: Scope<'_>) {
         terms.term(|sql| eligible(sql, scope, Look::Ahead));
         terms.not_true(|sql| held(sql, scope));
         terms.not_true(|sql| blocked_from_outside(sql, scope, Look::Ahead));
+        if inner::is_asked(scope) {
+            terms.not_true(|sql| {
+                inner::keep(sql, scope, &|terms, scope| {
+                    terms.term(|sql| eligible(sql, scope, Look::Ahead));
+                    terms.not_true(|sql| held(sql, scope));
+                    terms.not_true(|sql| blocked_from_outside(sql, scope, Look::Ahead));
+                });
+            });
+        }
     });
 }
 
 fn blocked_from_outside(sql: &mut Sql, scope: Scope<'_>, look: Look) {
     let aliases = [scope.alias().clone()];
-    let relevant = |dependent: &Dependent| dependent.then == Then::Delete && blocks(dependent);
+    let dialect = sql.dialect;
+    let relevant = |dependent: &Dependent| dependent.then == Then::Delete && blocks(dialect, dependent);
     let way = Way { scope, look, relevant: &relevant };
     sql.any(|terms| {
         terms.each(&scope.target.blockers, |sql, link| referred_to(sql, scope, link, scope.alias(), look));
@@ -421,14 +463,16 @@ fn blocked_from_outside(sql: &mut Sql, scope: Scope<'_>, look: Look) {
         terms.each(&scope.target.passages, |sql, passage| {
             whose::leads_to_what_stays(sql, scope, passage, scope.alias(), look);
         });
-        if terms.dialect() == Dialect::Mysql {
+        if dialect == Dialect::Mysql {
             for link in links_that_block(scope).into_iter().flatten() {
                 terms.term(|sql| refers_to_itself(sql, scope.alias(), &link.columns, &link.parent_columns));
             }
         }
         descend(terms, way, (Parent::Root, scope.alias()), &aliases, &|terms, dependent, alias| {
             terms.each(&dependent.blockers, |sql, link| referred_to(sql, scope, link, alias, look));
-            terms.each(&dependent.self_links, |sql, link| referred_to_by_a_stranger(sql, way, dependent, link, alias));
+            for link in inner_to_itself(dependent).filter(|_| dialect == Dialect::Mysql) {
+                terms.term(|sql| refers_to_itself(sql, alias, &link.columns, &link.parent_columns));
+            }
             terms.each(&dependent.passages, |sql, passage| {
                 whose::leads_to_what_stays(sql, scope, passage, alias, look);
             });
@@ -454,51 +498,6 @@ fn referred_to(sql: &mut Sql, scope: Scope<'_>, link: &Link, alias: &Name, look:
     });
 }
 
-/// `EXISTS` a row of the same dependent table that refers to this one and does not belong to the same root row, so that
-/// it would stay and point at nothing. A row that refers to itself is no stranger to itself.
-fn referred_to_by_a_stranger(sql: &mut Sql, way: Way<'_>, dependent: &Dependent, link: &Link, alias: &Name) {
-    let scope = way.scope;
-    let other = sql.fresh_alias();
-    let is_of_mysql = sql.dialect == Dialect::Mysql;
-    sql.any(|terms| {
-        if is_of_mysql {
-            terms.term(|sql| refers_to_itself(sql, alias, &link.columns, &link.parent_columns));
-        }
-        terms.term(|sql| {
-            sql.exists(|sql| {
-                sql.push("SELECT 1 FROM ").table(&link.table).push(" AS ").name(&other).push(" WHERE ");
-                sql.all(|terms| {
-                    terms.term(|sql| equal(sql, &other, &link.columns, alias, &link.parent_columns));
-                    terms.not_true(|sql| refers_to_itself(sql, &other, &link.columns, &link.parent_columns));
-                    for family in dependent.links.iter().filter(|link| link.parent == Parent::Root) {
-                        terms.not_true(|sql| refers(sql, family, &other, scope.alias()));
-                    }
-                    stranger_is_left(terms, way, link, &other);
-                });
-            });
-        });
-    });
-}
-
-/// Looking ahead, the other row is not taken by an earlier rule: asked in a query of its own, where the table goes under its
-/// own name.
-fn stranger_is_left(terms: &mut Terms<'_>, way: Way<'_>, link: &Link, other: &Name) {
-    let earlier = way.scope.earlier;
-    let is_taken_from = earlier.iter().any(|rule| rule.act.removes() && rule.removes_from(&link.table));
-    if way.look != Look::Ahead || !is_taken_from {
-        return;
-    }
-    let natural = &link.table.table;
-    terms.term(|sql| {
-        sql.key(other, &link.parent_columns).push(" IN (SELECT ");
-        sql.columns(natural, &link.parent_columns).push(" FROM ").table(&link.table).push(" AS ").name(natural);
-        sql.filter(|sql| {
-            sql.all(|terms| left_by(terms, earlier, &link.table, natural));
-        });
-        sql.push(")");
-    });
-}
-
 /// `b.u = a.x AND b.v = a.y`, the parent's columns on the left: there SQLite takes the collation from, and a reference
 /// holds by the collation of the key that it refers to.
 pub(in crate::db) fn equal(sql: &mut Sql, left: &Name, left_columns: &[Name], right: &Name, right_columns: &[Name]) {
@@ -512,20 +511,27 @@ pub(in crate::db) fn equal(sql: &mut Sql, left: &Name, left_columns: &[Name], ri
 
 /// The row that `child` names refers over the link to the one that `parent` names.
 fn refers(sql: &mut Sql, link: &Link, child: &Name, parent: &Name) {
-    let scalars = link.columns.len() - usize::from(link.period);
     sql.all(|terms| {
-        terms.term(|sql| equal(sql, child, &link.columns[..scalars], parent, &link.parent_columns[..scalars]));
-        if let (true, Some(own), Some(other)) = (link.period, link.columns.last(), link.parent_columns.last()) {
-            terms.term(|sql| {
-                sql.column(parent, other).push(" && ").column(child, own);
-            });
-        }
+        terms.term(|sql| over(sql, link.period, (child, &link.columns), (parent, &link.parent_columns)));
         terms.term(|sql| is_in(sql, parent, &link.only_in));
     });
 }
 
+/// The columns of the one row refer to those of the other; of a period, to each that it overlaps.
+pub(in crate::db) fn over(sql: &mut Sql, period: bool, child: (&Name, &[Name]), parent: (&Name, &[Name])) {
+    let scalars = child.1.len() - usize::from(period);
+    sql.all(|terms| {
+        terms.term(|sql| equal(sql, child.0, &child.1[..scalars], parent.0, &parent.1[..scalars]));
+        if let (true, Some(own), Some(other)) = (period, child.1.last(), parent.1.last()) {
+            terms.term(|sql| {
+                sql.column(parent.0, other).push(" && ").column(child.0, own);
+            });
+        }
+    });
+}
+
 /// PostgreSQL: the row lies in one of these partitions or children; nothing where none is named.
-fn is_in(sql: &mut Sql, alias: &Name, tables: &[TableName]) {
+pub(in crate::db) fn is_in(sql: &mut Sql, alias: &Name, tables: &[TableName]) {
     if tables.is_empty() {
         return;
     }
@@ -534,11 +540,6 @@ fn is_in(sql: &mut Sql, alias: &Name, tables: &[TableName]) {
         sql.regclass(table);
     });
     sql.push(")");
-}
-
-/// ` AND` what [`is_in`] says.
-pub(in crate::db) fn lies_in(sql: &mut Sql, alias: &Name, tables: &[TableName]) {
-    sql.and(|sql| is_in(sql, alias, tables));
 }
 
 type Say<'a> = &'a dyn Fn(&mut Terms<'_>, &Dependent, &Name);
@@ -574,12 +575,8 @@ fn descend(terms: &mut Terms<'_>, way: Way<'_>, (parent, above): (Parent, &Name)
                         }
                         terms.term(|sql| {
                             sql.any(|terms| {
-                                if (way.relevant)(dependent) {
-                                    say(terms, dependent, &alias);
-                                }
-                                if dependent.then == Then::Delete {
-                                    descend(terms, way, (Parent::Dependent(index), &alias), &inner, say);
-                                }
+                                says(terms, way, (index, &alias), &inner, say);
+                                says_below(terms, way, (index, &alias), say);
                             });
                         });
                     });
@@ -587,6 +584,41 @@ fn descend(terms: &mut Terms<'_>, way: Way<'_>, (parent, above): (Parent, &Name)
             });
         }
     }
+}
+
+/// What is said of the row of a dependent table that `alias` names, or of one below it in other tables.
+fn says(terms: &mut Terms<'_>, way: Way<'_>, (index, alias): (usize, &Name), aliases: &[Name], say: Say<'_>) {
+    let dependent = &way.scope.dependents[index];
+    if (way.relevant)(dependent) {
+        say(terms, dependent, alias);
+    }
+    if dependent.then == Then::Delete {
+        descend(terms, way, (Parent::Dependent(index), alias), aliases, say);
+    }
+}
+
+/// What is said of a row of the same table that goes with the one that `alias` names.
+fn says_below(terms: &mut Terms<'_>, way: Way<'_>, (index, alias): (usize, &Name), say: Say<'_>) {
+    let dependent = &way.scope.dependents[index];
+    let Some(first) = dependent.tree.first() else { return };
+    let (table, natural) = (&dependent.table, &dependent.table.table);
+    let tree = Tree {
+        table,
+        natural,
+        key: &first.parent_columns,
+        links: dependent.tree.iter().map(|link| link.columns.as_slice()).collect(),
+        still_refers: &|terms, columns| {
+            if way.look == Look::Ahead {
+                left_by(terms, way.scope.earlier, table, natural);
+                referring_still(terms, way.scope.earlier, (table, columns), natural);
+            }
+        },
+    };
+    terms.term(|sql| {
+        tree.has_descendant(sql, alias, &|sql| {
+            sql.any(|terms| says(terms, way, (index, natural), std::slice::from_ref(natural), say));
+        });
+    });
 }
 
 fn leads_to(dependents: &[Dependent], index: usize, relevant: &dyn Fn(&Dependent) -> bool) -> bool {

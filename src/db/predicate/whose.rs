@@ -331,6 +331,7 @@ pub(in crate::db) fn closed(sql: &mut Sql, people: &Target) {
 pub(in crate::db) fn of_people(target: &Target) -> Scope<'_> {
     Scope {
         target,
+        targets: &[],
         dependents: &[],
         removes: false,
         earlier: &[],

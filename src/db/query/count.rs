@@ -7,14 +7,14 @@ use jiff::Timestamp;
 use crate::base::name::TableName;
 use crate::db::predicate::age::{self, Told};
 use crate::db::predicate::anchor;
-use crate::db::predicate::doomed;
-use crate::db::predicate::doomed::Within;
+use crate::db::predicate::deletion_set;
+use crate::db::predicate::deletion_set::Within;
 use crate::db::predicate::eligible;
 use crate::db::predicate::eligible::{Look, Scope};
 use crate::db::predicate::window::Window;
 use crate::db::sql::builder::Sql;
 use crate::db::{Connection, DbError, Dialect, Row, Statement, Value};
-use crate::plan::{Anchor, Axis, Hold, RulePlan, SelfEffect, Target};
+use crate::plan::{Anchor, Axis, Dependent, Hold, RulePlan, SelfEffect, Target};
 use crate::schedule::Then;
 
 /// Rows of one table by what the rule says of them. `eligible` holds the other two.
@@ -50,7 +50,7 @@ impl Counts {
     }
 }
 
-/// Dependent rows: deleted by table, let go by `table.column`.
+/// Dependent rows: deleted by table, set to NULL by `table.column`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Consequences {
     pub cascaded: BTreeMap<String, u64>,
@@ -71,65 +71,86 @@ impl Consequences {
 pub fn counts(conn: &mut Connection, rule: &RulePlan, target: &Target) -> Result<Counts, DbError> {
     let scope = scope(rule, target);
     let mut counts = Counts::default();
-    for part in Part::all(target) {
-        let row = one_row(conn, &counts_statement(conn.dialect(), scope, part))?;
-        counts.add(&Counts { ages: part.ages(&row, target), ..counts_of(&row, part.ages_before(), part) });
+    for part in Part::all(scope) {
+        let row = one_row(conn, &counts_statement(conn.dialect(), scope, &part))?;
+        counts.add(&Counts { ages: part.ages(&row, target), ..counts_of(&row, part.ages_before(), &part) });
     }
     Ok(counts)
 }
 
-/// What one statement counts. A statement has room for some 1,600 columns, and each hold takes one.
-#[derive(Clone, Copy)]
-pub(in crate::db) enum Part<'t> {
-    /// All rows, and those under each of the first holds.
-    Totals(&'t [Hold]),
-    /// Nothing but the rows under each of some more holds.
-    Holds(&'t [Hold]),
+/// The holds of one name on the rule's rows and, by their places, on the dependents that would go with them. Two schedules may
+/// have holds of one name.
+pub(in crate::db) struct Named<'a> {
+    name: &'a str,
+    holds: Vec<(Option<usize>, &'a Hold)>,
 }
 
-impl<'t> Part<'t> {
+/// What one statement counts. A statement has room for some 1,600 columns, and each name of a hold takes one.
+pub(in crate::db) enum Part<'a> {
+    /// All rows, and those under the first holds.
+    Totals(Vec<Named<'a>>),
+    /// Nothing but the rows under some more holds.
+    Holds(Vec<Named<'a>>),
+}
+
+impl<'a> Part<'a> {
     /// The parts that make up the counts of a table's rows.
-    pub fn all(target: &'t Target) -> impl Iterator<Item = Part<'t>> {
+    pub fn all(scope: Scope<'a>) -> Vec<Part<'a>> {
         const AT_ONCE: usize = 500;
-        let (first, more) = target.holds.split_at(target.holds.len().min(AT_ONCE));
-        std::iter::once(Part::Totals(first)).chain(more.chunks(AT_ONCE).map(Part::Holds))
+        let mut named = by_name(scope);
+        let mut parts = vec![Part::Totals(named.by_ref().take(AT_ONCE).collect())];
+        loop {
+            let more: Vec<_> = named.by_ref().take(AT_ONCE).collect();
+            if more.is_empty() {
+                return parts;
+            }
+            parts.push(Part::Holds(more));
+        }
     }
 
     /// Columns before the counts: the oldest and the youngest age of the eligible rows.
-    fn ages_before(self) -> usize {
+    fn ages_before(&self) -> usize {
         match self {
             Part::Totals(_) => 2,
             Part::Holds(_) => 0,
         }
     }
 
-    fn ages(self, row: &Row, target: &Target) -> Option<(Timestamp, Timestamp)> {
+    fn ages(&self, row: &Row, target: &Target) -> Option<(Timestamp, Timestamp)> {
         let Part::Totals(_) = self else { return None };
         let at = |column| Told::read(row, column, &target.anchors);
         at(0).zip(at(1)).map(|(oldest, youngest)| (oldest.earliest, youngest.latest))
     }
 
-    fn holds(self) -> &'t [Hold] {
+    fn named(&self) -> &[Named<'a>] {
         match self {
-            Part::Totals(holds) | Part::Holds(holds) => holds,
+            Part::Totals(named) | Part::Holds(named) => named,
         }
     }
 }
 
-/// Reads the columns of [`select_counts`], of which `first` is the first.
-pub(in crate::db) fn counts_of(row: &Row, first: usize, part: Part<'_>) -> Counts {
-    let mut held_by = BTreeMap::new();
-    for (index, hold) in part.holds().iter().enumerate() {
-        // Two schedules may have holds of one name.
-        *held_by.entry(hold.name.clone()).or_default() += number(row, first + 3 + index);
+fn by_name<'a>(scope: Scope<'a>) -> impl Iterator<Item = Named<'a>> {
+    let own = scope.target.holds.iter().map(|hold| (None, hold));
+    let along = scope.dependents.iter().enumerate();
+    let along = along.flat_map(|(index, dependent)| dependent.holds.iter().map(move |hold| (Some(index), hold)));
+    let mut all: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+    for (place, hold) in own.chain(along) {
+        all.entry(&hold.name).or_default().push((place, hold));
     }
-    held_by.retain(|_, count| *count > 0);
+    all.into_iter().map(|(name, holds)| Named { name, holds })
+}
+
+/// Reads the columns of [`select_counts`], of which `first` is the first.
+pub(in crate::db) fn counts_of(row: &Row, first: usize, part: &Part<'_>) -> Counts {
+    let named = part.named().iter().enumerate();
+    let by_name = named.map(|(index, named)| (named.name.to_owned(), number(row, first + 3 + index)));
+    let held_by = by_name.filter(|(_, rows)| *rows > 0).collect();
     let [eligible, held, blocked] = [first, first + 1, first + 2].map(|column| number(row, column));
     Counts { eligible, held, blocked, held_by, ages: None }
 }
 
 /// The oldest and the youngest age of the eligible rows, and their counts.
-pub(in crate::db) fn counts_statement(dialect: Dialect, scope: Scope<'_>, part: Part<'_>) -> Statement {
+pub(in crate::db) fn counts_statement(dialect: Dialect, scope: Scope<'_>, part: &Part<'_>) -> Statement {
     let target = scope.target;
     let mut sql = Sql::new(dialect);
     sql.push("SELECT ");
@@ -152,27 +173,46 @@ pub(in crate::db) fn counts_statement(dialect: Dialect, scope: Scope<'_>, part: 
 }
 
 /// Eligible rows, held ones, blocked ones, and those under each hold of the part.
-fn select_counts(sql: &mut Sql, scope: Scope<'_>, part: Part<'_>) {
+fn select_counts(sql: &mut Sql, scope: Scope<'_>, part: &Part<'_>) {
     match part {
         Part::Totals(_) => select_totals(sql, scope),
         Part::Holds(_) => {
             sql.push("0, 0, 0");
         }
     }
-    for hold in part.holds() {
-        sum_where(sql, true, |sql| eligible::covers(sql, &scope.target.alias, hold));
+    let bare = without_holds(scope);
+    for named in part.named() {
+        let (target, dependents) = under(&bare, named);
+        sum_where(sql, true, |sql| eligible::held(sql, Scope { target: &target, dependents: &dependents, ..scope }));
     }
 }
 
 fn select_totals(sql: &mut Sql, scope: Scope<'_>) {
     sql.push("COUNT(*)");
     sum_where(sql, eligible::has_holds(scope), |sql| eligible::held(sql, scope));
-    sum_where(sql, eligible::has_blockers(scope), |sql| {
+    sum_where(sql, eligible::has_blockers(sql.dialect, scope, Look::Ahead), |sql| {
         sql.all(|terms| {
             terms.not_true(|sql| eligible::held(sql, scope));
             terms.term(|sql| eligible::blocked(sql, scope, Look::Ahead));
         });
     });
+}
+
+/// The same target and dependents, under no hold.
+fn without_holds(scope: Scope<'_>) -> (Target, Vec<Dependent>) {
+    let target = Target { holds: Vec::new(), ..scope.target.clone() };
+    let along = scope.dependents.iter();
+    (target, along.map(|dependent| Dependent { holds: Vec::new(), ..dependent.clone() }).collect())
+}
+
+/// The same under the holds of one name.
+fn under((target, dependents): &(Target, Vec<Dependent>), named: &Named<'_>) -> (Target, Vec<Dependent>) {
+    let (mut target, mut dependents) = (target.clone(), dependents.clone());
+    for (place, hold) in &named.holds {
+        let holds = place.map_or(&mut target.holds, |index| &mut dependents[index].holds);
+        holds.push((*hold).clone());
+    }
+    (target, dependents)
 }
 
 fn sum_where(sql: &mut Sql, wanted: bool, condition: impl FnOnce(&mut Sql)) {
@@ -316,7 +356,7 @@ pub fn due_within(
     let mut sql = Sql::new(conn.dialect());
     sql.push("SELECT COUNT(*) FROM ");
     eligible::from(&mut sql, target);
-    doomed::where_due(&mut sql, scope(rule, target), Within::Window(axis, window));
+    deletion_set::where_due(&mut sql, scope(rule, target), Within::Window(axis, window));
     Ok(number(&one_row(conn, &sql.finish())?, 0))
 }
 
@@ -345,34 +385,34 @@ pub fn table_rows_up_to(conn: &mut Connection, table: &TableName, limit: u64) ->
     Ok(number(&one_row(conn, &sql.finish())?, 0))
 }
 
-/// Dependent rows that would go, or be let go, with all the rule's rows.
+/// Dependent rows that would go, or be set to NULL, with all the rule's rows.
 pub fn consequences(conn: &mut Connection, rule: &RulePlan) -> Result<Consequences, DbError> {
     let mut found = Consequences::default();
     let Some(whole) = whole(rule) else { return Ok(found) };
     let scope = scope(rule, &whole);
     for (index, dependent) in rule.dependents.iter().enumerate() {
-        let statement = doomed::count_dependent(conn.dialect(), scope, index, Within::Everything);
+        let statement = deletion_set::count_dependent(conn.dialect(), scope, index, Within::Everything);
         let count = number(&one_row(conn, &statement)?, 0);
         if count == 0 {
             continue;
         }
         match dependent.then {
             Then::Delete => *found.cascaded.entry(dependent.shown.to_string()).or_default() += count,
-            Then::Null => *found.detached.entry(doomed::link_label(dependent)).or_default() += count,
+            Then::Null => *found.detached.entry(deletion_set::link_label(dependent)).or_default() += count,
         }
     }
     if let Some(link) = scope.self_cascade() {
-        let row = one_row(conn, &doomed::count_descendants(conn.dialect(), scope, link, Within::Everything))?;
+        let row = one_row(conn, &deletion_set::count_descendants(conn.dialect(), scope, link, Within::Everything))?;
         let beyond = number(&row, 1);
         if beyond > 0 {
             *found.cascaded.entry(rule.table.to_string()).or_default() += beyond;
         }
     }
     for link in whole.self_links.iter().filter(|link| link.effect == SelfEffect::Null) {
-        let statement = doomed::count_orphans(conn.dialect(), scope, link, Within::Everything);
+        let statement = deletion_set::count_orphans(conn.dialect(), scope, link, Within::Everything);
         let count = number(&one_row(conn, &statement)?, 0);
         if count > 0 {
-            *found.detached.entry(doomed::self_label(rule, link)).or_default() += count;
+            *found.detached.entry(deletion_set::self_label(rule, link)).or_default() += count;
         }
     }
     Ok(found)
@@ -381,6 +421,7 @@ pub fn consequences(conn: &mut Connection, rule: &RulePlan) -> Result<Consequenc
 pub(in crate::db) fn scope<'a>(rule: &'a RulePlan, target: &'a Target) -> Scope<'a> {
     Scope {
         target,
+        targets: &rule.targets,
         dependents: &rule.dependents,
         removes: rule.act.removes(),
         earlier: &rule.earlier,

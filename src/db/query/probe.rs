@@ -5,8 +5,8 @@
 //! repeated.
 
 use crate::base::name::TableName;
-use crate::db::predicate::doomed;
-use crate::db::predicate::doomed::Within;
+use crate::db::predicate::deletion_set;
+use crate::db::predicate::deletion_set::Within;
 use crate::db::query::count;
 use crate::db::query::count::{scope, whole};
 use crate::db::sql::builder::Sql;
@@ -31,17 +31,18 @@ pub fn condition(conn: &mut Connection, table: &TableName, condition: &Condition
 pub fn counting(conn: &mut Connection, rule: &RulePlan) -> Result<(), DbError> {
     let dialect = conn.dialect();
     for target in &rule.targets {
-        for part in count::Part::all(target) {
-            read_nothing(conn, count::counts_statement(dialect, scope(rule, target), part))?;
+        let scope = scope(rule, target);
+        for part in count::Part::all(scope) {
+            read_nothing(conn, count::counts_statement(dialect, scope, &part))?;
         }
     }
     let Some(root) = whole(rule) else { return Ok(()) };
     let scope = scope(rule, &root);
     for index in 0..rule.dependents.len() {
-        read_nothing(conn, doomed::count_dependent(dialect, scope, index, Within::Everything))?;
+        read_nothing(conn, deletion_set::count_dependent(dialect, scope, index, Within::Everything))?;
     }
     match scope.self_cascade() {
-        Some(link) => read_nothing(conn, doomed::count_descendants(dialect, scope, link, Within::Everything)),
+        Some(link) => read_nothing(conn, deletion_set::count_descendants(dialect, scope, link, Within::Everything)),
         None => Ok(()),
     }
 }
@@ -56,7 +57,8 @@ pub fn acting(conn: &mut Connection, rule: &RulePlan) -> Result<(), DbError> {
     if conn.dialect() == Dialect::Mysql {
         return Ok(());
     }
-    for statement in batch::statements(conn.dialect(), rule) {
+    let unkeyed = |statement: &Statement| !statement.is_by_key();
+    for statement in batch::statements(conn.dialect(), rule).into_iter().filter(unkeyed) {
         let explain = Statement { sql: format!("EXPLAIN {}", statement.sql), binds: statement.binds };
         if let Err(error) = conn.probe(&explain) {
             return Err(with_its_place(conn, error));

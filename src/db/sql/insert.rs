@@ -123,7 +123,7 @@ pub(in crate::db) fn push_element(array: &mut String, value: &Value) {
         Value::Float(float) => array.push_str(&float.to_string()),
         Value::Text(text) => push_quoted(array, text),
         Value::Bytes(bytes) => push_quoted(array, &format!("\\x{}", HEXLOWER.encode(bytes))),
-        Value::Wholes(_) => unreachable!("no column of ours holds arrays"),
+        Value::Wholes(_) | Value::Keys(_) => unreachable!("no column of ours holds arrays"),
     }
 }
 

@@ -7,3 +7,4 @@ pub mod people_sweep;
 pub(in crate::db) mod redact;
 mod renewal;
 pub mod rollup;
+pub(in crate::db) mod sweep;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::base::name::Name;
-use crate::db::predicate::doomed::{Within, where_due};
+use crate::db::predicate::deletion_set::{Within, where_due};
 use crate::db::predicate::eligible::{self, Look, Scope};
 use crate::db::predicate::few::{Few, key_of};
 use crate::db::predicate::key_batch;
@@ -325,6 +325,7 @@ fn changed(table: &RowTable, entries: &[&Entry], let_go: Vec<&Name>) -> Target {
         stamped: table.stamped.clone(),
         holds: Vec::new(),
         blockers: Vec::new(),
+        inner: Vec::new(),
         self_links: Vec::new(),
         has_triggers: table.has_triggers,
         passages: Vec::new(),

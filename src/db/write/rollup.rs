@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::base::name::Name;
 use crate::db::predicate::age::Told;
 use crate::db::predicate::anchor;
-use crate::db::predicate::doomed::Within;
+use crate::db::predicate::deletion_set::Within;
 use crate::db::predicate::eligible;
 use crate::db::predicate::eligible::{Look, Scope};
 use crate::db::predicate::window::Window;

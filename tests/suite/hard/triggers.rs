@@ -90,7 +90,10 @@ fn nothing_is_left_behind(db: &TestDb, rule: String) {
     let output = Story::on(db, rule).tenure().run(&["run", "--yes", "--json", "--as-of", super::AS_OF]).expect_code(1);
     let rule = &output.json()["rules"][0];
     let error = rule["error"].as_str().unwrap();
-    assert!(error.contains("rows of `shadow` that were to go, or to let go") && error.contains("trigger"), "{rule:#}");
+    assert!(
+        error.contains("rows of `shadow` that were to go, or to be set to NULL") && error.contains("trigger"),
+        "{rule:#}"
+    );
     assert_eq!(db.count("log WHERE id = 1"), 1, "{rule:#}");
     assert_eq!(db.count("shadow WHERE id = 1 AND log_id = 1"), 1, "{rule:#}");
 }

@@ -57,7 +57,7 @@ pub fn apply(world: &mut World, plan: &Plan, rule: &Rule) -> Figures {
         return figures;
     }
     let going: BTreeSet<Key> = doomed.iter().flat_map(|id| fates.family.goes_with(world, (rule.table, *id))).collect();
-    figures.detached = fates.family.let_go(world, rule, &going);
+    figures.detached = fates.family.set_null(world, &going);
     for (table, id) in &going {
         world.tables[*table].rows.remove(id);
         let own = *table == rule.table && doomed.contains(id);
@@ -99,47 +99,46 @@ impl<'w> Fates<'w> {
             return doomed;
         }
         doomed.retain(|id| !self.is_kept_from_outside(*id));
+        let mut kept = BTreeSet::new();
         loop {
-            let going: BTreeSet<Key> =
-                doomed.iter().flat_map(|id| self.family.goes_with(self.world, (self.rule.table, *id))).collect();
-            let before = doomed.len();
-            doomed.retain(|id| !self.is_kept_by_its_own_kind(*id, &going));
-            if doomed.len() == before {
+            let (going, staying) = (self.all_that_goes_with(&doomed), self.all_that_goes_with(&kept));
+            let is_kept = |id: &&i64| {
+                self.is_kept_by_its_own_kind(**id, &going) || self.is_kept_from_inside(**id, &going, &staying)
+            };
+            let more: BTreeSet<i64> = doomed.iter().filter(is_kept).copied().collect();
+            if more.is_empty() {
                 return doomed;
             }
+            doomed.retain(|id| !more.contains(id));
+            kept.extend(more);
         }
     }
 
-    /// A row outside the family refers to what would go.
-    fn is_kept_from_outside(&self, id: i64) -> bool {
-        let world = self.world;
-        let root = self.rule.table;
-        let own_rows = self.family.own_descendants(world, (root, id));
-        own_rows.into_iter().any(|own| {
-            self.family.goes_with(world, own).into_iter().any(|key| {
-                referrers(world, key).any(|(edge, referrer)| {
-                    if referrer == key {
-                        return false;
-                    }
-                    let among_dependents = edge.0 == key.0 && key.0 != root;
-                    if among_dependents {
-                        self.family.answer(edge) != Some(Then::Null) && !self.belongs_to(referrer, own)
-                    } else {
-                        edge.0 != root && self.family.answer(edge).is_none()
-                    }
-                })
-            })
-        })
+    fn all_that_goes_with(&self, rows: &BTreeSet<i64>) -> BTreeSet<Key> {
+        rows.iter().flat_map(|id| self.family.goes_with(self.world, (self.rule.table, *id))).collect()
     }
 
-    /// Does a dependent row hang on this very row of the rule's table? (Further down nobody looks.)
-    fn belongs_to(&self, dependent: Key, own: Key) -> bool {
-        let row = &self.world.tables[dependent.0].rows[&dependent.1];
-        self.world.tables[dependent.0].edges.iter().enumerate().any(|(number, edge)| {
-            edge.to == own.0
-                && self.family.answer((dependent.0, number)) == Some(Then::Delete)
-                && row.refs[number] == Some(own.1)
-        })
+    /// What refers to the row, or to what goes with it, over an edge that nothing answers.
+    fn keepers(&self, id: i64) -> impl Iterator<Item = Key> {
+        let goes = self.family.goes_with(self.world, (self.rule.table, id));
+        let refers = move |key: Key| {
+            referrers(self.world, key)
+                .filter(|(edge, _)| edge.0 != self.rule.table && self.family.answer(*edge).is_none())
+                .map(|(_, referrer)| referrer)
+                .collect::<Vec<_>>()
+        };
+        goes.into_iter().flat_map(refers)
+    }
+
+    /// A row refers to what would go that cannot go along.
+    fn is_kept_from_outside(&self, id: i64) -> bool {
+        self.keepers(id).any(|keeper| !self.family.deletes(keeper.0))
+    }
+
+    /// A row refers to what would go that goes with none of these rows, or with one that stays.
+    fn is_kept_from_inside(&self, id: i64, going: &BTreeSet<Key>, staying: &BTreeSet<Key>) -> bool {
+        self.keepers(id)
+            .any(|keeper| self.family.deletes(keeper.0) && (!going.contains(&keeper) || staying.contains(&keeper)))
     }
 
     /// A row of the rule's own table that stays refers to what would go.
@@ -194,9 +193,9 @@ impl Family {
         self.reach(world, row, |edge, from| edge.0 == self.root && from.0 == self.root)
     }
 
-    /// The row and everything that goes with it. Rows of one dependent table do not pull each other along.
+    /// The row and everything that goes with it.
     fn goes_with(&self, world: &World, row: Key) -> BTreeSet<Key> {
-        self.reach(world, row, |edge, from| edge.0 != from.0 || from.0 == self.root)
+        self.reach(world, row, |_, _| true)
     }
 
     fn reach(&self, world: &World, row: Key, follows: impl Fn(EdgeKey, Key) -> bool) -> BTreeSet<Key> {
@@ -223,19 +222,17 @@ impl Family {
         touched
     }
 
-    /// Sets the references to NULL and counts them by `table.column`: of other tables all that let go, of the rule's own
-    /// those of rows that stay.
-    fn let_go(&self, world: &mut World, rule: &Rule, going: &BTreeSet<Key>) -> BTreeMap<String, u64> {
+    /// Sets the references to NULL and counts those of rows that stay by `table.column`.
+    fn set_null(&self, world: &mut World, going: &BTreeSet<Key>) -> BTreeMap<String, u64> {
         let mut counts = BTreeMap::new();
         for (key, to, _) in edges(&world.clone()).filter(|(key, ..)| self.answer(*key) == Some(Then::Null)) {
             let (table, number) = key;
-            let own = table == rule.table && to == rule.table;
             let label = format!("{}.r{number}", world.tables[table].name);
             for (id, row) in &mut world.tables[table].rows {
                 let refers = row.refs[number].is_some_and(|target| going.contains(&(to, target)));
                 if refers {
                     row.refs[number] = None;
-                    *counts.entry(label.clone()).or_default() += u64::from(!own || !going.contains(&(table, *id)));
+                    *counts.entry(label.clone()).or_default() += u64::from(!going.contains(&(table, *id)));
                 }
             }
         }
