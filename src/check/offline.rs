@@ -1,14 +1,14 @@
 //! What is wrong between the schedules themselves, without any database.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 use jiff::Timestamp;
 
-use crate::diagnostic::mistake::Mistake;
+use crate::diagnostic::mistake::{Mistake, nearest};
 use crate::diagnostic::place::Places;
-use crate::schedule::Schedule;
+use crate::schedule::{self, Schedule};
 
 /// The longest id of a promise, in characters: longer ones are sentences.
 const LONGEST_PROMISE: usize = 40;
@@ -18,7 +18,9 @@ const LONGEST_PROMISE: usize = 40;
 pub fn offline(schedules: &[&Schedule], now: Timestamp) -> Vec<Mistake> {
     let mut mistakes = names_told_twice(schedules);
     for schedule in schedules {
-        mistakes.extend(promises(schedule).into_iter().filter_map(malformed));
+        let cited = promises(schedule);
+        mistakes.extend(without_its_other_half(schedule, &cited));
+        mistakes.extend(cited.into_iter().chain(published(schedule)).filter_map(malformed));
         mistakes.extend(crons(schedule).into_iter().filter_map(|cron| never_due(schedule, cron, now)));
     }
     mistakes
@@ -57,16 +59,57 @@ struct Promise<'s> {
     label: String,
     id: &'s str,
     places: &'s Places,
+    /// Under which it stands.
+    key: &'static str,
 }
 
 fn promises(schedule: &Schedule) -> Vec<Promise<'_>> {
     let rules = schedule.rules.iter().map(|rule| (format!("rule `{}`", rule.name), &rule.promises, &rule.places));
     let holds = schedule.holds.iter().map(|hold| (format!("hold `{}`", hold.name), &hold.promises, &hold.places));
     let keeps = schedule.keeps.iter().map(|keep| ("keep".to_owned(), &keep.promises, &keep.places));
-    let parts = rules.chain(holds).chain(keeps);
-    parts
-        .flat_map(|(label, ids, places)| ids.iter().map(move |id| Promise { label: label.clone(), id, places }))
-        .collect()
+    let subject = schedule.subject.iter().map(|subject| ("subject".to_owned(), &subject.promises, &subject.places));
+    let data = schedule.subject.iter().flat_map(|subject| &subject.data);
+    let data = data.map(|data| (format!("subject data `{}`", data.name()), &data.promises, &data.places));
+    let parts = rules.chain(holds).chain(keeps).chain(subject).chain(data);
+    let cited = parts.flat_map(|(label, ids, places)| {
+        ids.iter().map(move |id| Promise { label: label.clone(), id, places, key: "promise" })
+    });
+    cited.collect()
+}
+
+/// The promises whose sentences the schedule has.
+fn published<'s>(schedule: &'s Schedule) -> impl Iterator<Item = Promise<'s>> {
+    let published = |promise: &'s schedule::Promise| Promise {
+        label: "promise".to_owned(),
+        id: &promise.id,
+        places: &promise.places,
+        key: "id",
+    };
+    schedule.promises.iter().map(published)
+}
+
+/// Sentences that nothing in the schedule keeps, and ids without a sentence where others have one.
+fn without_its_other_half(schedule: &Schedule, cited: &[Promise]) -> Vec<Mistake> {
+    let ids: BTreeSet<&str> = cited.iter().map(|promise| promise.id).collect();
+    let sentences: BTreeSet<&str> = schedule.promises.iter().map(|promise| promise.id.as_str()).collect();
+    let unkept = schedule.promises.iter().filter(|promise| !ids.contains(promise.id.as_str()));
+    let unkept = unkept.map(|promise| {
+        Mistake::warning(format!("promise `{}`: nothing in this schedule keeps it", promise.id))
+            .remedy("cite its id as `promise` of a rule, hold, keep, [subject] or [[subject.data]], or take it out")
+            .at(&promise.places, "id")
+    });
+    let mut told = BTreeSet::new();
+    let unsaid = cited.iter().filter(|promise| !sentences.is_empty() && !sentences.contains(promise.id));
+    let unsaid = unsaid.filter(|promise| told.insert(promise.id)).map(|promise| {
+        let remedy = match nearest(promise.id, sentences.iter().copied()) {
+            Some(near) => format!("did you mean \"{near}\"? Else add a [[promise]] with this `id` and its `text`"),
+            None => "add a [[promise]] with this `id` and its `text`".to_owned(),
+        };
+        Mistake::warning(format!("{}: no [[promise]] says what `{}` is", promise.label, promise.id))
+            .remedy(remedy)
+            .at(promise.places, promise.key)
+    });
+    unkept.chain(unsaid).collect()
 }
 
 /// An id is what people quote and programs join by: one word.
@@ -77,7 +120,7 @@ fn malformed(promise: Promise<'_>) -> Option<Mistake> {
     (!is_word).then(|| {
         Mistake::error(format!("{}: `{}` is no id of a promise", promise.label, promise.id))
             .remedy("write the id that it was published under, in one word, for example `promise = \"A1\"`")
-            .at(promise.places, "promise")
+            .at(promise.places, promise.key)
     })
 }
 

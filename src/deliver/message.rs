@@ -14,7 +14,9 @@ use sha2::{Digest, Sha256};
 
 use crate::base::visible::visible;
 use crate::record::RunRecord;
-use crate::report::{csv, html, json, text, verdict};
+use crate::report::letter::{self, database};
+use crate::report::wording::shortened;
+use crate::report::{csv, html, json, verdict};
 
 /// Who sends a mail to whom, and what it is called.
 pub(super) struct Envelope {
@@ -27,7 +29,7 @@ pub(super) struct Envelope {
 /// A mail could not be put together: the library's own sentence.
 pub(super) type Unmade = lettre::error::Error;
 
-/// The report of a run: text and HTML, with JSON and CSV attached.
+/// The mail of a run: a short text and HTML, with the full report attached as HTML, JSON and CSV.
 pub(super) fn report(record: &RunRecord, envelope: &Envelope) -> Result<Vec<u8>, Unmade> {
     let runs = std::slice::from_ref(record);
     let database = database(record);
@@ -35,16 +37,17 @@ pub(super) fn report(record: &RunRecord, envelope: &Envelope) -> Result<Vec<u8>,
     let boundary = |part: &str| format!("=_tenure_{part}_{}", token(&[&envelope.message_id]));
     let alternative = MultiPart::alternative()
         .boundary(boundary("text"))
-        .singlepart(quoted(ContentType::TEXT_PLAIN, text::render(runs)))
-        .singlepart(quoted(ContentType::TEXT_HTML, html::render(runs)));
+        .singlepart(quoted(ContentType::TEXT_PLAIN, letter::text(record)))
+        .singlepart(quoted(ContentType::TEXT_HTML, html::letter::render(record)));
     let parts = MultiPart::mixed()
         .boundary(boundary("all"))
         .multipart(alternative)
+        .singlepart(attached(format!("tenure-{}.html", record.run), "text/html; charset=utf-8", html::render(runs)))
         .singlepart(attached(format!("tenure-{}.json", record.run), "application/json", json::render(runs)))
         .singlepart(attached(format!("tenure-{}.csv", record.run), "text/csv; charset=utf-8", csv::render(runs)));
     let standing = verdict(record).standing;
     let builder = headers(envelope, record.finished.unwrap_or(record.started))
-        .subject(subject(record))
+        .subject(header_text(&letter::subject(record)))
         .in_reply_to(topic.thread())
         .references(topic.thread());
     let builder = with_header(builder, "List-Id", topic.list());
@@ -86,26 +89,6 @@ fn attached(name: String, content_type: &str, content: String) -> SinglePart {
     let bytes = content.into_bytes();
     let body = Body::new_with_encoding(bytes, ContentTransferEncoding::Base64).unwrap_or_else(Body::new);
     Attachment::new(name).body(body, content_type)
-}
-
-/// `kept: Campus privacy policy (main), 2026-11-22`; where it was not kept, how far.
-fn subject(record: &RunRecord) -> String {
-    let verdict = verdict(record);
-    let kept = verdict.standing.is_kept();
-    let label = verdict.standing.label();
-    let label = if kept { label.to_owned() } else { label.to_uppercase() };
-    let place = match database(record) {
-        "" => String::new(),
-        database => format!(" ({})", short(database)),
-    };
-    let day = record.as_of.strftime("%Y-%m-%d");
-    let how = if kept { String::new() } else { format!(": {}", verdict.headline.trim_end_matches('.')) };
-    header_text(&format!("{label}: {}{place}, {day}{how}", short(&record.schedule.name)))
-}
-
-/// The run's database by its name in the config; empty where no rule was due.
-fn database(record: &RunRecord) -> &str {
-    record.rules.first().map_or("", |rule| rule.database.as_str())
 }
 
 /// What a series of reports is about: one policy on one database.
@@ -161,11 +144,7 @@ fn header_text(text: &str) -> String {
 
 /// A policy's or database's name in a subject, of which the rest says what became of it.
 pub(super) fn short(name: &str) -> String {
-    const LONGEST: usize = 64;
-    match name.char_indices().nth(LONGEST) {
-        None => name.to_owned(),
-        Some((end, _)) => format!("{}…", &name[..end]),
-    }
+    shortened(name, 64)
 }
 
 #[cfg(test)]

@@ -283,6 +283,7 @@ mod tests {
         };
         RulePlan {
             rule: rule.to_owned(),
+            title: None,
             promises: Vec::new(),
             database: "main".to_owned(),
             table: table(of),

@@ -12,6 +12,8 @@ use super::{Dependent, Rollup, Target};
 #[derive(Debug, Clone)]
 pub struct RulePlan {
     pub rule: String,
+    /// What people call its rows, where the schedule says.
+    pub title: Option<String>,
     pub promises: Vec<String>,
     pub database: String,
     /// As the schedule names the table.

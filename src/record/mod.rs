@@ -15,7 +15,7 @@ mod standing;
 pub use hold::HoldRecord;
 pub use people::{PeopleRecord, RequestsRecord};
 pub use rule::{PauseRecord, RuleRecord, TrendPoint};
-pub use run::{LedgerRecord, PeriodChange, RunKind, RunRecord, ScheduleRecord, SinceRecord, Status};
+pub use run::{LedgerRecord, PeriodChange, PromiseRecord, RunKind, RunRecord, ScheduleRecord, SinceRecord, Status};
 pub use standing::Standing;
 
 /// What the erasure of people is called where rules are named: in commands, pauses, gates and due times.

@@ -24,6 +24,9 @@ pub struct TrendPoint {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RuleRecord {
     pub rule: String,
+    /// What people call the rows, where the schedule says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     /// Ids of the promises that the rule keeps.
     pub promises: Vec<String>,
     pub database: String,

@@ -4,6 +4,7 @@ pub mod certificate;
 pub mod csv;
 pub mod html;
 pub mod json;
+pub mod letter;
 mod page;
 mod paint;
 mod past;

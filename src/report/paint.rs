@@ -16,7 +16,7 @@ pub enum Paint {
     Paper,
     /// Behind a rule, or the verdict.
     Sheet,
-    /// Behind code, and the empty part of a bar.
+    /// Behind code.
     Trough,
     /// Borders.
     Line,
@@ -24,9 +24,9 @@ pub enum Paint {
     Says(Standing),
     /// The ground under such text.
     Tint(Standing),
-    /// The filled part of a bar.
+    /// What is drawn: the filled part of a bar, a column.
     Fill,
-    /// What overflows a bar.
+    /// What is drawn beyond its limit.
     Over,
 }
 
@@ -98,12 +98,10 @@ impl Paint {
     /// The properties that it paints.
     fn properties(self) -> &'static [&'static str] {
         match self {
-            Paint::Ink | Paint::Quiet => &["color"],
+            Paint::Ink | Paint::Quiet | Paint::Fill | Paint::Over => &["color"],
             Paint::Says(_) => &["color", "border-color"],
             Paint::Line => &["border-color"],
-            Paint::Paper | Paint::Sheet | Paint::Trough | Paint::Tint(_) | Paint::Fill | Paint::Over => {
-                &["background-color"]
-            }
+            Paint::Paper | Paint::Sheet | Paint::Trough | Paint::Tint(_) => &["background-color"],
         }
     }
 
@@ -147,10 +145,11 @@ pub fn style_sheet(on_every_sheet: Option<&str>) -> String {
     )
 }
 
-/// A4, in the light, nothing cut in the middle.
+/// A4, in the light, nothing cut in the middle; what is folded on a screen is left out.
 const PRINT: &str = "@page{size:A4;margin:20mm 16mm 16mm}\
     *{-webkit-print-color-adjust:exact;print-color-adjust:exact}\
     .paper,.sheet{background-color:#ffffff!important}\
+    .folded{display:none}.unfolded{display:block!important}\
     .gap{padding:0!important}.page{max-width:none!important}\
     tr,.whole{break-inside:avoid}h1,h2,h3,h4,caption{break-after:avoid}\
     .run+.run{break-before:page}main{zoom:.8}";

@@ -19,6 +19,9 @@ impl Age {
     pub fn of(run: &RunRecord, rule: &RuleRecord) -> Option<Self> {
         let age = run.as_of.duration_since(rule.oldest_kept?);
         let limit = run.as_of.duration_since(rule.cutoff?);
+        let stays = [rule.held, rule.blocked, rule.skipped, rule.remaining, rule.late] != [0; 5];
+        // A date counts to its end, so a row that is not due can be some hours past the instant of the cutoff.
+        let age = if stays || age - limit > SignedDuration::from_hours(24) { age } else { age.min(limit) };
         (limit > SignedDuration::ZERO).then_some(Self { age, limit })
     }
 
@@ -33,18 +36,21 @@ impl Age {
         self.age > self.limit
     }
 
-    /// `29 days old; 30 days are allowed (96 %)`, or by how much it is too old.
+    /// `29 of 30 days`, or by how much it is too old: `382 days past its 30 days`.
     pub fn sentence(self, rule: &RuleRecord) -> String {
-        let (age, limit) = (span(self.age), span(self.limit));
+        let limit = span(self.limit);
         if self.age.is_negative() {
             return format!("in the future; {limit} are allowed");
         }
         if self.is_over() {
             let only_held = rule.held > 0 && rule.blocked == 0 && rule.remaining == 0;
             let why = if only_held { ", under a hold" } else { "" };
-            return format!("{age} old: {} over the limit of {limit}{why}", span(self.age - self.limit));
+            return format!("{} past its {limit}{why}", span(self.age - self.limit));
         }
-        format!("{age} old; {limit} are allowed ({} %)", self.percent())
+        match self.limit.as_hours() {
+            0..48 => format!("{} of {limit}", self.age.as_hours()),
+            _ => format!("{} of {limit}", count(self.age.as_hours().unsigned_abs() / 24)),
+        }
     }
 }
 
@@ -68,6 +74,23 @@ pub fn runs_of(run: &RunRecord, rule: &RuleRecord) -> Vec<Done> {
     let cascaded = rule.cascaded.values().fold(0, |sum: u64, rows| sum.saturating_add(*rows));
     let this = Done { at: run.started, rows: rule.done.saturating_add(cascaded) };
     earlier.chain((!run.is_dry_run() && !rule.trend.is_empty()).then_some(this)).collect()
+}
+
+/// The age of the oldest row after each of a rule's last runs, in whole days.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OldestOf {
+    pub days: Vec<u64>,
+    /// What the rule allows now.
+    pub limit: u64,
+}
+
+/// This run last; `None` where there is no earlier one that knows it, or no limit. Runs that do not know it are left out.
+pub fn oldest_of(run: &RunRecord, rule: &RuleRecord) -> Option<OldestOf> {
+    let now = Age::of(run, rule)?;
+    let days = |age: SignedDuration| u64::try_from(age.as_hours() / 24).unwrap_or(0);
+    let earlier = rule.trend.iter().filter_map(|then| Some(days(then.at.duration_since(then.oldest_kept?))));
+    let all: Vec<_> = earlier.chain([days(now.age)]).collect();
+    (all.len() > 1).then(|| OldestOf { days: all, limit: days(now.limit) })
 }
 
 /// What the rule's last run did and left, beside this one; `None` where there was none.
@@ -136,9 +159,9 @@ mod tests {
     fn an_age_is_told_in_days_beside_its_limit() {
         let fine = samples::everything_fine();
         let told = |age: Age| age.sentence(&fine.rules[0]);
-        assert_eq!(told(age(29 * 24 + 5, 30 * 24)), "29 days old; 30 days are allowed (97 %)");
-        assert_eq!(told(age(30 * 24, 30 * 24)), "30 days old; 30 days are allowed (100 %)");
-        assert_eq!(told(age(5, 40)), "5 h old; 40 h are allowed (12 %)");
+        assert_eq!(told(age(29 * 24 + 5, 30 * 24)), "29 of 30 days");
+        assert_eq!(told(age(30 * 24, 30 * 24)), "30 of 30 days");
+        assert_eq!(told(age(5, 40)), "5 of 40 h");
         assert_eq!(told(age(-5, 40)), "in the future; 40 h are allowed");
     }
 
@@ -147,8 +170,22 @@ mod tests {
         let over = age(412 * 24, 30 * 24);
         assert!(over.is_over() && over.percent() == 1_373);
         let (held, guarded) = (samples::a_hold(), samples::a_guard());
-        assert_eq!(over.sentence(&held.rules[0]), "412 days old: 382 days over the limit of 30 days, under a hold");
-        assert_eq!(over.sentence(&guarded.rules[0]), "412 days old: 382 days over the limit of 30 days");
+        assert_eq!(over.sentence(&held.rules[0]), "382 days past its 30 days, under a hold");
+        assert_eq!(over.sentence(&guarded.rules[0]), "382 days past its 30 days");
+    }
+
+    #[test]
+    fn a_date_that_is_not_over_yet_is_within_its_limit() {
+        let mut run = samples::everything_fine();
+        let hours = |hours| Some(run.rules[0].cutoff.unwrap() - SignedDuration::from_hours(hours));
+        let [some_hours, days] = [hours(4), hours(48)];
+        run.rules[0].skipped = 0;
+        run.rules[0].oldest_kept = some_hours;
+        assert_eq!(Age::of(&run, &run.rules[0]).unwrap().sentence(&run.rules[0]), "30 of 30 days");
+        run.rules[0].remaining = 1;
+        assert_eq!(Age::of(&run, &run.rules[0]).unwrap().sentence(&run.rules[0]), "4 h past its 30 days");
+        (run.rules[0].remaining, run.rules[0].oldest_kept) = (0, days);
+        assert!(Age::of(&run, &run.rules[0]).unwrap().is_over(), "what nothing explains is not hidden");
     }
 
     #[test]
@@ -167,6 +204,14 @@ mod tests {
         assert_eq!(runs_of(&run, &run.rules[1]), [], "a single run is no series");
         run.kind = crate::record::RunKind::DryRun;
         assert_eq!(runs_of(&run, &run.rules[0]).last().unwrap().rows, 1_188_456);
+    }
+
+    #[test]
+    fn the_oldest_rows_of_the_last_runs_stand_beside_what_is_allowed_now() {
+        let run = samples::everything_fine();
+        let told = oldest_of(&run, &run.rules[0]).unwrap();
+        assert_eq!((told.days, told.limit), (vec![30, 30, 29, 30, 30, 29], 30));
+        assert_eq!(oldest_of(&run, &run.rules[1]), None, "no row is known that stays");
     }
 
     #[test]

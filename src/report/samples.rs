@@ -40,6 +40,7 @@ fn run(rules: Vec<RuleRecord>) -> RunRecord {
             timezone: Some("Europe/Oslo".into()),
             residual: None,
             periods: BTreeMap::new(),
+            promises: BTreeMap::new(),
         },
         rules,
         holds: vec![],
@@ -61,6 +62,7 @@ fn dry(mut run: RunRecord) -> RunRecord {
 fn rule(name: &str, promise: &str, table: &str, action: &str, retain: &str, cutoff: &str) -> RuleRecord {
     RuleRecord {
         rule: name.into(),
+        title: None,
         promises: vec![promise.into()],
         database: "main".into(),
         table: table.into(),
@@ -397,6 +399,7 @@ pub fn any_run() -> impl Strategy<Value = RunRecord> {
             timezone: option(&head.5),
             residual: option(&head.1),
             periods: lists.0.iter().map(|rule| (rule.rule.clone(), rule.retain.clone())).collect(),
+            promises: published(&lists.0),
             name: head.5,
         },
         rules: lists.0,
@@ -406,6 +409,13 @@ pub fn any_run() -> impl Strategy<Value = RunRecord> {
         ledger_id: None,
         since,
     })
+}
+
+/// A sentence for some of the promises that the rules keep.
+fn published(rules: &[RuleRecord]) -> BTreeMap<String, PromiseRecord> {
+    let cited = rules.iter().flat_map(|rule| rule.promises.iter().map(|id| (id, &rule.table)));
+    let told = cited.filter(|(id, _)| id.len() % 2 == 0);
+    told.map(|(id, text)| (id.clone(), PromiseRecord { text: text.clone(), url: option(text), since: None })).collect()
 }
 
 /// A text that stands for its own absence where it is short.
@@ -508,6 +518,7 @@ fn any_rule() -> impl Strategy<Value = RuleRecord> {
         let sum = terms.into_iter().fold(0, u64::saturating_add);
         RuleRecord {
             rule: texts.0.clone(),
+            title: option(&texts.3),
             promises: texts.1,
             database: texts.2.clone(),
             table: texts.2,

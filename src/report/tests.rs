@@ -13,7 +13,7 @@ use crate::record::{RunRecord, Status};
 const VOID: [&str; 3] = ["meta", "br", "col"];
 
 /// Reads `page` tag by tag; text in it may hold no `<`. What is opened must be closed, in order.
-fn assert_well_formed(page: &str) {
+pub(super) fn assert_well_formed(page: &str) {
     let mut open: Vec<&str> = Vec::new();
     let mut rest = page.strip_prefix("<!DOCTYPE html>").expect("a document type comes first");
     while let Some(start) = rest.find('<') {

@@ -50,7 +50,7 @@ fn write_run(page: &mut Page, run: &RunRecord) {
     let verdict = verdict(run);
     write_dry_run_mark(page, run);
     write_verdict(page, run, &verdict);
-    write_promises(page, &verdict.promises);
+    write_promises(page, run, &verdict.promises);
     write_to_do(page, &to_do(run, &verdict));
     write_sentences(page, "Since the last run", &changes(run, &verdict));
     write_people(page, run);
@@ -82,20 +82,23 @@ fn write_verdict(page: &mut Page, run: &RunRecord, verdict: &Verdict) {
     page.paragraph(0, &format!("As of {}. {}", instant(run.as_of), extent(run)));
 }
 
-fn write_promises(page: &mut Page, promises: &[PromiseVerdict]) {
+fn write_promises(page: &mut Page, run: &RunRecord, promises: &[PromiseVerdict]) {
     if promises.is_empty() {
         return;
     }
     page.heading("Promises");
     for promise in promises {
         page.entry(&promise.promise, &promise.standing.label().to_uppercase());
+        if let Some(published) = run.schedule.promises.get(&promise.promise) {
+            page.paragraph(2 + LABELS, &format!("“{}”", published.text));
+        }
         for reason in first_reasons(promise) {
             page.paragraph(2 + LABELS, &reason);
         }
     }
 }
 
-fn write_to_do(page: &mut Page, to_do: &[(&str, String)]) {
+fn write_to_do(page: &mut Page, to_do: &[(String, String)]) {
     if to_do.is_empty() {
         return;
     }

@@ -4,10 +4,11 @@
 //! called kept.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::wording::{act_on_them, acted, count, rows};
+use super::wording::{act_on_them, acted, count, days_of, rows, title, unknown_ages};
 use crate::record::{HoldRecord, PeopleRecord, RequestsRecord, RuleRecord, RunRecord, Standing, Status};
 
 /// The judgement of a run: overall, then by promise (worst first), then by rule (in the order of the record).
@@ -67,9 +68,7 @@ fn judge_rule(run: &RunRecord, rule: &RuleRecord) -> RuleVerdict {
     if standing == Standing::Kept {
         reasons.push(well_done(rule));
     }
-    if rule.no_anchor > 0 {
-        reasons.push(format!("{} of unknown age kept", rows(rule.no_anchor)));
-    }
+    reasons.extend(unknown_ages(rule));
     RuleVerdict { rule: rule.rule.clone(), standing, reason: reasons.join("; ") }
 }
 
@@ -289,7 +288,7 @@ pub(super) fn people_in_words(people: &PeopleRecord, is_dry_run: bool) -> String
         said.push(format!("{} with rows that something else refers to", persons(people.blocked)));
     }
     if let (Some(used), Some(allowed)) = (people.days_used, people.days_allowed) {
-        said.push(format!("the longest wait: {used} of {allowed} days"));
+        said.push(format!("the longest wait: {}", days_of(used, allowed)));
     }
     said.join(", ")
 }
@@ -327,7 +326,7 @@ pub(super) fn requests_in_words(requests: &RequestsRecord) -> String {
         said.push(format!("{near} with less than a fifth of the promised {within} left"));
     }
     if let (Some(used), Some(allowed)) = (requests.days_used, requests.days_allowed) {
-        said.push(format!("the longest wait: {used} of {allowed} days"));
+        said.push(format!("the longest wait: {}", days_of(used, allowed)));
     }
     said.join(", ")
 }
@@ -354,10 +353,15 @@ fn left_out(run: &RunRecord) -> Option<Finding> {
 /// By promise: the worst of its rules. A hold that is in force keeps its promise.
 fn judge_promises(run: &RunRecord, judged: &[RuleVerdict], clocks: &[(&[String], Finding)]) -> Vec<PromiseVerdict> {
     let mut borne: Vec<(&str, Vec<Finding>)> = Vec::new();
-    for (rule, verdict) in run.rules.iter().zip(judged) {
+    let (entries, others): (Vec<_>, Vec<_>) =
+        run.rules.iter().zip(judged).partition(|(rule, verdict)| rule.is_erasure() && verdict.standing.is_kept());
+    for (rule, verdict) in others {
         for promise in &rule.promises {
-            bear_on(&mut borne, promise, finding(verdict.standing, format!("{}: {}", rule.rule, verdict.reason)));
+            bear_on(&mut borne, promise, finding(verdict.standing, format!("{}: {}", called(rule), verdict.reason)));
         }
+    }
+    for (promise, found) in entries_together(entries.into_iter().map(|(entry, _)| entry)) {
+        bear_on(&mut borne, promise, found);
     }
     for (promises, found) in clocks {
         for promise in *promises {
@@ -372,6 +376,27 @@ fn judge_promises(run: &RunRecord, judged: &[RuleVerdict], clocks: &[(&[String],
     let mut promises: Vec<_> = borne.into_iter().map(|(promise, found)| judge_promise(promise, found)).collect();
     promises.sort_by_key(|p| Reverse(p.standing));
     promises
+}
+
+/// As a reason calls it: by the name that a command takes, but an entry of the map, which none takes.
+fn called(rule: &RuleRecord) -> String {
+    if rule.is_erasure() { title(rule) } else { rule.rule.clone() }
+}
+
+/// Entries of the map of people that are kept bear on a promise together: nobody wants to read the same of each.
+fn entries_together<'r>(entries: impl Iterator<Item = &'r RuleRecord>) -> BTreeMap<&'r str, Finding> {
+    let mut sums: BTreeMap<&str, (u64, u128)> = BTreeMap::new();
+    for entry in entries {
+        for promise in &entry.promises {
+            let (places, done) = sums.entry(promise).or_default();
+            (*places, *done) = (*places + 1, *done + u128::from(entry.done));
+        }
+    }
+    let told = |places: u64, done: u128| {
+        let places = if places == 1 { "1 place".to_owned() } else { format!("{} places", count(places)) };
+        finding(Standing::Kept, format!("people's data in {places}: {} erased", rows(done)))
+    };
+    sums.into_iter().map(|(promise, (places, done))| (promise, told(places, done))).collect()
 }
 
 fn bear_on<'r>(borne: &mut Vec<(&'r str, Vec<Finding>)>, promise: &'r str, found: Finding) {

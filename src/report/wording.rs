@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::past::since_last_run;
 use super::verdict::{PromiseVerdict, Verdict};
 use crate::record::Standing;
-use crate::record::{PeopleRecord, RequestsRecord, RuleRecord, RunRecord, Status};
+use crate::record::{PeopleRecord, PromiseRecord, RequestsRecord, RuleRecord, RunRecord, Status};
 
 /// Marks every dry run, in every format.
 pub const DRY_RUN: &str = "DRY RUN — nothing was changed";
@@ -58,29 +58,112 @@ pub fn count(n: impl Into<u128>) -> String {
     out
 }
 
-/// A count for a narrow place: `999`, `88 k`, `1.2 M`; never more than what it stands for.
-pub fn short_count(n: u64) -> String {
-    const UNITS: [(u64, &str); 6] = [
-        (1_000_000_000_000_000_000, "E"),
-        (1_000_000_000_000_000, "P"),
-        (1_000_000_000_000, "T"),
-        (1_000_000_000, "G"),
-        (1_000_000, "M"),
-        (1_000, "k"),
-    ];
-    match UNITS.into_iter().find(|(unit, _)| n >= *unit) {
-        None => n.to_string(),
-        Some((unit, name)) if n < 10 * unit => format!("{}.{} {name}", n / unit, n % unit / (unit / 10)),
-        Some((unit, name)) => format!("{} {name}", n / unit),
-    }
-}
-
 /// `1 row`, `2,000 rows`.
 pub fn rows(n: impl Into<u128>) -> String {
     match n.into() {
         1 => "1 row".to_owned(),
         n => format!("{} rows", count(n)),
     }
+}
+
+/// `1 person`, `2,000 people`.
+pub fn people(n: u64) -> String {
+    if n == 1 { "1 person".to_owned() } else { format!("{} people", count(n)) }
+}
+
+/// `1 request for erasure`, `2 requests for erasure`.
+pub fn requests(n: u64) -> String {
+    if n == 1 { "1 request for erasure".to_owned() } else { format!("{} requests for erasure", count(n)) }
+}
+
+/// `1 rule`, `19 rules`.
+pub fn rules(n: usize) -> String {
+    plural(n, "rule")
+}
+
+/// How many of the days that there are were used, or by how many they are over: `30 of 30 days`, `4,057 days past its 30 days`.
+pub fn days_of(used: u32, allowed: u32) -> String {
+    let days = |n: u32| if n == 1 { "1 day".to_owned() } else { format!("{} days", count(n)) };
+    match used.checked_sub(allowed) {
+        Some(over) if over > 0 => format!("{} past its {}", days(over), days(allowed)),
+        _ => format!("{} of {}", count(used), days(allowed)),
+    }
+}
+
+/// A name that people know: the one that the schedule gives, else one made of the rule's name, or of an entry's table and column.
+pub fn title(rule: &RuleRecord) -> String {
+    let entry = rule.rule.strip_prefix("erase:").and_then(|entry| entry.rsplit_once('.'));
+    let column = |column: &str| column.strip_suffix("_id").unwrap_or(column).to_owned();
+    match (&rule.title, entry) {
+        (Some(title), _) => title.clone(),
+        (None, Some((table, "id"))) => in_words(table),
+        (None, Some((table, name))) => in_words(&format!("{table} ({})", column(name))),
+        (None, None) => in_words(&rule.rule),
+    }
+}
+
+/// `quiz_answer` as `Quiz answer`.
+fn in_words(name: &str) -> String {
+    capital(&name.replace(['_', '-'], " "))
+}
+
+/// With its first letter in upper case.
+pub fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// `A5 “A closed account's data is gone within 30 days.”`; the id alone where the record has no sentence for it.
+pub fn promise_in_words(run: &RunRecord, id: &str) -> String {
+    match run.schedule.promises.get(id) {
+        Some(promise) => format!("{id} “{}”", promise.text),
+        None => id.to_owned(),
+    }
+}
+
+/// Where and since when a promise is published, where the record says.
+pub fn published(promise: &PromiseRecord) -> Option<String> {
+    let since = promise.since.map(|since| format!("since {since}"));
+    let said: Vec<_> = promise.url.iter().cloned().chain(since).collect();
+    (!said.is_empty()).then(|| format!("Published {}", said.join(", ")))
+}
+
+/// Rows whose age is not known, and what that means for them.
+pub fn unknown_ages(rule: &RuleRecord) -> Option<String> {
+    let what = if rule.retain.starts_with("until ") { "end date" } else { "date to count from" };
+    let stay = |n: u64| if n == 1 { "it stays" } else { "they stay" };
+    let have = |n: u64| if n == 1 { "has" } else { "have" };
+    let unreadable = rule.unreadable.min(rule.no_anchor);
+    let none = rule.no_anchor - unreadable;
+    let none = (none > 0).then(|| format!("{} {} no {what}, so {}", rows(none), have(none), stay(none)));
+    let unreadable = (unreadable > 0).then(|| {
+        format!("{} {} a date that cannot be read, so {}", rows(unreadable), have(unreadable), stay(unreadable))
+    });
+    let said: Vec<_> = none.into_iter().chain(unreadable).collect();
+    (!said.is_empty()).then(|| said.join("; "))
+}
+
+/// At most so many characters, and a mark where something is left out. It ends at a word where one ends near.
+pub fn shortened(text: &str, longest: usize) -> String {
+    let Some((end, _)) = text.char_indices().nth(longest) else { return text.to_owned() };
+    let word = text[..end].rfind(' ').filter(|at| *at > end / 2).unwrap_or(end);
+    format!("{}…", text[..word].trim_end_matches([' ', ',', ';', ':']))
+}
+
+/// A line of columns, the highest for the most: `▇▅▃▁`; the lowest for nothing.
+pub fn spark(figures: &[u128]) -> String {
+    const COLUMNS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let most = figures.iter().copied().max().unwrap_or_default().max(1);
+    // Seven steps: a figure of 64 bits times seven fits.
+    let column = |figure: &u128| COLUMNS[usize::try_from(figure * 7 / most).unwrap_or(7).min(7)];
+    figures.iter().map(column).collect()
+}
+
+/// So much of a whole in ten characters, for texts: `▕███████░░░▏`; what is beyond it is marked.
+pub fn unit_bar(percent: u64) -> String {
+    let filled = usize::try_from(percent / 10).unwrap_or(10).min(10);
+    let over = if percent > 100 { "!" } else { "" };
+    format!("▕{}{}▏{over}", "█".repeat(filled), "░".repeat(10 - filled))
 }
 
 /// `2026-10-01 02:15:00 UTC`, with the fraction of the second where there is one.
@@ -227,25 +310,12 @@ fn outcome(run: &RunRecord, rule: &RuleRecord) -> Vec<Fact> {
     if !rule.passed_over.is_empty() {
         facts.push(fact("passed over", by_name(&rule.passed_over)));
     }
-    if rule.no_anchor > 0 {
-        facts.push(fact(
-            "no anchor",
-            format!("{} of unknown age, kept and not counted as eligible{}", rows(rule.no_anchor), unreadable(rule)),
-        ));
-    }
+    facts.extend(unknown_ages(rule).map(|said| fact("no date", said)));
     facts.extend(ages(rule));
     facts.extend(oldest_kept(run, rule));
     facts.extend(since_last_run(run, rule).map(|said| fact("last run", said)));
     facts.push(fact("batches", format!("{} in {}", count(rule.batches), elapsed(rule.elapsed_ms))));
     facts
-}
-
-/// `; 3 of them tell something that cannot be read`
-fn unreadable(rule: &RuleRecord) -> String {
-    match rule.unreadable {
-        0 => String::new(),
-        some => format!("; {} of them tell something that cannot be read", count(some)),
-    }
 }
 
 /// From when to when the rows are of which the plan says that they are past their period.
@@ -277,10 +347,17 @@ pub fn held_by(run: &RunRecord, rule: &RuleRecord) -> String {
 /// How much of the schedule was looked at: also a run that found nothing has looked.
 pub fn extent(run: &RunRecord) -> String {
     let tables: BTreeSet<_> = run.rules.iter().map(|rule| (&rule.database, &rule.table)).collect();
-    let all = format!("Looked at: {} on {}", plural(run.rules.len(), "rule"), plural(tables.len(), "table"));
+    let entries = run.rules.iter().filter(|rule| rule.is_erasure()).count();
+    let of_rules = rules(run.rules.len() - entries);
+    let what = match entries {
+        0 => of_rules,
+        _ if entries == run.rules.len() => format!("people's data in {}", plural(entries, "place")),
+        _ => format!("{of_rules} and people's data in {}", plural(entries, "place")),
+    };
+    let all = format!("Looked at: {what}, on {}", plural(tables.len(), "table"));
     match run.rules.iter().filter(|rule| rule.cutoff.is_none() && rule.status == Status::Failed).count() {
         0 => format!("{all}."),
-        failed => format!("{all}; {} could not be counted.", plural(failed, "rule")),
+        failed => format!("{all}; {} could not be counted.", rules(failed)),
     }
 }
 
@@ -302,7 +379,7 @@ pub fn people_facts(people: &PeopleRecord) -> Vec<Fact> {
         Fact { label: "table", value: people.table.clone() },
         Fact { label: "within", value: people.within.clone() },
     ];
-    facts.extend(counts.map(|(label, n)| Fact { label, value: count(n) }));
+    facts.extend(counts.into_iter().filter_map(|(label, n)| some_or_important(label, n)));
     let unreadable = Some(people.unreadable).filter(|some| *some > 0);
     facts.extend(
         unreadable.map(|some| Fact {
@@ -324,14 +401,19 @@ pub fn requests_facts(requests: &RequestsRecord) -> Vec<Fact> {
         ("nearly late", requests.near_deadline),
         ("late", requests.overdue),
     ];
-    facts.extend(counts.map(|(label, n)| Fact { label, value: count(n) }));
+    facts.extend(counts.into_iter().filter_map(|(label, n)| some_or_important(label, n)));
     facts.extend(longest_wait(requests.days_used, requests.days_allowed));
     facts.extend(requests.error.as_ref().map(|error| fact("error", error)));
     facts
 }
 
+/// What is nothing is left out, but for what a reader looks for.
+fn some_or_important(label: &'static str, n: u64) -> Option<Fact> {
+    (n > 0 || ["due", "erased", "verified", "late"].contains(&label)).then(|| fact(label, count(n)))
+}
+
 fn longest_wait(used: Option<u32>, allowed: Option<u32>) -> Option<Fact> {
-    Some(fact("longest wait", format!("{} of {} days", used?, allowed?)))
+    Some(fact("longest wait", days_of(used?, allowed?)))
 }
 
 fn plural(n: usize, one: &str) -> String {
@@ -350,13 +432,14 @@ pub fn first_reasons(promise: &PromiseVerdict) -> Vec<String> {
 }
 
 /// What somebody has to do something about: the rule, and why, with the remedy.
-pub fn to_do<'r>(run: &'r RunRecord, verdict: &Verdict) -> Vec<(&'r str, String)> {
+pub fn to_do(run: &RunRecord, verdict: &Verdict) -> Vec<(String, String)> {
     let judged = run.rules.iter().zip(&verdict.rules);
     let troubled = judged.filter(|(_, judged)| judged.standing > Standing::Overdue);
     troubled
         .map(|(rule, judged)| {
             let why = [Some(&judged.reason), rule.guard.as_ref(), rule.error.as_ref()];
-            (rule.rule.as_str(), why.into_iter().flatten().cloned().collect::<Vec<_>>().join("; "))
+            let called = if rule.is_erasure() { title(rule) } else { rule.rule.clone() };
+            (called, why.into_iter().flatten().cloned().collect::<Vec<_>>().join("; "))
         })
         .collect()
 }
@@ -400,12 +483,68 @@ pub fn host(run: &RunRecord) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::samples;
     use super::*;
 
     #[test]
     fn a_zoned_time_is_told_with_its_zone() {
         assert_eq!(local("2026-09-01T04:15:00+02:00[Europe/Oslo]"), "2026-09-01 04:15:00+02:00 (Europe/Oslo)");
         assert_eq!(local("T"), "T");
+    }
+
+    #[test]
+    fn days_are_whole_and_said_beside_what_was_promised() {
+        assert_eq!(days_of(30, 30), "30 of 30 days");
+        assert_eq!(days_of(0, 1), "0 of 1 day");
+        assert_eq!(days_of(31, 30), "1 day past its 30 days");
+        assert_eq!(days_of(4_087, 30), "4,057 days past its 30 days");
+        assert_eq!(days_of(u32::MAX, 0), "4,294,967,295 days past its 0 days");
+    }
+
+    #[test]
+    fn rules_and_entries_have_names_that_people_know() {
+        let mut rule = samples::everything_fine().rules.remove(0);
+        let mut named = |name: &str| {
+            rule.rule = name.to_owned();
+            title(&rule)
+        };
+        assert_eq!(named("technical-logs"), "Technical logs");
+        assert_eq!(named("erase:communication_preference.account_id"), "Communication preference (account)");
+        assert_eq!(named("erase:mail_log.address"), "Mail log (address)");
+        assert_eq!(named("erase:account.id"), "Account");
+        assert_eq!(named("erase"), "Erase");
+        rule.title = Some("IP addresses".to_owned());
+        assert_eq!(title(&rule), "IP addresses");
+    }
+
+    #[test]
+    fn what_has_no_age_is_told_for_what_it_means() {
+        let mut rule = samples::everything_fine().rules.remove(0);
+        let mut told = |retain: &str, no_anchor, unreadable| {
+            rule.retain = retain.to_owned();
+            (rule.no_anchor, rule.unreadable) = (no_anchor, unreadable);
+            unknown_ages(&rule)
+        };
+        assert_eq!(told("30 days", 0, 0), None);
+        assert_eq!(told("30 days", 43, 0).unwrap(), "43 rows have no date to count from, so they stay");
+        assert_eq!(told("until withdrawn_at", 30_300, 0).unwrap(), "30,300 rows have no end date, so they stay");
+        let both = "1 row has no end date, so it stays; 2 rows have a date that cannot be read, so they stay";
+        assert_eq!(told("until withdrawn_at", 3, 2).unwrap(), both);
+    }
+
+    #[test]
+    fn a_text_is_shortened_at_a_word_where_one_is_near() {
+        assert_eq!(shortened("Aalalux", 7), "Aalalux");
+        assert_eq!(shortened("Aalalux data tracking policy", 24), "Aalalux data tracking…");
+        assert_eq!(shortened(&"é".repeat(30), 24), format!("{}…", "é".repeat(24)));
+        assert_eq!(shortened("a bbbbbbbbbbbbbbbbbbbbb", 10), "a bbbbbbbb…");
+    }
+
+    #[test]
+    fn a_line_of_columns_is_as_high_as_its_figures() {
+        assert_eq!(spark(&[0, 1, 4, 7]), "▁▂▅█");
+        assert_eq!(spark(&[0, 0]), "▁▁");
+        assert_eq!(spark(&[u128::from(u64::MAX) * 70]), "█");
     }
 
     #[test]
@@ -416,12 +555,6 @@ mod tests {
         assert_eq!(count(u64::MAX), "18,446,744,073,709,551,615");
         assert_eq!(rows(1_u64), "1 row");
         assert_eq!(rows(12_345_u64), "12,345 rows");
-    }
-
-    #[test]
-    fn short_counts_never_say_more_than_there_was() {
-        let told = [999, 1_000, 9_999, 88_041, 1_204_511, u64::MAX].map(short_count);
-        assert_eq!(told, ["999", "1.0 k", "9.9 k", "88 k", "1.2 M", "18 E"]);
     }
 
     #[test]

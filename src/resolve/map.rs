@@ -236,6 +236,7 @@ impl Builder<'_, '_> {
         self.resolver.hold_dependents(&mut dependents);
         let plan = RulePlan {
             rule: format!("erase:{}", data.name()),
+            title: data.title.clone(),
             promises: self.promises(data),
             database: self.resolver.context.database.to_owned(),
             table: data.table.clone(),

@@ -311,6 +311,7 @@ impl<'c> Resolver<'_, 'c> {
         };
         Ok(RulePlan {
             rule: rule.name.clone(),
+            title: rule.title.clone(),
             promises: rule.promises.clone(),
             database: self.context.database.to_owned(),
             table: rule.table.clone(),

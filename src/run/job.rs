@@ -17,9 +17,9 @@ use crate::deliver;
 use crate::ledger::names::{Names, Policies};
 use crate::plan::Erasure;
 use crate::record::ERASURES;
-use crate::record::{RunKind, RunRecord, ScheduleRecord, Status};
+use crate::record::{PromiseRecord, RunKind, RunRecord, ScheduleRecord, Status};
 use crate::resolve::{self, StandingHold};
-use crate::schedule::{Rule, Schedule, Subject};
+use crate::schedule::{Promise, Rule, Schedule, Subject};
 
 /// What is to be run, and how.
 pub struct Job<'a> {
@@ -142,6 +142,7 @@ impl Job<'_> {
                 timezone: self.schedule.policy.timezone.iana_name().map(str::to_owned),
                 residual: self.schedule.policy.residual.clone(),
                 periods: self.periods(),
+                promises: self.published(),
             },
             rules: planned.records(),
             holds: planned.holds.clone(),
@@ -164,6 +165,15 @@ impl Job<'_> {
     fn mail_in_plain_text(&self) -> Option<String> {
         let reason = self.config.mail.as_ref()?.plaintext_reason()?;
         Some(format!("mails go to the mail server in plain text (allow_plaintext): {reason}"))
+    }
+
+    fn published(&self) -> BTreeMap<String, PromiseRecord> {
+        let record = |promise: &Promise| PromiseRecord {
+            text: promise.text.clone(),
+            url: promise.url.clone(),
+            since: promise.since,
+        };
+        self.schedule.promises.iter().map(|promise| (promise.id.clone(), record(promise))).collect()
     }
 
     pub(super) fn periods(&self) -> BTreeMap<String, String> {

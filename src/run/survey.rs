@@ -35,7 +35,8 @@ pub(super) fn hold_record(hold: &HoldFact) -> HoldRecord {
 pub(super) fn unplanned(rule: &Rule, database: &str, mistakes: &[Mistake]) -> RuleRecord {
     let retain = rule.age.to_string();
     let table = rule.table.to_string();
-    failed(empty(&rule.name, &rule.promises, database, &table, rule.action.as_str(), &retain), mistakes)
+    let record = empty(&rule.name, &rule.promises, database, &table, rule.action.as_str(), &retain);
+    failed(RuleRecord { title: rule.title.clone(), ..record }, mistakes)
 }
 
 /// The same of a map of people.
@@ -57,6 +58,7 @@ fn failed(record: RuleRecord, mistakes: &[Mistake]) -> RuleRecord {
 pub(super) fn blank(plan: &RulePlan) -> RuleRecord {
     let table = plan.table.to_string();
     RuleRecord {
+        title: plan.title.clone(),
         cutoff: plan.cutoff,
         ..empty(&plan.rule, &plan.promises, &plan.database, &table, plan.act.as_str(), &plan.retain)
     }
@@ -65,6 +67,7 @@ pub(super) fn blank(plan: &RulePlan) -> RuleRecord {
 fn empty(rule: &str, promises: &[String], database: &str, table: &str, action: &str, retain: &str) -> RuleRecord {
     RuleRecord {
         rule: rule.to_owned(),
+        title: None,
         promises: promises.to_vec(),
         database: database.to_owned(),
         table: table.to_owned(),

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Age, Anchor, Guard, Hold, Keep, Never, Policy, Reading, Rule, Scalar, Schedule, Subject, Term, action, conflict,
-    notation, subject,
+    notation, promise, subject,
 };
 use crate::base::name::TableName;
 use crate::base::time::Period;
@@ -24,13 +24,16 @@ use crate::record::ERASURES;
 /// Reads and checks a whole schedule.
 pub(super) fn schedule(source: Arc<Source>) -> Result<Schedule, Vec<Mistake>> {
     let checked = document::read(Arc::clone(&source), &source.text, "schedule", |root| {
-        root.knows(&["policy", "rule", "hold", "keep", "subject"]);
+        root.knows(&["policy", "promise", "rule", "hold", "keep", "subject"]);
         let policy = root.require("policy", "begin with [policy] and its `name`").and_then(|item| policy(&item));
         let zone = policy.as_ref().map_or(TimeZone::UTC, |policy| policy.timezone.clone());
         let subject = subject::subject(root, &zone);
         let (rules, holds, keeps) = (root.tables_of("rule"), root.tables_of("hold"), root.tables_of("keep"));
-        names_differ(&rules);
-        names_differ(&holds);
+        let promises = root.tables_of("promise");
+        names_differ(&rules, "name");
+        names_differ(&holds, "name");
+        names_differ(&promises, "id");
+        let promises = promises.iter().filter_map(promise::promise).collect();
         let tables = rules;
         let rules: Vec<_> = tables.iter().filter_map(rule).collect();
         former_names_are_free(&tables, &rules);
@@ -42,6 +45,7 @@ pub(super) fn schedule(source: Arc<Source>) -> Result<Schedule, Vec<Mistake>> {
             digest: digest(&source.text),
             source: Arc::clone(&source),
             policy: policy?,
+            promises,
             rules,
             holds,
             keeps,
@@ -74,10 +78,10 @@ fn policy(item: &Item) -> Option<Policy> {
     Some(Policy { name, formerly, timezone, cron, effective, database, residual, places })
 }
 
-/// Notes every name that an earlier table of the same kind bears.
-fn names_differ(tables: &[Table]) {
+/// Notes every name, which stands under `key`, that an earlier table of the same kind bears.
+fn names_differ(tables: &[Table], key: &str) {
     let mut first = BTreeMap::new();
-    for item in tables.iter().filter_map(|table| table.get("name")) {
+    for item in tables.iter().filter_map(|table| table.get(key)) {
         let Some(name) = item.value().as_str() else { continue };
         match first.entry(name) {
             Entry::Occupied(first) => {
@@ -124,6 +128,7 @@ fn former_names_are_free(tables: &[Table], rules: &[Rule]) {
 fn rule(table: &Table) -> Option<Rule> {
     table.knows(&[
         "name",
+        "title",
         "formerly",
         "promise",
         "database",
@@ -150,6 +155,7 @@ fn rule(table: &Table) -> Option<Rule> {
     let formerly = formerly(table, name.as_deref(), notation::former_rule);
     Some(Rule {
         name: name?,
+        title: title(table),
         formerly,
         promises,
         database,
@@ -242,6 +248,10 @@ pub(super) fn reason(table: &Table) -> Option<String> {
 
 pub(super) fn text(table: &Table, key: &str) -> Option<String> {
     table.get(key).and_then(|item| item.text()).map(str::to_owned)
+}
+
+pub(super) fn title(table: &Table) -> Option<String> {
+    table.get("title").and_then(|item| item.parse(notation::title))
 }
 
 pub(super) fn database(table: &Table) -> Option<String> {

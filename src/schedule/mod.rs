@@ -10,6 +10,7 @@
 //! check.rs      the tables of the file, one function a table
 //! action.rs     what a rule does, and what goes with it
 //! subject.rs    whose data it is: the map of people
+//! promise.rs    what was published, word for word
 //! conflict.rs   what is wrong between rules that are right by themselves
 //! ```
 //!
@@ -23,6 +24,7 @@ mod conflict;
 mod hold;
 pub(crate) mod notation;
 mod policy;
+mod promise;
 mod redaction;
 mod rule;
 mod subject;
@@ -40,6 +42,7 @@ pub use aggregate::{Aggregate, Bucket, Measure, MeasureFunction};
 pub(crate) use conflict::act_on_same_rows;
 pub use hold::{Hold, Term};
 pub use policy::{Keep, Policy, Schedule};
+pub use promise::Promise;
 pub use redaction::{Redact, Redaction, Scalar, TemplatePart};
 pub use rule::{Action, Cascade, Former, Guard, Rule, Then};
 pub use subject::{Data, DataAct, MarkWith, Requests, Subject};

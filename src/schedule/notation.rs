@@ -23,6 +23,40 @@ pub(crate) fn policy_name(text: &str) -> Result<String, Flaw> {
     Ok(text.to_owned())
 }
 
+/// The longest sentence of a published promise, in characters.
+const LONGEST_SENTENCE: usize = 300;
+
+/// A name that people know: the title of a rule or an entry.
+pub(crate) fn title(text: &str) -> Result<String, Flaw> {
+    one_line(text, LONGEST_LABEL)
+}
+
+/// The sentence of a promise.
+pub(crate) fn sentence(text: &str) -> Result<String, Flaw> {
+    one_line(text, LONGEST_SENTENCE)
+}
+
+fn one_line(text: &str, longest: usize) -> Result<String, Flaw> {
+    if text.chars().any(char::is_control) || text.chars().count() > longest {
+        let message = "this is too long, or on several lines";
+        return Err(Flaw::new(message, format!("use up to {longest} characters on one line")));
+    }
+    Ok(text.to_owned())
+}
+
+/// An address of the web. Reports show it as text and fetch nothing.
+pub(crate) fn web_address(text: &str) -> Result<String, Flaw> {
+    let is_address = (text.starts_with("https://") || text.starts_with("http://"))
+        && text.chars().all(|c| c.is_ascii_graphic())
+        && text.len() <= LONGEST_SENTENCE;
+    if !is_address {
+        let remedy =
+            format!("write an address such as \"https://example.org/privacy\", up to {LONGEST_SENTENCE} characters");
+        return Err(Flaw::new(format!("`{text}` is no address of the web"), remedy));
+    }
+    Ok(text.to_owned())
+}
+
 /// The name of a rule, hold or database: one word that can be typed in a shell.
 pub(crate) fn label(text: &str) -> Result<String, Flaw> {
     let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');

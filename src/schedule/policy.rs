@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use crate::base::name::TableName;
 use crate::diagnostic::place::{Places, Source};
 
-use super::{Hold, Rule, Subject};
+use super::{Hold, Promise, Rule, Subject};
 
 /// A checked retention schedule: one file, one policy.
 #[derive(Debug, Clone)]
@@ -18,6 +18,8 @@ pub struct Schedule {
     /// SHA-256 of the file's bytes, lower-case hex without prefix.
     pub digest: String,
     pub policy: Policy,
+    /// What was published, in the order of the file.
+    pub promises: Vec<Promise>,
     pub rules: Vec<Rule>,
     pub holds: Vec<Hold>,
     pub keeps: Vec<Keep>,

@@ -11,6 +11,8 @@ use super::{Age, Aggregate, Redaction};
 #[derive(Debug, Clone)]
 pub struct Rule {
     pub name: String,
+    /// What people call the rows, for reports: `Technical logs`.
+    pub title: Option<String>,
     /// Names that it had before.
     pub formerly: Vec<Former>,
     /// Ids of the published promises that this rule keeps, for example `A1`.

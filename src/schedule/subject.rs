@@ -45,6 +45,8 @@ pub struct Subject {
 /// Rows of one table that are a person's, and what becomes of them.
 #[derive(Debug, Clone)]
 pub struct Data {
+    /// What people call the rows, for reports: `Quiz answers`.
+    pub title: Option<String>,
     pub promises: Vec<String>,
     pub table: TableName,
     /// To the column that holds the person's key, or the copy that [`matches`](Self::matches) names.
@@ -294,6 +296,7 @@ fn first(path: &ColumnPath) -> &Name {
 
 fn entry(table: &Table) -> Option<Data> {
     table.knows(&[
+        "title",
         "promise",
         "table",
         "column",
@@ -321,6 +324,7 @@ fn entry(table: &Table) -> Option<Data> {
     let category = table.get("category").and_then(|item| item.parse(notation::label));
     let (promises, condition) = (check::promises(table), check::text(table, "where"));
     Some(Data {
+        title: check::title(table),
         promises,
         table: name?,
         path: path?,

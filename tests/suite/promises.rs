@@ -40,6 +40,21 @@ fn every_promise_is_kept_by_a_rule_a_hold_or_a_reason_to_keep_or_says_what_is_st
 }
 
 #[test]
+fn every_shipped_schedule_has_the_sentence_of_each_promise_that_it_keeps() {
+    let promises: toml::Table = PROMISES.parse().unwrap();
+    for (letter, file, _) in PUBLISHED {
+        let (_, schedule) = SCHEDULES.into_iter().find(|(name, _)| *name == file).unwrap();
+        let schedule: toml::Table = schedule.parse().unwrap();
+        let told = schedule["promise"].as_array().unwrap().iter();
+        let told: BTreeSet<_> = told.map(|one| (one["id"].as_str().unwrap(), one["text"].as_str().unwrap())).collect();
+        let is_kept = |one: &toml::Value| ["rule", "hold", "keep", "subject"].iter().any(|how| one.get(*how).is_some());
+        let listed = promises.iter().filter(|(id, one)| id.starts_with(letter) && is_kept(one));
+        let listed = listed.map(|(id, one)| (id.as_str(), one["summary"].as_str().unwrap())).collect();
+        assert_eq!(told, listed, "{file}");
+    }
+}
+
+#[test]
 fn every_command_that_keeps_a_promise_is_there() {
     let promises: toml::Table = PROMISES.parse().unwrap();
     for (id, promise) in &promises {

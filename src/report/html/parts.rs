@@ -1,15 +1,10 @@
-//! What the page is put together from: headings, lists, tables, badges, and pictures drawn with table cells.
+//! What the page is put together from: headings, lists, tables and badges.
 
 use maud::{Markup, html};
 
 use crate::record::Standing;
-use crate::record::{RuleRecord, RunRecord};
 use crate::report::paint::{Paint, look};
-use crate::report::past::{Age, Done};
-use crate::report::wording::{Fact, short_count};
-
-/// Pixels of the tallest column of a rule's runs.
-const COLUMN: u64 = 36;
+use crate::report::wording::Fact;
 
 pub(super) fn heading(text: &str) -> Markup {
     html! { h3 style="margin:36px 0 10px;font:600 20px/1.25 Georgia,serif" { (text) } }
@@ -94,47 +89,6 @@ pub(super) fn name(text: &str) -> Markup {
 fn caption_of(text: &str, left: u8) -> Markup {
     let look = look(&[Paint::Quiet], &format!("padding:0 0 2px {left}px;font-size:13px;text-align:left"));
     html! { caption class=(look.class) style=(look.style) { (text) } }
-}
-
-/// The age of the oldest row that stays, in the limit that it was promised; what is beyond the limit is of another colour.
-pub(super) fn age_bar(run: &RunRecord, rule: &RuleRecord) -> Markup {
-    let Some(age) = Age::of(run, rule) else { return html! {} };
-    let percent = age.percent();
-    let (share, rest) = if age.is_over() { (10_000 / percent.max(101), Paint::Over) } else { (percent, Paint::Trough) };
-    html! {
-        p style="margin:10px 0 3px" { "Oldest row kept: " (age.sentence(rule)) }
-        table role="presentation" aria-hidden="true" width="100%" cellpadding="0" cellspacing="0" border="0" {
-            tr { (bar(share, Paint::Fill)) (bar(100 - share, rest)) }
-        }
-    }
-}
-
-fn bar(percent: u64, paint: Paint) -> Markup {
-    let cell = look(&[paint], "height:8px;font-size:0;line-height:8px");
-    html! { @if percent > 0 { td class=(cell.class) style=(cell.style) width=(format!("{percent}%")) { "\u{a0}" } } }
-}
-
-/// A column a run, as high as its rows are many, with the figure below it.
-pub(super) fn columns(runs: &[Done]) -> Markup {
-    let Some(most) = runs.iter().map(|run| run.rows).max() else { return html! {} };
-    let width = (9 * runs.len()).min(100);
-    let (first, last) = (runs[0].at, runs[runs.len() - 1].at);
-    let dates = [first, last].map(|at| at.strftime("%Y-%m-%d").to_string()).join(" to ");
-    html! {
-        p style="margin:12px 0 3px" { "Rows gone in each of the last " (runs.len()) " runs, " (dates) ":" }
-        table role="presentation" width=(format!("{width}%")) cellpadding="1" cellspacing="0" border="0" style="table-layout:fixed" {
-            tr align="center" valign="bottom" style="font-size:11px" {
-                @for run in runs { td { (column(run.rows, most)) (short_count(run.rows)) } }
-            }
-        }
-    }
-}
-
-/// At least a line where there was anything.
-fn column(rows: u64, most: u64) -> Markup {
-    let height = u128::from(rows) * u128::from(COLUMN) / u128::from(most.max(1));
-    let look = look(&[Paint::Fill], &format!("height:{}px", height.max(1)));
-    html! { @if rows > 0 { div class=(look.class) style=(look.style) {} } }
 }
 
 /// Names stand in `bdi`, so that one in a script written from right to left leaves the words around it in their order.

@@ -247,6 +247,7 @@ fn without_rules(schedule: &Schedule) -> Schedule {
         source: Arc::clone(&schedule.source),
         digest: schedule.digest.clone(),
         policy: schedule.policy.clone(),
+        promises: schedule.promises.clone(),
         rules: Vec::new(),
         holds: schedule.holds.clone(),
         keeps: schedule.keeps.clone(),

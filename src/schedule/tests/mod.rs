@@ -138,6 +138,55 @@ fn a_policy_says_zone_time_first_day_and_database() {
     assert_eq!((least.timezone, least.cron, least.effective), (TimeZone::UTC, None, None));
 }
 
+const PROMISES: &str = r#"
+[[promise]]
+id = "A1"
+text = "Technical logs are purged after 30 days."
+url = "https://example.org/privacy#logs"
+since = 2026-01-01
+[[promise]]
+id = "A2"
+text = "Nobody is tracked."
+"#;
+
+#[test]
+fn a_schedule_says_what_was_published() {
+    let promises = checked(&format!("{POLICY}{PROMISES}")).promises;
+    let [logs, tracked] = promises.as_slice() else { panic!("{promises:?}") };
+    assert_eq!((logs.id.as_str(), logs.text.as_str()), ("A1", "Technical logs are purged after 30 days."));
+    assert_eq!(logs.url.as_deref(), Some("https://example.org/privacy#logs"));
+    assert_eq!(logs.since, Some(jiff::civil::date(2026, 1, 1)));
+    assert_eq!((&tracked.url, tracked.since), (&None, None));
+}
+
+#[test]
+fn a_promise_has_an_id_of_its_own_a_sentence_and_no_other_key() {
+    let found = mistakes(&format!(
+        "{POLICY}{}\n[[promise]]\nname = \"A3\"\n",
+        PROMISES.replace("A2", "A1").replace("https:", "ftp:").replace("Nobody is tracked.", "Two\\nlines")
+    ));
+    let expected = [
+        "7:7 promise, `url`: `ftp://example.org/privacy#logs` is no address of the web (write an address such as \
+         \"https://example.org/privacy\", up to 300 characters)",
+        "10:6 promise, `id`: line 5 bears this name already (give each one a name of its own)",
+        "11:8 promise, `text`: this is too long, or on several lines (use up to 300 characters on one line)",
+        "13:1 promise `A3`: `id` is missing (write the id that `promise` cites, for example `id = \"A1\"`)",
+        "13:1 promise `A3`: `text` is missing (write the sentence as it was published)",
+        "14:1 promise `A3`: unknown key `name` (known here: id, text, url, since)",
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_rule_and_an_entry_may_have_a_title_for_people() {
+    assert_eq!(checked(FULL).rules[0].title, None);
+    let titled = FULL.replace("name = \"analytics\"", "name = \"analytics\"\ntitle = \"Page views\"");
+    assert_eq!(checked(&titled).rules[0].title.as_deref(), Some("Page views"));
+    let long = "x".repeat(101);
+    let said = mistake_in(&format!("title = \"{long}\""));
+    assert!(said.contains("`title`: this is too long") && said.contains("up to 100 characters"), "{said}");
+}
+
 #[test]
 fn a_roll_up_keeps_its_dimensions_and_measures_in_the_order_of_the_file() {
     let rule = &checked(FULL).rules[0];
