@@ -132,6 +132,9 @@ pub struct ScheduleRecord {
     /// Every rule of the schedule on this database, chosen or not, with its period as written.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub periods: BTreeMap<String, String>,
+    /// The rules of the schedule on this database that bear each promise, chosen or not; `erase` stands for the map of people.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub borne_by: BTreeMap<String, Vec<String>>,
 }
 
 /// The last run before this one, as far as this one is to be compared with it.

@@ -4,11 +4,13 @@
 //! called kept.
 
 use std::cmp::Reverse;
+use std::fmt;
 
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::wording::{act_on_them, acted, count, rows};
-use crate::record::{HoldRecord, PeopleRecord, RequestsRecord, RuleRecord, RunRecord, Standing, Status};
+use crate::record::{ERASURES, HoldRecord, PeopleRecord, RequestsRecord, RuleRecord, RunRecord, Standing, Status};
 
 /// The judgement of a run: overall, then by promise (worst first), then by rule (in the order of the record).
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -18,8 +20,26 @@ pub struct Verdict {
     pub headline: String,
     /// What concerns the run as a whole and no rule of it.
     pub reasons: Vec<String>,
+    /// Of a run of some rules of the schedule only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partial: Option<Partial>,
     pub promises: Vec<PromiseVerdict>,
     pub rules: Vec<RuleVerdict>,
+}
+
+/// How many rules a run looked at, of those that the schedule has on this database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Partial {
+    pub looked_at: usize,
+    pub of: usize,
+}
+
+/// `PARTIAL (1 of 19 rules)`
+impl fmt::Display for Partial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let noun = if self.of == 1 { "rule" } else { "rules" };
+        write!(f, "PARTIAL ({} of {} {noun})", self.looked_at, self.of)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -35,6 +55,9 @@ pub struct RuleVerdict {
     pub rule: String,
     pub standing: Standing,
     pub reason: String,
+    /// It was broken until this run, which did what was late: since then it is kept.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub cured: bool,
 }
 
 /// Judges `run`. A dry run is told what is overdue: it breaks nothing, since it keeps nothing.
@@ -46,8 +69,9 @@ pub fn verdict(run: &RunRecord) -> Verdict {
     run_itself.extend(clocks.into_iter().map(|(_, found)| found).filter(|found| !found.standing.is_kept()));
     let standing = rules.iter().map(|r| r.standing).chain(run_itself.iter().map(|f| f.standing)).max();
     let standing = standing.unwrap_or(Standing::Unknown);
-    let headline = headline(run, standing, &promises);
-    Verdict { standing, headline, reasons: run_itself.into_iter().map(|f| f.reason).collect(), promises, rules }
+    let headline = headline(run, standing, &promises, &rules);
+    let reasons = run_itself.into_iter().map(|f| f.reason).collect();
+    Verdict { standing, headline, reasons, partial: partial(run), promises, rules }
 }
 
 /// Something found, and how bad it is.
@@ -67,10 +91,37 @@ fn judge_rule(run: &RunRecord, rule: &RuleRecord) -> RuleVerdict {
     if standing == Standing::Kept {
         reasons.push(well_done(rule));
     }
+    let went_late = went_late(rule).filter(|_| !run.is_dry_run());
+    let cured = standing == Standing::Kept && went_late.is_some();
+    let standing = if went_late.is_some() { Standing::Broken } else { standing };
+    reasons.extend(went_late);
     if rule.no_anchor > 0 {
         reasons.push(format!("{} of unknown age kept", rows(rule.no_anchor)));
     }
-    RuleVerdict { rule: rule.rule.clone(), standing, reason: reasons.join("; ") }
+    RuleVerdict { rule: rule.rule.clone(), standing, reason: reasons.join("; "), cured }
+}
+
+/// How long the row with this age is past its period, where that is longer than the time between two runs explains.
+fn lateness(rule: &RuleRecord, oldest: Option<Timestamp>) -> Option<SignedDuration> {
+    /// A run may begin, and take, so much longer than the last one.
+    const GRACE: SignedDuration = SignedDuration::from_hours(1);
+    let rhythm = SignedDuration::from_secs(rule.rhythm_seconds?.try_into().ok()?);
+    let past = rule.cutoff?.duration_since(oldest?);
+    (past > rhythm + GRACE).then_some(past)
+}
+
+/// Rows that went later than their period and the time between two runs.
+fn went_late(rule: &RuleRecord) -> Option<String> {
+    let past = lateness(rule, rule.oldest_due).filter(|_| rule.done > 0)?;
+    Some(format!("late: the oldest of them was {} past its period when it went", span(past)))
+}
+
+/// Rows that are past their period for longer than the time between two runs, and stay. What a hold keeps is not late, and
+/// nothing tells its age from theirs.
+fn stays_late(rule: &RuleRecord) -> Option<Finding> {
+    let stays = rule.blocked + rule.remaining + rule.skipped;
+    let past = lateness(rule, rule.oldest_kept).filter(|_| stays > 0 && rule.held == 0)?;
+    Some(finding(Standing::Broken, format!("the oldest of them is {} past its period", span(past))))
 }
 
 /// What speaks against a rule that ran.
@@ -103,6 +154,7 @@ fn trouble(run: &RunRecord, rule: &RuleRecord) -> Vec<Finding> {
         let reason = format!("{} past their period stay under another session's lock", rows(rule.locked()));
         found.push(finding(Standing::AtRisk, reason));
     }
+    found.extend(stays_late(rule));
     if rule.late > 0 {
         let reason = format!("{} became due after the plan was made and remain for the next run", rows(rule.late));
         found.push(finding(Standing::AtRisk, reason));
@@ -131,6 +183,15 @@ fn trouble_ahead(rule: &RuleRecord) -> Vec<Finding> {
     } else if rule.remaining > 0 {
         let reason = format!("{} past their period: a run would {}", rows(rule.remaining), act_on_them(&rule.action));
         found.push(finding(Standing::Overdue, reason));
+        if let Some(past) = lateness(rule, rule.oldest_due) {
+            found.push(finding(
+                Standing::Overdue,
+                format!("already late: the oldest is {} past its period", span(past)),
+            ));
+        }
+    }
+    if rule.blocked > 0 && rule.remaining == 0 {
+        found.extend(stays_late(rule));
     }
     found
 }
@@ -336,11 +397,23 @@ fn persons(n: u64) -> String {
     if n == 1 { "1 person".to_owned() } else { format!("{} people", count(n)) }
 }
 
+/// How much of the schedule a run looked at, where that is not all. A run about people of whom it was asked is about no rule.
+fn partial(run: &RunRecord) -> Option<Partial> {
+    let of = run.schedule.periods.len();
+    let looked_at = run.schedule.periods.keys().filter(|name| has_run(run, name)).count();
+    (looked_at < of && !run.is_asked_for()).then_some(Partial { looked_at, of })
+}
+
+/// Was the rule part of the run, or the map of people?
+fn has_run(run: &RunRecord, rule: &str) -> bool {
+    if rule == ERASURES { run.people.is_some() } else { run.rules.iter().any(|record| record.rule == rule) }
+}
+
 /// A run of some rules keeps what they promise, and says nothing of the others: its reader must know that there are any.
 fn left_out(run: &RunRecord) -> Option<Finding> {
     const NAMED: usize = 5;
-    let has_run = |name: &String| run.rules.iter().any(|rule| rule.rule == *name);
-    let others: Vec<&str> = run.schedule.periods.keys().filter(|name| !has_run(name)).map(String::as_str).collect();
+    let others: Vec<&str> =
+        run.schedule.periods.keys().filter(|name| !has_run(run, name)).map(String::as_str).collect();
     let named = others.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
     let more = if others.len() > NAMED { ", …" } else { "" };
     let sentence = format!(
@@ -369,6 +442,15 @@ fn judge_promises(run: &RunRecord, judged: &[RuleVerdict], clocks: &[(&[String],
             bear_on(&mut borne, promise, finding(Standing::Kept, in_force(hold)));
         }
     }
+    for (promise, bearers) in run.schedule.borne_by.iter().filter(|_| !run.is_asked_for()) {
+        for rule in bearers.iter().filter(|rule| !has_run(run, rule)) {
+            let reason = match rule.as_str() {
+                ERASURES => "the map of people had no part in this run".to_owned(),
+                rule => format!("{rule}: had no part in this run"),
+            };
+            bear_on(&mut borne, promise, finding(Standing::NotLookedAt, reason));
+        }
+    }
     let mut promises: Vec<_> = borne.into_iter().map(|(promise, found)| judge_promise(promise, found)).collect();
     promises.sort_by_key(|p| Reverse(p.standing));
     promises
@@ -391,18 +473,47 @@ fn in_force(hold: &HoldRecord) -> String {
     format!("hold {}: in force on {} ({})", hold.hold, hold.table, hold.term)
 }
 
-fn headline(run: &RunRecord, standing: Standing, promises: &[PromiseVerdict]) -> String {
+/// What the reader of a part must know first: that it is one.
+fn headline(run: &RunRecord, standing: Standing, promises: &[PromiseVerdict], rules: &[RuleVerdict]) -> String {
+    let of_what_was_looked_at = verdict_in_words(run, standing, promises, rules);
+    match partial(run) {
+        Some(partial) => format!("{partial}: {of_what_was_looked_at}"),
+        None => of_what_was_looked_at,
+    }
+}
+
+fn verdict_in_words(run: &RunRecord, standing: Standing, promises: &[PromiseVerdict], rules: &[RuleVerdict]) -> String {
+    let is_cured = rules.iter().all(|rule| rule.cured || rule.standing.is_kept());
     match standing {
         Standing::Kept if run.rules.iter().all(|rule| rule.eligible == 0) => nothing_found(run).to_owned(),
         Standing::Kept if run.is_dry_run() => "Nothing is overdue: a run would change nothing.".to_owned(),
         Standing::Kept if promises.is_empty() => "Every rule did what it says.".to_owned(),
+        Standing::Kept if partial(run).is_some() => "Every promise that was looked at was kept.".to_owned(),
         Standing::Kept => "Every promise of this run was kept.".to_owned(),
+        Standing::NotLookedAt => "Nothing was looked at.".to_owned(),
         Standing::Overdue if remaining(run) == 0 => "Requests for erasure wait. A run would carry them out.".to_owned(),
         Standing::Overdue => format!("{} past their period. A run would act on them.", rows(remaining(run))),
-        Standing::AtRisk => format!("{} at risk.", share(promises, standing)),
+        Standing::AtRisk => format!("{} at risk.", share(promises, standing, ["is", "are"])),
         Standing::Unknown => "Not everything could be checked.".to_owned(),
-        Standing::Broken => format!("{} broken.", share(promises, standing)),
+        Standing::Broken if is_cured && kept_clocks(run) => {
+            format!(
+                "{} broken until this run: rows went late, and none is left.",
+                share(promises, standing, ["was", "were"])
+            )
+        }
+        Standing::Broken => format!("{} broken.", share(promises, standing, ["is", "are"])),
     }
+}
+
+/// Neither people nor requests are past what was promised to them.
+fn kept_clocks(run: &RunRecord) -> bool {
+    judge_clocks(run).iter().all(|(_, found)| found.standing != Standing::Broken)
+}
+
+/// A time in the largest unit of which there are two at least: `31 days`, `5 hours`.
+fn span(time: SignedDuration) -> String {
+    let hours = time.as_hours();
+    if hours >= 48 { format!("{} days", hours / 24) } else { format!("{hours} hours") }
 }
 
 fn nothing_found(run: &RunRecord) -> &'static str {
@@ -418,11 +529,11 @@ fn remaining(run: &RunRecord) -> u128 {
 }
 
 /// "2 of 5 promises are"; where the trouble lies with no promise, the run itself is named.
-fn share(promises: &[PromiseVerdict], standing: Standing) -> String {
+fn share(promises: &[PromiseVerdict], standing: Standing, [is, are]: [&str; 2]) -> String {
     let all = if promises.len() == 1 { "1 promise".to_owned() } else { format!("{} promises", promises.len()) };
     match promises.iter().filter(|p| p.standing == standing).count() {
-        0 => "The run itself is".to_owned(),
-        1 => format!("1 of {all} is"),
-        n => format!("{n} of {all} are"),
+        0 => format!("The run itself {is}"),
+        1 => format!("1 of {all} {is}"),
+        n => format!("{n} of {all} {are}"),
     }
 }

@@ -208,9 +208,7 @@ impl<'a> Planner<'a> {
             Some(pause) => survey::wait(self.conn, &plan, &mut record, pause),
             None => self.notes.extend(ask_guard(self.conn, &plan, self.changes, &mut record, self.consent)),
         }
-        if self.job.oldest_due {
-            survey::find_oldest_due(self.conn, &plan, &mut record);
-        }
+        survey::find_oldest_due(self.conn, &plan, &mut record, self.job.oldest_due);
         if record.status == Status::Ok {
             let what = format!("rule `{}`", plan.rule);
             self.notes.extend(survey::placeholders_taken(self.conn, &plan, &[], &what));

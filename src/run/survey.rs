@@ -94,6 +94,7 @@ fn empty(rule: &str, promises: &[String], database: &str, table: &str, action: &
         oldest_kept: None,
         cutoff_local: None,
         oldest_due: None,
+        rhythm_seconds: None,
         paused: None,
         guard_passed: None,
         late: 0,
@@ -207,9 +208,12 @@ pub(super) fn keep_all(conn: &mut Connection, plan: &RulePlan, record: &mut Rule
     record.oldest_kept = found.ok().flatten();
 }
 
-/// The oldest row on which a run would act. It is left out where it cannot be had: the figures are there without it.
-pub(super) fn find_oldest_due(conn: &mut Connection, plan: &RulePlan, record: &mut RuleRecord) {
-    if record.remaining > 0 {
+/// The oldest row on which a run would act. It is left out where it cannot be had: the figures are there without it. Where
+/// nothing is held or blocked it is the oldest of all that are due, unless it is asked for `exactly`, to the part of a day.
+pub(super) fn find_oldest_due(conn: &mut Connection, plan: &RulePlan, record: &mut RuleRecord, exactly: bool) {
+    if record.held == 0 && record.blocked == 0 && !exactly {
+        record.oldest_due = record.oldest_eligible;
+    } else if record.remaining > 0 {
         let due = |conn: &mut Connection| oldest_of(plan, |target| count::oldest_due(conn, plan, target));
         record.oldest_due = conn.transaction(Mode::ReadOnly, due).ok().flatten();
     }
