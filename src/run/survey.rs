@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use crate::base::name::Name;
 use crate::db::query::count;
 use crate::db::query::count::Counts;
+use crate::db::query::mark::{self, Family};
 use crate::db::query::taken;
-use crate::db::write::batch;
+use crate::db::write::{batch, people_sweep};
 use crate::db::{Connection, DbError, Dialect, Mode, Value};
 use crate::diagnostic::mistake::Mistake;
 use crate::execute::PassedOver;
@@ -155,7 +156,7 @@ fn count_into(conn: &mut Connection, plan: &RulePlan, record: &mut RuleRecord) -
         record.unreadable += ageless.unreadable;
     }
     if record.remaining > 0 {
-        let found = count::consequences(conn, plan, None)?;
+        let found = count::consequences(conn, plan)?;
         record.cascaded = found.cascaded;
         record.detached = found.detached;
     }
@@ -342,6 +343,17 @@ fn ending(record: &RuleRecord, passed: &PassedOver, locked: u64) -> (Status, Opt
 
 /// The statements that change rows, as `--sql` shows them: without what holds by hand ask for, which may name a person.
 pub(super) fn statements(dialect: Dialect, plan: &RulePlan) -> Vec<String> {
+    hiding_orders(plan, &batch::statements(dialect, plan))
+}
+
+/// The same of an entry of a map of people: those that mark its rows, and those that act upon them by key.
+pub(super) fn statements_of_entry(dialect: Dialect, family: &Family<'_>, place: usize) -> Vec<String> {
+    let mut all = mark::statements(dialect, family, place);
+    all.extend(people_sweep::statements(dialect, family, place));
+    hiding_orders(&family.erasure.entries[place].plan, &all)
+}
+
+fn hiding_orders(plan: &RulePlan, statements: &[crate::db::Statement]) -> Vec<String> {
     // Conditions of rules that act before this one stand in its statements too; `earlier` names all of them.
     let acting = plan.earlier.iter().map(|earlier| &**earlier).chain([plan]);
     let orders: BTreeMap<_, _> = acting.flat_map(conditions_by_hand).collect();
@@ -350,7 +362,7 @@ pub(super) fn statements(dialect: Dialect, plan: &RulePlan) -> Vec<String> {
             text.replace(*condition, &format!("/* what hold `{hold}` asks for, not shown */"))
         })
     };
-    batch::statements(dialect, plan).iter().map(shown).map(hide).collect()
+    statements.iter().map(shown).map(hide).collect()
 }
 
 /// What holds by hand ask of the plan's rows, each with the name of its hold.
