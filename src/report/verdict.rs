@@ -107,7 +107,7 @@ fn lateness(rule: &RuleRecord, oldest: Option<Timestamp>) -> Option<SignedDurati
     const GRACE: SignedDuration = SignedDuration::from_hours(1);
     let rhythm = SignedDuration::from_secs(rule.rhythm_seconds?.try_into().ok()?);
     let past = rule.cutoff?.duration_since(oldest?);
-    (past > rhythm + GRACE).then_some(past)
+    (past > rhythm.saturating_add(GRACE)).then_some(past)
 }
 
 /// Rows that went later than their period and the time between two runs.
@@ -119,8 +119,8 @@ fn went_late(rule: &RuleRecord) -> Option<String> {
 /// Rows that are past their period for longer than the time between two runs, and stay. What a hold keeps is not late, and
 /// nothing tells its age from theirs.
 fn stays_late(rule: &RuleRecord) -> Option<Finding> {
-    let stays = rule.blocked + rule.remaining + rule.skipped;
-    let past = lateness(rule, rule.oldest_kept).filter(|_| stays > 0 && rule.held == 0)?;
+    let some_stay = [rule.blocked, rule.remaining, rule.skipped].iter().any(|rows| *rows > 0);
+    let past = lateness(rule, rule.oldest_kept).filter(|_| some_stay && rule.held == 0)?;
     Some(finding(Standing::Broken, format!("the oldest of them is {} past its period", span(past))))
 }
 
@@ -535,5 +535,90 @@ fn share(promises: &[PromiseVerdict], standing: Standing, [is, are]: [&str; 2]) 
         0 => format!("The run itself {is}"),
         1 => format!("1 of {all} {is}"),
         n => format!("{n} of {all} {are}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples;
+
+    const DAY: u64 = 86_400;
+
+    /// A run of one rule that comes each day. Its oldest row was so many hours past its period, and so many hours the oldest that
+    /// stays.
+    fn nightly(went: Option<i64>, stays: Option<i64>, counts: fn(&mut RuleRecord)) -> RunRecord {
+        let mut run = samples::everything_fine();
+        run.rules.truncate(1);
+        let rule = &mut run.rules[0];
+        let cutoff = rule.cutoff.expect("the sample has a cutoff");
+        let before = |hours: i64| cutoff - SignedDuration::from_hours(hours);
+        (rule.rhythm_seconds, rule.oldest_due, rule.oldest_kept) = (Some(DAY), went.map(before), stays.map(before));
+        (rule.eligible, rule.done, rule.remaining) = (10, 10, 0);
+        (rule.held, rule.blocked, rule.skipped, rule.no_anchor) = (0, 0, 0, 0);
+        counts(rule);
+        run
+    }
+
+    #[test]
+    fn rows_that_go_or_stay_later_than_the_next_run_break_the_promise() {
+        let all_went = |_: &mut RuleRecord| {};
+        let blocked = |rule: &mut RuleRecord| (rule.done, rule.blocked) = (8, 2);
+        let remaining = |rule: &mut RuleRecord| (rule.done, rule.remaining) = (8, 2);
+        let held = |rule: &mut RuleRecord| (rule.done, rule.held, rule.blocked) = (7, 1, 2);
+        type Case = (&'static str, Option<i64>, Option<i64>, fn(&mut RuleRecord), Standing, bool);
+        let cases: [Case; 8] = [
+            ("went in time", Some(24), None, all_went, Standing::Kept, false),
+            ("went within the hour of grace", Some(25), None, all_went, Standing::Kept, false),
+            ("went late", Some(26), None, all_went, Standing::Broken, true),
+            ("went late, and some stay", Some(2_000), Some(3), blocked, Standing::Broken, false),
+            ("blocked since the last run", Some(3), Some(3), blocked, Standing::AtRisk, false),
+            ("blocked for long", Some(3), Some(2_472), blocked, Standing::Broken, false),
+            ("left for long", Some(3), Some(2_472), remaining, Standing::Broken, false),
+            ("held for long", Some(3), Some(87_600), held, Standing::AtRisk, false),
+        ];
+        for (case, went, stays, counts, standing, cured) in cases {
+            let judged = verdict(&nightly(went, stays, counts)).rules.remove(0);
+            assert_eq!((judged.standing, judged.cured), (standing, cured), "{case}: {}", judged.reason);
+        }
+        let no_rhythm = |rule: &mut RuleRecord| rule.rhythm_seconds = None;
+        assert_eq!(
+            verdict(&nightly(Some(2_000), None, no_rhythm)).standing,
+            Standing::Kept,
+            "nothing says when runs come"
+        );
+    }
+
+    #[test]
+    fn a_run_that_cured_what_was_late_says_so() {
+        let headline = verdict(&nightly(Some(26 + 24 * 30), None, |_| {})).headline;
+        assert_eq!(headline, "1 of 1 promise was broken until this run: rows went late, and none is left.");
+    }
+
+    #[test]
+    fn a_run_of_some_rules_is_called_partial_and_says_which_promises_it_did_not_look_at() {
+        let mut run = nightly(Some(1), None, |_| {});
+        let name = run.rules[0].rule.clone();
+        run.schedule.periods = [(name.clone(), "30 days".into()), ("other".into(), "1 year".into())].into();
+        run.schedule.borne_by =
+            [("A1".to_owned(), vec![name]), ("A9".to_owned(), vec!["other".to_owned(), ERASURES.to_owned()])].into();
+        let judged = verdict(&run);
+        assert_eq!(judged.partial, Some(Partial { looked_at: 1, of: 2 }));
+        assert_eq!(judged.headline, "PARTIAL (1 of 2 rules): Every promise that was looked at was kept.");
+        let standings: Vec<_> = judged.promises.iter().map(|one| (one.promise.as_str(), one.standing)).collect();
+        assert_eq!(standings, [("A9", Standing::NotLookedAt), ("A1", Standing::Kept)]);
+        assert_eq!(
+            judged.promises[0].reasons,
+            ["other: had no part in this run", "the map of people had no part in this run"]
+        );
+    }
+
+    #[test]
+    fn a_dry_run_says_what_is_late_already() {
+        let mut run = nightly(Some(26 + 24 * 30), None, |rule| (rule.done, rule.remaining) = (0, 10));
+        run.kind = crate::record::RunKind::DryRun;
+        let judged = verdict(&run).rules.remove(0);
+        assert_eq!(judged.standing, Standing::Overdue);
+        assert!(judged.reason.contains("already late: the oldest is 31 days past its period"), "{}", judged.reason);
     }
 }
