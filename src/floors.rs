@@ -5,13 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms of the house, from the ground up.
-const ROOMS: [&str; 18] = [
+const ROOMS: [&str; 19] = [
     "base",
     "diagnostic",
     "record",
     "schedule",
     "config",
     "plan",
+    "settle",
     "db",
     "resolve",
     "check",

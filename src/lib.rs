@@ -20,6 +20,7 @@
 //! | [`ledger`] | runs, batches, leases, the hash chain |
 //! | [`check`] | what can be known before a run |
 //! | [`resolve`] | checked schedule + catalog facts + instant -> plan; pure |
+//! | [`settle`] | marked rows of people -> what goes, what stays and why; pure |
 //! | [`db`] | connections, catalogs, statements; the only room that knows a dialect |
 //! | [`plan`] | the plan: a plain value that knows no database |
 //! | [`config`], [`schedule`] | TOML -> checked values, every mistake at once |
@@ -49,3 +50,4 @@ pub mod report;
 pub mod resolve;
 pub mod run;
 pub mod schedule;
+pub mod settle;

@@ -4,6 +4,7 @@
 use crate::base::time::Period;
 use crate::db::catalog::{Catalog, Table};
 use crate::diagnostic::mistake::Mistake;
+use crate::resolve;
 use crate::schedule::{Age, Data, DataAct, Schedule, Subject, Term};
 
 use super::across::{Placed, is_chosen, tables_that_go};
@@ -44,17 +45,8 @@ fn mapped<'a>(
 }
 
 fn same_people(catalog: &Catalog, earlier: &Mapped<'_>, later: &Mapped<'_>) -> Option<Mistake> {
-    if earlier.subject.is_told_apart_from(later.subject) || !catalog.share_rows(earlier.table, later.table) {
-        return None;
-    }
-    let message = format!(
-        "subject: `{}` maps the people of `{}` as well; when one of the two has erased somebody, the other may find them no more, \
-         and what it maps of them stays",
-        earlier.schedule.source.path.display(),
-        spelled(catalog, &earlier.table.name)
-    );
-    let remedy = "let one map say all that is theirs, or tell the people apart by `where` under [subject]";
-    Some(Mistake::warning(message).remedy(remedy).at(&later.subject.places, "table"))
+    let shares = catalog.share_rows(earlier.table, later.table);
+    shares.then(|| resolve::second_map(catalog, later.subject, earlier.subject))
 }
 
 /// Rows that a map keeps for some time, which stands in certificates.

@@ -1,6 +1,5 @@
 //! One batch: the act and its record in one transaction.
 
-use super::Ending;
 use crate::base::time;
 use crate::db::catalog::fingerprint::Footing;
 use crate::db::predicate::window::Window;
@@ -38,20 +37,32 @@ pub(super) fn transact(
     act: impl FnOnce(&mut Connection) -> Result<Done, DbError>,
 ) -> Result<Option<Done>, DbError> {
     conn.transaction(mode, |conn| {
-        footing.lock(conn)?;
-        if !lease.holds(conn)? {
-            return Ok(None);
+        let done = as_planned(conn, (lease, footing), act)?;
+        if let Some(done) = &done {
+            write(conn, identity, done)?;
         }
-        footing.check_before(conn)?;
-        let done = act(conn);
-        // Asked before an error is told of: a table that was dropped or renamed meanwhile is its cause.
-        if done.as_ref().err().is_none_or(|error| error.kind == ErrorKind::Missing) {
-            footing.check_after(conn)?;
-        }
-        let done = done?;
-        write(conn, identity, &done)?;
-        Ok(Some(done))
+        Ok(done)
     })
+}
+
+/// In a transaction: acts where the lease is held and the tables are what they were when the plan was made, and stay so until the
+/// transaction ends; `None` where the lease is lost.
+pub(super) fn as_planned<T>(
+    conn: &mut Connection,
+    (lease, footing): (&Lease, &Footing),
+    act: impl FnOnce(&mut Connection) -> Result<T, DbError>,
+) -> Result<Option<T>, DbError> {
+    footing.lock(conn)?;
+    if !lease.holds(conn)? {
+        return Ok(None);
+    }
+    footing.check_before(conn)?;
+    let done = act(conn);
+    // Asked before an error is told of: a table that was dropped or renamed meanwhile is its cause.
+    if done.as_ref().err().is_none_or(|error| error.kind == ErrorKind::Missing) {
+        footing.check_after(conn)?;
+    }
+    done.map(Some)
 }
 
 /// Records what a batch did, in its own transaction; nothing is recorded of nothing.
@@ -125,31 +136,4 @@ pub(super) fn refusal(error: &DbError) -> String {
         _ => "",
     };
     format!("{}{remedy}", error.message)
-}
-
-/// Why some could not be done, the first of the reasons: the others were.
-#[derive(Debug, Default)]
-pub(super) struct Refused {
-    reason: Option<String>,
-    /// The plan counted fewer rows than these have now.
-    excess: Option<String>,
-}
-
-impl Refused {
-    pub fn note(&mut self, error: DbError) {
-        if error.kind == ErrorKind::Beyond {
-            self.excess.get_or_insert(error.message);
-            return;
-        }
-        self.reason.get_or_insert(refusal(&error));
-    }
-
-    /// How it ended where nothing but these stood in the way; `what` they are.
-    pub fn ending(self, what: &str) -> Ending {
-        match (self.reason, self.excess) {
-            (None, None) => Ending::Done,
-            (None, Some(excess)) => Ending::Stopped(format!("some {what}, and remain for the next run: {excess}")),
-            (Some(reason), _) => Ending::Failed(format!("some {what}: {reason}")),
-        }
-    }
 }

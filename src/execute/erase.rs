@@ -5,31 +5,31 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::batch::{self, Attempt, Refused};
+use super::batch::{self, Attempt};
+use super::locks::Locks;
+use super::outcome::{Batch, Log, Outcome, Scope, TurnedBack};
 use super::pace::Pace;
 use super::patience::{ATTEMPTS, pause};
 use super::side_by_side::Connections;
-use super::told::{Log, Told, rows_of};
 use super::turn::Turn;
-use super::{Ending, Halt, Tally, Worker};
+use super::{Ending, Halt, PeoplePassedOver, Tally, Worker};
 use crate::base::time;
 use crate::db::catalog::fingerprint::Footing;
 use crate::db::predicate::few::Few;
 use crate::db::predicate::window;
-use crate::db::predicate::window::{Edge, Window};
-use crate::db::write::batch::{Done, frees_its_own};
-use crate::db::write::people;
-use crate::db::{Connection, DbError, Dialect, ErrorKind, Mode};
-use crate::ledger;
+use crate::db::predicate::window::Edge;
+use crate::db::query::mark::{self, Family};
+use crate::db::write::batch::Done;
+use crate::db::{Connection, DbError, Dialect, ErrorKind, Mode, Wait};
 use crate::ledger::lease::{self, Lease, Taken};
-use crate::plan::{Amounts, Axis, Ceiling, Entry, Erasure, PersonKey, Reservation, Target};
+use crate::plan::{Amounts, Axis, Ceiling, Erasure, PersonKey, Reservation, Target};
 use crate::record::ERASURES;
 
-pub use super::told::Desk;
+pub use super::outcome::Desk;
 
 /// A person with more rows than this in all tables is drained first.
 const MANY_ROWS: u64 = 20_000;
@@ -55,6 +55,7 @@ pub struct PeopleTally {
     pub in_part: BTreeSet<PersonKey>,
     /// People who were begun, and are in none of the others.
     pub unfinished: BTreeSet<PersonKey>,
+    pub passed_over: PeoplePassedOver,
 }
 
 /// Erases the people batch by batch, on so many connections at a time where the database lets several write, and says how it
@@ -81,19 +82,25 @@ pub fn people(
     let turn = Turn::new(worker, &lease, ERASURES);
     let footing = turn.worker.catalog.footing(erasure.entries.iter().map(|entry| &entry.plan));
     let others = Connections::beside(most_workers(turn.worker.conn.dialect(), workers));
+    let family = Family::of(erasure);
     let mut round = Round {
         turn,
         others,
         erasure,
         footing,
+        family: &family,
         desk,
         tally: &mut tally,
-        refused: Refused::default(),
+        clinging: None,
+        locks: Locks::default(),
         sequence: 0,
         waiting: BTreeSet::new(),
     };
     let ending = match round.everybody(due).and_then(|()| round.turn.still_ours()) {
-        Ok(()) => round.refused.ending("people could not be erased"),
+        Ok(()) => match round.clinging {
+            None => Ending::Done,
+            Some(reason) => Ending::Failed(format!("some people could not be erased: {reason}")),
+        },
         Err(halt) => halt.into(),
     };
     // A gate that cannot be given back opens by itself: this process is gone then, or its lease has run out.
@@ -108,10 +115,12 @@ struct Round<'a, 'w> {
     erasure: &'a Erasure,
     /// The tables as they were when the erasure was planned.
     footing: Footing,
+    family: &'a Family<'a>,
     desk: &'a Desk<'a>,
     tally: &'a mut PeopleTally,
-    /// People who could not be erased at all.
-    refused: Refused,
+    /// Why rows stay that nothing of the map keeps, the first of the reasons.
+    clinging: Option<String>,
+    locks: Locks,
     sequence: u64,
     /// Of whom something stayed because of other rows, which may be those of somebody who comes later.
     waiting: BTreeSet<PersonKey>,
@@ -124,14 +133,28 @@ struct Chunk {
     failures: u32,
 }
 
-/// What one transaction did, by the places of the entries.
-#[derive(Clone, Default)]
-struct Outcome {
-    done: BTreeMap<usize, Done>,
-    erased: Vec<PersonKey>,
-    in_part: Vec<PersonKey>,
-    unfinished: Vec<PersonKey>,
-    waiting: Vec<PersonKey>,
+/// Those who are to be tried again.
+#[derive(Default)]
+struct Again {
+    /// The halves of a batch that failed, first.
+    smaller: VecDeque<Chunk>,
+    /// Single people, after all others.
+    at_the_end: VecDeque<Chunk>,
+    /// When the first of these was.
+    ending_since: Option<Instant>,
+}
+
+impl Again {
+    /// At the end each lock is waited for; but not for all of them one after the other.
+    fn wait_for(&mut self, chunks: &[Chunk], locks: &Locks) -> Wait {
+        const LONGEST: Duration = Duration::from_secs(10);
+        let is_single = matches!(chunks, [chunk] if chunk.people.len() == 1 && chunk.failures > 0);
+        if !is_single {
+            return locks.wait();
+        }
+        let since = *self.ending_since.get_or_insert_with(Instant::now);
+        if since.elapsed() < LONGEST { Wait::Patient } else { Wait::Brief }
+    }
 }
 
 impl<'a, 'w: 'a> Round<'a, 'w> {
@@ -154,14 +177,17 @@ impl<'a, 'w: 'a> Round<'a, 'w> {
     fn each_once(&mut self, due: &[Due]) -> Result<(), Halt> {
         let mut pace = Pace::of_people(self.turn.worker.conn.dialect());
         let mut next = 0;
-        let mut again: VecDeque<Chunk> = VecDeque::new();
+        let mut again = Again::default();
         loop {
             self.turn.between_batches()?;
-            let chunks = match again.pop_front() {
+            let mut chunks = match again.smaller.pop_front() {
                 // Alone: what was in its way beside another batch of ours is not there this time.
                 Some(chunk) => vec![chunk],
                 None => self.next_chunks(due, &mut next, pace.size()),
             };
+            if chunks.is_empty() {
+                chunks.extend(again.at_the_end.pop_front());
+            }
             if chunks.is_empty() {
                 return Ok(());
             }
@@ -170,13 +196,14 @@ impl<'a, 'w: 'a> Round<'a, 'w> {
                 && one.rows > MANY_ROWS
                 && let Attempt::Again(error) = self.drain(&one.key)?
             {
-                self.again(chunk.clone(), error, &mut again)?;
+                self.again(due, chunk.clone(), error, &mut again)?;
                 continue;
             }
             let started = Instant::now();
             let keys_of = |chunk: &Chunk| due[chunk.people.clone()].iter().map(|due| due.key.clone()).collect();
             let keys: Vec<Vec<PersonKey>> = chunks.iter().map(keys_of).collect();
-            let attempts = self.batches(&keys);
+            let wait = again.wait_for(&chunks, &self.locks);
+            let attempts = self.batches(&keys, wait);
             if attempts.iter().any(|attempt| matches!(attempt, Ok(Attempt::Done(_)))) {
                 pace.took(started.elapsed());
             }
@@ -193,7 +220,9 @@ impl<'a, 'w: 'a> Round<'a, 'w> {
                         if !alone && matches!(error.kind, ErrorKind::Conflict | ErrorKind::LockTimeout) {
                             self.others.give_up(&error);
                         }
-                        self.again(chunk, error, &mut again)
+                        let is_first_wait = self.is_under_a_lock(&error) && chunk.failures == 0;
+                        let waited = if is_first_wait { self.locks.waited(started.elapsed()) } else { Ok(()) };
+                        waited.and_then(|()| self.again(due, chunk, error, &mut again))
                     }
                     Err(halt) => Err(halt),
                 });
@@ -227,27 +256,32 @@ impl<'a, 'w: 'a> Round<'a, 'w> {
     }
 
     /// A batch that failed is tried again by halves, so that one person of whom something cannot be done keeps nobody else
-    /// waiting; who fails alone has another try after the others of the batch, one of whom may have been in the way, and is then
-    /// left to the next run.
-    fn again(&mut self, chunk: Chunk, error: DbError, again: &mut VecDeque<Chunk>) -> Result<(), Halt> {
-        let failures = chunk.failures + u32::from(error.is_transient() || chunk.people.len() == 1);
-        if failures >= ATTEMPTS && error.is_transient() {
+    /// waiting; who fails alone has other tries after all others, one of whom may have been in the way, and is then passed over.
+    fn again(&mut self, due: &[Due], chunk: Chunk, error: DbError, again: &mut Again) -> Result<(), Halt> {
+        let Range { start, end } = chunk.people;
+        let is_alone = end - start == 1;
+        let is_of_rows = !error.is_transient() || error.kind == ErrorKind::Conflict || self.is_under_a_lock(&error);
+        let failures = chunk.failures + u32::from(is_alone || !is_of_rows);
+        if failures >= ATTEMPTS && !is_of_rows {
             let message = format!("{} (tried {ATTEMPTS} times, smaller each time); run again later", error.message);
             return Err(Halt::Failed(DbError { message, ..error }));
         }
-        let people = chunk.people.len();
-        tracing::warn!(event = "trying-fewer-people", failures, people, "trying again, with fewer people: {error}");
-        let Range { start, end } = chunk.people;
-        let middle = start + (end - start) / 2;
-        if start == middle {
-            if failures >= ATTEMPTS / 2 {
-                self.refused.note(error);
-                return Ok(());
-            }
-            again.push_back(Chunk { people: start..end, failures });
+        tracing::warn!(
+            event = "trying-fewer-people",
+            failures,
+            people = end - start,
+            "trying again, with fewer people: {error}"
+        );
+        if is_alone && is_of_rows && failures >= ATTEMPTS / 2 {
+            self.tally.passed_over.note(due[start].key.clone(), &error);
+            return Ok(());
+        }
+        if is_alone {
+            again.at_the_end.push_back(Chunk { people: start..end, failures });
         } else {
-            again.push_front(Chunk { people: middle..end, failures });
-            again.push_front(Chunk { people: start..middle, failures });
+            let middle = start + (end - start) / 2;
+            again.smaller.push_front(Chunk { people: middle..end, failures });
+            again.smaller.push_front(Chunk { people: start..middle, failures });
         }
         if error.is_transient() {
             pause(failures);
@@ -255,57 +289,64 @@ impl<'a, 'w: 'a> Round<'a, 'w> {
         Ok(())
     }
 
-    /// All entries for these people, in one transaction for each of the lists.
-    fn batches(&mut self, all: &[Vec<PersonKey>]) -> Vec<Result<Attempt<Outcome>, Halt>> {
-        let (erasure, desk, begun) = (self.erasure, self.desk, time::now());
-        self.transact_each(all, |conn, log, keys| {
-            let people = people::lock(conn, erasure, keys)?;
-            let mut told = Told::of(&people);
-            told.keep(conn, erasure, keys)?;
-            let mut outcome = Outcome::default();
-            for (place, entry) in erasure.entries.iter().enumerate() {
-                let keys = told.keys_for(erasure, place);
-                let few = Few { column: &erasure.key, keys: &keys };
-                let erased = people::erase(conn, entry, few).map_err(|error| of_entry(entry, error))?;
-                batch::write(conn, &log.identity(place), &erased.done)?;
-                told.hear(erasure, place, &erased);
-                outcome.done.insert(place, erased.done);
-            }
-            told.look_again(conn, erasure)?;
-            (outcome.in_part, outcome.erased) = told.keys_of_the_done();
-            outcome.waiting = told.staying.keys().cloned().collect();
-            told.record(conn, log, desk, begun)?;
-            Ok(outcome)
-        })
+    /// Another session is at a row. SQLite has one lock for all of them.
+    fn is_under_a_lock(&self, error: &DbError) -> bool {
+        error.kind == ErrorKind::LockTimeout && self.turn.worker.conn.dialect() != Dialect::Sqlite
     }
 
-    /// The rows of one person in windows, entry by entry, but for those that lead to others: whether these stay is known in the
-    /// transaction that finishes the person. The last window of each table is left to it as well: a crash before that leaves
+    /// All entries for these people, in one transaction for each of the lists, all at the same time. What came of each is asked once
+    /// all are over: whoever renews the lease or looks for a COMMIT waits for no batch of ours but that one.
+    fn batches(&mut self, all: &[Vec<PersonKey>], wait: Wait) -> Vec<Result<Attempt<Outcome>, Halt>> {
+        let (family, desk, begun) = (self.family, self.desk, time::now());
+        let (lease, bound) = (self.turn.lease, self.bound());
+        let tasks: Vec<(Log<'_>, &Vec<PersonKey>)> = all.iter().map(|keys| (self.log(), keys)).collect();
+        let footing = &self.footing;
+        let sent = self.others.each(self.turn.worker.conn, &tasks, |conn, (log, keys)| {
+            let batch = Batch { family, desk, keys, scope: Scope::Whole, begun, wait };
+            Sent::send(conn, (lease, footing, bound), log, &batch)
+        });
+        if sent.iter().any(Sent::lost_its_connection) {
+            self.others.close();
+        }
+        let mut has_halted = false;
+        let learn = |((log, _), sent): (&(Log<'_>, &Vec<PersonKey>), Sent)| {
+            let came = match sent.came {
+                // Known to have done nothing, in a round that is over: the database is not waited for once more.
+                Err(error) if has_halted && error.kind != ErrorKind::CommitUnknown => {
+                    sent.reserved.into_iter().for_each(|reserved| bound.ceiling.give_back(reserved));
+                    Err(Halt::Failed(error))
+                }
+                _ => self.learn(log, sent),
+            };
+            has_halted |= came.is_err();
+            came
+        };
+        tasks.iter().zip(sent).map(learn).collect()
+    }
+
+    /// The rows of one person in windows, entry by entry, but for those by which others are found: whether these stay is known in the
+    /// transaction that finishes the person. What refers to rows of another entry goes first, so the entries are walked until none
+    /// of them has anything left to do. The last window of each table is left to the end as well: a crash before that leaves
     /// something by which the person is found again. What cannot be done to a part will not pass with the rest.
     fn drain(&mut self, key: &PersonKey) -> Result<Attempt<()>, Halt> {
-        for place in 0..self.erasure.entries.len() {
-            let erasure = self.erasure;
-            let entry = &erasure.entries[place];
-            if entry.is_the_person() || erasure.entries.iter().any(|other| entry.hides(other)) {
-                continue;
-            }
-            loop {
-                let before = self.done_by(entry);
+        loop {
+            let before = self.rows_done();
+            for place in 0..self.erasure.entries.len() {
+                let erasure = self.erasure;
+                let entry = &erasure.entries[place];
+                if entry.is_the_person() || erasure.entries.iter().any(|other| entry.hides(other)) {
+                    continue;
+                }
                 for target in &entry.plan.targets {
                     if let Attempt::Again(error) = self.drain_table(key, place, target)? {
                         return Ok(Attempt::Again(error));
                     }
                 }
-                if self.done_by(entry) == before || !frees_its_own(&entry.plan) {
-                    break;
-                }
+            }
+            if self.rows_done() == before {
+                return Ok(Attempt::Done(()));
             }
         }
-        Ok(Attempt::Done(()))
-    }
-
-    fn done_by(&self, entry: &Entry) -> u64 {
-        self.tally.entries.get(&entry.plan.rule).map_or(0, |tally| tally.done.rows)
     }
 
     fn drain_table(&mut self, key: &PersonKey, place: usize, target: &Target) -> Result<Attempt<()>, Halt> {
@@ -327,13 +368,19 @@ impl<'a, 'w: 'a> Round<'a, 'w> {
                 .patiently(|conn| window::next_of_people(conn, plan, target, few, axis, lower.clone(), size))?;
             let Some(window) = next else { return Ok(Attempt::Done(())) };
             let started = Instant::now();
-            match self.part(key, place, target, axis, &window)? {
+            match self.part(keys, place, mark::Part { target, axis, window: &window })? {
                 Attempt::Done(outcome) => {
                     self.count(outcome);
                     pace.took(started.elapsed());
                     match window.after() {
                         Some(edge) => lower = Some(edge),
                         None => return Ok(Attempt::Done(())),
+                    }
+                }
+                Attempt::Again(error) if error.kind == ErrorKind::Conflict || self.is_under_a_lock(&error) => {
+                    self.locks.waited(started.elapsed())?;
+                    if !pace.narrow() {
+                        return Ok(Attempt::Again(error));
                     }
                 }
                 Attempt::Again(error) if error.is_transient() => pace.shrink(error)?,
@@ -343,75 +390,13 @@ impl<'a, 'w: 'a> Round<'a, 'w> {
     }
 
     /// One part of one person's rows in one transaction.
-    fn part(
-        &mut self,
-        key: &PersonKey,
-        place: usize,
-        target: &Target,
-        axis: &Axis,
-        window: &Window,
-    ) -> Result<Attempt<Outcome>, Halt> {
-        let (erasure, desk, begun) = (self.erasure, self.desk, time::now());
-        let entry = &erasure.entries[place];
-        self.transact(|conn, log| {
-            let people = people::lock(conn, erasure, std::slice::from_ref(key))?;
-            let Some(person) = people.first() else { return Ok(Outcome::default()) };
-            let few = Few { column: &erasure.key, keys: std::slice::from_ref(key) };
-            let done =
-                people::erase_window(conn, entry, target, few, axis, window).map_err(|error| of_entry(entry, error))?;
-            if done == Done::default() {
-                return Ok(Outcome::default());
-            }
-            batch::write(conn, &log.identity(place), &done)?;
-            let counts = BTreeMap::from([(entry.plan.rule.clone(), rows_of(&done.consequences, done.rows))]);
-            let row = log.erased(person, desk, begun, None, counts)?;
-            ledger::erasure::record(conn, vec![row])?;
-            Ok(Outcome { done: BTreeMap::from([(place, done)]), unfinished: vec![key.clone()], ..Outcome::default() })
-        })
-    }
-
-    /// One transaction under the lease.
-    fn transact(
-        &mut self,
-        act: impl Fn(&mut Connection, &Log<'_>) -> Result<Outcome, DbError>,
-    ) -> Result<Attempt<Outcome>, Halt> {
-        let log = self.log();
-        let bound = self.bound();
-        let guard = (self.turn.lease, &self.footing, bound);
-        let sent = Sent::send(self.turn.worker.conn, guard, |conn| act(conn, &log));
+    fn part(&mut self, keys: &[PersonKey], place: usize, part: mark::Part<'_>) -> Result<Attempt<Outcome>, Halt> {
+        let (log, scope) = (self.log(), Scope::Part(place, part));
+        let wait = self.locks.wait();
+        let batch = Batch { family: self.family, desk: self.desk, keys, scope, begun: time::now(), wait };
+        let guard = (self.turn.lease, &self.footing, self.bound());
+        let sent = Sent::send(self.turn.worker.conn, guard, &log, &batch);
         self.learn(&log, sent)
-    }
-
-    /// One transaction for each of the tasks, all at the same time. What came of each is asked once all are over: whoever
-    /// renews the lease or looks for a COMMIT waits for no batch of ours but that one.
-    fn transact_each<T: Sync>(
-        &mut self,
-        tasks: &[T],
-        act: impl Fn(&mut Connection, &Log<'_>, &T) -> Result<Outcome, DbError> + Sync,
-    ) -> Vec<Result<Attempt<Outcome>, Halt>> {
-        let (lease, bound) = (self.turn.lease, self.bound());
-        let tasks: Vec<(Log<'_>, &T)> = tasks.iter().map(|task| (self.log(), task)).collect();
-        let footing = &self.footing;
-        let sent = self.others.each(self.turn.worker.conn, &tasks, |conn, (log, task)| {
-            Sent::send(conn, (lease, footing, bound), |conn| act(conn, log, task))
-        });
-        if sent.iter().any(Sent::lost_its_connection) {
-            self.others.close();
-        }
-        let mut has_halted = false;
-        let learn = |((log, _), sent): (&(Log<'_>, &T), Sent)| {
-            let came = match sent.came {
-                // Known to have done nothing, in a round that is over: the database is not waited for once more.
-                Err(error) if has_halted && error.kind != ErrorKind::CommitUnknown => {
-                    sent.reserved.into_iter().for_each(|reserved| bound.ceiling.give_back(reserved));
-                    Err(Halt::Failed(error))
-                }
-                _ => self.learn(log, sent),
-            };
-            has_halted |= came.is_err();
-            came
-        };
-        tasks.iter().zip(sent).map(learn).collect()
     }
 
     fn bound(&self) -> Bound<'a> {
@@ -451,6 +436,7 @@ impl<'a, 'w: 'a> Round<'a, 'w> {
             }
         }
         tally.unfinished.extend(outcome.unfinished);
+        self.clinging = self.clinging.take().or(outcome.clinging);
         self.waiting.extend(outcome.waiting);
         let rows = self.rows_done();
         (self.turn.worker.progress)(rows);
@@ -489,37 +475,33 @@ impl Bound<'_> {
 }
 
 impl Sent {
+    /// On the tables as they were planned with. Where a trigger keeps rows, all is rolled back and settled again without them.
     fn send(
         conn: &mut Connection,
         (lease, footing, bound): (&Lease, &Footing, Bound<'_>),
-        act: impl FnOnce(&mut Connection) -> Result<Outcome, DbError>,
+        log: &Log<'_>,
+        batch: &Batch<'_>,
     ) -> Self {
-        let (mut sent, mut reserved) = (None, None);
-        let came = conn.transaction(Mode::Several, |conn| {
-            footing.lock(conn)?;
-            if !lease.holds(conn)? {
-                return Ok(None);
+        let mut turned_back = TurnedBack::new();
+        loop {
+            let known = turned_back.len();
+            let (mut sent, mut reserved) = (None, None);
+            let came = conn.transaction(Mode::Several, |conn| {
+                let act =
+                    |conn: &mut Connection| conn.waiting(batch.wait, |conn| batch.act(conn, log, &mut turned_back));
+                let Some(outcome) = batch::as_planned(conn, (lease, footing), act)? else { return Ok(None) };
+                reserved = Some(bound.reserve(&outcome)?);
+                sent = Some(outcome.clone());
+                Ok(Some(outcome))
+            });
+            if came.is_ok() || turned_back.len() == known {
+                return Self { outcome: sent, came, reserved };
             }
-            footing.check_before(conn)?;
-            let outcome = act(conn)?;
-            footing.check_after(conn)?;
-            reserved = Some(bound.reserve(&outcome)?);
-            sent = Some(outcome.clone());
-            Ok(Some(outcome))
-        });
-        Self { outcome: sent, came, reserved }
+        }
     }
 
     fn lost_its_connection(&self) -> bool {
         matches!(&self.came, Err(error) if matches!(error.kind, ErrorKind::Lost | ErrorKind::CommitUnknown))
-    }
-}
-
-/// An error that stays names the entry that met it.
-fn of_entry(entry: &Entry, error: DbError) -> DbError {
-    match error.is_transient() {
-        true => error,
-        false => DbError { message: format!("entry `{}`: {}", entry.plan.rule, error.message), ..error },
     }
 }
 

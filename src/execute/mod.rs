@@ -6,11 +6,12 @@
 
 mod batch;
 pub mod erase;
+mod locks;
+mod outcome;
 mod pace;
 mod passed_over;
 mod patience;
 mod side_by_side;
-mod told;
 mod turn;
 mod walk;
 
@@ -31,7 +32,7 @@ use crate::plan::{Ceiling, RulePlan};
 use turn::Turn;
 use walk::Walk;
 
-pub use passed_over::PassedOver;
+pub use passed_over::{PassedOver, PeoplePassedOver};
 pub use patience::{Reopen, patiently};
 
 /// Tells a run to end at the next batch boundary.

@@ -6,7 +6,7 @@ use super::batch::refusal;
 use crate::db::predicate::window::Window;
 use crate::db::query::count;
 use crate::db::{Connection, DbError, ErrorKind};
-use crate::plan::{Axis, RulePlan, Target};
+use crate::plan::{Axis, PersonKey, RulePlan, Target};
 
 /// Why rows were passed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -96,21 +96,35 @@ impl<'a> Places<'a> {
 
     /// Counts what is due there still.
     pub fn count(&self, conn: &mut Connection, plan: &RulePlan) -> Result<PassedOver, DbError> {
-        let mut passed = PassedOver { buckets: self.buckets.clone(), ..PassedOver::default() };
+        let mut passed = PassedOver::told_by(&self.reasons);
+        passed.buckets.clone_from(&self.buckets);
         for place in &self.places {
-            let rows = count::due_within(conn, plan, place.target, place.axis, &place.window)?;
-            match place.why {
-                Why::Locked => passed.locked += rows,
-                Why::Beyond => passed.beyond += rows,
-                Why::Refused(kind) if rows > 0 => *passed.refused.entry(kind).or_default() += rows,
-                Why::Refused(_) => {}
-            }
+            passed.add(place.why, count::due_within(conn, plan, place.target, place.axis, &place.window)?);
         }
-        let reason =
-            |wanted: fn(&Why) -> bool| self.reasons.iter().find(|(why, _)| wanted(why)).map(|(_, text)| text.clone());
-        passed.refusal = reason(|why| matches!(why, Why::Refused(_)));
-        passed.excess = reason(|why| *why == Why::Beyond);
         Ok(passed)
+    }
+}
+
+/// People whom an erasure passed over: one of their rows stops it for them, and for nobody else.
+#[derive(Debug, Default)]
+pub struct PeoplePassedOver {
+    people: BTreeMap<PersonKey, Why>,
+    /// The first error of each kind.
+    reasons: BTreeMap<Why, String>,
+}
+
+impl PeoplePassedOver {
+    pub(super) fn note(&mut self, person: PersonKey, error: &DbError) {
+        let why = Why::of(error);
+        self.reasons.entry(why).or_insert_with(|| refusal(error));
+        self.people.insert(person, why);
+    }
+
+    /// In rows of an entry: `rows_of` says how many of a person's are due still.
+    pub fn in_rows(&self, rows_of: impl Fn(&PersonKey) -> u64) -> PassedOver {
+        let mut passed = PassedOver::told_by(&self.reasons);
+        self.people.iter().for_each(|(person, why)| passed.add(*why, rows_of(person)));
+        passed
     }
 }
 
@@ -130,6 +144,22 @@ pub struct PassedOver {
 }
 
 impl PassedOver {
+    fn told_by(reasons: &BTreeMap<Why, String>) -> Self {
+        let reason =
+            |wanted: fn(&Why) -> bool| reasons.iter().find(|(why, _)| wanted(why)).map(|(_, text)| text.clone());
+        let refusal = reason(|why| matches!(why, Why::Refused(_)));
+        Self { refusal, excess: reason(|why| *why == Why::Beyond), ..Self::default() }
+    }
+
+    fn add(&mut self, why: Why, rows: u64) {
+        match why {
+            Why::Locked => self.locked += rows,
+            Why::Beyond => self.beyond += rows,
+            Why::Refused(kind) if rows > 0 => *self.refused.entry(kind).or_default() += rows,
+            Why::Refused(_) => {}
+        }
+    }
+
     pub fn refused(&self) -> u64 {
         self.refused.values().sum()
     }

@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 use super::batch::{self, Attempt};
+use super::locks::Locks;
 use super::pace::Pace;
 use super::passed_over::Places;
 use super::turn::Turn;
@@ -287,32 +288,6 @@ impl<'a, 'w> Walk<'a, 'w> {
 impl Pace {
     fn narrow_or_pass_over(&mut self) -> Then {
         if self.narrow() { Then::Again } else { Then::PassOver }
-    }
-}
-
-/// How long batches wait for locks of others: until they have met the first, as long as a statement waits by itself; after
-/// that hardly at all, since rows that are locked are come back to.
-#[derive(Default)]
-struct Locks {
-    waited: Duration,
-    are_met: bool,
-}
-
-impl Locks {
-    fn wait(&self) -> Wait {
-        if self.are_met { Wait::Brief } else { Wait::Patient }
-    }
-
-    fn waited(&mut self, time: Duration) -> Result<(), Halt> {
-        /// In one rule. A session that holds so many locks works on the whole table.
-        const LONGEST: Duration = Duration::from_secs(30);
-        self.are_met = true;
-        self.waited += time;
-        if self.waited < LONGEST {
-            return Ok(());
-        }
-        let reason = "other sessions hold locks on too many of the table's rows; the rest remains for the next run";
-        Err(Halt::Stopped(reason.to_owned()))
     }
 }
 

@@ -150,11 +150,6 @@ fn holds_of(rule: &RulePlan) -> impl Iterator<Item = &Hold> {
     own.chain(rule.dependents.iter().flat_map(|dependent| &dependent.holds))
 }
 
-/// Does `rule` change rows of a table that a condition of `other` looks at?
-pub(super) fn changes_what_is_asked_for(rule: &RulePlan, other: &RulePlan) -> bool {
-    conditions_of(other).any(|condition| rule.tables_changed().any(|table| condition.mentions(table)))
-}
-
 /// Does `rule` delete, let go of, or get blocked by rows that `other` removes?
 pub(super) fn depends_on(rule: &RulePlan, other: &RulePlan) -> bool {
     let Some(table) = other.targets.first().map(|target| &target.root) else { return false };

@@ -1,118 +1,35 @@
-//! The order in which the entries of a map of people act, all in one transaction.
+//! The order in which the entries of a map of people count, and what one of them would hide from another.
 //!
-//! An entry that finds its rows through a table acts before that table's rows go, or lose the columns that lead on; before its
-//! own rows lose the column by which they are found, or one that its condition reads; what
-//! refers to rows and keeps them goes, or lets go of them, before them; a condition is asked before the rows that it looks at change;
-//! rows by which people are told to be due go after everything that could have to stay; and the people's own rows come last,
-//! because everything is found by them.
+//! What becomes of each row is settled for all entries at once; the order only says for which of them a row counts. A row goes by
+//! the first entry that takes it, before it could be redacted; of two redactions the one that says more counts; and the people's
+//! own rows come last.
 
-use std::sync::Arc;
-
-use super::edges::{changes_what_is_asked_for, depends_on, frees};
-use super::{Entry, Redaction, SelfEffect, SelfLink, Target};
+use super::{Entry, Redaction, Target};
 use crate::base::name::{Name, TableName};
 
-/// Orders the entries and tells each which entries come before it.
-///
-/// # Errors
-/// Entries that wait for each other, so that no order is right.
-pub fn entries_in_order(entries: Vec<Entry>) -> Result<Vec<Entry>, Vec<Entry>> {
+/// Orders the entries.
+pub fn entries_in_order(entries: Vec<Entry>) -> Vec<Entry> {
     let mut waiting = entries;
     let mut placed: Vec<Entry> = Vec::with_capacity(waiting.len());
     while !waiting.is_empty() {
-        let free = |waits: fn(&Entry, &Entry) -> bool| {
-            (0..waiting.len()).find(|at| {
-                !waiting.iter().enumerate().any(|(other, entry)| other != *at && waits(&waiting[*at], entry))
-            })
-        };
-        let Some(next) =
-            free(|one, other| must_follow(one, other) || should_follow(one, other)).or_else(|| free(must_follow))
-        else {
-            return Err(circle_of(waiting));
-        };
-        let mut entry = waiting.remove(next);
-        entry.plan.earlier = placed.iter().map(|entry| Arc::new(entry.plan.clone())).collect();
-        placed.push(entry);
+        let is_free = |at: &usize| !waiting.iter().any(|other| comes_before(other, &waiting[*at]));
+        let next = (0..waiting.len()).find(is_free).unwrap_or(0);
+        placed.push(waiting.remove(next));
     }
-    Ok(placed)
+    placed
 }
 
-/// Of entries that all wait: those that one meets again when it asks, over and over, for whom it waits.
-fn circle_of(waiting: Vec<Entry>) -> Vec<Entry> {
-    let mut path: Vec<usize> = vec![0];
-    let start = loop {
-        let at = path[path.len() - 1];
-        let next = (0..waiting.len()).find(|other| *other != at && must_follow(&waiting[at], &waiting[*other]));
-        let Some(next) = next else { break 0 };
-        if let Some(start) = path.iter().position(|seen| *seen == next) {
-            break start;
-        }
-        path.push(next);
-    };
-    path[start..].iter().map(|at| waiting[*at].clone()).collect()
-}
-
-/// Would `entry` do something wrong, or nothing, if it acted before `other`?
-fn must_follow(entry: &Entry, other: &Entry) -> bool {
-    entry.is_the_person() && !other.is_the_person()
-        || entry.changes_who_is_meant() && !other.changes_who_is_meant() && !other.is_the_person()
-        || entry.takes_the_way_of(other.found())
-        || entry.blinds(other) && !forget_the_same(entry, other)
-        || changes_what_is_asked_for(&entry.plan, &other.plan)
-        || frees(&other.plan, &entry.plan)
-}
-
-/// Rows go by the entry that names them before they would go along with others, and before they could be redacted, unless
-/// that lets go of them; and what else is to be done to them is done before they forget whose they are.
-fn should_follow(entry: &Entry, other: &Entry) -> bool {
-    let goes_along = entry.plan.act.removes() && other.plan.act.removes() && depends_on(&entry.plan, &other.plan);
-    let forgets = forgets_whose(entry, other)
-        && (!forgets_whose(other, entry) || says_all_of(other, entry) && !says_all_of(entry, other));
-    let outlives = entry.root() == other.root() && !entry.plan.act.removes() && other.plan.act.removes();
-    let freed = frees_its_kind(other, entry) && !frees_its_kind(entry, other);
-    let frees = frees_its_kind(entry, other) && !frees_its_kind(other, entry);
-    let yields = shares_what_goes(entry, other) && !frees;
-    (goes_along || forgets || freed || yields || outlives && !frees_its_kind(entry, other))
-        && !must_follow(other, entry)
-}
-
-/// May rows that `other` takes be kept from `entry` because they are somebody else's as well? Then they are gone first.
-pub fn shares_what_goes(entry: &Entry, other: &Entry) -> bool {
-    let both_remove = entry.plan.act.removes() && other.plan.act.removes();
-    both_remove && entry.root() == other.root() && entry.may_be_shared() && !other.may_be_shared()
-}
-
-/// Does `entry` redact the column with which the way of `other` begins, in the very rows that `other` looks for?
-fn forgets_whose(entry: &Entry, other: &Entry) -> bool {
-    entry.root() == other.root() && other.first_column().is_some_and(|column| entry.redacts(column))
+fn comes_before(one: &Entry, other: &Entry) -> bool {
+    let removes = |entry: &Entry| entry.plan.act.removes();
+    let says_more = || !removes(one) && says_all_of(one, other) && !says_all_of(other, one);
+    !one.is_the_person() && other.is_the_person()
+        || one.root() == other.root() && (removes(one) && !removes(other) || says_more())
 }
 
 /// Is there nothing left for `other` to do to a row on which `entry` has acted?
 pub fn says_all_of(entry: &Entry, other: &Entry) -> bool {
     let says = |wanted: &Redaction| entry.redactions().any(|own| own.column == wanted.column && own.how == wanted.how);
     entry.root() == other.root() && !other.plan.act.removes() && other.redactions().all(says)
-}
-
-/// Are rows of `other` kept by rows of their own table, which `entry` takes without being kept by them, or of which it changes
-/// the reference?
-fn frees_its_kind(entry: &Entry, other: &Entry) -> bool {
-    let takes = entry.plan.act.removes() && entry.kept_by_its_kind().next().is_none();
-    let loosens = |link: &SelfLink| link.columns.iter().any(|column| entry.redacts(column));
-    entry.root() == other.root() && other.kept_by_its_kind().any(|link| takes || loosens(link))
-}
-
-/// The reference of the table to itself by which rows that `entry` takes and rows that `other` takes may keep each other.
-pub fn keep_each_other<'e>(entry: &'e Entry, other: &Entry) -> Option<&'e SelfLink> {
-    let both_remove = entry.plan.act.removes() && other.plan.act.removes();
-    let keeps_too = |link: &&SelfLink| other.kept_by_its_kind().any(|own| own.columns == link.columns);
-    entry.kept_by_its_kind().find(keeps_too).filter(|_| both_remove && entry.root() == other.root())
-}
-
-/// Do both let go of the one column with which the ways of both begin? Which of them goes first, another question decides.
-fn forget_the_same(entry: &Entry, other: &Entry) -> bool {
-    entry
-        .first_column()
-        .is_some_and(|column| other.first_column() == Some(column) && entry.redacts(column) && other.redacts(column))
 }
 
 impl Entry {
@@ -165,7 +82,7 @@ impl Entry {
     }
 
     /// Do conditions, that of the rows or one on their way, look at tables that the entry changes?
-    fn changes_what_is_asked_of(&self, found: &Target) -> bool {
+    pub fn changes_what_is_asked_of(&self, found: &Target) -> bool {
         let steps = found.whose.as_ref().map_or(&[][..], |whose| &whose.steps);
         let mut conditions = found.condition.iter().chain(steps.iter().flat_map(|step| &step.conditions));
         conditions.any(|condition| self.plan.tables_changed().any(|table| condition.mentions(table)))
@@ -213,16 +130,11 @@ impl Entry {
         self.found()?.first_column()
     }
 
-    /// Does some row belong to several people?
-    fn may_be_shared(&self) -> bool {
-        let whose = self.found().and_then(|target| target.whose.as_ref());
-        whose.is_some_and(|whose| whose.steps.iter().any(|step| step.shared))
-    }
-
-    /// References of the table to itself that keep rows.
-    fn kept_by_its_kind(&self) -> impl Iterator<Item = &SelfLink> {
-        let links = self.found().into_iter().flat_map(|target| &target.self_links);
-        links.filter(|link| link.effect == SelfEffect::Block)
+    /// May something refer to its rows, or be found by way of them?
+    pub fn may_be_needed(&self) -> bool {
+        let is_free =
+            |target: &Target| target.blockers.is_empty() && target.self_links.is_empty() && target.passages.is_empty();
+        !self.plan.targets.iter().all(is_free) || !self.plan.dependents.is_empty()
     }
 
     pub fn redactions(&self) -> impl Iterator<Item = &Redaction> {

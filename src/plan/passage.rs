@@ -18,6 +18,8 @@ pub struct Passage {
     pub target: Arc<Target>,
     /// So many steps lead from a row of the other entry to one of these; 0: the row is the other entry's as well.
     pub steps: usize,
+    /// As [`Entry::index`], of an entry of the same map.
+    pub entry: Option<usize>,
 }
 
 impl Passage {
@@ -60,26 +62,26 @@ pub fn mind_each_other(entries: &mut [Entry]) {
     for (at, entry) in entries.iter_mut().enumerate() {
         for (_, other) in others.iter().enumerate().filter(|(place, _)| *place != at) {
             let says_all = says_all_of(entry, other);
-            entry.plan.mind(other.found(), says_all);
+            entry.plan.mind(other.found(), Some(other.index), says_all);
         }
     }
 }
 
 /// The places through which a way to people leads, but for the person's own row: that waits for all that is the person's.
-fn passages(found: Option<&Target>) -> impl Iterator<Item = Passage> {
+fn passages(found: Option<&Target>, entry: Option<usize>) -> impl Iterator<Item = Passage> {
     let target = found.map(|target| Arc::new(target.clone()));
     let ways = target.into_iter().flat_map(|target| {
         let length = target.whose.as_ref().map_or(0, |whose| whose.steps.len());
         (0..length).map(move |steps| (Arc::clone(&target), steps))
     });
-    ways.map(|(target, steps)| Passage { target, steps })
+    ways.map(move |(target, steps)| Passage { target, steps, entry })
 }
 
 impl RulePlan {
     /// Lets the plan's rows wait for those that are `found` by way of them; `says_all`: of a row that is both, the plan says all
     /// that is to become of it.
-    pub fn mind(&mut self, found: Option<&Target>, says_all: bool) {
-        passages(found).for_each(|passage| self.wait_at(&passage, says_all));
+    pub fn mind(&mut self, found: Option<&Target>, entry: Option<usize>, says_all: bool) {
+        passages(found, entry).for_each(|passage| self.wait_at(&passage, says_all));
     }
 
     fn wait_at(&mut self, passage: &Passage, says_all: bool) {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{Anchor, Condition, KeyColumn, Redaction, RulePlan, Target};
+use super::{Anchor, Condition, KeyColumn, Redaction, RowTables, RulePlan, Target};
 use crate::base::name::{Name, TableName};
 use crate::base::time::{Deadline, Period};
 
@@ -35,8 +35,10 @@ pub struct Erasure {
     pub deadline: Deadline,
     /// The same of a request, counted from when it was made.
     pub request_deadline: Deadline,
-    /// In the order in which they act; those of the table of people come last.
+    /// In the order in which rows count for them; those of the table of people come last.
     pub entries: Vec<Entry>,
+    /// All tables whose rows the entries take or change, or that refer to such rows.
+    pub tables: RowTables,
     /// Rows that stay as they are.
     pub kept: Vec<Kept>,
     /// The most people that a run may erase without being asked.
@@ -60,7 +62,7 @@ impl Erasure {
         some.entries.retain(|entry| category.is_none_or(|wanted| entry.category.as_deref() == Some(wanted)));
         some.entries.iter_mut().flat_map(|entry| &mut entry.plan.targets).for_each(theirs);
         some.kept.iter_mut().flat_map(|kept| &mut kept.targets).for_each(theirs);
-        some.after(Vec::new())
+        some.after(&[])
     }
 
     /// Every name under which the ledger may call people, that of today first.
@@ -100,15 +102,10 @@ impl Erasure {
         own.find_map(|entry| Some((entry, others().find(|other| entry.hides(other))?)))
     }
 
-    /// The same, acting after these rules: what they take, and what each entry takes or lets go of, is gone when the next entry
-    /// looks.
+    /// The same, acting after these rules: what they take is gone when the entries look.
     #[must_use]
-    pub fn after(mut self, rules: Vec<Arc<RulePlan>>) -> Self {
-        let mut earlier = rules;
-        for entry in &mut self.entries {
-            entry.plan.earlier.clone_from(&earlier);
-            earlier.push(Arc::new(entry.plan.clone()));
-        }
+    pub fn after(mut self, rules: &[Arc<RulePlan>]) -> Self {
+        self.entries.iter_mut().for_each(|entry| entry.plan.earlier = rules.to_vec());
         self
     }
 }
@@ -119,7 +116,7 @@ pub struct Entry {
     /// Its place among the entries of the schedule, from 0.
     pub index: usize,
     /// The rule's name is `erase:<table>.<column>`, with `#2` behind it where that is borne already. `earlier` holds the
-    /// entries before it: all of them act in one transaction, in order.
+    /// rules that act before the erasure.
     pub plan: RulePlan,
     /// As the schedule groups the entries, for example `analytics`.
     pub category: Option<String>,

@@ -53,6 +53,11 @@ pub struct PeopleRecord {
 }
 
 impl PeopleRecord {
+    /// Is nobody left of those who were due?
+    pub fn is_done(&self) -> bool {
+        [self.remaining, self.unfinished, self.in_part, self.held, self.blocked] == [0; 5]
+    }
+
     /// How many of those who are due were erased, in part, or are unfinished; the others remain.
     pub fn tell_of_the_begun(&mut self, [erased, in_part, unfinished]: [u64; 3]) {
         (self.erased, self.in_part, self.unfinished) = (erased, in_part, unfinished);

@@ -82,9 +82,13 @@ pub struct RuleRecord {
     /// The cutoff in the policy's time zone, as RFC 9557 writes it: `2026-09-01T04:15:00+02:00[Europe/Oslo]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cutoff_local: Option<String>,
-    /// Oldest known anchor among the rows that remain; only where it was asked for.
+    /// Oldest known anchor among the rows on which the run was to act, as planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oldest_due: Option<Timestamp>,
+    /// The longest time between two runs of the rule, by its cron expression, and a bucket more for a roll-up: rows are past their
+    /// period for so long although every run is on time. `None` where no cron expression says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rhythm_seconds: Option<u64>,
     /// By whose order it waits, where it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<PauseRecord>,

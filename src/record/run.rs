@@ -136,6 +136,9 @@ pub struct ScheduleRecord {
     /// What was published, by the id that rules and holds cite.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub promises: BTreeMap<String, PromiseRecord>,
+    /// The rules of the schedule on this database that bear each promise, chosen or not; `erase` stands for the map of people.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub borne_by: BTreeMap<String, Vec<String>>,
 }
 
 /// A published promise.

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "kebab-case")]
 pub enum Standing {
     Kept,
+    /// Of a promise: the run left out a rule that bears it.
+    NotLookedAt,
     /// Of a dry run only: rows are past their period, and a run would act on them.
     Overdue,
     /// Rows past their period stay: a guard, a reference or an early stop keeps them.
@@ -25,6 +27,7 @@ impl Standing {
     pub fn label(self) -> &'static str {
         match self {
             Self::Kept => "kept",
+            Self::NotLookedAt => "not looked at",
             Self::Overdue => "overdue",
             Self::AtRisk => "at risk",
             Self::Unknown => "not known",

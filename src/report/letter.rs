@@ -10,7 +10,7 @@ use super::page::Page;
 use super::past::{Age, runs_of};
 use super::verdict::{PromiseVerdict, Verdict, verdict};
 use super::wording::{
-    Fact, capital, count, days_of, people, promise_in_words, requests, rows, rules, shortened, spark, title, unit_bar,
+    Fact, capital, count, days_of, persons, promise_in_words, requests, rows, rules, shortened, spark, title, unit_bar,
 };
 use crate::base::visible::visible;
 use crate::record::{PeopleRecord, RequestsRecord, RuleRecord, RunRecord, Standing, Status};
@@ -97,13 +97,14 @@ pub fn subject(run: &RunRecord) -> String {
     const SHORT: usize = 32;
     let verdict = verdict(run);
     let label = verdict.standing.label();
+    let partial = verdict.partial.map_or_else(String::new, |partial| format!("{partial} · "));
     let label = if verdict.standing.is_kept() { label.to_owned() } else { label.to_uppercase() };
     let database = match database(run) {
         "" | "main" => String::new(),
         database => format!(" ({})", shortened(database, SHORT)),
     };
     let policy = shortened(&run.schedule.name, SHORT);
-    format!("{label} · {policy}{database} · {}: {}", day(run), cause(run, &verdict))
+    format!("{partial}{label} · {policy}{database} · {}: {}", day(run), cause(run, &verdict))
 }
 
 /// The run's database by its name in the config; empty where no rule was due.
@@ -126,12 +127,14 @@ fn cause(run: &RunRecord, verdict: &Verdict) -> String {
     match verdict.standing {
         Standing::Kept if done > 0 => format!("{} gone", rows(done)),
         Standing::Kept => "nothing was past its period".to_owned(),
-        _ => grounds(run).into_iter().next().unwrap_or_else(|| sentence(verdict.headline.trim_end_matches('.'))),
+        _ => {
+            grounds(run, verdict).into_iter().next().unwrap_or_else(|| sentence(verdict.headline.trim_end_matches('.')))
+        }
     }
 }
 
 /// What speaks against the run, in a few words each, the worst first.
-fn grounds(run: &RunRecord) -> Vec<String> {
+fn grounds(run: &RunRecord, verdict: &Verdict) -> Vec<String> {
     let of_rules = |is_so: fn(&RuleRecord) -> bool| run.rules.iter().filter(|rule| is_so(rule)).count();
     let about_rules = |n: usize, what: &str| (n > 0).then(|| format!("{} {what}", rules(n)));
     let stays = sum(run, |rule| rule.remaining) + sum(run, |rule| rule.blocked);
@@ -140,7 +143,9 @@ fn grounds(run: &RunRecord) -> Vec<String> {
         about_rules(of_rules(|rule| rule.status == Status::Failed), "failed"),
         about_rules(of_rules(|rule| !rule.balances()), "with counts that do not add up"),
     ];
+    let cured = verdict.rules.iter().filter(|rule| rule.cured).count();
     let last = [
+        about_rules(cured, "whose rows went later than promised"),
         about_rules(of_rules(|rule| rule.status == Status::Guarded), "stopped by a guard"),
         match stays {
             0 => None,
@@ -156,8 +161,8 @@ fn grounds(run: &RunRecord) -> Vec<String> {
 }
 
 fn grounds_of_people(record: &PeopleRecord) -> Vec<String> {
-    let some = |n: u64, what: &str| (n > 0).then(|| format!("{} {what}", people(n)));
-    let late = if is_done(record) {
+    let some = |n: u64, what: &str| (n > 0).then(|| format!("{} {what}", persons(n)));
+    let late = if record.is_done() {
         some(record.overdue, "erased later than promised")
     } else {
         some(record.overdue, &format!("past the promised {}", name(&record.within)))
@@ -186,11 +191,6 @@ fn grounds_of_requests(record: &RequestsRecord) -> Option<String> {
     }
 }
 
-/// Is nobody left of those who were due?
-fn is_done(record: &PeopleRecord) -> bool {
-    [record.remaining, record.unfinished, record.in_part, record.held, record.blocked] == [0; 5]
-}
-
 fn sum(run: &RunRecord, of: fn(&RuleRecord) -> u64) -> u128 {
     run.rules.iter().map(|rule| u128::from(of(rule))).sum()
 }
@@ -198,7 +198,7 @@ fn sum(run: &RunRecord, of: fn(&RuleRecord) -> u64) -> u128 {
 fn causes(run: &RunRecord, verdict: &Verdict) -> Vec<String> {
     let mut said: Vec<String> = match verdict.standing {
         Standing::Kept => verdict.reasons.iter().map(|reason| sentence(reason)).collect(),
-        _ => grounds(run).into_iter().map(|ground| format!("{}.", capital(&ground))).collect(),
+        _ => grounds(run, verdict).into_iter().map(|ground| format!("{}.", capital(&ground))).collect(),
     };
     if let Some(PeopleRecord { days_used: Some(used), days_allowed: Some(allowed), .. }) = run.people {
         said.push(format!("The longest wait of a person: {}.", days_of(used, allowed)));
@@ -264,7 +264,13 @@ fn totals(run: &RunRecord, verdict: &Verdict) -> Vec<String> {
 }
 
 /// Whole or partial.
-fn extent(run: &RunRecord, _verdict: &Verdict) -> String {
+fn extent(run: &RunRecord, verdict: &Verdict) -> String {
+    if let Some(partial) = verdict.partial {
+        return format!("{partial}: this mail says nothing of the others");
+    }
+    if run.is_asked_for() {
+        return "People of whom it was asked, and nothing else of the policy".to_owned();
+    }
     let entries = run.rules.iter().filter(|rule| rule.is_erasure()).count();
     let of_people = if entries > 0 { format!(", and people's data in {entries} places") } else { String::new() };
     format!("Whole policy ({}{of_people})", rules(run.rules.len() - entries))
@@ -323,7 +329,7 @@ fn how_to_check(run: &RunRecord) -> String {
 
 fn attention(run: &RunRecord, verdict: &Verdict, most: usize) -> (Vec<Attention>, Option<String>) {
     let judged = run.rules.iter().zip(&verdict.rules);
-    let mut all: Vec<_> = judged.filter(|(_, judged)| judged.standing > Standing::Overdue).collect();
+    let mut all: Vec<_> = judged.filter(|(_, judged)| judged.standing > Standing::Overdue && !judged.cured).collect();
     all.sort_by_key(|(_, judged)| std::cmp::Reverse(judged.standing));
     let told = all.iter().take(most).map(|(rule, judged)| {
         let why = [Some(&judged.reason), rule.guard.as_ref(), rule.error.as_ref()];

@@ -30,8 +30,8 @@ pub enum Paint {
     Over,
 }
 
-const STANDINGS: [Standing; 5] =
-    [Standing::Kept, Standing::Overdue, Standing::AtRisk, Standing::Unknown, Standing::Broken];
+const STANDINGS: [Standing; 6] =
+    [Standing::Kept, Standing::NotLookedAt, Standing::Overdue, Standing::AtRisk, Standing::Unknown, Standing::Broken];
 
 impl Paint {
     fn all() -> impl Iterator<Item = Paint> {
@@ -59,11 +59,13 @@ impl Paint {
             Paint::Fill => "fill",
             Paint::Over => "over",
             Paint::Says(Standing::Kept) => "kept",
+            Paint::Says(Standing::NotLookedAt) => "not-looked-at",
             Paint::Says(Standing::Overdue) => "overdue",
             Paint::Says(Standing::AtRisk) => "at-risk",
             Paint::Says(Standing::Unknown) => "not-known",
             Paint::Says(Standing::Broken) => "broken",
             Paint::Tint(Standing::Kept) => "kept-ground",
+            Paint::Tint(Standing::NotLookedAt) => "not-looked-at-ground",
             Paint::Tint(Standing::Overdue) => "overdue-ground",
             Paint::Tint(Standing::AtRisk) => "at-risk-ground",
             Paint::Tint(Standing::Unknown) => "not-known-ground",
@@ -83,11 +85,13 @@ impl Paint {
             Paint::Fill => ["#3d6f8e", "#6fa9cc"],
             Paint::Over => ["#b0482a", "#e8906f"],
             Paint::Says(Standing::Kept) => ["#1b6037", "#8bd6a6"],
+            Paint::Says(Standing::NotLookedAt) => ["#5a564e", "#b4ad9f"],
             Paint::Says(Standing::Overdue) => ["#1c4e8c", "#9cc4f2"],
             Paint::Says(Standing::AtRisk) => ["#7a3f00", "#f1bb70"],
             Paint::Says(Standing::Unknown) => ["#54408b", "#c6b5f6"],
             Paint::Says(Standing::Broken) => ["#971b1b", "#ffa39a"],
             Paint::Tint(Standing::Kept) => ["#e6f2ea", "#15271c"],
+            Paint::Tint(Standing::NotLookedAt) => ["#ebe7de", "#2e2c28"],
             Paint::Tint(Standing::Overdue) => ["#e6eef8", "#14233a"],
             Paint::Tint(Standing::AtRisk) => ["#fdf0dd", "#32240f"],
             Paint::Tint(Standing::Unknown) => ["#eeebf8", "#25203a"],

@@ -188,7 +188,9 @@ fn judge(
     }
     let overdue = rows(rule.remaining);
     match last.and_then(|(run, _)| of(run)) {
-        Some(judged) if !judged.standing.is_kept() => (judged.standing, format!("the last run: {}", judged.reason)),
+        Some(judged) if !judged.standing.is_kept() && !judged.cured => {
+            (judged.standing, format!("the last run: {}", judged.reason))
+        }
         _ if rule.remaining == 0 => (Standing::Kept, "nothing is past its period".to_owned()),
         Some(_) if beside.next.is_some() => (Standing::Kept, format!("{overdue} came due since the last run")),
         Some(_) => {

@@ -5,11 +5,13 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::fmt;
 
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::wording::{act_on_them, acted, count, days_of, rows, title, unknown_ages};
-use crate::record::{HoldRecord, PeopleRecord, RequestsRecord, RuleRecord, RunRecord, Standing, Status};
+use super::wording::{act_on_them, acted, count, days_of, persons, rows, title, unknown_ages};
+use crate::record::{ERASURES, HoldRecord, PeopleRecord, RequestsRecord, RuleRecord, RunRecord, Standing, Status};
 
 /// The judgement of a run: overall, then by promise (worst first), then by rule (in the order of the record).
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -19,8 +21,26 @@ pub struct Verdict {
     pub headline: String,
     /// What concerns the run as a whole and no rule of it.
     pub reasons: Vec<String>,
+    /// Of a run of some rules of the schedule only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partial: Option<Partial>,
     pub promises: Vec<PromiseVerdict>,
     pub rules: Vec<RuleVerdict>,
+}
+
+/// How many rules a run looked at, of those that the schedule has on this database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Partial {
+    pub looked_at: usize,
+    pub of: usize,
+}
+
+/// `PARTIAL (1 of 19 rules)`
+impl fmt::Display for Partial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let noun = if self.of == 1 { "rule" } else { "rules" };
+        write!(f, "PARTIAL ({} of {} {noun})", self.looked_at, self.of)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -36,6 +56,9 @@ pub struct RuleVerdict {
     pub rule: String,
     pub standing: Standing,
     pub reason: String,
+    /// It was broken until this run, which did what was late: since then it is kept.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub cured: bool,
 }
 
 /// Judges `run`. A dry run is told what is overdue: it breaks nothing, since it keeps nothing.
@@ -47,8 +70,9 @@ pub fn verdict(run: &RunRecord) -> Verdict {
     run_itself.extend(clocks.into_iter().map(|(_, found)| found).filter(|found| !found.standing.is_kept()));
     let standing = rules.iter().map(|r| r.standing).chain(run_itself.iter().map(|f| f.standing)).max();
     let standing = standing.unwrap_or(Standing::Unknown);
-    let headline = headline(run, standing, &promises);
-    Verdict { standing, headline, reasons: run_itself.into_iter().map(|f| f.reason).collect(), promises, rules }
+    let headline = headline(run, standing, &promises, &rules);
+    let reasons = run_itself.into_iter().map(|f| f.reason).collect();
+    Verdict { standing, headline, reasons, partial: partial(run), promises, rules }
 }
 
 /// Something found, and how bad it is.
@@ -68,8 +92,35 @@ fn judge_rule(run: &RunRecord, rule: &RuleRecord) -> RuleVerdict {
     if standing == Standing::Kept {
         reasons.push(well_done(rule));
     }
+    let went_late = went_late(rule).filter(|_| !run.is_dry_run());
+    let cured = standing == Standing::Kept && went_late.is_some();
+    let standing = if went_late.is_some() { Standing::Broken } else { standing };
+    reasons.extend(went_late);
     reasons.extend(unknown_ages(rule));
-    RuleVerdict { rule: rule.rule.clone(), standing, reason: reasons.join("; ") }
+    RuleVerdict { rule: rule.rule.clone(), standing, reason: reasons.join("; "), cured }
+}
+
+/// How long the row with this age is past its period, where that is longer than the time between two runs explains.
+fn lateness(rule: &RuleRecord, oldest: Option<Timestamp>) -> Option<SignedDuration> {
+    /// A run may begin, and take, so much longer than the last one.
+    const GRACE: SignedDuration = SignedDuration::from_hours(1);
+    let rhythm = SignedDuration::from_secs(rule.rhythm_seconds?.try_into().ok()?);
+    let past = rule.cutoff?.duration_since(oldest?);
+    (past > rhythm.saturating_add(GRACE)).then_some(past)
+}
+
+/// Rows that went later than their period and the time between two runs.
+fn went_late(rule: &RuleRecord) -> Option<String> {
+    let past = lateness(rule, rule.oldest_due).filter(|_| rule.done > 0)?;
+    Some(format!("late: the oldest of them was {} past its period when it went", span(past)))
+}
+
+/// Rows that are past their period for longer than the time between two runs, and stay. What a hold keeps is not late, and
+/// nothing tells its age from theirs.
+fn stays_late(rule: &RuleRecord) -> Option<Finding> {
+    let some_stay = [rule.blocked, rule.remaining, rule.skipped].iter().any(|rows| *rows > 0);
+    let past = lateness(rule, rule.oldest_kept).filter(|_| some_stay && rule.held == 0)?;
+    Some(finding(Standing::Broken, format!("the oldest of them is {} past its period", span(past))))
 }
 
 /// What speaks against a rule that ran.
@@ -102,6 +153,7 @@ fn trouble(run: &RunRecord, rule: &RuleRecord) -> Vec<Finding> {
         let reason = format!("{} past their period stay under another session's lock", rows(rule.locked()));
         found.push(finding(Standing::AtRisk, reason));
     }
+    found.extend(stays_late(rule));
     if rule.late > 0 {
         let reason = format!("{} became due after the plan was made and remain for the next run", rows(rule.late));
         found.push(finding(Standing::AtRisk, reason));
@@ -130,6 +182,15 @@ fn trouble_ahead(rule: &RuleRecord) -> Vec<Finding> {
     } else if rule.remaining > 0 {
         let reason = format!("{} past their period: a run would {}", rows(rule.remaining), act_on_them(&rule.action));
         found.push(finding(Standing::Overdue, reason));
+        if let Some(past) = lateness(rule, rule.oldest_due) {
+            found.push(finding(
+                Standing::Overdue,
+                format!("already late: the oldest is {} past its period", span(past)),
+            ));
+        }
+    }
+    if rule.blocked > 0 && rule.remaining == 0 {
+        found.extend(stays_late(rule));
     }
     found
 }
@@ -331,15 +392,23 @@ pub(super) fn requests_in_words(requests: &RequestsRecord) -> String {
     said.join(", ")
 }
 
-fn persons(n: u64) -> String {
-    if n == 1 { "1 person".to_owned() } else { format!("{} people", count(n)) }
+/// How much of the schedule a run looked at, where that is not all. A run about people of whom it was asked is about no rule.
+fn partial(run: &RunRecord) -> Option<Partial> {
+    let of = run.schedule.periods.len();
+    let looked_at = run.schedule.periods.keys().filter(|name| has_run(run, name)).count();
+    (looked_at < of && !run.is_asked_for()).then_some(Partial { looked_at, of })
+}
+
+/// Was the rule part of the run, or the map of people?
+fn has_run(run: &RunRecord, rule: &str) -> bool {
+    if rule == ERASURES { run.people.is_some() } else { run.rules.iter().any(|record| record.rule == rule) }
 }
 
 /// A run of some rules keeps what they promise, and says nothing of the others: its reader must know that there are any.
 fn left_out(run: &RunRecord) -> Option<Finding> {
     const NAMED: usize = 5;
-    let has_run = |name: &String| run.rules.iter().any(|rule| rule.rule == *name);
-    let others: Vec<&str> = run.schedule.periods.keys().filter(|name| !has_run(name)).map(String::as_str).collect();
+    let others: Vec<&str> =
+        run.schedule.periods.keys().filter(|name| !has_run(run, name)).map(String::as_str).collect();
     let named = others.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
     let more = if others.len() > NAMED { ", …" } else { "" };
     let sentence = format!(
@@ -371,6 +440,15 @@ fn judge_promises(run: &RunRecord, judged: &[RuleVerdict], clocks: &[(&[String],
     for hold in &run.holds {
         for promise in &hold.promises {
             bear_on(&mut borne, promise, finding(Standing::Kept, in_force(hold)));
+        }
+    }
+    for (promise, bearers) in run.schedule.borne_by.iter().filter(|_| !run.is_asked_for()) {
+        for rule in bearers.iter().filter(|rule| !has_run(run, rule)) {
+            let reason = match rule.as_str() {
+                ERASURES => "the map of people had no part in this run".to_owned(),
+                rule => format!("{rule}: had no part in this run"),
+            };
+            bear_on(&mut borne, promise, finding(Standing::NotLookedAt, reason));
         }
     }
     let mut promises: Vec<_> = borne.into_iter().map(|(promise, found)| judge_promise(promise, found)).collect();
@@ -416,18 +494,56 @@ fn in_force(hold: &HoldRecord) -> String {
     format!("hold {}: in force on {} ({})", hold.hold, hold.table, hold.term)
 }
 
-fn headline(run: &RunRecord, standing: Standing, promises: &[PromiseVerdict]) -> String {
+/// What the reader of a part must know first: that it is one.
+fn headline(run: &RunRecord, standing: Standing, promises: &[PromiseVerdict], rules: &[RuleVerdict]) -> String {
+    let of_what_was_looked_at = verdict_in_words(run, standing, promises, rules);
+    match partial(run) {
+        Some(partial) => format!("{partial}: {of_what_was_looked_at}"),
+        None => of_what_was_looked_at,
+    }
+}
+
+fn verdict_in_words(run: &RunRecord, standing: Standing, promises: &[PromiseVerdict], rules: &[RuleVerdict]) -> String {
+    let is_cured = rules.iter().all(|rule| rule.cured || rule.standing.is_kept());
     match standing {
         Standing::Kept if run.rules.iter().all(|rule| rule.eligible == 0) => nothing_found(run).to_owned(),
         Standing::Kept if run.is_dry_run() => "Nothing is overdue: a run would change nothing.".to_owned(),
         Standing::Kept if promises.is_empty() => "Every rule did what it says.".to_owned(),
+        Standing::Kept if partial(run).is_some() => "Every promise that was looked at was kept.".to_owned(),
         Standing::Kept => "Every promise of this run was kept.".to_owned(),
+        Standing::NotLookedAt => "Nothing was looked at.".to_owned(),
         Standing::Overdue if remaining(run) == 0 => "Requests for erasure wait. A run would carry them out.".to_owned(),
         Standing::Overdue => format!("{} past their period. A run would act on them.", rows(remaining(run))),
-        Standing::AtRisk => format!("{} at risk.", share(promises, standing)),
+        Standing::AtRisk => format!("{} at risk.", share(promises, standing, ["is", "are"])),
         Standing::Unknown => "Not everything could be checked.".to_owned(),
-        Standing::Broken => format!("{} broken.", share(promises, standing)),
+        Standing::Broken if is_cured && kept_clocks(run) => {
+            format!(
+                "{} broken until this run: rows went late, and none is left.",
+                share(promises, standing, ["was", "were"])
+            )
+        }
+        Standing::Broken if is_cured && is_nobody_left(run) => {
+            format!("{} broken. The cause is cleared.", share(promises, standing, ["was", "were"]))
+        }
+        Standing::Broken => format!("{} broken.", share(promises, standing, ["is", "are"])),
     }
+}
+
+/// Neither people nor requests are past what was promised to them.
+fn kept_clocks(run: &RunRecord) -> bool {
+    judge_clocks(run).iter().all(|(_, found)| found.standing != Standing::Broken)
+}
+
+/// Were the people who are late erased all, and is no request late?
+fn is_nobody_left(run: &RunRecord) -> bool {
+    run.people.as_ref().is_none_or(|people| people.is_done() && people.unmapped.is_empty())
+        && run.requests.as_ref().is_none_or(|requests| requests.overdue == 0)
+}
+
+/// A time in the largest unit of which there are two at least: `31 days`, `5 hours`.
+fn span(time: SignedDuration) -> String {
+    let hours = time.as_hours();
+    if hours >= 48 { format!("{} days", hours / 24) } else { format!("{hours} hours") }
 }
 
 fn nothing_found(run: &RunRecord) -> &'static str {
@@ -443,11 +559,96 @@ fn remaining(run: &RunRecord) -> u128 {
 }
 
 /// "2 of 5 promises are"; where the trouble lies with no promise, the run itself is named.
-fn share(promises: &[PromiseVerdict], standing: Standing) -> String {
+fn share(promises: &[PromiseVerdict], standing: Standing, [is, are]: [&str; 2]) -> String {
     let all = if promises.len() == 1 { "1 promise".to_owned() } else { format!("{} promises", promises.len()) };
     match promises.iter().filter(|p| p.standing == standing).count() {
-        0 => "The run itself is".to_owned(),
-        1 => format!("1 of {all} is"),
-        n => format!("{n} of {all} are"),
+        0 => format!("The run itself {is}"),
+        1 => format!("1 of {all} {is}"),
+        n => format!("{n} of {all} {are}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples;
+
+    const DAY: u64 = 86_400;
+
+    /// A run of one rule that comes each day. Its oldest row was so many hours past its period, and so many hours the oldest that
+    /// stays.
+    fn nightly(went: Option<i64>, stays: Option<i64>, counts: fn(&mut RuleRecord)) -> RunRecord {
+        let mut run = samples::everything_fine();
+        run.rules.truncate(1);
+        let rule = &mut run.rules[0];
+        let cutoff = rule.cutoff.expect("the sample has a cutoff");
+        let before = |hours: i64| cutoff - SignedDuration::from_hours(hours);
+        (rule.rhythm_seconds, rule.oldest_due, rule.oldest_kept) = (Some(DAY), went.map(before), stays.map(before));
+        (rule.eligible, rule.done, rule.remaining) = (10, 10, 0);
+        (rule.held, rule.blocked, rule.skipped, rule.no_anchor) = (0, 0, 0, 0);
+        counts(rule);
+        run
+    }
+
+    #[test]
+    fn rows_that_go_or_stay_later_than_the_next_run_break_the_promise() {
+        let all_went = |_: &mut RuleRecord| {};
+        let blocked = |rule: &mut RuleRecord| (rule.done, rule.blocked) = (8, 2);
+        let remaining = |rule: &mut RuleRecord| (rule.done, rule.remaining) = (8, 2);
+        let held = |rule: &mut RuleRecord| (rule.done, rule.held, rule.blocked) = (7, 1, 2);
+        type Case = (&'static str, Option<i64>, Option<i64>, fn(&mut RuleRecord), Standing, bool);
+        let cases: [Case; 8] = [
+            ("went in time", Some(24), None, all_went, Standing::Kept, false),
+            ("went within the hour of grace", Some(25), None, all_went, Standing::Kept, false),
+            ("went late", Some(26), None, all_went, Standing::Broken, true),
+            ("went late, and some stay", Some(2_000), Some(3), blocked, Standing::Broken, false),
+            ("blocked since the last run", Some(3), Some(3), blocked, Standing::AtRisk, false),
+            ("blocked for long", Some(3), Some(2_472), blocked, Standing::Broken, false),
+            ("left for long", Some(3), Some(2_472), remaining, Standing::Broken, false),
+            ("held for long", Some(3), Some(87_600), held, Standing::AtRisk, false),
+        ];
+        for (case, went, stays, counts, standing, cured) in cases {
+            let judged = verdict(&nightly(went, stays, counts)).rules.remove(0);
+            assert_eq!((judged.standing, judged.cured), (standing, cured), "{case}: {}", judged.reason);
+        }
+        let no_rhythm = |rule: &mut RuleRecord| rule.rhythm_seconds = None;
+        assert_eq!(
+            verdict(&nightly(Some(2_000), None, no_rhythm)).standing,
+            Standing::Kept,
+            "nothing says when runs come"
+        );
+    }
+
+    #[test]
+    fn a_run_that_cured_what_was_late_says_so() {
+        let headline = verdict(&nightly(Some(26 + 24 * 30), None, |_| {})).headline;
+        assert_eq!(headline, "1 of 1 promise was broken until this run: rows went late, and none is left.");
+    }
+
+    #[test]
+    fn a_run_of_some_rules_is_called_partial_and_says_which_promises_it_did_not_look_at() {
+        let mut run = nightly(Some(1), None, |_| {});
+        let name = run.rules[0].rule.clone();
+        run.schedule.periods = [(name.clone(), "30 days".into()), ("other".into(), "1 year".into())].into();
+        run.schedule.borne_by =
+            [("A1".to_owned(), vec![name]), ("A9".to_owned(), vec!["other".to_owned(), ERASURES.to_owned()])].into();
+        let judged = verdict(&run);
+        assert_eq!(judged.partial, Some(Partial { looked_at: 1, of: 2 }));
+        assert_eq!(judged.headline, "PARTIAL (1 of 2 rules): Every promise that was looked at was kept.");
+        let standings: Vec<_> = judged.promises.iter().map(|one| (one.promise.as_str(), one.standing)).collect();
+        assert_eq!(standings, [("A9", Standing::NotLookedAt), ("A1", Standing::Kept)]);
+        assert_eq!(
+            judged.promises[0].reasons,
+            ["other: had no part in this run", "the map of people had no part in this run"]
+        );
+    }
+
+    #[test]
+    fn a_dry_run_says_what_is_late_already() {
+        let mut run = nightly(Some(26 + 24 * 30), None, |rule| (rule.done, rule.remaining) = (0, 10));
+        run.kind = crate::record::RunKind::DryRun;
+        let judged = verdict(&run).rules.remove(0);
+        assert_eq!(judged.standing, Standing::Overdue);
+        assert!(judged.reason.contains("already late: the oldest is 31 days past its period"), "{}", judged.reason);
     }
 }

@@ -67,7 +67,7 @@ pub fn rows(n: impl Into<u128>) -> String {
 }
 
 /// `1 person`, `2,000 people`.
-pub fn people(n: u64) -> String {
+pub fn persons(n: u64) -> String {
     if n == 1 { "1 person".to_owned() } else { format!("{} people", count(n)) }
 }
 
@@ -434,7 +434,7 @@ pub fn first_reasons(promise: &PromiseVerdict) -> Vec<String> {
 /// What somebody has to do something about: the rule, and why, with the remedy.
 pub fn to_do(run: &RunRecord, verdict: &Verdict) -> Vec<(String, String)> {
     let judged = run.rules.iter().zip(&verdict.rules);
-    let troubled = judged.filter(|(_, judged)| judged.standing > Standing::Overdue);
+    let troubled = judged.filter(|(_, judged)| judged.standing > Standing::Overdue && !judged.cured);
     troubled
         .map(|(rule, judged)| {
             let why = [Some(&judged.reason), rule.guard.as_ref(), rule.error.as_ref()];

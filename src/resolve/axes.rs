@@ -51,7 +51,7 @@ fn along_key(catalog: &Catalog, table: &Table) -> Option<Axis> {
 }
 
 /// The name under which SQLite's rowid can be reached: a column may hide each of them.
-fn rowid(table: &Table) -> Option<Name> {
+pub(super) fn rowid(table: &Table) -> Option<Name> {
     ["rowid", "_rowid_", "oid"]
         .into_iter()
         .find(|name| !table.columns.iter().any(|column| column.name.as_str().eq_ignore_ascii_case(name)))

@@ -80,7 +80,7 @@ pub(super) fn minded(
     mut plan: RulePlan,
 ) -> Result<RulePlan, Vec<Mistake>> {
     for (_, part) in maps.iter().flat_map(Beside::parts) {
-        plan.mind(part.targets().first(), true);
+        plan.mind(part.targets().first(), None, true);
     }
     let unclear = maps.iter().find_map(|map| unclear_way(resolver, map, rule, &plan));
     unclear.map_or(Ok(plan), |mistake| Err(vec![mistake]))

@@ -10,7 +10,7 @@ use crate::base::name::Name;
 use crate::db::catalog::{Catalog, Table};
 use crate::diagnostic::mistake::Mistake;
 use crate::diagnostic::place::Source;
-use crate::plan::{Condition, Dependent, Entry, HeldPeople, Hold, Target, Way};
+use crate::plan::{Dependent, Entry, HeldPeople, Hold, Target, Way};
 use crate::schedule::{Data, Subject, Then};
 
 /// The rows that one entry keeps, whoever's they are.
@@ -105,23 +105,13 @@ fn keeps<'p, 'c>(
     let own = parts.iter().filter_map(|part| keep(&subject.data[part.index()], part, people));
     let of_others = others.iter().flat_map(|map| {
         map.parts().filter_map(move |(data, part)| {
-            let theirs = map.people?;
-            let keep = keep(data, part, theirs)?;
-            let condition = for_whom(catalog, people, theirs, keep.target);
-            let hold = Hold { condition, ..keep.held.hold };
-            Some(Keep { held: Held { hold, is_of_other_policy: true, ..keep.held }, beside: Some(map), ..keep })
+            let keep = keep(data, part, map.people?)?;
+            Some(Keep { held: Held { is_of_other_policy: true, ..keep.held }, beside: Some(map), ..keep })
         })
     });
     let mut found: Vec<_> = own.chain(of_others).collect();
     names_differ(found.iter_mut().map(|keep| &mut keep.held.hold.name));
     found
-}
-
-/// For which people of another map a row is kept. For all of them, unless they stand in the table of this map's own people: what
-/// could be answered otherwise one day is asked only where it must tell them apart.
-fn for_whom(catalog: &Catalog, own: PeopleTable<'_>, theirs: PeopleTable<'_>, target: &Target) -> Option<Condition> {
-    let whose = target.whose.as_ref().filter(|_| catalog.share_rows(theirs.table, own.table))?;
-    whose.people.target.condition.clone()
 }
 
 impl Held<'_> {
@@ -174,7 +164,7 @@ impl Keep<'_, '_> {
     /// What some entry does to other rows, or this one's own redaction, makes that nobody could tell any more that the row is
     /// kept.
     fn is_forgotten(&self, catalog: &Catalog, parts: &[Part], subject: &Subject, data: &Data) -> Option<Mistake> {
-        let own = parts.iter().filter_map(Part::entry).filter(|entry| !self.is_of_others(subject, entry));
+        let own = parts.iter().filter_map(Part::entry);
         let own = own.map(|entry| (&subject.data[entry.index], entry));
         let theirs = self.beside.into_iter().flat_map(Beside::parts);
         let theirs = theirs.filter_map(|(other, part)| Some((other, part.entry()?)));
@@ -198,7 +188,6 @@ impl Keep<'_, '_> {
     fn is_ended_by(&self, catalog: &Catalog, data: &Data, entry: &Entry) -> bool {
         entry.cuts_off(Some(self.target))
             || self.ends_with_people_who_go(entry)
-            || self.asks_for_what_changes(entry)
             || entry.blinds_to(self.target) && !self.concerns(catalog, data, entry)
     }
 
@@ -206,18 +195,6 @@ impl Keep<'_, '_> {
     fn ends_with_people_who_go(&self, entry: &Entry) -> bool {
         let last = self.target.whose.as_ref().and_then(|whose| whose.steps.last());
         last.is_some_and(|step| entry.plan.act.removes() && entry.plan.removes_from(&step.table))
-    }
-
-    /// The entry changes what tells for whom the row is kept.
-    fn asks_for_what_changes(&self, entry: &Entry) -> bool {
-        let (Some(condition), Some(people)) = (&self.held.hold.condition, &self.held.hold.people) else { return false };
-        entry.plan.tables_changed().any(|table| condition.mentions(table))
-            || entry.root() == Some(&people.table) && entry.redactions().any(|one| condition.names(&one.column))
-    }
-
-    /// The entry is over the people themselves, and none of them is one for whom the row is kept.
-    fn is_of_others(&self, own: &Subject, entry: &Entry) -> bool {
-        entry.is_the_person() && self.beside.is_some_and(|map| map.subject.is_told_apart_from(own))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::db::predicate::exclusion::exclude_each_other;
 use crate::diagnostic::mistake::Mistake;
 use crate::plan::{
     Act, Entry, Ground, Hold, Kept, Link, Parent, People, Redaction, RulePlan, SelfEffect, Target, Who, Whose,
-    entries_in_order, keep_each_other, mind_each_other, says_all_of, shares_what_goes,
+    entries_in_order, mind_each_other, says_all_of,
 };
 use crate::schedule::{Data, DataAct, Redact, Subject, Then};
 
@@ -58,15 +58,7 @@ pub(super) fn of(
     names_differ(kept.iter_mut().map(|kept| &mut kept.name));
     mind_each_other(&mut entries);
     entries.iter_mut().for_each(|entry| mind_others(entry, &others));
-    let entries = entries_in_order(entries).map_err(|circle| vec![builder.in_a_circle(&circle)])?;
-    let unforeseen = builder
-        .kept_by_each_other(&entries)
-        .or_else(|| builder.shared_too_early(&entries))
-        .or_else(|| builder.taken_on_the_way(&entries));
-    match unforeseen {
-        Some(mistake) => Err(vec![mistake]),
-        None => Ok((entries, kept)),
-    }
+    Ok((entries_in_order(entries), kept))
 }
 
 /// What each entry says of its rows by itself, in the order of the schedule, or its mistakes.
@@ -84,7 +76,7 @@ fn mind_others(entry: &mut Entry, others: &[Beside<'_, '_>]) {
     for (_, part) in others.iter().flat_map(Beside::parts) {
         // What another one keeps as it is is held already.
         let says_all = part.entry().is_none_or(|other| says_all_of(entry, other));
-        entry.plan.mind(part.targets().first(), says_all);
+        entry.plan.mind(part.targets().first(), None, says_all);
     }
 }
 
@@ -413,109 +405,6 @@ impl Builder<'_, '_> {
         let dialect = self.resolver.context.catalog.dialect;
         matches!((condition(one), condition(other)), (Some(one), Some(other)) if exclude_each_other(dialect, &one, &other))
     }
-
-    /// Two entries that delete rows of one table which refer to each other: each would have to act before the other, over and over.
-    fn kept_by_each_other(&self, entries: &[Entry]) -> Option<Mistake> {
-        let later = |at: usize| entries[at + 1..].iter();
-        let mut pairs = entries.iter().enumerate().flat_map(|(at, one)| later(at).map(move |other| (one, other)));
-        let (one, other, link) = pairs.find_map(|(one, other)| Some((one, other, keep_each_other(one, other)?)))?;
-        let (data, other) = (&self.subject.data[other.index], &self.subject.data[one.index]);
-        let (label, column) = (label(data), joined(&link.columns));
-        let blame = Blame { label: &label, places: &data.places, key: "action" };
-        let reason = format!(
-            "`{}.{column}` keeps these rows for those of `{}`{}, and those for these, so that no order lets all of them go",
-            data.table,
-            other.name(),
-            kept::place_of(other)
-        );
-        Some(blame.mistake(reason).remedy(format!(
-            "let the reference go before its row in one of the two: cascade = [{{ table = \"{}\", column = \"{column}\", then = \
-             \"null\" }}], or take what refers to a row along by then = \"delete\"",
-            data.table
-        )))
-    }
-
-    /// An entry over copies that no order lets act after one that takes its rows in any case: some would be somebody else's as well
-    /// and stay, what is theirs would wait for them, and then they would be gone.
-    fn shared_too_early(&self, entries: &[Entry]) -> Option<Mistake> {
-        let written = |entry: &Entry| &self.subject.data[entry.index];
-        let follows = |(at, early): (usize, &Entry)| {
-            let yields_to = |late: &&Entry| shares_what_goes(early, late) && !self.are_told_apart(early, late);
-            entries[at + 1..].iter().find(yields_to).map(|late| (written(early), written(late)))
-        };
-        let (data, other) = entries.iter().enumerate().find_map(follows)?;
-        let label = label(data);
-        let blame = Blame { label: &label, places: &data.places, key: "action" };
-        let reason = format!(
-            "rows that are somebody else's as well stay here, and `{}`{} deletes them, but only after these, so that nobody could \
-             tell beforehand what stays",
-            other.name(),
-            kept::place_of(other)
-        );
-        let mistake = blame.mistake(reason);
-        Some(mistake.remedy(format!("let one of the two redact its rows, or {TELL_APART}")))
-    }
-
-    /// An entry that is found by way of rows of its own table, beside one that deletes rows of both sorts by another way: which of them
-    /// lead to one that stays would hang on which of those go.
-    fn taken_on_the_way(&self, entries: &[Entry]) -> Option<Mistake> {
-        let written = |entry: &Entry| &self.subject.data[entry.index];
-        let taken = |found: &Entry| {
-            let takes = |other: &&Entry| takes_both_ends(other, found) && !self.are_told_apart(other, found);
-            entries.iter().find(takes).map(|other| (written(found), written(other)))
-        };
-        let (data, other) = entries.iter().find_map(taken)?;
-        let label = label(data);
-        let blame = Blame { label: &label, places: &data.places, key: "column" };
-        let reason = format!(
-            "these rows are found by way of others of `{}`, and `{}`{} deletes rows of either sort by another way, so that nobody could \
-             tell beforehand which of them still lead to one that stays",
-            data.table,
-            other.name(),
-            kept::place_of(other)
-        );
-        let mistake = blame.mistake(reason);
-        let redact = format!("let `{}` redact its rows, or {TELL_APART}", other.name());
-        Some(mistake.remedy(redact))
-    }
-
-    fn in_a_circle(&self, circle: &[Entry]) -> Mistake {
-        let names: Vec<_> = circle.iter().map(|entry| format!("`{}`", entry.plan.rule)).collect();
-        let blame = Blame { label: "subject", places: &self.subject.places, key: "data" };
-        let mistake =
-            blame.mistake(format!("{} wait for each other, so that no order lets all of them act", names.join(", ")));
-        let blinds = |entry: &&Entry| circle.iter().any(|other| other.index != entry.index && entry.blinds(other));
-        if let Some(entry) = circle.iter().find(blinds) {
-            return mistake.remedy(format!(
-                "`{}` redacts what another one of them reads in its `where` or is found by: let an entry of its own redact that, \
-                 which then acts after both",
-                entry.plan.rule
-            ));
-        }
-        match circle.iter().find_map(|entry| self.link_to_loosen(entry, circle)) {
-            Some((entry, link, column)) => {
-                let table = self.resolver.context.catalog.as_written(&link.table);
-                mistake.remedy(format!(
-                    "let a reference go before its row: cascade = [{{ table = \"{table}\", column = \"{column}\", then = \
-                     \"null\" }}] in the entry of `{}`",
-                    entry.plan.table
-                ))
-            }
-            None => mistake.remedy("redact the rows of one of the tables instead of deleting them"),
-        }
-    }
-
-    /// A reference inside the circle that may be NULL.
-    fn link_to_loosen<'e>(&self, entry: &'e Entry, circle: &[Entry]) -> Option<(&'e Entry, &'e Link, &'e Name)> {
-        let catalog = self.resolver.context.catalog;
-        let roots: Vec<_> = circle.iter().filter_map(|entry| Some(&entry.plan.targets.first()?.root)).collect();
-        entry.plan.targets.first()?.blockers.iter().find_map(|link| {
-            let [column] = link.columns.as_slice() else { return None };
-            let table = catalog.find(&link.table)?;
-            let may_be_null = table.column(catalog.dialect, column)?.nullable;
-            (roots.contains(&&link.table) && may_be_null).then_some((entry, link, column))
-        })
-    }
 }
 
 const TELL_APART: &str = "tell their rows apart by a `where` in each, such as a column's value in the one and another value of it in the \
@@ -529,7 +418,7 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// A redaction just before the deletion must not change what the deletion asks for: it would meet other rows.
+    /// A redaction just before the deletion must not change what the deletion asks for, nor the key by which it finds the rows.
     fn for_it(&self, data: &Data, column: &Name) -> Option<Mistake> {
         let label = label(data);
         let key = format!("redact.{column}");
@@ -558,6 +447,9 @@ impl Asked<'_> {
     }
 
     fn why(&self, column: &Name) -> Option<String> {
+        if self.target.key.contains(column) {
+            return Some("it tells them from others".to_owned());
+        }
         let condition = self.target.condition.as_ref().filter(|condition| condition.names(column));
         if condition.is_some() {
             return Some("`where` asks for it".to_owned());
@@ -585,17 +477,6 @@ fn two_values((data, entry): (&Data, &Entry), (later, other): (&Data, &Entry)) -
     let blame = Blame { label: &label, places: &later.places, key: &key };
     let reason = format!("`{column}` becomes something else here than in `{}`, and a row may be of both", data.name());
     Some(blame.mistake(reason).remedy(format!("let both say the same, or {TELL_APART}")))
-}
-
-/// Does `entry` delete rows of the table of `found`, both those that lead and those that are led to, by another way than the one
-/// that goes on from there?
-fn takes_both_ends(entry: &Entry, found: &Entry) -> bool {
-    let steps =
-        |entry: &Entry| entry.plan.targets.first().and_then(|target| Some(target.whose.as_ref()?.steps.clone()));
-    let (Some(own), Some(way), Some(root)) = (steps(entry), steps(found), entry.root()) else { return false };
-    let leads_over = |at: usize| way[at - 1].table == *root && way[at..] != own;
-    let is_another = entry.index != found.index && entry.plan.act.removes() && found.root() == Some(root);
-    is_another && (1..way.len()).any(leads_over)
 }
 
 /// The first lets a row forget whose it is before the second has done all that it says, or in rows of whoever else.

@@ -15,6 +15,7 @@ mod people;
 mod reading;
 mod redaction;
 mod rollup;
+mod row_tables;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -33,7 +34,7 @@ use crate::plan::{
 use crate::schedule::{self, Action, Age, Guard, Schedule, Term};
 use dependents::Family;
 use fitness::{unfit, unfitness};
-pub use people::{label as label_of, one_person, person_key};
+pub use people::{label as label_of, one_person, person_key, second_map};
 use reading::{Blame, anchors, find_table};
 
 /// A guard that nobody wrote: half of a table.
@@ -68,6 +69,9 @@ pub struct Resolved<'s> {
     pub loosened: Vec<Mistake>,
     /// Holds that the erasure of people would release: it may be looked at, and must not act.
     pub released: Vec<Mistake>,
+    /// Maps of other schedules in force over the same table of people. They stop every rule: nobody could say which of the two maps
+    /// is meant.
+    pub second_maps: Vec<Mistake>,
     /// Of the schedule's `[subject]`, where it has one for this database.
     pub erasure: Option<Result<Erasure, Vec<Mistake>>>,
 }
@@ -117,6 +121,7 @@ pub fn resolve<'s>(
     let loosened = planned.flat_map(|plan| grip::released_by_rule(context.catalog, &resolver.holds, plan)).collect();
     let subject = schedule.subject.as_ref().filter(|subject| of_database(&subject.database));
     Resolved {
+        second_maps: subject.map(|subject| resolver.second_maps(subject)).unwrap_or_default(),
         erasure: subject.map(|subject| resolver.erasure(subject)),
         rules,
         loosened,

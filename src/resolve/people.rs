@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::reading::{Blame, Followed, anchors, column, find_table, follow, tells_rows_apart};
-use super::{Context, Resolver, axes, grip, map, parse_condition, unfit};
+use super::{Context, Resolver, axes, grip, map, parse_condition, row_tables, unfit};
 use crate::base::name::{Name, TableName};
 use crate::db::Dialect;
 use crate::db::catalog::{Catalog, Column, ColumnKind, Enforcement, Table};
@@ -448,6 +448,19 @@ fn bare_way<'c>(context: &Context<'c>, data: &Data, people: PeopleTable<'_>) -> 
 }
 
 impl<'a, 'c> Resolver<'a, 'c> {
+    /// Maps of other schedules that are in force today over rows of the same table of people.
+    pub(super) fn second_maps(&self, subject: &Subject) -> Vec<Mistake> {
+        let catalog = self.context.catalog;
+        let today = self.context.as_of.to_zoned(self.schedule.policy.timezone.clone()).date();
+        let own = catalog.find(&subject.table).filter(|_| subject.is_in_force_on(today));
+        let is_second = |other: &&&Subject| {
+            let shares =
+                || own.zip(catalog.find(&other.table)).is_some_and(|(own, other)| catalog.share_rows(own, other));
+            !Arc::ptr_eq(&other.places.source, &subject.places.source) && other.is_in_force_on(today) && shares()
+        };
+        self.context.maps.iter().filter(is_second).map(|other| second_map(catalog, subject, other)).collect()
+    }
+
     /// Why the erasure would release holds, where its map can be understood.
     pub(super) fn released(&self, subject: &Subject) -> Vec<Mistake> {
         // A hold that asks for what the map changes could leave the entries without an order.
@@ -490,6 +503,7 @@ impl<'a, 'c> Resolver<'a, 'c> {
             created,
             deadline: subject.deadline.clone(),
             request_deadline: subject.request_deadline.clone(),
+            tables: row_tables::of(self.context.catalog, &entries),
             entries,
             kept,
             max_people: subject.max_people,
@@ -658,6 +672,18 @@ impl<'a, 'c> Resolver<'a, 'c> {
         let holds = self.holds.iter().copied().filter(|hold| !hold.is_passed_by_kept).collect();
         Resolver { context: self.context, schedule: self.schedule, holds }
     }
+}
+
+/// Two maps over one table of people.
+pub fn second_map(catalog: &Catalog, subject: &Subject, other: &Subject) -> Mistake {
+    let table = catalog.find(&subject.table).map_or(subject.table.clone(), |table| catalog.as_written(&table.name));
+    let reason = format!(
+        "subject: `{}` maps the people of `{table}`, and so does `{}`; each table of people has one map",
+        subject.places.source.path.display(),
+        other.places.source.path.display()
+    );
+    let remedy = "move the entries of the one into the other, and take its [subject] out";
+    Mistake::error(reason).at(&subject.places, "table").remedy(remedy)
 }
 
 fn no_expression(blame: &Blame<'_>, reason: &str) -> Mistake {

@@ -1,112 +1,66 @@
 //! The figures of an erasure: what every entry of the map counts, whose rows a run would change, and of whom something stays
-//! that is to go.
+//! that is to go. The rows are marked and settled as a run does it, without locks.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
 
 use super::Job;
-use crate::db::query::count::Counts;
-use crate::db::write::people;
+use crate::db::query::count::{Consequences, Counts};
+use crate::db::query::mark::{self, Asked, Family, Found};
 use crate::db::{Connection, DbError, Dialect, ErrorKind};
 use crate::execute::erase::Due;
 use crate::plan::{Erasure, PersonKey};
+use crate::settle::{EntryCount, Marks, Settled, settle};
 
 /// What every entry of the map counts, whose rows a run would change, and of whom something stays that is to go.
 #[derive(Default)]
 pub(super) struct Figures {
     /// By the places of the entries.
     pub by_entry: Vec<Counts>,
-    pub rows: HashMap<PersonKey, u64>,
+    /// What would go along, or let go, by the places of the entries.
+    pub along: Vec<Consequences>,
+    /// Of each person of whom a run would change something, the rows by the places of the entries.
+    pub rows: HashMap<PersonKey, Box<[u64]>>,
     pub held: BTreeSet<PersonKey>,
     pub blocked: BTreeSet<PersonKey>,
-    /// By the places of the entries.
-    staying: BTreeMap<PersonKey, BTreeSet<usize>>,
-    /// By the places of the entries: whose rows have to wait for something that stays by another one.
-    waiting: Vec<BTreeSet<PersonKey>>,
 }
-
-/// What the rows of one person count to in an entry.
-struct Count {
-    key: PersonKey,
-    counts: Counts,
-    /// Each row is counted for everybody whose it is, and not once.
-    is_of_sharers: bool,
-}
-
-type Tell<'a> = &'a mut dyn FnMut(Count) -> Result<(), DbError>;
 
 impl Figures {
     /// Reads them in the caller's read-only transaction, and on the other connections at the same time.
     pub fn read(conn: &mut Connection, others: &mut [Connection], erasure: &Erasure) -> Result<Self, DbError> {
-        if others.is_empty() {
-            return Self::of(erasure, |place, tell| count(conn, erasure, place, tell));
-        }
-        count_side_by_side(conn, others, erasure, |count| Self::of(erasure, count))
+        let family = Family::of(erasure);
+        let mut marks = Marks::new();
+        find_side_by_side(conn, others, &family, &mut |place, found| mark::note(&mut marks, &family, place, found))?;
+        mark::follow(conn, &family, &mut marks, Asked::ahead())?;
+        Ok(Self::of(&settle(&family.terms, &marks, &HashSet::new())))
     }
 
-    /// Hears of the entries in their order: what stays of one lets another one's rows wait.
-    fn of(erasure: &Erasure, mut count: impl FnMut(usize, Tell<'_>) -> Result<(), DbError>) -> Result<Self, DbError> {
+    fn of(settled: &Settled<'_>) -> Self {
+        let account = settled.account();
         let mut figures = Self::default();
-        for (place, entry) in erasure.entries.iter().enumerate() {
-            figures.wait(erasure, place);
-            figures.by_entry.push(Counts::default());
-            let mut stay = Vec::new();
-            let are_shared = people::has_sharers(&entry.plan);
-            count(place, &mut |Count { key, counts, is_of_sharers }| {
-                if is_of_sharers == are_shared {
-                    let stays = Counts { eligible: counts.held + counts.blocked, ..counts.clone() };
-                    if people::keep_the_person(entry, &stays) {
-                        stay.push((key.clone(), counts.held > 0));
-                    }
-                }
-                if !is_of_sharers {
-                    figures.hear(place, key, &counts);
-                }
-                Ok(())
-            })?;
-            // Only now: what stays of an entry lets the entry's own rows go.
-            stay.into_iter().for_each(|(key, is_held)| figures.keep(place, key, is_held));
+        for EntryCount { eligible, held, blocked, held_by, along, .. } in &account.entries {
+            let (eligible, held, blocked, held_by) = (*eligible, *held, *blocked, held_by.clone());
+            figures.by_entry.push(Counts { eligible, held, blocked, held_by, ages: None });
+            let (cascaded, detached) = (along.cascaded.clone(), along.detached.clone());
+            figures.along.push(Consequences { cascaded, detached });
         }
-        Ok(figures)
-    }
-
-    fn keep(&mut self, place: usize, key: PersonKey, is_held: bool) {
-        let stays = if is_held { &mut self.held } else { &mut self.blocked };
-        stays.insert(key.clone());
-        self.staying.entry(key).or_default().insert(place);
-    }
-
-    /// The person's own row, and what tells that the person is to go, wait for whatever stays: it could not be found without
-    /// it.
-    fn wait(&mut self, erasure: &Erasure, place: usize) {
-        let mut waiting = BTreeSet::new();
-        for (key, staying) in &mut self.staying {
-            if staying.iter().any(|other| erasure.entries[place].hides_the_person_from(&erasure.entries[*other])) {
-                staying.insert(place);
-                waiting.insert(key.clone());
+        for (person, key) in (0..).zip(&settled.marks.people) {
+            let rows = account.done_of(person);
+            if rows.iter().any(|rows| *rows > 0) {
+                figures.rows.insert(key.clone(), rows.into());
+            }
+            let staying: Vec<usize> = settled.stays_of(person).collect();
+            for (_, beside) in account.beside_of(person).filter(|(entry, _)| staying.contains(&(*entry as usize))) {
+                if beside.held > 0 {
+                    figures.held.insert(key.clone());
+                }
+                if beside.blocked > 0 {
+                    figures.blocked.insert(key.clone());
+                }
             }
         }
-        self.waiting.push(waiting);
-    }
-
-    /// A night may have hundreds of thousands of people: of each entry only the sum is kept.
-    fn hear(&mut self, place: usize, key: PersonKey, counts: &Counts) {
-        let due = counts.remaining();
-        let sum = &mut self.by_entry[place];
-        sum.add(counts);
-        if self.waiting[place].contains(&key) {
-            sum.blocked += due;
-        } else if due > 0 {
-            *self.rows.entry(key).or_default() += due;
-        }
-    }
-
-    /// Those of the people whose rows an entry may take now; `None` where nobody's have to wait.
-    pub fn going(&self, place: usize, due: &[Due]) -> Option<Vec<PersonKey>> {
-        let waiting = &self.waiting[place];
-        let going = due.iter().map(|due| &due.key).filter(|key| !waiting.contains(key));
-        (!waiting.is_empty()).then(|| going.cloned().collect())
+        figures
     }
 
     /// Is all that is due that of people whom nobody can name?
@@ -118,28 +72,15 @@ impl Figures {
     /// batch are neighbours.
     pub fn due(&mut self) -> Vec<Due> {
         let rows = std::mem::take(&mut self.rows);
-        let mut due: Vec<_> = rows.into_iter().map(|(key, rows)| Due { key, rows, asked: None }).collect();
+        let due = |(key, rows): (PersonKey, Box<[u64]>)| Due { key, rows: rows.iter().sum(), asked: None };
+        let mut due: Vec<_> = rows.into_iter().map(due).collect();
         due.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         due
     }
 }
 
-/// Counts the rows of an entry by their people.
-fn count(conn: &mut Connection, erasure: &Erasure, place: usize, tell: Tell<'_>) -> Result<(), DbError> {
-    let plan = &erasure.entries[place].plan;
-    people::counts_ahead(conn, plan, &erasure.key, &mut |key, counts| {
-        tell(Count { key, counts, is_of_sharers: false })
-    })?;
-    if people::has_sharers(plan) {
-        people::counts_of_sharers(conn, plan, &erasure.key, &mut |key, counts| {
-            tell(Count { key, counts, is_of_sharers: true })
-        })?;
-    }
-    Ok(())
-}
-
-/// Connections on which entries can be counted beside the job's own: with it, one for each of the job's workers. Without them the
-/// figures are the same and only take longer.
+/// Connections on which the rows of entries can be read beside the job's own: with it, one for each of the job's workers. Without
+/// them the figures are the same and only take longer.
 pub(super) fn helpers(job: &Job<'_>, conn: &Connection, erasure: &Erasure) -> Vec<Connection> {
     // Only PostgreSQL lets several connections see the same.
     if conn.dialect() != Dialect::Postgres {
@@ -149,56 +90,63 @@ pub(super) fn helpers(job: &Job<'_>, conn: &Connection, erasure: &Erasure) -> Ve
     (1..most).map_while(|_| job.connect(conn.access()).ok()).collect()
 }
 
-/// What is told of an entry on another connection: some of its counts, or none where it is at its end.
-type Told = Result<Vec<Count>, DbError>;
+/// What is told of an entry on another connection: some of its rows, or none where it is at its end.
+type Told = Result<Vec<Found>, DbError>;
 
-/// So many counts are told at once, and so often before somebody has to listen.
+/// So many rows are told at once, and so often before somebody has to listen.
 const AT_ONCE: usize = 1_000;
 const AHEAD: usize = 4;
 
-/// Counts the entries in turns on all connections, while `hear` asks for them in their order. All see what the first one sees; one
-/// that cannot (it may have come to another server) leaves its turns to the first.
-fn count_side_by_side<T>(
+/// Reads the rows of the entries in turns on all connections, and tells them in the order of the entries. All see what the first
+/// one sees; one that cannot (it may have come to another server) leaves its turns to the first.
+fn find_side_by_side(
     conn: &mut Connection,
     others: &mut [Connection],
-    erasure: &Erasure,
-    hear: impl FnOnce(&mut dyn FnMut(usize, Tell<'_>) -> Result<(), DbError>) -> Result<T, DbError>,
-) -> Result<T, DbError> {
-    let snapshot = &conn.share_snapshot()?;
+    family: &Family<'_>,
+    hear: &mut dyn FnMut(usize, Found),
+) -> Result<(), DbError> {
+    let snapshot = &if others.is_empty() { String::new() } else { conn.share_snapshot()? };
     let lanes = 1 + others.len();
+    let entries = family.erasure.entries.len();
     thread::scope(|scope| {
         let begin = |(lane, other)| {
             let (teller, told) = mpsc::sync_channel(AHEAD);
-            let places = (lane..erasure.entries.len()).step_by(lanes);
-            scope.spawn(move || count_all(other, snapshot, erasure, places, &teller));
+            let places = (lane..entries).step_by(lanes);
+            scope.spawn(move || find_all(other, snapshot, family, places, &teller));
             told
         };
         let begun: Vec<_> = (1..).zip(others).map(begin).collect();
         let told: Vec<_> = begun.into_iter().map(|told| matches!(told.recv(), Ok(Ok(_))).then_some(told)).collect();
-        hear(&mut |place, tell| match (place % lanes).checked_sub(1).and_then(|other| told[other].as_ref()) {
-            Some(told) => listen(told, tell),
-            None => count(conn, erasure, place, tell),
-        })
+        for place in 0..entries {
+            match (place % lanes).checked_sub(1).and_then(|other| told[other].as_ref()) {
+                Some(told) => listen(told, &mut |found| hear(place, found))?,
+                None => mark::claims(conn, family, place, Asked::ahead(), &mut |found| {
+                    hear(place, found);
+                    Ok(())
+                })?,
+            }
+        }
+        Ok(())
     })
 }
 
-/// Counts some of the entries in a snapshot, and tells once before all of them that it can.
-fn count_all(
+/// Reads the rows of some of the entries in a snapshot, and tells once before all of them that it can.
+fn find_all(
     conn: &mut Connection,
     snapshot: &str,
-    erasure: &Erasure,
+    family: &Family<'_>,
     mut places: impl Iterator<Item = usize>,
     teller: &SyncSender<Told>,
 ) {
     // Where nobody listens any more, the first connection met an error, and that one is reported.
-    let unheard = |_| DbError::new(ErrorKind::Other, "counting ended early");
-    let tell = |counts: Vec<Count>| teller.send(Ok(counts)).map_err(unheard);
+    let unheard = |_| ended_early();
+    let tell = |found: Vec<Found>| teller.send(Ok(found)).map_err(unheard);
     let ended = conn.in_snapshot(snapshot, |conn| {
         tell(Vec::new())?;
         places.try_for_each(|place| {
             let mut waiting = Vec::new();
-            count(conn, erasure, place, &mut |count| {
-                waiting.push(count);
+            mark::claims(conn, family, place, Asked::ahead(), &mut |found| {
+                waiting.push(found);
                 if waiting.len() == AT_ONCE { tell(std::mem::take(&mut waiting)) } else { Ok(()) }
             })?;
             if !waiting.is_empty() {
@@ -212,13 +160,17 @@ fn count_all(
     }
 }
 
-fn listen(told: &Receiver<Told>, tell: Tell<'_>) -> Result<(), DbError> {
+fn listen(told: &Receiver<Told>, hear: &mut dyn FnMut(Found)) -> Result<(), DbError> {
     loop {
-        // Whoever tells ends with the end of an entry or with an error, or has panicked, which the scope passes on.
-        let counts = told.recv().unwrap_or_else(|_| Err(DbError::new(ErrorKind::Other, "counting ended early")))?;
-        if counts.is_empty() {
+        // The thread that tells ends with the end of an entry or with an error, or has panicked, which the scope passes on.
+        let found = told.recv().unwrap_or_else(|_| Err(ended_early()))?;
+        if found.is_empty() {
             return Ok(());
         }
-        counts.into_iter().try_for_each(&mut *tell)?;
+        found.into_iter().for_each(&mut *hear);
     }
+}
+
+fn ended_early() -> DbError {
+    DbError::new(ErrorKind::Other, "counting ended early")
 }

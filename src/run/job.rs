@@ -7,7 +7,7 @@ use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 
 use super::plan::Planned;
-use super::{Refusal, SomePeople, Stint};
+use super::{Refusal, SomePeople, Stint, rhythm};
 use crate::base::time;
 use crate::config::{Config, DatabaseConfig};
 use crate::db::catalog::Catalog;
@@ -143,6 +143,7 @@ impl Job<'_> {
                 residual: self.schedule.policy.residual.clone(),
                 periods: self.periods(),
                 promises: self.published(),
+                borne_by: self.borne_by(),
             },
             rules: planned.records(),
             holds: planned.holds.clone(),
@@ -155,7 +156,9 @@ impl Job<'_> {
         };
         record.status = record.worst_status();
         let zone = &self.schedule.policy.timezone;
+        let rhythms = rhythm::of(self.schedule, self.as_of);
         for rule in &mut record.rules {
+            rule.rhythm_seconds = rhythms.get(rule.rule.as_str()).copied();
             rule.cutoff_local = rule.cutoff.map(|cutoff| cutoff.to_zoned(zone.clone()).to_string());
         }
         record
@@ -177,9 +180,31 @@ impl Job<'_> {
     }
 
     pub(super) fn periods(&self) -> BTreeMap<String, String> {
+        self.rules_here().map(|rule| (rule.name.clone(), rule.age.to_string())).collect()
+    }
+
+    /// The rules of the schedule on this database, chosen or not.
+    fn rules_here(&self) -> impl Iterator<Item = &Rule> {
         let default = self.schedule.policy.database.as_deref();
-        let meant = |rule: &&Rule| self.is_meant(rule.database.as_deref().or(default));
-        self.schedule.rules.iter().filter(meant).map(|rule| (rule.name.clone(), rule.age.to_string())).collect()
+        self.schedule.rules.iter().filter(move |rule| self.is_meant(rule.database.as_deref().or(default)))
+    }
+
+    /// Which rules bear each promise; the map of people by the name of all its entries.
+    fn borne_by(&self) -> BTreeMap<String, Vec<String>> {
+        let default = self.schedule.policy.database.as_deref();
+        let people = self.schedule.subject.iter().filter(|map| self.is_meant(map.database.as_deref().or(default)));
+        let of_people =
+            people.flat_map(|map| map.promises.iter().chain(map.data.iter().flat_map(|data| &data.promises)));
+        let of_rules =
+            self.rules_here().flat_map(|rule| rule.promises.iter().map(|promise| (promise, rule.name.as_str())));
+        let mut borne: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (promise, by) in of_rules.chain(of_people.map(|promise| (promise, ERASURES))) {
+            let all = borne.entry(promise.clone()).or_default();
+            if !all.iter().any(|known| known == by) {
+                all.push(by.to_owned());
+            }
+        }
+        borne
     }
 }
 

@@ -24,6 +24,7 @@ mod plan;
 mod prepare;
 pub mod register;
 pub mod requests;
+mod rhythm;
 mod survey;
 
 use crate::base::time;

@@ -13,9 +13,8 @@ use super::{Consent, Job, Refusal, guard, orders, register, survey};
 use crate::base::name::TableName;
 use crate::base::time::{Deadline, Light};
 use crate::db::catalog::{self, Catalog};
-use crate::db::predicate::few::Few;
-use crate::db::query::count;
-use crate::db::query::count::{Consequences, Counts};
+use crate::db::query::count::Counts;
+use crate::db::query::mark::Family;
 use crate::db::write::people;
 use crate::db::{Connection, DbError, Mode};
 use crate::diagnostic::mistake::Mistake;
@@ -23,7 +22,7 @@ use crate::execute::erase::{self, Desk, Due, PeopleTally};
 use crate::execute::{self, Ending, Worker};
 use crate::ledger::erasure::Cause;
 use crate::ledger::{self, pause};
-use crate::plan::{Amounts, Entry, Erasure, PersonKey, RulePlan};
+use crate::plan::{Amounts, Erasure, PersonKey, RulePlan};
 use crate::record::{PeopleRecord, RuleRecord, Status};
 use crate::resolve;
 
@@ -67,7 +66,7 @@ pub(super) fn plan(
 ) -> (Planned, Vec<String>) {
     let entries = erasure.entries.iter().map(|entry| survey::blank(&entry.plan)).collect();
     let record = blank(&erasure, job.people.is_some());
-    let mut planned = Planned { erasure: erasure.after(removing(acting)), entries, record, due: Vec::new() };
+    let mut planned = Planned { erasure: erasure.after(&removing(acting)), entries, record, due: Vec::new() };
     let mut notes = planned.count_and_ask(job, conn, pause, asking);
     for entry in &planned.erasure.entries {
         let what = format!("entry `{}`", entry.plan.rule);
@@ -142,21 +141,6 @@ impl Left {
             by_entry: figures.by_entry,
         })
     }
-}
-
-/// What would go along with the rows of some people, or be let go.
-fn consequences(
-    conn: &mut Connection,
-    erasure: &Erasure,
-    entry: &Entry,
-    going: &[PersonKey],
-) -> Result<Consequences, DbError> {
-    let mut found = Consequences::default();
-    for keys in going.chunks(Few::most(conn.dialect())) {
-        let few = Few { column: &erasure.key, keys };
-        found.add(&count::consequences(conn, &entry.plan, Some(few))?);
-    }
-    Ok(found)
 }
 
 impl Planned {
@@ -247,7 +231,7 @@ impl Planned {
         if earlier.len() == counted_upon || self.entries.iter().any(|entry| entry.status != Status::Ok) {
             return Vec::new();
         }
-        self.erasure = self.erasure.clone().after(earlier);
+        self.erasure = self.erasure.clone().after(&earlier);
         for (entry, record) in self.erasure.entries.iter().zip(&mut self.entries) {
             let (cutoff_local, trend) = (record.cutoff_local.take(), std::mem::take(&mut record.trend));
             *record = RuleRecord { cutoff_local, trend, ..survey::blank(&entry.plan) };
@@ -257,19 +241,14 @@ impl Planned {
 
     fn survey(&mut self, job: &Job<'_>, conn: &mut Connection, helpers: &mut [Connection]) -> Result<(), DbError> {
         let mut figures = Figures::read(conn, helpers, &self.erasure)?;
+        let family = Family::of(&self.erasure);
         self.due = figures.due();
         for (place, (entry, record)) in self.erasure.entries.iter().zip(&mut self.entries).enumerate() {
             survey::fill(record, figures.by_entry[place].clone());
-            if record.remaining > 0 {
-                let found = match figures.going(place, &self.due) {
-                    None => count::consequences(conn, &entry.plan, None)?,
-                    Some(going) => consequences(conn, &self.erasure, entry, &going)?,
-                };
-                record.cascaded = found.cascaded;
-                record.detached = found.detached;
-            }
+            record.cascaded.clone_from(&figures.along[place].cascaded);
+            record.detached.clone_from(&figures.along[place].detached);
             if job.statements {
-                record.statements = survey::statements(conn.dialect(), &entry.plan);
+                record.statements = survey::statements_of_entry(conn.dialect(), &family, place);
             }
             record.guard = guard::of(conn, &entry.plan, record)?;
         }
@@ -422,9 +401,13 @@ impl Planned {
         let are_illegible = matches!(ending, Ending::Done) && left.as_ref().is_ok_and(is_illegible);
         for (place, entry) in self.entries.iter_mut().enumerate() {
             let done = tally.entries.remove(&entry.rule).unwrap_or_default();
+            let passed_over = left.as_ref().map_or_else(
+                |_| execute::PassedOver::default(),
+                |(left, _)| tally.passed_over.in_rows(|key| left.rows.get(key).map_or(0, |rows| rows[place])),
+            );
             let left = left.as_ref().map(|(left, _)| left.by_entry[place].clone()).map_err(Clone::clone);
             let planned = entry.blocked;
-            super::act::settle(entry, done, ending.clone(), || left);
+            super::act::settle(entry, execute::Tally { passed_over, ..done }, ending.clone(), || left);
             still_somebody_elses(entry, planned);
             if are_illegible && entry.remaining > 0 {
                 entry.error = Some(format!(
@@ -478,8 +461,9 @@ pub fn map(job: &Job<'_>, conn: &mut Connection) -> Result<(Catalog, Erasure), R
     let ordered: Vec<_> = orders.holds.standing.iter().map(|standing| orders::hold_of(&standing.order)).collect();
     let holds = orders::all(&job.holds, job.schedule, &ordered);
     let resolved = resolve::resolve(&job.context(&catalog), job.schedule, |named| job.is_meant(named), &holds);
-    if !resolved.hold_mistakes.is_empty() {
-        return Err(Refusal::Schedule(resolved.hold_mistakes));
+    let mistakes: Vec<_> = resolved.hold_mistakes.into_iter().chain(resolved.second_maps).collect();
+    if !mistakes.is_empty() {
+        return Err(Refusal::Schedule(mistakes));
     }
     match resolved.erasure {
         Some(Ok(erasure)) => Ok((catalog, erasure)),

@@ -72,6 +72,7 @@ pub(super) fn make(
     let ordered: Vec<_> = orders.holds.standing.iter().map(|standing| orders::hold_of(&standing.order)).collect();
     let holds = orders::all(&job.holds, job.schedule, &ordered);
     let mut resolved = resolve::resolve(&context, job.schedule, |named| job.is_meant(named), &holds);
+    resolved.hold_mistakes.append(&mut resolved.second_maps);
     resolved.hold_mistakes.extend(check::hold_conditions(conn, &context, &holds));
     if !resolved.hold_mistakes.is_empty() {
         return Err(Refusal::Schedule(resolved.hold_mistakes));
@@ -208,9 +209,7 @@ impl<'a> Planner<'a> {
             Some(pause) => survey::wait(self.conn, &plan, &mut record, pause),
             None => self.notes.extend(ask_guard(self.conn, &plan, self.changes, &mut record, self.consent)),
         }
-        if self.job.oldest_due {
-            survey::find_oldest_due(self.conn, &plan, &mut record);
-        }
+        survey::find_oldest_due(self.conn, &plan, &mut record, self.job.oldest_due);
         if record.status == Status::Ok {
             let what = format!("rule `{}`", plan.rule);
             self.notes.extend(survey::placeholders_taken(self.conn, &plan, &[], &what));

@@ -199,7 +199,6 @@ impl Inbox<'_> {
             verified: request.verified,
             is_written: false,
         });
-        let latest = |asked| self.map.requests.as_ref().map_or(asked, |of| person::asked_until(of, asked));
         let written = written.iter().filter_map(|one| {
             let (key, asked) = match one.made {
                 Made::At(asked) => (key_as_written(self.catalog, self.map, &one.key), asked),
@@ -207,7 +206,8 @@ impl Inbox<'_> {
                 Made::Unknown => (None, self.job.as_of),
                 Made::Ahead(_) => return None,
             };
-            Some(Open { key, category: None, asked, latest: latest(asked), verified: true, is_written: true })
+            let latest = one.until.unwrap_or(asked);
+            Some(Open { key, category: None, asked, latest, verified: true, is_written: true })
         });
         Ok(of_desk.chain(written).collect())
     }
@@ -344,7 +344,7 @@ fn carry_out_written(
         let (Made::At(made), Some(key)) = (requested.made, key_as_written(&catalog, &map, &requested.key)) else {
             continue;
         };
-        let latest = map.requests.as_ref().map_or(made, |of| person::asked_until(of, made));
+        let latest = requested.until.unwrap_or(made);
         let people =
             SomePeople { keys: vec![requested.key.clone()], category: None, cause: Cause::Request, asked: made };
         let asked = Asked { what: format!("a request in `{table}`"), people, latest, verified: true };

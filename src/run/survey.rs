@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use crate::base::name::Name;
 use crate::db::query::count;
 use crate::db::query::count::Counts;
+use crate::db::query::mark::{self, Family};
 use crate::db::query::taken;
-use crate::db::write::batch;
+use crate::db::write::{batch, people_sweep};
 use crate::db::{Connection, DbError, Dialect, Mode, Value};
 use crate::diagnostic::mistake::Mistake;
 use crate::execute::PassedOver;
@@ -97,6 +98,7 @@ fn empty(rule: &str, promises: &[String], database: &str, table: &str, action: &
         oldest_kept: None,
         cutoff_local: None,
         oldest_due: None,
+        rhythm_seconds: None,
         paused: None,
         guard_passed: None,
         late: 0,
@@ -157,7 +159,7 @@ fn count_into(conn: &mut Connection, plan: &RulePlan, record: &mut RuleRecord) -
         record.unreadable += ageless.unreadable;
     }
     if record.remaining > 0 {
-        let found = count::consequences(conn, plan, None)?;
+        let found = count::consequences(conn, plan)?;
         record.cascaded = found.cascaded;
         record.detached = found.detached;
     }
@@ -210,9 +212,12 @@ pub(super) fn keep_all(conn: &mut Connection, plan: &RulePlan, record: &mut Rule
     record.oldest_kept = found.ok().flatten();
 }
 
-/// The oldest row on which a run would act. It is left out where it cannot be had: the figures are there without it.
-pub(super) fn find_oldest_due(conn: &mut Connection, plan: &RulePlan, record: &mut RuleRecord) {
-    if record.remaining > 0 {
+/// The oldest row on which a run would act. It is left out where it cannot be had: the figures are there without it. Where
+/// nothing is held or blocked it is the oldest of all that are due, unless it is asked for `exactly`, to the part of a day.
+pub(super) fn find_oldest_due(conn: &mut Connection, plan: &RulePlan, record: &mut RuleRecord, exactly: bool) {
+    if record.held == 0 && record.blocked == 0 && !exactly {
+        record.oldest_due = record.oldest_eligible;
+    } else if record.remaining > 0 {
         let due = |conn: &mut Connection| oldest_of(plan, |target| count::oldest_due(conn, plan, target));
         record.oldest_due = conn.transaction(Mode::ReadOnly, due).ok().flatten();
     }
@@ -341,6 +346,17 @@ fn ending(record: &RuleRecord, passed: &PassedOver, locked: u64) -> (Status, Opt
 
 /// The statements that change rows, as `--sql` shows them: without what holds by hand ask for, which may name a person.
 pub(super) fn statements(dialect: Dialect, plan: &RulePlan) -> Vec<String> {
+    hiding_orders(plan, &batch::statements(dialect, plan))
+}
+
+/// The same of an entry of a map of people: those that mark its rows, and those that act upon them by key.
+pub(super) fn statements_of_entry(dialect: Dialect, family: &Family<'_>, place: usize) -> Vec<String> {
+    let mut all = mark::statements(dialect, family, place);
+    all.extend(people_sweep::statements(dialect, family, place));
+    hiding_orders(&family.erasure.entries[place].plan, &all)
+}
+
+fn hiding_orders(plan: &RulePlan, statements: &[crate::db::Statement]) -> Vec<String> {
     // Conditions of rules that act before this one stand in its statements too; `earlier` names all of them.
     let acting = plan.earlier.iter().map(|earlier| &**earlier).chain([plan]);
     let orders: BTreeMap<_, _> = acting.flat_map(conditions_by_hand).collect();
@@ -349,7 +365,7 @@ pub(super) fn statements(dialect: Dialect, plan: &RulePlan) -> Vec<String> {
             text.replace(*condition, &format!("/* what hold `{hold}` asks for, not shown */"))
         })
     };
-    batch::statements(dialect, plan).iter().map(shown).map(hide).collect()
+    statements.iter().map(shown).map(hide).collect()
 }
 
 /// What holds by hand ask of the plan's rows, each with the name of its hold.

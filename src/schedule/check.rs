@@ -27,7 +27,8 @@ pub(super) fn schedule(source: Arc<Source>) -> Result<Schedule, Vec<Mistake>> {
         root.knows(&["policy", "promise", "rule", "hold", "keep", "subject"]);
         let policy = root.require("policy", "begin with [policy] and its `name`").and_then(|item| policy(&item));
         let zone = policy.as_ref().map_or(TimeZone::UTC, |policy| policy.timezone.clone());
-        let subject = subject::subject(root, &zone);
+        let effective = policy.as_ref().and_then(|policy| policy.effective);
+        let subject = subject::subject(root, &zone).map(|subject| Subject { effective, ..subject });
         let (rules, holds, keeps) = (root.tables_of("rule"), root.tables_of("hold"), root.tables_of("keep"));
         let promises = root.tables_of("promise");
         names_differ(&rules, "name");

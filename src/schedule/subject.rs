@@ -39,6 +39,8 @@ pub struct Subject {
     /// In the order of the schedule.
     pub data: Vec<Data>,
     pub requests: Option<Requests>,
+    /// As that of the policy.
+    pub effective: Option<Date>,
     pub places: Places,
 }
 
@@ -105,10 +107,9 @@ pub enum MarkWith {
 }
 
 impl Subject {
-    /// Different conditions on one table are taken to tell its people apart.
-    pub fn is_told_apart_from(&self, other: &Subject) -> bool {
-        let condition = |subject: &Subject| subject.condition.as_deref().map(str::trim).map(str::to_owned);
-        matches!((condition(self), condition(other)), (Some(one), Some(other)) if one != other)
+    /// Does the policy of the map take effect by this day?
+    pub fn is_in_force_on(&self, day: Date) -> bool {
+        self.effective.is_none_or(|effective| effective <= day)
     }
 }
 
@@ -184,6 +185,7 @@ pub(super) fn subject(root: &Table, zone: &TimeZone) -> Option<Subject> {
         max_people,
         data,
         requests,
+        effective: None,
         places,
     };
     subject.mistakes().into_iter().for_each(|mistake| root.add(mistake));

@@ -1,6 +1,7 @@
 //! Does the map of people leave anything of theirs out? Every foreign key that leads to a person is followed, and every
 //! column whose name speaks of one is named where no entry maps it.
 
+mod kept;
 mod proposal;
 mod ways;
 
@@ -65,6 +66,7 @@ impl<'a> Map<'a> {
                 mistakes.extend(lost.iter().map(|lost| lost.told(about)));
             }
             mistakes.extend(ways::findings(self, &label, entry));
+            mistakes.extend(kept::findings(self, entry, &mapped));
         }
         mistakes.extend(self.references_left_out(&mapped));
         mistakes.extend(self.columns_left_out(&mapped));

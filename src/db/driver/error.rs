@@ -73,6 +73,14 @@ impl DbError {
         Self { kind, message: message.into() }
     }
 
+    /// The same of a part that met it; an error that passes needs no name.
+    pub fn met_by(self, part: &str) -> Self {
+        match self.is_transient() {
+            true => self,
+            false => Self { message: format!("{part}: {}", self.message), ..self },
+        }
+    }
+
     /// Could the same act pass, later or smaller?
     pub fn is_transient(&self) -> bool {
         matches!(self.kind, ErrorKind::Lost | ErrorKind::Conflict | ErrorKind::LockTimeout)

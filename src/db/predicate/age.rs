@@ -12,7 +12,7 @@ use super::anchor::{self, AHEAD, PAST};
 use crate::base::name::Name;
 use crate::db::sql::builder::Sql;
 use crate::db::{Dialect, Row};
-use crate::plan::{Anchor, Reading};
+use crate::plan::Anchor;
 
 /// The latest time lies before its bound.
 pub(in crate::db) fn expired(sql: &mut Sql, alias: &Name, anchors: &[Anchor]) {
@@ -137,19 +137,10 @@ fn day(day: Date, zone: &TimeZone) -> Option<(Timestamp, Timestamp)> {
     Some((begin(day)?, last))
 }
 
-/// Of an instant that a column told, the last one that it may mean: where the column holds days, that of its day.
-pub(in crate::db) fn latest_meant(instant: Timestamp, anchor: &Anchor) -> Timestamp {
-    let zone = match &anchor.reading {
-        Reading::Date { zone, .. } => Some(zone),
-        Reading::Text { format: Some(format), zone, .. } if !super::text::has_hour(format) => Some(zone),
-        _ => None,
-    };
-    zone.and_then(|zone| day(zone.to_datetime(instant).date(), zone)).map_or(instant, |(_, last)| last)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Reading;
 
     fn anchor(zone: &str) -> Anchor {
         let zone = TimeZone::get(zone).unwrap();

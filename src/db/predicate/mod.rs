@@ -7,6 +7,7 @@ pub(in crate::db) mod doomed;
 pub(in crate::db) mod eligible;
 pub mod exclusion;
 pub mod few;
+pub(in crate::db) mod key_batch;
 pub(in crate::db) mod own_kind;
 mod text;
 pub(in crate::db) mod whose;

@@ -16,10 +16,10 @@ use crate::db::predicate::eligible::{Look, Scope};
 use crate::db::predicate::few;
 use crate::db::predicate::few::{Few, among};
 use crate::db::predicate::window::outward;
-use crate::db::sql::builder::Sql;
+use crate::db::sql::builder::{Sql, Terms};
 use crate::plan::{
-    Collation, Condition, HeldPeople, Hold, KeyColumn, Likeness, Passage, People, RulePlan, SelfEffect, Step, Target,
-    Who, Whose,
+    Collation, Condition, HeldPeople, Hold, KeyColumn, Likeness, Passage, People, RowTable, RulePlan, Step, TableKey,
+    Target, Who, Whose,
 };
 
 /// The row that the target names belongs to a person who is due.
@@ -71,26 +71,12 @@ fn leads_by(sql: &mut Sql, alias: &Name, lead: &Lead<'_>, steps: &[Step], condit
     });
 }
 
-/// The row that `alias` names leads a row of another entry, which stays, to somebody. What stays because it is somebody else's as
-/// well, who is not due, is found by way of what is theirs.
+/// The row that `alias` names leads a row of another entry, which stays, to somebody.
 pub(in crate::db) fn leads_to_what_stays(sql: &mut Sql, scope: Scope<'_>, passage: &Passage, alias: &Name, look: Look) {
     let (before, after) = passage.way();
     let stays = |sql: &mut Sql| {
-        let target = &passage.target;
         let earlier = if look == Look::Ahead { scope.earlier } else { &[] };
-        sql.all(|terms| {
-            if let Some(condition) = &target.condition {
-                terms.term(|sql| {
-                    sql.condition(condition);
-                });
-            }
-            terms.term(|sql| eligible::would_change(sql, target, earlier));
-            eligible::left_by(terms, earlier, &target.root, &target.alias);
-            if let Some(whose) = target.whose.as_ref().filter(|whose| whose.is_shared() && target.holds.is_empty()) {
-                let scope = Scope { target, few: None, is_joined: false, ..scope };
-                terms.not_true(|sql| someone_elses_too(sql, scope, whose));
-            }
-        });
+        sql.all(|terms| is_looked_for(terms, &passage.target, earlier));
     };
     let is_alike = |(whose, found): (&Whose, &Whose)| {
         whose.steps == after && whose.people.target.condition == found.people.target.condition
@@ -103,6 +89,21 @@ pub(in crate::db) fn leads_to_what_stays(sql: &mut Sql, scope: Scope<'_>, passag
             terms.term(|sql| leads_on(sql, scope, passage, after, alias));
         }
     });
+}
+
+/// The row is one of those that the other entry finds, and earlier rules leave it. What stays because it is somebody else's as
+/// well, who is not due, is found by way of what is theirs.
+pub(in crate::db) fn is_looked_for(terms: &mut Terms<'_>, target: &Target, earlier: &[Arc<RulePlan>]) {
+    if let Some(condition) = &target.condition {
+        terms.term(|sql| {
+            sql.condition(condition);
+        });
+    }
+    terms.term(|sql| eligible::would_change(sql, target, earlier));
+    eligible::left_by(terms, earlier, &target.root, &target.alias);
+    if let Some(whose) = target.whose.as_ref().filter(|whose| whose.is_shared() && target.holds.is_empty()) {
+        terms.not_true(|sql| someone_elses_too(sql, of_people(target), whose));
+    }
 }
 
 /// What leads to a row over a passage.
@@ -186,6 +187,78 @@ fn leads_on(sql: &mut Sql, scope: Scope<'_>, passage: &Passage, steps: &[Step], 
         });
     }
     lead_on(sql, step);
+}
+
+/// What is found by way of a passage, from its own table on: ` JOIN` the rows that lie between, and those of the passage that
+/// `are` meant and lead on to somebody, as `found`. They stand in queries of their own, where each goes under its own name.
+pub(in crate::db) fn join_path(
+    sql: &mut Sql,
+    passage: &Passage,
+    table: &RowTable,
+    found: &Name,
+    are: &dyn Fn(&mut Sql, &Name),
+) {
+    let (before, _) = passage.way();
+    let mut from = passage.target.alias.clone();
+    for (at, step) in before.iter().enumerate() {
+        let natural = &step.table.table;
+        sql.push(" JOIN (SELECT ");
+        let to = match before.get(at + 1) {
+            Some(next) => {
+                sql.columns(natural, &[step.key.clone(), next.column.clone()]);
+                sql.push(" FROM ").table(&step.table).push(" AS ").name(natural);
+                sql.filter(|sql| may_lead_on(sql, next));
+                sql.fresh_alias()
+            }
+            None => {
+                row_columns(sql, natural, &table.key, &step.key);
+                sql.push(if table.only { " FROM ONLY " } else { " FROM " });
+                sql.table(&table.table).push(" AS ").name(natural);
+                sql.filter(|sql| {
+                    sql.all(|terms| {
+                        terms.term(|sql| are(sql, natural));
+                        terms.term(|sql| leads_to_somebody(sql, passage, natural));
+                    });
+                });
+                found.clone()
+            }
+        };
+        sql.push(") AS ").name(&to).push(" ON ");
+        alike(sql, step, &from, &to);
+        not_empty(sql, &to, step);
+        from = to;
+    }
+}
+
+/// What tells rows apart, by its own names, and one more column.
+fn row_columns(sql: &mut Sql, alias: &Name, key: &TableKey, more: &Name) {
+    let mut columns: Vec<Name> = match key {
+        TableKey::Columns(columns) => columns.iter().map(|column| column.name.clone()).collect(),
+        TableKey::Place => vec![Name::new("ctid").expect("letters are a name")],
+        TableKey::Digest(columns) => columns.clone(),
+    };
+    if !columns.contains(more) {
+        columns.push(more.clone());
+    }
+    sql.columns(alias, &columns);
+}
+
+/// The row that `alias` names, under its own name, leads by the rest of a passage's way to somebody, due or not.
+pub(in crate::db) fn leads_to_somebody(sql: &mut Sql, passage: &Passage, alias: &Name) {
+    let (_, after) = passage.way();
+    let (Some(whose), Some(step)) = (&passage.target.whose, after.first()) else { return };
+    let people = &whose.people.target;
+    let such = |sql: &mut Sql| eligible::is_meant(sql, people);
+    let lead = Lead { table: &people.table, alias: &people.alias, earlier: &[], such: &such, sharers: Sharers::One };
+    sql.all(|terms| {
+        terms.term(|sql| {
+            own_row(sql, alias, step);
+            sql.push(" IN (");
+            lead.write(sql, after);
+            sql.push(")");
+        });
+        terms.term(|sql| may_lead_on(sql, step));
+    });
 }
 
 /// The column of the row that `from` names holds the key of the one that `to` names.
@@ -526,31 +599,6 @@ fn forms(likeness: Likeness, dialect: Dialect, end: End) -> &'static [Form] {
 /// The one form that tells two values apart, where others beside it are for an index or for what it cannot tell.
 pub(in crate::db) fn form(likeness: Likeness, dialect: Dialect) -> Form {
     forms(likeness, dialect, End::Key).last().copied().unwrap_or(AS_IT_IS)
-}
-
-/// MariaDB, and MySQL 8.0.20 and older, ask every row of the table of a DELETE or UPDATE whether it is IN (SELECT …); the
-/// join form goes from the people to their rows. It lets no subquery read the table itself, as is asked of a row that others
-/// of its kind keep or take along.
-pub(in crate::db) fn to_be_joined(dialect: Dialect, scope: Scope<'_>) -> bool {
-    dialect == Dialect::Mysql
-        && scope.target.whose.as_ref().is_some_and(|whose| !whose.steps.is_empty())
-        && scope.target.self_links.iter().all(|link| link.effect == SelfEffect::Null)
-}
-
-/// ` JOIN` the target to the values that lead to its people.
-pub(in crate::db) fn join(sql: &mut Sql, scope: Scope<'_>) {
-    let Some((whose, step)) = scope.target.whose.as_ref().and_then(|whose| Some((whose, whose.steps.first()?))) else {
-        return;
-    };
-    let found = sql.fresh_alias();
-    let inner = sql.fresh_alias();
-    let such = |sql: &mut Sql| are_due(sql, &whose.people, scope.few);
-    let lead = Lead { such: &such, ..Lead::to(&whose.people.target, scope, Look::Now) };
-    sql.push(" JOIN (SELECT DISTINCT * FROM (SELECT ");
-    lead.values(sql, step, &whose.steps[1..], named);
-    lead.source(sql, step, &whose.steps[1..], &|sql, _| lead.write(sql, &whose.steps[1..]));
-    sql.push(") AS ").name(&inner).push(") AS ").name(&found).push(" ON ");
-    leads_to(sql, scope, step, &found);
 }
 
 /// The people to whom the first step of a way leads, under the name by which they are joined.

@@ -11,7 +11,6 @@ use crate::db::predicate::doomed;
 use crate::db::predicate::doomed::Within;
 use crate::db::predicate::eligible;
 use crate::db::predicate::eligible::{Look, Scope};
-use crate::db::predicate::few::Few;
 use crate::db::predicate::window::Window;
 use crate::db::sql::builder::Sql;
 use crate::db::{Connection, DbError, Dialect, Row, Statement, Value};
@@ -145,7 +144,7 @@ pub(in crate::db) fn counts_statement(dialect: Dialect, scope: Scope<'_>, part: 
             sql.push(", ");
         }
     }
-    select_counts(&mut sql, scope, Look::Ahead, part);
+    select_counts(&mut sql, scope, part);
     sql.push(" FROM ");
     eligible::from(&mut sql, target);
     sql.filter(|sql| eligible::considered(sql, scope, Look::Ahead));
@@ -153,9 +152,9 @@ pub(in crate::db) fn counts_statement(dialect: Dialect, scope: Scope<'_>, part: 
 }
 
 /// Eligible rows, held ones, blocked ones, and those under each hold of the part.
-pub(in crate::db) fn select_counts(sql: &mut Sql, scope: Scope<'_>, look: Look, part: Part<'_>) {
+fn select_counts(sql: &mut Sql, scope: Scope<'_>, part: Part<'_>) {
     match part {
-        Part::Totals(_) => select_totals(sql, scope, look),
+        Part::Totals(_) => select_totals(sql, scope),
         Part::Holds(_) => {
             sql.push("0, 0, 0");
         }
@@ -165,13 +164,13 @@ pub(in crate::db) fn select_counts(sql: &mut Sql, scope: Scope<'_>, look: Look, 
     }
 }
 
-fn select_totals(sql: &mut Sql, scope: Scope<'_>, look: Look) {
+fn select_totals(sql: &mut Sql, scope: Scope<'_>) {
     sql.push("COUNT(*)");
     sum_where(sql, eligible::has_holds(scope), |sql| eligible::held(sql, scope));
     sum_where(sql, eligible::has_blockers(scope), |sql| {
         sql.all(|terms| {
             terms.not_true(|sql| eligible::held(sql, scope));
-            terms.term(|sql| eligible::blocked(sql, scope, look));
+            terms.term(|sql| eligible::blocked(sql, scope, Look::Ahead));
         });
     });
 }
@@ -346,11 +345,11 @@ pub fn table_rows_up_to(conn: &mut Connection, table: &TableName, limit: u64) ->
     Ok(number(&one_row(conn, &sql.finish())?, 0))
 }
 
-/// Dependent rows that would go, or be let go, with all the rule's rows, or with those of a few people.
-pub fn consequences(conn: &mut Connection, rule: &RulePlan, few: Option<Few<'_>>) -> Result<Consequences, DbError> {
+/// Dependent rows that would go, or be let go, with all the rule's rows.
+pub fn consequences(conn: &mut Connection, rule: &RulePlan) -> Result<Consequences, DbError> {
     let mut found = Consequences::default();
     let Some(whole) = whole(rule) else { return Ok(found) };
-    let scope = Scope { few, ..scope(rule, &whole) };
+    let scope = scope(rule, &whole);
     for (index, dependent) in rule.dependents.iter().enumerate() {
         let statement = doomed::count_dependent(conn.dialect(), scope, index, Within::Everything);
         let count = number(&one_row(conn, &statement)?, 0);

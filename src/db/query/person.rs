@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::base::name::Name;
 use crate::db::catalog::{Catalog, Column, ColumnKind};
-use crate::db::predicate::age::{self, Told};
+use crate::db::predicate::age::Told;
 use crate::db::predicate::eligible;
 use crate::db::predicate::eligible::Look;
 use crate::db::predicate::few;
@@ -122,8 +122,8 @@ pub fn rows_of_few(
     let mut all = BTreeMap::new();
     for target in targets {
         let target = Target { redactions: Vec::new(), ..target.clone() };
-        people::counts_of_target(conn, &target, key, few, &mut |person, counts| {
-            *all.entry(person).or_default() += counts.eligible;
+        people::counts_of_target(conn, &target, key, few, &mut |person, rows| {
+            *all.entry(person).or_default() += rows;
             Ok(())
         })?;
     }
@@ -136,6 +136,8 @@ pub struct Requested {
     /// The person's key as that table writes it, of bytes their digits; whether anybody has it or not.
     pub key: String,
     pub made: Made,
+    /// The last instant at which it may have been made: a day tells no hour.
+    pub until: Option<Timestamp>,
     /// Which they are: when each was made, as the database counts.
     which: Vec<i64>,
 }
@@ -185,9 +187,10 @@ pub fn requested(conn: &mut Connection, map: &Erasure, now: Timestamp) -> Result
     is_open(&mut sql, requests);
     sql.push(" AND ").column(&requests.alias, &requests.whose.column).push(" IS NOT NULL");
     let one = |row: &Row| {
-        let at = latest_at(row, 1, std::slice::from_ref(&requests.requested));
+        let told = Told::read(row, 1, std::slice::from_ref(&requests.requested));
         let key = few::key_of(row, 0).ok()?.to_text();
-        Some(Requested { key, made: Made::told(at, now), which: row.int(1).into_iter().collect() })
+        let (made, until) = (Made::told(told.map(|told| told.at), now), told.map(|told| told.latest));
+        Some(Requested { key, made, until, which: row.int(1).into_iter().collect() })
     };
     let mut all: Vec<Requested> = conn.query(&sql.finish())?.iter().filter_map(one).collect();
     all.sort();
@@ -226,11 +229,6 @@ fn key_of_request(sql: &mut Sql, map: &Erasure, requests: &Requests) {
         }
         (_, false, _) => outward(sql, &requests.alias, &step.column, &Transport::Cast(String::new())),
     }
-}
-
-/// The last instant at which somebody may have asked of whose request the table says `asked`: a day tells no hour.
-pub fn asked_until(requests: &Requests, asked: Timestamp) -> Timestamp {
-    age::latest_meant(asked, &requests.requested)
 }
 
 /// The table under the name that the schedule's conditions use.

@@ -1,22 +1,18 @@
 //! The acts on one window, inside the caller's transaction.
 
-use std::collections::BTreeMap;
-
 use crate::base::name::TableName;
 use crate::db::predicate::doomed;
 use crate::db::predicate::doomed::{Which, Within, where_due};
 use crate::db::predicate::eligible;
 use crate::db::predicate::eligible::Scope;
-use crate::db::predicate::whose;
-use crate::db::predicate::window::Window;
+use crate::db::predicate::window::{Window, is_within};
 use crate::db::query::count::{Consequences, number, one_row, scope};
 use crate::db::sql::builder::Sql;
-use crate::db::write::along::{Along, Shares};
 use crate::db::write::hashes::Hashes;
 use crate::db::write::redact;
 use crate::db::write::renewal::keeping_age;
 use crate::db::{Connection, DbError, Dialect, ErrorKind, Statement};
-use crate::plan::{Axis, Dependent, Link, PersonKey, RulePlan, SelfEffect, SelfLink, Target};
+use crate::plan::{Axis, Dependent, Link, RulePlan, SelfEffect, SelfLink, Target};
 use crate::schedule::Then;
 
 /// What one batch did.
@@ -30,58 +26,22 @@ pub struct Done {
 }
 
 impl Done {
+    fn took(&mut self, table: String, rows: u64) {
+        if rows > 0 {
+            *self.consequences.cascaded.entry(table).or_default() += rows;
+        }
+    }
+
+    fn let_go_of(&mut self, reference: String, rows: u64) {
+        if rows > 0 {
+            *self.consequences.detached.entry(reference).or_default() += rows;
+        }
+    }
+
     pub fn add(&mut self, more: Done) {
         self.rows += more.rows;
         self.rolled_up += more.rolled_up;
         self.consequences.add(&more.consequences);
-    }
-}
-
-/// What was deleted; of an erasure, also with whose rows others went.
-#[derive(Debug, Default)]
-pub(in crate::db) struct Deleted {
-    pub done: Done,
-    pub along: BTreeMap<PersonKey, Consequences>,
-}
-
-impl From<Done> for Deleted {
-    fn from(done: Done) -> Self {
-        Self { done, along: BTreeMap::new() }
-    }
-}
-
-impl Deleted {
-    pub fn add(&mut self, more: Deleted) {
-        self.done.add(more.done);
-        for (person, consequences) in more.along {
-            self.along.entry(person).or_default().add(&consequences);
-        }
-    }
-
-    fn took(&mut self, table: String, rows: u64, shares: Option<Shares>) -> Result<(), DbError> {
-        self.note(|consequences| &mut consequences.cascaded, table, rows, shares)
-    }
-
-    fn let_go_of(&mut self, reference: String, rows: u64, shares: Option<Shares>) -> Result<(), DbError> {
-        self.note(|consequences| &mut consequences.detached, reference, rows, shares)
-    }
-
-    fn note(
-        &mut self,
-        what: fn(&mut Consequences) -> &mut BTreeMap<String, u64>,
-        name: String,
-        rows: u64,
-        shares: Option<Shares>,
-    ) -> Result<(), DbError> {
-        if rows > 0 {
-            *what(&mut self.done.consequences).entry(name.clone()).or_default() += rows;
-        }
-        let Some(shares) = shares else { return Ok(()) };
-        require_same(sum_of(&shares), rows)?;
-        for (person, rows) in shares {
-            *what(self.along.entry(person).or_default()).entry(name.clone()).or_default() += rows;
-        }
-        Ok(())
     }
 }
 
@@ -114,28 +74,15 @@ pub fn delete(
     axis: &Axis,
     window: &Window,
 ) -> Result<Done, DbError> {
-    Ok(delete_of(conn, rule, scope(rule, target), Within::Window(axis, window))?.done)
-}
-
-/// As [`delete`]; of an erasure, the rows of a few people.
-pub(in crate::db) fn delete_of(
-    conn: &mut Connection,
-    rule: &RulePlan,
-    scope: Scope<'_>,
-    part: Within<'_>,
-) -> Result<Deleted, DbError> {
-    if !takes_several(rule, scope.target) {
+    let (scope, part) = (scope(rule, target), Within::Window(axis, window));
+    if !takes_several(rule, target) {
         let rows = conn.execute(&delete_roots(conn.dialect(), scope, part))?;
-        return Ok(Done { rows, ..Done::default() }.into());
+        return Ok(Done { rows, ..Done::default() });
     }
-    let mut deleted = match scope.self_cascade() {
-        Some(link) => delete_with_descendants(conn, rule, scope, link, part)?,
-        None => delete_with_dependents(conn, rule, scope, part)?,
-    };
-    if let Some([only]) = scope.few.map(|few| few.keys) {
-        deleted.along.insert(only.clone(), deleted.done.consequences.clone());
+    match scope.self_cascade() {
+        Some(link) => delete_with_descendants(conn, rule, scope, link, part),
+        None => delete_with_dependents(conn, rule, scope, part),
     }
-    Ok(deleted)
 }
 
 fn delete_with_dependents(
@@ -143,17 +90,17 @@ fn delete_with_dependents(
     rule: &RulePlan,
     scope: Scope<'_>,
     part: Within<'_>,
-) -> Result<Deleted, DbError> {
-    let mut deleted = Deleted::default();
+) -> Result<Done, DbError> {
+    let mut done = Done::default();
     let expected = lock_and_count(conn, scope, part)?;
     if expected == 0 {
-        return Ok(deleted);
+        return Ok(done);
     }
-    let_go(conn, rule, scope, part, &mut deleted)?;
-    delete_dependents(conn, scope, part, &mut deleted)?;
-    deleted.done.rows = conn.execute(&delete_roots(conn.dialect(), scope, part))?;
-    require_same(expected, deleted.done.rows)?;
-    Ok(deleted)
+    let_go(conn, rule, scope, part, &mut done)?;
+    delete_dependents(conn, scope, part, &mut done)?;
+    done.rows = conn.execute(&delete_roots(conn.dialect(), scope, part))?;
+    require_same(expected, done.rows)?;
+    Ok(done)
 }
 
 /// A cascade over the table itself: the closure is deleted from its leaves upwards, its roots last, so that the closure
@@ -164,25 +111,24 @@ fn delete_with_descendants(
     scope: Scope<'_>,
     link: &SelfLink,
     part: Within<'_>,
-) -> Result<Deleted, DbError> {
-    let mut deleted = Deleted::default();
+) -> Result<Done, DbError> {
+    let mut done = Done::default();
     let row = one_row(conn, &doomed::count_descendants(conn.dialect(), scope, link, part))?;
     let (due, beyond) = (number(&row, 0), number(&row, 1));
     if due + beyond == 0 {
-        return Ok(deleted);
+        return Ok(done);
     }
     if beyond > 0 {
-        let shares = shares(conn, scope, part, |along, conn| along.descendants(conn, link))?;
-        deleted.took(rule.table.to_string(), beyond, shares)?;
+        done.took(rule.table.to_string(), beyond);
     }
-    let_go(conn, rule, scope, part, &mut deleted)?;
-    delete_dependents(conn, scope, part, &mut deleted)?;
+    let_go(conn, rule, scope, part, &mut done)?;
+    delete_dependents(conn, scope, part, &mut done)?;
     let dialect = conn.dialect();
     let leaves = repeat(conn, &doomed::delete_descendants(dialect, scope, link, Which::Leaves, part))?;
     let gone = leaves + conn.execute(&doomed::delete_descendants(dialect, scope, link, Which::Rest, part))?;
     require_same(due + beyond, gone)?;
-    deleted.done.rows = due;
-    Ok(deleted)
+    done.rows = due;
+    Ok(done)
 }
 
 /// How many rows of the window are due. On MySQL the rows and the gaps between them are locked on the way, so that the
@@ -204,29 +150,24 @@ fn let_go(
     rule: &RulePlan,
     scope: Scope<'_>,
     part: Within<'_>,
-    deleted: &mut Deleted,
+    done: &mut Done,
 ) -> Result<(), DbError> {
     let dialect = conn.dialect();
     for (index, dependent) in having(scope, Then::Null) {
         for link in &dependent.links {
-            let shares = shares(conn, scope, part, |along, conn| along.over(conn, link))?;
             let rows = conn.execute(&doomed::detach(dialect, scope, link, &dependent.stamped, part))?;
-            deleted.let_go_of(doomed::link_label(dependent), rows, shares)?;
+            done.let_go_of(doomed::link_label(dependent), rows);
         }
         nothing_clings(conn, scope, index, part)?;
     }
     for link in scope.target.self_links.iter().filter(|link| link.effect == SelfEffect::Null) {
-        let shares = shares(conn, scope, part, |along, conn| along.orphans(conn, link))?;
         let orphans = doomed::count_orphans(dialect, scope, link, part);
-        let stay = match &shares {
-            Some(shares) => sum_of(shares),
-            None => number(&one_row(conn, &orphans)?, 0),
-        };
+        let stay = number(&one_row(conn, &orphans)?, 0);
         conn.execute(&doomed::detach_own(dialect, scope, link, part))?;
         if scope.target.has_triggers && number(&one_row(conn, &orphans)?, 0) > 0 {
             return Err(clinging(&rule.table));
         }
-        deleted.let_go_of(doomed::self_label(rule, link), stay, shares)?;
+        done.let_go_of(doomed::self_label(rule, link), stay);
     }
     Ok(())
 }
@@ -236,40 +177,22 @@ fn delete_dependents(
     conn: &mut Connection,
     scope: Scope<'_>,
     part: Within<'_>,
-    deleted: &mut Deleted,
+    done: &mut Done,
 ) -> Result<(), DbError> {
     let dialect = conn.dialect();
     for (index, dependent) in having(scope, Then::Delete).rev() {
         for link in &dependent.links {
-            let shares = shares(conn, scope, part, |along, conn| along.over(conn, link))?;
-            if shares.as_ref().is_some_and(Vec::is_empty) {
-                continue;
-            }
             let delete = |which| doomed::delete_dependent(dialect, scope, dependent, link, which, part);
             let mut rows = 0;
             if !dependent.self_links.is_empty() {
                 rows += repeat(conn, &delete(Which::Leaves))?;
             }
             rows += conn.execute(&delete(Which::Rest))?;
-            deleted.took(dependent.shown.to_string(), rows, shares)?;
+            done.took(dependent.shown.to_string(), rows);
         }
         nothing_clings(conn, scope, index, part)?;
     }
     Ok(())
-}
-
-/// Of several people: whose rows those are with which others go, asked before they do.
-fn shares<'a>(
-    conn: &mut Connection,
-    scope: Scope<'a>,
-    part: Within<'a>,
-    ask: impl FnOnce(Along<'a>, &mut Connection) -> Result<Shares, DbError>,
-) -> Result<Option<Shares>, DbError> {
-    Along::of_several(conn.dialect(), scope, part).map(|along| ask(along, conn)).transpose()
-}
-
-fn sum_of(shares: &Shares) -> u64 {
-    shares.iter().map(|(_, rows)| rows).sum()
 }
 
 fn having<'a>(scope: Scope<'a>, then: Then) -> impl DoubleEndedIterator<Item = (usize, &'a Dependent)> {
@@ -326,17 +249,9 @@ pub(in crate::db) fn require_same(expected: u64, found: u64) -> Result<(), DbErr
 
 pub(in crate::db) fn delete_roots(dialect: Dialect, scope: Scope<'_>, part: Within<'_>) -> Statement {
     let mut sql = Sql::new(dialect);
-    let joined = whose::to_be_joined(dialect, scope);
-    if joined {
-        sql.push("DELETE ").name(scope.alias()).push(" FROM ");
-    } else {
-        sql.push("DELETE FROM ");
-    }
+    sql.push("DELETE FROM ");
     eligible::from(&mut sql, scope.target);
-    if joined {
-        whose::join(&mut sql, scope);
-    }
-    where_due(&mut sql, Scope { is_joined: joined, ..scope }, part);
+    where_due(&mut sql, scope, part);
     sql.finish()
 }
 
@@ -348,28 +263,21 @@ pub fn redact(
     axis: &Axis,
     window: &Window,
 ) -> Result<Done, DbError> {
-    redact_of(conn, scope(rule, target), Within::Window(axis, window))
-}
-
-/// As [`redact`]; of an erasure, the rows of a few people.
-pub(in crate::db) fn redact_of(conn: &mut Connection, scope: Scope<'_>, part: Within<'_>) -> Result<Done, DbError> {
-    let hashes = Hashes::of(conn, scope, part)?;
+    let (scope, part) = (scope(rule, target), Within::Window(axis, window));
+    let hashes = Hashes::of(conn, target, |sql| where_due(sql, scope, part))?;
     let statement = redact_rows(conn.dialect(), scope, part, &hashes);
-    let rows = keeping_age(conn, scope, part, |conn| conn.execute(&statement))?;
+    let are_met = |sql: &mut Sql| is_within(sql, target, axis, window);
+    let rows = keeping_age(conn, target, &are_met, |conn| conn.execute(&statement))?;
     Ok(Done { rows, ..Done::default() })
 }
 
 fn redact_rows(dialect: Dialect, scope: Scope<'_>, part: Within<'_>, hashes: &Hashes) -> Statement {
     let mut sql = Sql::new(dialect);
-    let joined = whose::to_be_joined(dialect, scope);
     sql.update();
     eligible::from(&mut sql, scope.target);
-    if joined {
-        whose::join(&mut sql, scope);
-    }
     sql.push(" SET ");
     redact::assignments(&mut sql, scope.target, hashes);
-    where_due(&mut sql, Scope { is_joined: joined, ..scope }, part);
+    where_due(&mut sql, scope, part);
     sql.finish()
 }
 

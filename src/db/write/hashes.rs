@@ -11,8 +11,7 @@ use serde_json::Map;
 
 use crate::base::keyed_hash::keyed_hash;
 use crate::base::name::Name;
-use crate::db::predicate::doomed::{Within, where_due};
-use crate::db::predicate::eligible::{self, Scope};
+use crate::db::predicate::eligible;
 use crate::db::sql::builder::Sql;
 use crate::db::{Connection, DbError, Dialect, Value};
 use crate::plan::{Redaction, Target};
@@ -32,22 +31,23 @@ fn hashed(target: &Target) -> impl Iterator<Item = &Redaction> {
 }
 
 impl Hashes {
-    /// Of the rows that the caller's next statement is to change, in a transaction in which both meet the same rows.
-    pub fn of(conn: &mut Connection, scope: Scope<'_>, part: Within<'_>) -> Result<Self, DbError> {
-        if !takes_hashes(conn.dialect(), scope.target) {
+    /// Of the rows that the caller's next statement is to change, in a transaction in which both meet the same rows: those for
+    /// which holds what `filter` writes, with its ` WHERE`.
+    pub fn of(conn: &mut Connection, target: &Target, filter: impl FnOnce(&mut Sql)) -> Result<Self, DbError> {
+        if !takes_hashes(conn.dialect(), target) {
             return Ok(Self::default());
         }
-        let columns: Vec<&Redaction> = hashed(scope.target).collect();
+        let columns: Vec<&Redaction> = hashed(target).collect();
         let mut sql = Sql::new(conn.dialect());
         sql.push("SELECT ");
-        identity(&mut sql, scope.target);
+        identity(&mut sql, target);
         for redaction in &columns {
             sql.push(", ");
-            letters(&mut sql, &scope.target.alias, &redaction.column);
+            letters(&mut sql, &target.alias, &redaction.column);
         }
         sql.push(" FROM ");
-        eligible::from(&mut sql, scope.target);
-        where_due(&mut sql, scope, part);
+        eligible::from(&mut sql, target);
+        filter(&mut sql);
         sql.push(" FOR UPDATE");
         let mut maps: Vec<Map<String, serde_json::Value>> = vec![Map::new(); columns.len()];
         conn.each(&sql.finish(), &mut |row| {

@@ -1,9 +1,9 @@
 //! Statements that change rows, each inside the transaction of the caller.
 
-pub(in crate::db) mod along;
 pub mod batch;
 pub mod hashes;
 pub mod people;
+pub mod people_sweep;
 pub(in crate::db) mod redact;
 mod renewal;
 pub mod rollup;

@@ -1,30 +1,20 @@
-//! The statements of an erasure: who is due, what their rows count to, and the acts on the rows of a few of them.
+//! The statements of an erasure about the people themselves: who is due, who is held, and how many rows are theirs.
 
-use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::db::predicate::age::{self, Told};
-use crate::db::predicate::doomed::Within;
 use crate::db::predicate::eligible;
 use crate::db::predicate::eligible::{Look, Scope};
 use crate::db::predicate::few::{Few, key_of, typed};
 use crate::db::predicate::whose;
 use crate::db::predicate::whose::{Sharers, are_due, may_be_shared, of_people};
-use crate::db::predicate::window::{Window, outward};
-use crate::db::query::count;
-use crate::db::query::count::{Consequences, Counts, Part, counts_of, number, one_row, scope};
+use crate::db::predicate::window::outward;
+use crate::db::query::count::{Counts, number, one_row};
 use crate::db::sql::builder::Sql;
-use crate::db::write::batch;
-use crate::db::write::batch::{Deleted, Done};
-use crate::db::write::hashes::Hashes;
-use crate::db::write::redact;
 use crate::db::{Connection, DbError, Dialect, Row, Statement};
-use crate::plan::{Axis, Entry, Erasure, KeyColumn, People, PersonKey, RulePlan, Target, Whose};
-
-/// What the rows of each person count to.
-pub type ByPerson = BTreeMap<PersonKey, Counts>;
+use crate::plan::{Entry, Erasure, KeyColumn, People, PersonKey, RulePlan, Target};
 
 /// When an account was made, as far as the data tells: a day tells no hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,282 +51,19 @@ pub struct Person {
     pub created: Option<SignedUp>,
 }
 
-/// Called with each person and what their rows in one table count to.
-pub(in crate::db) type Tell<'a> = &'a mut dyn FnMut(PersonKey, Counts) -> Result<(), DbError>;
-
-/// Counts the rows of one table by their people: of the few, or of everybody who is due. Nothing is told of people without any.
-fn counts_in(
-    conn: &mut Connection,
-    scope: Scope<'_>,
-    whose: &Whose,
-    key: &KeyColumn,
-    (look, sharers): (Look, Sharers),
-    tell: Tell<'_>,
-) -> Result<(), DbError> {
-    for part in Part::all(scope.target) {
-        let statement = counts_by_key(conn.dialect(), scope, whose, key, (look, sharers), part);
-        conn.each(&statement, &mut |row| tell(key_of(&row, 0)?, counts_of(&row, 1, part)))?;
-    }
-    Ok(())
-}
-
-fn counts_by_key(
-    dialect: Dialect,
-    scope: Scope<'_>,
-    whose: &Whose,
-    key: &KeyColumn,
-    (look, sharers): (Look, Sharers),
-    part: Part<'_>,
-) -> Statement {
-    let mut sql = Sql::new(dialect);
-    let found = whose::found(&mut sql, whose);
-    let person = |sql: &mut Sql| whose::person(sql, scope, key, found.as_ref());
-    sql.push("SELECT ");
-    person(&mut sql);
-    sql.push(", ");
-    count::select_counts(&mut sql, Scope { is_joined: false, ..scope }, look, part);
-    sql.push(" FROM ");
-    eligible::from(&mut sql, scope.target);
-    whose::join_people(&mut sql, scope, whose, (look, sharers), key, found.as_ref());
-    sql.push(" WHERE ");
-    eligible::considered(&mut sql, Scope { is_joined: found.is_some(), ..scope }, look);
-    sql.push(" GROUP BY ");
-    person(&mut sql);
-    if look == Look::Now && sql.dialect == Dialect::Mysql {
-        // The statements that follow in the transaction are to meet the same rows.
-        sql.push(" FOR UPDATE");
-    }
-    sql.finish()
-}
-
-/// Counts the rows of an entry by their people, as a plan does: what earlier rules take is gone. Whoever has rows in several
-/// tables (partitions) is told of for each of them.
-pub fn counts_ahead(conn: &mut Connection, plan: &RulePlan, key: &KeyColumn, tell: Tell<'_>) -> Result<(), DbError> {
-    counts_by_person(conn, plan, key, None, (Look::Ahead, Sharers::One), tell)
-}
+/// Called with each person and how many rows of theirs are in one table.
+pub(in crate::db) type Tell<'a> = &'a mut dyn FnMut(PersonKey, u64) -> Result<(), DbError>;
 
 /// Can a row of the entry be several people's?
 pub fn has_sharers(plan: &RulePlan) -> bool {
     plan.targets.iter().any(may_be_shared)
 }
 
-/// As [`counts_ahead`], with each row counted for everybody whose it is.
-pub fn counts_of_sharers(
-    conn: &mut Connection,
-    plan: &RulePlan,
-    key: &KeyColumn,
-    tell: Tell<'_>,
-) -> Result<(), DbError> {
-    counts_by_person(conn, plan, key, None, (Look::Ahead, Sharers::All), tell)
-}
-
-fn counts_by_person(
-    conn: &mut Connection,
-    plan: &RulePlan,
-    key: &KeyColumn,
-    few: Option<Few<'_>>,
-    how: (Look, Sharers),
-    tell: Tell<'_>,
-) -> Result<(), DbError> {
-    plan.targets
-        .iter()
-        .filter_map(|target| Some((target, target.whose.as_ref()?)))
-        .try_for_each(|(target, whose)| counts_in(conn, Scope { few, ..scope(plan, target) }, whose, key, how, tell))
-}
-
-/// Counts the rows of a few people's as they are now, in the batch's transaction.
-fn counts_now(conn: &mut Connection, plan: &RulePlan, few: Few<'_>, sharers: Sharers) -> Result<ByPerson, DbError> {
-    let mut all = ByPerson::new();
-    counts_by_person(conn, plan, few.column, Some(few), (Look::Now, sharers), &mut |person, counts| {
-        all.entry(person).or_default().add(&counts);
-        Ok(())
-    })?;
-    Ok(all)
-}
-
-/// What is there of an entry's rows that are a few people's, in the batch's transaction; those that several share count for each.
-pub fn there_now(conn: &mut Connection, entry: &Entry, few: Few<'_>) -> Result<ByPerson, DbError> {
-    counts_now(conn, &entry.plan, few, Sharers::All)
-}
-
-/// What happened to the rows of an entry that are a few people's.
-#[derive(Debug, Default)]
-pub struct Erased {
-    pub done: Done,
-    /// Rows done, by person.
-    pub by_person: HashMap<PersonKey, u64>,
-    /// What went along with them, or let go of them, by person.
-    pub along: BTreeMap<PersonKey, Consequences>,
-    /// What stayed, by person: held or blocked.
-    pub stayed: ByPerson,
-}
-
-/// Erases what an entry says of a few people's rows, in the caller's transaction.
-///
-/// # Errors
-/// [`ErrorKind::Conflict`](crate::db::ErrorKind::Conflict) where the statements did not meet the same rows; the caller rolls
-/// back.
-pub fn erase(conn: &mut Connection, entry: &Entry, few: Few<'_>) -> Result<Erased, DbError> {
-    // Everybody's rows wait for others; and of no keys at all PostgreSQL could not tell the type.
-    if few.keys.is_empty() {
-        return Ok(Erased::default());
-    }
-    if tells_by_itself(conn.dialect(), entry) {
-        return erase_and_be_told(conn, entry, few);
-    }
-    let plan = &entry.plan;
-    let before = counts_now(conn, plan, few, Sharers::One)?;
-    let eligible: u64 = before.values().map(|counts| counts.eligible).sum();
-    if eligible == 0 {
-        return Ok(Erased::default());
-    }
-    let Deleted { done, along } = act_on_all(conn, entry, few)?;
-    if done.rows == eligible {
-        let by_person = before.into_iter().map(|(person, counts)| (person, counts.eligible)).collect();
-        return Ok(Erased { done, by_person, along, stayed: ByPerson::new() });
-    }
-    let stayed = counts_now(conn, plan, few, Sharers::One)?;
-    let left = |person: &PersonKey| stayed.get(person).map_or(0, |counts| counts.eligible);
-    let by_person: HashMap<_, _> = before
-        .iter()
-        .map(|(person, counts)| (person.clone(), counts.eligible.saturating_sub(left(person))))
-        .filter(|(_, rows)| *rows > 0)
-        .collect();
-    batch::require_same(sum_of(&by_person), done.rows)?;
-    // What stays, stays of everybody whose it is.
-    let stayed = match has_sharers(plan) {
-        true => counts_now(conn, plan, few, Sharers::All)?,
-        false => stayed,
-    };
-    Ok(Erased { done, by_person, along, stayed })
-}
-
-/// Can one statement a table do all that the entry says, and answer whose the rows were? PostgreSQL alone returns what a
-/// join says of them. Counting first would read the scattered rows of the people twice.
-fn tells_by_itself(dialect: Dialect, entry: &Entry) -> bool {
-    let plan = &entry.plan;
-    dialect == Dialect::Postgres
-        && entry.redact_first.is_empty()
-        && plan.targets.iter().all(|target| !plan.act.removes() || !batch::takes_several(plan, target))
-        && !batch::frees_its_own(plan)
-}
-
-/// Can some of the rows stay that the statement is about? In the batch's snapshot nobody adds to them, so where no hold, no
-/// reference, nobody else and no trigger keeps any there is nothing left to count, and the pages need not be read again.
-fn may_stay(plan: &RulePlan) -> bool {
-    plan.targets.iter().any(|target| {
-        let scope = scope(plan, target);
-        target.has_triggers || eligible::has_holds(scope) || eligible::has_blockers(scope)
-    })
-}
-
-fn erase_and_be_told(conn: &mut Connection, entry: &Entry, few: Few<'_>) -> Result<Erased, DbError> {
-    let plan = &entry.plan;
-    let mut by_person = HashMap::new();
-    for target in &plan.targets {
-        let Some(whose) = &target.whose else { continue };
-        let scope = Scope { few: Some(few), ..scope(plan, target) };
-        let hashes = Hashes::of(conn, scope, Within::Window(&Axis::Whole, &Window::default()))?;
-        let acting = act_on_theirs(scope, whose, few.column, &hashes);
-        conn.each(&acting, &mut |row| {
-            *by_person.entry(key_of(&row, 0)?).or_default() += 1;
-            Ok(())
-        })?;
-    }
-    let stayed = match may_stay(plan) {
-        true => counts_now(conn, plan, few, Sharers::All)?,
-        false => ByPerson::new(),
-    };
-    let done = Done { rows: sum_of(&by_person), ..Done::default() };
-    Ok(Erased { done, by_person, along: BTreeMap::new(), stayed })
-}
-
-fn sum_of(by_person: &HashMap<PersonKey, u64>) -> u64 {
-    by_person.values().sum()
-}
-
-/// The act on the rows of a target, in PostgreSQL's words; it answers of each row whose it was. To let the server count them would
-/// take it longer than to say it.
-fn act_on_theirs(scope: Scope<'_>, whose: &Whose, key: &KeyColumn, hashes: &Hashes) -> Statement {
-    let mut sql = Sql::new(Dialect::Postgres);
-    let found = whose::found(&mut sql, whose);
-    sql.push(if scope.removes { "DELETE FROM " } else { "UPDATE " });
-    eligible::from(&mut sql, scope.target);
-    if !scope.removes {
-        sql.push(" SET ");
-        redact::assignments(&mut sql, scope.target, hashes);
-    }
-    if let Some((_, found)) = &found {
-        sql.push(if scope.removes { " USING " } else { " FROM " });
-        whose::with_people(&mut sql, scope, whose, (Look::Now, Sharers::One), key, found);
-    }
-    sql.push(" WHERE ");
-    if let Some((step, found)) = &found {
-        whose::leads_to(&mut sql, scope, step, found);
-        sql.push(" AND ");
-    }
-    eligible::due(&mut sql, Scope { is_joined: found.is_some(), ..scope }, Look::Now);
-    sql.push(" RETURNING ");
-    whose::person(&mut sql, scope, key, found.as_ref());
-    sql.finish()
-}
-
-/// Does what stayed of an entry ask for the person's own row to stay as well? What somebody else shares is theirs now.
+/// Does what stayed of an entry ask for the person's own row to stay as well? What somebody else shares is theirs now; but where a
+/// row may be kept by a reference as well, that is what is feared.
 pub fn keep_the_person(entry: &Entry, stayed: &Counts) -> bool {
-    // Where a row may be blocked by a reference as well, that is what is feared.
-    let is_free =
-        |target: &Target| target.blockers.is_empty() && target.self_links.is_empty() && target.passages.is_empty();
-    let is_referred_to = !entry.plan.targets.iter().all(is_free) || !entry.plan.dependents.is_empty();
-    let is_shared = has_sharers(&entry.plan) && !is_referred_to;
+    let is_shared = has_sharers(&entry.plan) && !entry.may_be_needed();
     stayed.held > 0 || stayed.remaining() > 0 || (stayed.blocked > 0 && !is_shared)
-}
-
-/// All tables of the entry, over and over while what went frees more of its own kind.
-fn act_on_all(conn: &mut Connection, entry: &Entry, few: Few<'_>) -> Result<Deleted, DbError> {
-    let (axis, window) = (Axis::Whole, Window::default());
-    let mut all = Deleted::default();
-    loop {
-        let before = all.done.rows;
-        for target in &entry.plan.targets {
-            all.add(act_within(conn, entry, target, few, Within::Window(&axis, &window))?);
-        }
-        if all.done.rows == before || !batch::frees_its_own(&entry.plan) {
-            return Ok(all);
-        }
-    }
-}
-
-/// Erases the rows of a few people that lie in a window of one table, in the caller's transaction.
-///
-/// # Errors
-/// As [`erase`].
-pub fn erase_window(
-    conn: &mut Connection,
-    entry: &Entry,
-    target: &Target,
-    few: Few<'_>,
-    axis: &Axis,
-    window: &Window,
-) -> Result<Done, DbError> {
-    Ok(act_within(conn, entry, target, few, Within::Window(axis, window))?.done)
-}
-
-fn act_within(
-    conn: &mut Connection,
-    entry: &Entry,
-    target: &Target,
-    few: Few<'_>,
-    part: Within<'_>,
-) -> Result<Deleted, DbError> {
-    let scope = Scope { few: Some(few), ..scope(&entry.plan, target) };
-    if !entry.plan.act.removes() {
-        return Ok(batch::redact_of(conn, scope, part)?.into());
-    }
-    if !entry.redact_first.is_empty() {
-        let changed = Target { redactions: entry.redact_first.clone(), ..target.clone() };
-        batch::redact_of(conn, Scope { target: &changed, ..scope }, part)?;
-    }
-    batch::delete_of(conn, &entry.plan, scope, part)
 }
 
 /// Those of the people who are due, locked until the transaction ends: nobody opens an account again meanwhile.
@@ -449,7 +176,18 @@ pub(in crate::db) fn counts_of_target(
 ) -> Result<(), DbError> {
     let Some(whose) = &target.whose else { return Ok(()) };
     let scope = Scope { few: Some(few), ..of_people(target) };
-    counts_in(conn, scope, whose, key, (Look::Ahead, Sharers::One), tell)
+    let mut sql = Sql::new(conn.dialect());
+    let found = whose::found(&mut sql, whose);
+    let person = |sql: &mut Sql| whose::person(sql, scope, key, found.as_ref());
+    sql.push("SELECT ");
+    person(&mut sql);
+    sql.push(", COUNT(*) FROM ");
+    eligible::from(&mut sql, target);
+    whose::join_people(&mut sql, scope, whose, (Look::Ahead, Sharers::One), key, found.as_ref());
+    sql.filter(|sql| eligible::considered(sql, Scope { is_joined: found.is_some(), ..scope }, Look::Ahead));
+    sql.push(" GROUP BY ");
+    person(&mut sql);
+    conn.each(&sql.finish(), &mut |row| tell(key_of(&row, 0)?, number(&row, 1)))
 }
 
 /// The people who come after this one in the order of their keys, whether due or not.

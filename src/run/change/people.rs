@@ -116,7 +116,7 @@ impl Wider {
         let (Some(before), Some(entry)) = (&self.before, erasure.entries.first()) else {
             return Ok(format!("{due} people are due now"));
         };
-        let then = before.clone().after(entry.plan.earlier.clone());
+        let then = before.clone().after(&entry.plan.earlier);
         let cutoff = |erasure: &Erasure| erasure.entries.first().map(|entry| shown(&entry.plan)).unwrap_or_default();
         let due_then = due_among(conn, &then)?.len();
         Ok(format!(

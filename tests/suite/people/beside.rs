@@ -133,10 +133,29 @@ on_every_database! {
         assert_eq!(ids(&db, "invoice"), [4]);
     }
 
-    fn a_map_that_another_policy_leaves_nothing_to_do_is_refused(db: TestDb) {
-        let same = map("firms", "account", "", &[("account", "id", REDACTED), ("invoice", "account_id", GONE)]);
-        let tenure = both(&db, &same, &accounts(&[("invoice", "account_id", KEPT)]));
-        assert_refused(&db, &tenure, &["subject data `invoice.account_id`: all these rows are kept by `invoice.account_id` (`"]);
+    fn a_second_map_of_one_table_of_people_is_refused_wherever_it_stands(db: TestDb) {
+        for condition in ["", "where = \"kind = 'teacher'\""] {
+            let db = TestDb::new(db.dialect);
+            let same = map("firms", "account", condition, &[("account", "id", REDACTED), ("invoice", "account_id", GONE)]);
+            let tenure = both(&db, &same, &accounts(&[("invoice", "account_id", KEPT)]));
+            let before = db.tables_dump();
+            for command in [&["check"][..], &["plan"], &["run"], &["subject", "status", "1", "--policy", "firms"]] {
+                let refused = tenure.run(command).expect_code(2);
+                let told = refused.stdout + &refused.stderr;
+                assert!(told.contains("maps the people of `account`, and so does `"), "{told}");
+                assert!(told.contains("each table of people has one map"), "{told}");
+            }
+            assert_eq!(db.tables_dump(), before);
+        }
+    }
+
+    fn a_map_that_takes_effect_later_is_no_second_one_until_then(db: TestDb) {
+        let later = map("firms", "account", "", &[("account", "id", REDACTED)])
+            .replacen("[subject]", "effective = 2999-01-01\n[subject]", 1);
+        let tenure = both(&db, &later, &accounts(&[]));
+        tenure.run(&["plan", "--as-of", AS_OF]).expect_code(0);
+        tenure.run(&["check"]).expect_code(2);
+        tenure.run(&["plan", "--as-of", "2999-01-02T00:00:00Z"]).expect_code(2);
     }
 
     fn what_another_policy_keeps_and_could_not_be_told_once_somebody_has_left_is_refused(db: TestDb) {
@@ -150,19 +169,6 @@ on_every_database! {
         let firms = companies(&[("invoice", "company_id", GONE)]);
         let tenure = both(&db, &firms, &accounts(&[("bill", "account_id", KEPT)]));
         assert_refused(&db, &tenure, &["entry `bill.account_id` of the map of people in `", "nobody knows what it keeps"]);
-    }
-
-    fn people_of_one_table_that_two_maps_tell_apart_keep_what_is_theirs_alone(db: TestDb) {
-        let students = map("campus", "account", "where = \"kind = 'student'\"", &[("account", "id", REDACTED), ("invoice", "account_id", KEPT)]);
-        let teachers = |condition: &str| map("firms", "account", condition, &[("account", "id", GONE), ("invoice", "account_id", GONE)]);
-        let tenure = both(&db, &teachers("where = \"kind = 'teacher'\""), &students);
-        db.script("UPDATE account SET closed_at = '2026-01-01 00:00:00'");
-        run_both(&tenure);
-        assert_eq!((ids(&db, "account"), ids(&db, "invoice")), (vec![1], vec![1, 3, 4]));
-        // Whom the map itself changes by what tells them apart, nobody could tell any more.
-        let students = students.replace("email = \"null\"", "email = \"null\", kind = \"null\"");
-        let tenure = house(&db, &teachers("where = \"kind = 'teacher'\"")).schedule(&students);
-        assert_refused(&db, &tenure, &["once `account.id` (`"]);
     }
 
     fn a_rule_leaves_what_leads_to_somebodys_rows_as_long_as_these_stay(db: TestDb) {

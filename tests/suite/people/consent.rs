@@ -151,7 +151,7 @@ on_every_database! {
         now_it_says(&tenure, &policy(MAP));
         // It kept rows of every entry, and the people themselves.
         let told = Told(tenure.run(&["run", "--json", "--as-of", AS_OF]).expect_code(3).json());
-        let question = told.rule("erase:answer.attempt_id")["guard"].as_str().unwrap();
+        let question = told.rule("erase:attempt.account_id")["guard"].as_str().unwrap();
         assert!(question.contains("hold `objection` was taken out; 2 people are due now"), "{question}");
         assert_eq!(erasures(&db), 1);
         tenure.run(&["approve", id(&told)]).expect_code(0);

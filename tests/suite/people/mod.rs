@@ -12,6 +12,7 @@ mod hard;
 mod interrupted;
 mod keys;
 mod newcomers;
+mod passed_over;
 mod register;
 mod renamed;
 mod requests;

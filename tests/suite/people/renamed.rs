@@ -101,6 +101,18 @@ on_every_database! {
         assert!(!says(&tenure, &["run", "--json"], 0).contains("request 1"));
     }
 
+    fn of_two_maps_of_the_same_people_neither_is_carried_out(db: TestDb) {
+        open_platform(&db);
+        let tenure = tenure(&db, MAP);
+        run(&tenure);
+        tenure.run(&["subject", "erase", "3", "--reason", "letter", "--unverified"]).expect_code(0);
+        tenure.run(&["subject", "verify", "1"]).expect_code(0);
+        let tenure = tenure.schedule(&called("office", MAP));
+        let told = says(&tenure, &["run", "--yes", "--json"], 2);
+        assert!(told.contains("each table of people has one map"), "{told}");
+        assert_eq!((erasures(&db), open_requests(&db)), (0, 1));
+    }
+
     fn a_policy_that_is_there_all_the_same_keeps_its_requests(db: TestDb) {
         open_platform(&db);
         let (one, other) = (tenure(&db, MAP), house(&db, &called("home", MAP)));
