@@ -10,7 +10,7 @@ use super::page::Page;
 use super::past::{Age, runs_of};
 use super::verdict::{PromiseVerdict, Verdict, verdict};
 use super::wording::{
-    Fact, capital, count, days_of, persons, promise_in_words, requests, rows, rules, shortened, spark, title, unit_bar,
+    Fact, capital, count, days_of, persons, promise_in_words, requests, rows, rules, shortened, spark, standing_in_words, title, unit_bar,
 };
 use crate::base::visible::visible;
 use crate::record::{PeopleRecord, RequestsRecord, RuleRecord, RunRecord, Standing, Status};
@@ -25,6 +25,8 @@ pub const MOST: usize = 12;
 /// What stands in the mail, in its order.
 pub struct Letter {
     pub standing: Standing,
+    /// The standing in words; of a run of some rules, that it is one.
+    pub label: String,
     pub policy: String,
     pub headline: String,
     /// Why it stands so.
@@ -67,6 +69,7 @@ impl Letter {
         let promises = verdict.promises.iter().take(most).map(|promise| kept(run, promise)).collect();
         Self {
             standing: verdict.standing,
+            label: standing_in_words(&verdict),
             policy: shortened(&visible(&run.schedule.name), NAME),
             headline: sentence(&verdict.headline),
             causes: causes(run, &verdict),
@@ -390,4 +393,77 @@ fn write_attention(page: &mut Page, letter: &Letter) {
         page.item(&format!("{}, {}: {}", item.title, item.standing.label(), item.reason));
     }
     letter.more_attention.iter().for_each(|said| page.paragraph(2, said));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+    use crate::record::PromiseRecord;
+
+    #[test]
+    fn the_text_of_a_run_that_erased_people_too_late() {
+        let mut run = samples::erased_people();
+        let text = "A closed account's data is gone within 30 days.".to_owned();
+        run.schedule.promises = [("A5".to_owned(), PromiseRecord { text, url: None, since: None })].into();
+        insta::assert_snapshot!(text_of(&run));
+    }
+
+    #[test]
+    fn the_text_of_a_run_that_a_guard_stopped() {
+        insta::assert_snapshot!(text_of(&samples::a_guard()));
+    }
+
+    #[test]
+    fn the_text_of_a_run_that_kept_every_promise() {
+        insta::assert_snapshot!(text_of(&samples::everything_fine()));
+    }
+
+    fn text_of(run: &RunRecord) -> String {
+        format!("{}\n\n{}", subject(run), text(run))
+    }
+
+    #[test]
+    fn a_subject_says_the_verdict_and_its_cause() {
+        let told = |run: RunRecord| subject(&run).split_once(": ").map(|(_, cause)| cause.to_owned()).unwrap();
+        assert_eq!(told(samples::everything_fine()), "1,292,571 rows gone");
+        assert_eq!(told(samples::nothing_to_do()), "nothing was past its period");
+        assert_eq!(told(samples::a_failure()), "1 rule failed");
+        assert_eq!(told(samples::a_guard()), "1 rule stopped by a guard");
+        assert_eq!(told(samples::erased_people()), "1 person past the promised 30 days");
+        let mut done = samples::erased_people();
+        let people = done.people.as_mut().unwrap();
+        (people.held, people.in_part, people.overdue) = (0, 0, 105);
+        assert_eq!(told(done), "105 people erased later than promised");
+    }
+
+    #[test]
+    fn a_subject_names_the_day_where_the_policy_is_and_a_database_of_another_name_than_main() {
+        let mut run = samples::nothing_to_do();
+        assert!(subject(&run).starts_with("kept · Aalalux data tracking policy · 1 Oct: "), "{}", subject(&run));
+        run.as_of = "2026-09-30T22:30:00Z".parse().unwrap();
+        run.rules[0].database = "eu".to_owned();
+        run.schedule.name = "Principles of the retention of personal data at all our schools".to_owned();
+        assert!(subject(&run).starts_with("kept · Principles of the retention of… (eu) · 1 Oct: "), "{}", subject(&run));
+    }
+
+    #[test]
+    fn a_run_of_some_rules_says_so_first() {
+        let mut run = samples::everything_fine();
+        run.schedule.periods = run.rules.iter().map(|rule| (rule.rule.clone(), rule.retain.clone())).collect();
+        run.rules.truncate(1);
+        assert!(subject(&run).starts_with("PARTIAL (1 of 3 rules) · kept · "), "{}", subject(&run));
+        assert!(text(&run).contains("PARTIAL (1 of 3 rules): this mail says nothing of the others"), "{}", text(&run));
+    }
+
+    #[test]
+    fn what_a_run_did_too_late_and_left_nothing_of_needs_nobody() {
+        let mut run = samples::nothing_to_do();
+        (run.rules[0].eligible, run.rules[0].done, run.rules[0].rhythm_seconds) = (5, 5, Some(86_400));
+        run.rules[0].oldest_due = Some("2025-10-01T00:00:00Z".parse().unwrap());
+        let said = text(&run);
+        assert!(said.starts_with("BROKEN") && said.contains("Nothing needs doing."), "{said}");
+        assert!(subject(&run).ends_with("1 rule whose rows went later than promised"), "{}", subject(&run));
+        assert!(!said.contains("What needs attention"), "{said}");
+    }
 }

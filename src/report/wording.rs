@@ -208,7 +208,14 @@ pub fn acted(action: &str) -> &str {
     }
 }
 
+/// `Kept`; of a run of some rules only `PARTIAL (1 of 19 rules) · Kept`. The words, and never a colour alone, say how things stand.
+pub fn standing_in_words(verdict: &Verdict) -> String {
+    let label = capital(verdict.standing.label());
+    verdict.partial.map_or_else(|| label.clone(), |partial| format!("{partial} · {label}"))
+}
+
 /// One line of a rule's or a run's particulars.
+#[derive(Clone)]
 pub struct Fact {
     pub label: &'static str,
     pub value: String,

@@ -27,6 +27,23 @@ fn a_promise_is_one_word() {
 }
 
 #[test]
+fn a_published_sentence_is_kept_by_something_and_an_id_has_its_sentence() {
+    let sentence = |id: &str| format!("[[promise]]\nid = \"{id}\"\ntext = \"Logs are purged.\"\n");
+    let found = |ids: &str, cited: &str| {
+        let sentences: String = ids.split_whitespace().map(sentence).collect();
+        told_offline(&[&read("a.toml", &(purge(&format!("promise = \"{cited}\"")) + &sentences))])
+    };
+    assert_eq!(found("", "A1"), [""; 0], "nobody need publish sentences");
+    assert_eq!(found("A1", "A1"), [""; 0]);
+    let both = found("A12", "A1");
+    assert_eq!(both.len(), 2, "{both:#?}");
+    assert!(both[0].starts_with("warning 9 promise `A12`: nothing in this schedule keeps it"), "{both:#?}");
+    let unsaid = "warning 7 rule `r`: no [[promise]] says what `A1` is (did you mean \"A12\"?";
+    assert!(both[1].starts_with(unsaid), "{both:#?}");
+    assert!(found("A1 two*words", "A1")[1].contains("`two*words` is no id of a promise"));
+}
+
+#[test]
 fn a_cron_expression_must_mean_something_and_come_true_some_day() {
     let found = |cron: &str| told_offline(&[&read("a.toml", &purge(&format!("cron = \"{cron}\"")))]);
     for good in ["15 2 * * *", "0 0 29 2 *", "*/5 1-4 * * MON-FRI", "@daily"] {

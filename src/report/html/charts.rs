@@ -15,7 +15,7 @@ pub(super) fn age(run: &RunRecord, rule: &RuleRecord) -> Markup {
     let filled = if age.is_over() { 10_000 / percent.max(101) } else { percent };
     let (fill, over, trough) = (look(&[Paint::Fill], ""), look(&[Paint::Over], ""), look(&[Paint::Quiet], ""));
     html! {
-        svg aria-hidden="true" viewBox="0 0 100 8" width="100" height="8" style="margin:0 6px 0 0" {
+        svg aria-hidden="true" viewBox="0 0 100 8" preserveAspectRatio="none" width="64" height="8" style="margin:0 6px 0 0" {
             rect class=(trough.class) style=(trough.style) width="100" height="8" fill="currentColor" fill-opacity="0.2" {}
             @if age.is_over() {
                 rect class=(over.class) style=(over.style) width="100" height="8" fill="currentColor" {}

@@ -7,7 +7,7 @@ use super::parts::{Column, badge, facts, heading, name, section, table};
 use crate::record::RunRecord;
 use crate::report::letter::{Letter, MOST};
 use crate::report::paint::{Paint, look};
-use crate::report::wording::{DRY_RUN, capital};
+use crate::report::wording::DRY_RUN;
 
 /// Bytes of the HTML of a mail.
 pub const LARGEST: usize = 25_000;
@@ -48,7 +48,7 @@ fn band(letter: &Letter) -> Markup {
     let (ink, quiet) = (look(&[Paint::Ink], "margin:4px 0"), look(&[Paint::Quiet], "margin:2px 0;font-size:14px"));
     html! {
         header class=(band.class) style=(band.style) {
-            p style="margin:0;font-size:16px;font-weight:700" { (capital(letter.standing.label())) }
+            p style="margin:0;font-size:16px;font-weight:700" { (letter.label) }
             h2 class=(ink.class) style={ (ink.style) ";font:600 22px/1.25 Georgia,serif" } { (letter.headline) }
             @for cause in &letter.causes { p class=(ink.class) style=(ink.style) { (cause) } }
             @for step in &letter.steps {

@@ -12,8 +12,9 @@ use self::parts::{Column, badge, facts, heading, name, section, table};
 use super::paint::{Look, Paint, look, style_sheet};
 use super::past::{Age, changes};
 use super::verdict::{PromiseVerdict, RuleVerdict, Verdict, verdict};
+use super::wording::standing_in_words;
 use super::wording::{
-    Account, DRY_RUN, Fact, IMBALANCE, capital, check, count, extent, first_reasons, instant, particulars,
+    Account, DRY_RUN, Fact, IMBALANCE, check, count, extent, first_reasons, instant, particulars,
     people_facts, promise_in_words, provenance, published, requests_facts, residual, title, to_do,
 };
 use crate::base::visible::visible_lines;
@@ -147,7 +148,7 @@ fn verdict_band(run: &RunRecord, verdict: &Verdict) -> Markup {
     let (ink, quiet) = (look(&[Paint::Ink], "margin:4px 0"), look(&[Paint::Quiet], "margin:8px 0 0;font-size:14px"));
     html! {
         header class={ "whole " (band.class) } style=(band.style) {
-            p style="margin:0;font-size:16px;font-weight:700" { (capital(verdict.standing.label())) }
+            p style="margin:0;font-size:16px;font-weight:700" { (standing_in_words(verdict)) }
             h2 class=(ink.class) style={ (ink.style) ";font:600 26px/1.25 Georgia,serif" } { (verdict.headline) }
             @for reason in &verdict.reasons {
                 p class=(ink.class) style=(ink.style) { (reason) }
@@ -276,7 +277,8 @@ fn particulars_of(run: &RunRecord, rule: &RuleRecord, verdict: &RuleVerdict) -> 
             (equation(&Account::of(std::slice::from_ref(rule))))
             @if Age::of(run, rule).is_some() { p style="margin:10px 0 3px" { "Oldest row kept: " (charts::age(run, rule)) } }
             (charts::last_runs(run, rule))
-            (facts("Particulars", &particulars(run, rule)))
+            @let called = Fact { label: "rule", value: rule.rule.clone() };
+            (facts("Particulars", &[vec![called], particulars(run, rule)].concat()))
             (statements(rule))
         }
     }

@@ -38,6 +38,14 @@ impl Column {
         }
     }
 
+    /// A figure stays on one line.
+    fn style(self) -> Option<&'static str> {
+        match self {
+            Column::Text(_) => None,
+            Column::Number(_) => Some("white-space:nowrap"),
+        }
+    }
+
     fn align(self) -> &'static str {
         match self {
             Column::Text(_) => "left",
@@ -71,7 +79,7 @@ pub(super) fn table<const N: usize>(
                             @if i == 0 {
                                 th scope="row" align="left" { (content) }
                             } @else {
-                                td align=(column.align()) { (content) }
+                                td align=(column.align()) style=[column.style()] { (content) }
                             }
                         }
                     }
@@ -93,7 +101,7 @@ fn caption_of(text: &str, left: u8) -> Markup {
 
 /// Names stand in `bdi`, so that one in a script written from right to left leaves the words around it in their order.
 pub(super) fn facts(caption: &str, facts: &[Fact]) -> Markup {
-    let label = look(&[Paint::Quiet], "");
+    let label = look(&[Paint::Quiet], "white-space:nowrap");
     html! {
         table width="100%" cellpadding="3" cellspacing="0" border="0" style="margin:12px 0 0;font-size:14px" {
             (caption_of(caption, 3))
