@@ -21,7 +21,7 @@ pub(super) fn demo(common: &Common, dir: &Path, rows: u64) -> Outcome {
         quiet: common.quiet,
         verbose: common.verbose,
     };
-    let everything = Selection { rules: Vec::new(), sql: false };
+    let everything = Selection { rules: Vec::new(), sql: false, all: false };
     if !common.json {
         say(&format!("== tenure plan --config {} ==\n\n", paths.config.display()))?;
         let planned = run::plan(&demo, &everything)?;

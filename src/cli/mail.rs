@@ -42,7 +42,7 @@ pub(super) fn test(common: &Common, to: Option<&Address>) -> Outcome {
         say_json(&json!({ "steps": steps, "trouble": error }))?;
     }
     let Err(trouble) = sent else { return Ok(0) };
-    to_stderr(format_args!("tenure: {trouble}\n  remedy: {}\n", trouble.remedy()));
+    to_stderr(format_args!("error: {trouble}\n  remedy: {}\n", trouble.remedy()));
     Err(Failure::Silent(1))
 }
 
@@ -177,7 +177,7 @@ fn decide(setup: &Setup, ids: &[String], state: State) -> Result<Vec<String>, Fa
         } else if !ids.is_empty() {
             let until = deliver::outbox::instant(row.due);
             to_stderr(format_args!(
-                "tenure: mail `{}` is left as it is: it is being sent, until {until} at most\n",
+                "warning: mail `{}` is left as it is: it is being sent, until {until} at most\n",
                 row.id
             ));
         }

@@ -1,9 +1,11 @@
 //! The command line: one file a command. Results go to stdout, logs and progress to stderr.
 
+mod asked;
 mod check;
 mod clock;
 mod daemon;
 mod demo;
+mod difference;
 mod generate;
 mod hold;
 mod journal;
@@ -12,9 +14,11 @@ mod ledger;
 mod log;
 mod mail;
 mod migrate;
+mod next;
 mod pause;
 mod report;
 mod run;
+mod screen;
 mod status;
 mod subject;
 mod verify;
@@ -120,11 +124,34 @@ enum Command {
     Approve {
         /// The run's id, or its beginning
         run: String,
+        /// Print the whole report, and not one screen of it
+        #[arg(long)]
+        all: bool,
     },
     /// Run what is due, for ever
     Daemon,
     /// How each rule stands now; exit code 1 where not all is well
-    Status,
+    Status {
+        /// Tell everything of every rule
+        #[arg(long)]
+        all: bool,
+    },
+    /// What will run when, by the cron expressions
+    Next {
+        /// So many days ahead
+        #[arg(long, default_value_t = 14, value_parser = clap::value_parser!(u16).range(1..=366))]
+        days: u16,
+        /// Print a calendar file (iCalendar)
+        #[arg(long, conflicts_with = "json")]
+        ics: bool,
+    },
+    /// What changed from one run or dry run to another
+    Diff {
+        /// The older run's id, or its beginning
+        from: String,
+        /// The newer run's id, or its beginning
+        to: String,
+    },
     /// List past runs and dry runs, newest first
     Runs {
         /// How many
@@ -234,9 +261,12 @@ enum MailCommand {
 struct Selection {
     /// Rules to run [default: all]
     rules: Vec<String>,
-    /// Show the statements
+    /// Show the statements, in the whole report
     #[arg(long)]
     sql: bool,
+    /// Print the whole report, and not one screen of it
+    #[arg(long)]
+    all: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -339,9 +369,11 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Plan { selection, .. } => run::plan(common, &selection),
         Command::Run { selection, dry_run: true, .. } => run::plan(common, &selection),
         Command::Run { selection, dry_run: false, yes } => run::run(common, &selection, yes),
-        Command::Approve { run } => run::approve(common, &run),
+        Command::Approve { run, all } => run::approve(common, &run, all),
         Command::Daemon => daemon::daemon(common),
-        Command::Status => status::status(common),
+        Command::Status { all } => status::status(common, all),
+        Command::Next { days, ics } => next::next(common, days, ics),
+        Command::Diff { from, to } => difference::diff(common, &from, &to),
         Command::Runs { limit } => report::runs(common, limit),
         Command::Report { run, format, output } => report::report(common, &run, format, output.as_deref()),
         Command::Hold { command } => hold::hold(common, &command),
@@ -421,11 +453,11 @@ fn explain(failure: Failure, json: bool) -> u8 {
     }
     match &sentence {
         Some(sentence) if !log::told_in_json(Level::ERROR, "failed", sentence) => {
-            raw_to_stderr(&format!("tenure: {}\n", visible_lines(sentence)));
+            raw_to_stderr(&format!("error: {}\n", visible_lines(sentence)));
         }
         Some(_) => {}
         None if log::told_in_json(Level::ERROR, "failed", mistake::render(&mistakes, false).trim_end()) => {}
-        None => raw_to_stderr(&mistake::render(&mistakes, colour())),
+        None => raw_to_stderr(&mistake::render(&mistakes, screen::colour(&io::stderr()))),
     }
     code
 }
@@ -433,7 +465,8 @@ fn explain(failure: Failure, json: bool) -> u8 {
 /// Tells something beside the result: a line of the log where that is JSON, else as it is written.
 fn to_stderr(text: std::fmt::Arguments<'_>) {
     let text = text.to_string();
-    let message = text.trim_end().trim_start_matches("tenure: ");
+    let text_of = |prefix| text.strip_prefix(prefix);
+    let message = text_of("error: ").or(text_of("warning: ")).unwrap_or(&text).trim_end();
     if !log::told_in_json(Level::WARN, "told", message) {
         raw_to_stderr(&visible_lines(&text));
     }
@@ -442,10 +475,4 @@ fn to_stderr(text: std::fmt::Arguments<'_>) {
 /// Where nobody reads it any more, nobody is told; the exit code still is what it is.
 fn raw_to_stderr(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
-}
-
-/// Colours on a terminal, unless `NO_COLOR` says otherwise.
-fn colour() -> bool {
-    use std::io::IsTerminal as _;
-    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

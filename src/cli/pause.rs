@@ -115,7 +115,7 @@ pub(super) fn resume(common: &Common, wanted: &Resume) -> Outcome {
         return Err(Failure::Usage(format!("that was not paused; {}", still(&left))));
     }
     if !left.is_empty() && !common.json {
-        to_stderr(format_args!("tenure: {}\n", still(&left)));
+        to_stderr(format_args!("warning: {}\n", still(&left)));
     }
     tell(common, "resumed", ended)
 }

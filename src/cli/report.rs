@@ -71,7 +71,7 @@ pub(super) fn find_one(setup: &Setup, typed: &str) -> Result<RunRecord, Failure>
 
 /// A file that is no report hides no run.
 fn tell_of_unreadable(unreadable: &[String]) {
-    unreadable.iter().for_each(|sentence| to_stderr(format_args!("tenure: left out: {sentence}\n")));
+    unreadable.iter().for_each(|sentence| to_stderr(format_args!("warning: left out: {sentence}\n")));
 }
 
 /// A run is in the ledger and in a file: the ledger's record counts.

@@ -8,14 +8,16 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use super::{Common, Failure, Outcome, Selection, mail, report, say_as_it_is};
-use crate::app::setup::{Pair, Setup};
+use super::{Common, Failure, Outcome, Selection, asked, mail, report, say_as_it_is, screen};
+use crate::app::setup::{Pair, Setup, Sources};
 use crate::base::time;
 use crate::db::{Access, Connection};
 use crate::execute::Stop;
 use crate::ledger::names::Names;
 use crate::ledger::{self, actor, pause};
 use crate::record::{ERASURES, RuleRecord, RunKind, RunRecord, Status};
+use crate::report::screen::{Typed, runs};
+use crate::report::{json, text};
 use crate::run::approval::{Approved, Lists};
 use crate::run::requests::carry_out;
 use crate::run::{self, Consent, Job, Refusal, alarm, files};
@@ -25,7 +27,7 @@ pub(super) fn plan(common: &Common, selection: &Selection) -> Outcome {
     let setup = Setup::with_schedules(common)?;
     setup.know_rules(&selection.rules)?;
     let (records, refused) = each_pair(&setup, selection, |job, _| run::dry_run(job));
-    finish(common, &setup, &records, refused)
+    finish(common, &setup, &records, refused, &Shown::of(common, selection))
 }
 
 /// The names of rules in the first line of standard input. Whoever writes it may be anybody whom a socket lets in, so neither
@@ -60,7 +62,12 @@ pub(super) fn run(common: &Common, selection: &Selection, yes: bool) -> Outcome 
     if selection.rules.is_empty() || selection.rules.iter().any(|rule| rule == ERASURES) {
         carry_out_requests(&setup, &consent, &stop, &mut records, &mut refused);
     }
-    finish(common, &setup, &records, refused)
+    if let Err(error) = asked::remember(common, &setup.config.state_dir, &records) {
+        super::to_stderr(format_args!(
+            "warning: `tenure approve` will have to be told the schedule and the database: {error}\n"
+        ));
+    }
+    finish(common, &setup, &records, refused, &Shown::of(common, selection))
 }
 
 /// After the policies themselves, each request in a run of its own.
@@ -84,8 +91,10 @@ fn carry_out_requests(
 }
 
 /// Runs the guarded rules of an earlier run: the same schedule, the same instant, and of the rows that were planned.
-pub(super) fn approve(common: &Common, prefix: &str) -> Outcome {
-    let mut setup = Setup::with_schedules(common)?;
+pub(super) fn approve(common: &Common, prefix: &str, all: bool) -> Outcome {
+    let state_dir = Setup::without_schedules(common)?.config.state_dir;
+    let sources = asked::fill_in(Sources::from(common), &state_dir, prefix)?;
+    let mut setup = Setup::with_schedules(sources)?;
     let planned = in_ledger(&setup, report::find_one(&setup, prefix)?)?;
     let rules = approvable(&planned)?;
     let (pair, database) = meant(&setup, &planned)?;
@@ -103,11 +112,12 @@ pub(super) fn approve(common: &Common, prefix: &str) -> Outcome {
     }
     drop(conn);
     Lists::forget(&setup.config.state_dir, &planned.run);
+    asked::forget(&setup.config.state_dir, &planned.run);
     let database = database.name.clone();
     setup.as_of = planned.as_of;
     let consent = Consent::Approved { by: actor(), run: Box::new(planned), rows };
     let stop = stop_on_signals()?;
-    let selection = Selection { rules, sql: false };
+    let selection = Selection { rules, sql: false, all };
     let (records, refused) = each_pair(&setup, &selection, |job, pair| {
         if pair.schedule.policy.name == name && pair.database.name == database {
             execute(common, job, &consent, &stop).map(Some)
@@ -115,7 +125,8 @@ pub(super) fn approve(common: &Common, prefix: &str) -> Outcome {
             Ok(None)
         }
     });
-    finish(common, &setup, &records.into_iter().flatten().collect::<Vec<_>>(), refused)
+    let records: Vec<_> = records.into_iter().flatten().collect();
+    finish(common, &setup, &records, refused, &Shown::of(common, &selection))
 }
 
 fn approved_before(planned: &RunRecord) -> Failure {
@@ -270,8 +281,46 @@ pub(super) fn refuse_future(setup: &Setup) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What is printed of runs.
+pub(super) enum Shown {
+    Json,
+    /// The whole report.
+    Everything,
+    Screen(Typed),
+}
+
+impl Shown {
+    /// Statements are to be seen whole.
+    pub fn of(common: &Common, selection: &Selection) -> Self {
+        match selection {
+            _ if common.json => Shown::Json,
+            Selection { all: true, .. } | Selection { sql: true, .. } => Shown::Everything,
+            selection => Shown::Screen(screen::typed(common, selection)),
+        }
+    }
+
+    /// For a command about one person: what it did to each table is what its reader wants to see.
+    pub fn whole(common: &Common) -> Self {
+        if common.json { Shown::Json } else { Shown::Everything }
+    }
+
+    fn print(&self, records: &[RunRecord]) -> String {
+        match self {
+            Shown::Json => json::render_all(records),
+            Shown::Everything => text::render(records),
+            Shown::Screen(typed) => runs(records, typed, &screen::look()),
+        }
+    }
+}
+
 /// Writes the reports, prints them, and says how it went and what could not begin.
-pub(super) fn finish(common: &Common, setup: &Setup, records: &[RunRecord], refused: Vec<Failure>) -> Outcome {
+pub(super) fn finish(
+    common: &Common,
+    setup: &Setup,
+    records: &[RunRecord],
+    refused: Vec<Failure>,
+    shown: &Shown,
+) -> Outcome {
     let mut refused = refused.into_iter();
     if records.is_empty()
         && let Some(first) = refused.next()
@@ -290,12 +339,12 @@ pub(super) fn finish(common: &Common, setup: &Setup, records: &[RunRecord], refu
             Ok(_) => {}
             // The run is in the ledger and on the screen; the missing file is a failure all the same.
             Err(error) => {
-                super::to_stderr(format_args!("tenure: {error:#}\n"));
+                super::to_stderr(format_args!("error: {error:#}\n"));
                 code = 1;
             }
         }
     }
-    say_as_it_is(&report::render(records, if common.json { super::Format::Json } else { super::Format::Text }))?;
+    say_as_it_is(&shown.print(records))?;
     for failure in refused {
         super::explain(failure, false);
         code = 1;

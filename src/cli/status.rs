@@ -5,15 +5,16 @@ use std::fmt::Write as _;
 use jiff::SignedDuration;
 use serde::Serialize;
 
-use super::{Common, Outcome, say, say_json};
+use super::{Common, Outcome, say, say_as_it_is, say_json, screen};
 use crate::app::overview;
 use crate::app::overview::{Overview, Running};
 use crate::app::setup::Setup;
 use crate::base::time;
 use crate::daemon::{State, record};
+use crate::report::screen::{Stand, standing};
 use crate::report::status;
 
-pub(super) fn status(common: &Common) -> Outcome {
+pub(super) fn status(common: &Common, all: bool) -> Outcome {
     let setup = Setup::with_schedules(common)?;
     let overview = overview::look(&setup);
     // Where there is no daemon, or its state is not for us to read, nothing is said of it.
@@ -22,7 +23,13 @@ pub(super) fn status(common: &Common) -> Outcome {
         say_json(&Document { overview: &overview, daemon: daemon.as_ref() })?;
     } else {
         let daemon = daemon.map(|state| line(&state)).unwrap_or_default();
-        say(&format!("{}{}{daemon}", status::render(&overview.rules), footer(&overview)))?;
+        let beside = format!("{}{daemon}", footer(&overview));
+        if all {
+            say(&format!("{}{beside}", status::render(&overview.rules)))?;
+        } else {
+            let stand = Stand { at: overview.at, well: overview.well, rules: &overview.rules, beside: &beside };
+            say_as_it_is(&standing(stand, &screen::look()))?;
+        }
     }
     Ok(u8::from(!overview.well))
 }

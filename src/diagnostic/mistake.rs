@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use ariadne::{Config, IndexType, Label, Report, ReportKind};
+use ariadne::{Color, Config, IndexType, Label, Report, ReportKind};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::base::visible::{visible, visible_in_place, visible_lines};
@@ -140,8 +140,8 @@ pub fn render(mistakes: &[Mistake], colour: bool) -> String {
 
 fn render_one(mistake: &Mistake, colour: bool) -> String {
     let kind = match mistake.severity {
-        Severity::Error => ReportKind::Error,
-        Severity::Warning => ReportKind::Warning,
+        Severity::Error => ReportKind::Custom("error", Color::Red),
+        Severity::Warning => ReportKind::Custom("warning", Color::Yellow),
     };
     let Some(place) = &mistake.place else { return without_a_place(mistake) };
     let (file, text) = (visible(&place.source.path.display().to_string()), visible_in_place(&place.source.text));
@@ -160,7 +160,7 @@ fn render_one(mistake: &Mistake, colour: bool) -> String {
 
 /// Where there is no line to show, there is a remedy all the same.
 fn without_a_place(mistake: &Mistake) -> String {
-    let kind = if mistake.is_error() { "Error" } else { "Warning" };
+    let kind = if mistake.is_error() { "error" } else { "warning" };
     let remedy = mistake.remedy.as_ref().map(|remedy| format!("  Help: {}\n", visible_lines(remedy)));
     format!("{kind}: {}\n{}", visible(&mistake.message), remedy.unwrap_or_default())
 }

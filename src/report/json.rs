@@ -23,18 +23,39 @@ struct Documents<'a> {
     runs: Vec<Document<'a>>,
 }
 
+#[derive(Serialize)]
+struct Answer<'a> {
+    #[serde(flatten)]
+    only: Option<Document<'a>>,
+    runs: Vec<Document<'a>>,
+}
+
 /// One run as one document, several (or none) as `{"runs": […]}`. Ends with a line break.
 ///
 /// Characters that would steer a terminal or turn a line around are written as `\uXXXX`, so that the document may be
 /// printed; it parses to the very same record.
 pub fn render(runs: &[RunRecord]) -> String {
-    let text = match runs {
-        [run] => serde_json::to_string_pretty(&document(run)),
-        runs => serde_json::to_string_pretty(&Documents { runs: runs.iter().map(document).collect() }),
-    };
+    match runs {
+        [run] => print(&document(run)),
+        runs => print(&Documents { runs: runs.iter().map(document).collect() }),
+    }
+}
+
+fn print(document: &impl Serialize) -> String {
+    let text = serde_json::to_string_pretty(document);
     let mut text = escape_unseen(&text.expect("records hold strings, counts and maps with string keys only"));
     text.push('\n');
     text
+}
+
+/// What a command says that plans or runs: always `{"runs": […]}`, and beside it the fields of the run where there is one alone, for
+/// who reads one.
+pub fn render_all(runs: &[RunRecord]) -> String {
+    let only = match runs {
+        [run] => Some(document(run)),
+        _ => None,
+    };
+    print(&Answer { only, runs: runs.iter().map(document).collect() })
 }
 
 /// Reads back what [`render`] wrote, or a later version of tenure with fields that this one does not know.

@@ -1,5 +1,6 @@
-//! Run records and certificates, and what is made of them: text, HTML, JSON, CSV. Pure: no connection, no clock.
+//! Run records and certificates, and what is made of them: screens, text, HTML, JSON, CSV. Pure: no connection, no clock.
 
+pub mod calendar;
 pub mod certificate;
 pub mod csv;
 pub mod html;
@@ -8,6 +9,7 @@ mod page;
 mod paint;
 mod past;
 pub mod proof;
+pub mod screen;
 pub mod status;
 pub mod text;
 pub mod verdict;

@@ -78,7 +78,7 @@ impl Page {
 }
 
 /// Breaks at spaces, and within a word only where it is longer than a line. Counts columns: a wide (CJK) character takes two.
-fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in text.split_whitespace() {

@@ -346,6 +346,60 @@ pub fn erased_people() -> RunRecord {
     run
 }
 
+/// The dry run of a policy with many rules and promises, people and requests, as a schedule of a platform has them.
+pub fn a_whole_policy() -> RunRecord {
+    let rules = [
+        ("technical-logs", "A1", "access_log", "delete", "30 days", "2026-09-01", 4_490, "2026-08-01"),
+        ("error-logs", "A1", "error_log", "delete", "30 days", "2026-09-01", 755, "2026-08-18"),
+        ("logins", "A1", "login", "delete", "30 days", "2026-09-01", 1_601, "2018-01-24"),
+        ("expired-tokens", "A1", "api_token", "delete", "until expires_at", "2026-10-01T02:15:00", 106, "2026-05-24"),
+        ("mails", "A1", "mail_log", "delete", "30 days", "2026-09-01", 525, "2018-03-04"),
+        ("minors-analytics", "A7", "page_view", "delete", "30 days", "2026-09-01", 503, "2022-04-21"),
+        ("analytics", "A2", "page_view", "aggregate", "90 days", "2026-07-03", 10_213, "2025-01-26"),
+        ("transcripts", "A3", "course_completion", "delete", "7 years", "2019-10-01", 25, "2018-05-01"),
+        ("progress", "A3", "lesson_progress", "delete", "7 years", "2019-10-01", 163, "2018-07-11"),
+        ("enrolments", "A3", "enrolment", "delete", "7 years", "2019-10-01", 78, "2018-01-10"),
+        ("quiz-answers", "A3", "quiz_answer", "delete", "7 years", "2019-10-01", 210, "2018-03-07"),
+        ("quiz-attempts", "A3", "quiz_attempt", "delete", "7 years", "2019-10-01", 39, "2018-03-07"),
+        ("placements", "A3", "placement_result", "delete", "7 years", "2019-10-01", 26, "2018-02-20"),
+        ("minors-generated-lessons", "A7", "generated_lesson", "delete", "90 days", "2026-07-03", 26, "2024-06-16"),
+        ("generated-lessons", "A3", "generated_lesson", "delete", "2 years", "2024-10-01", 270, "2018-01-08"),
+        ("payments", "A6", "payment", "delete", "10 years", "2016-10-01", 8, "2016-02-13"),
+        ("support", "A8", "support_ticket", "delete", "2 years", "2024-10-01", 194, "2018-03-26"),
+        ("withdrawn-consents", "A10", "consent", "delete", "3 years", "2023-10-01", 134, "2015-05-01"),
+        ("certificates", "A9", "certificate", "delete", "10 years", "2016-10-01", 0, ""),
+    ];
+    let midnight = |day: &str| if day.contains('T') { format!("{day}Z") } else { format!("{day}T00:00:00Z") };
+    let rule_of =
+        |(name, promise, table, action, retain, cutoff, due, oldest): (_, _, _, _, _, &str, u64, &str)| RuleRecord {
+            eligible: due,
+            remaining: due,
+            no_anchor: if name == "expired-tokens" { 43 } else { 0 },
+            oldest_eligible: (due > 0).then(|| at(&midnight(oldest))),
+            ..rule(name, promise, table, action, retain, &midnight(cutoff))
+        };
+    let mut run = dry(erased_people());
+    for entry in &mut run.rules {
+        (entry.remaining, entry.done) = (entry.done, 0);
+    }
+    run.rules.splice(..0, rules.map(rule_of));
+    if let Some(people) = &mut run.people {
+        (people.remaining, people.erased, people.in_part, people.overdue) = (212, 0, 0, 105);
+        people.promises.push("A4".into());
+        people.days_used = Some(4_087);
+    }
+    run.requests = Some(RequestsRecord {
+        promises: vec!["A4".into()],
+        within: "30 days".into(),
+        verified: 2,
+        days_used: Some(3),
+        days_allowed: Some(30),
+        ..RequestsRecord::default()
+    });
+    run.holds = vec![tax_hold()];
+    run
+}
+
 /// Names that try to break out of every format.
 pub fn hostile() -> RunRecord {
     let mut run = run(vec![RuleRecord {

@@ -39,7 +39,7 @@ pub(super) fn certificate(common: &Common, place: &Place, key: &str, format: For
     };
     hand_out(&page, output)?;
     // What is certified was done; what was done under another key may have been the person's too.
-    illegible.into_iter().for_each(|illegible| to_stderr(format_args!("tenure: {illegible}\n")));
+    illegible.into_iter().for_each(|illegible| to_stderr(format_args!("warning: {illegible}\n")));
     Ok(0)
 }
 

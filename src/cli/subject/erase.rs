@@ -101,7 +101,7 @@ fn dry_run(common: &Common, counter: &Counter<'_>, wanted: &Erase, asked: Timest
         asked,
     };
     let record = run::dry_run(&counter.job(Some(person)))?;
-    runs::finish(common, counter.setup, &[record], Vec::new())
+    runs::finish(common, counter.setup, &[record], Vec::new(), &Shown::whole(common))
 }
 
 /// The number of the request, of somebody who is there.
@@ -136,7 +136,7 @@ fn carry_out_now(common: &Common, counter: &Counter<'_>, number: i64, yes: bool)
     let stop = runs::stop_on_signals()?;
     let done = carry_out(&counter.job(None), Some(number), &consent, &stop, &mut |_, _, _| {})?;
     let refused = done.refused.into_iter().map(Failure::from).collect();
-    let code = runs::finish(common, counter.setup, &done.records, refused)?;
+    let code = runs::finish(common, counter.setup, &done.records, refused, &Shown::whole(common))?;
     if common.json {
         return Ok(code);
     }

@@ -42,7 +42,7 @@ pub(super) fn reapply(common: &Common, wanted: &Reapply) -> Outcome {
     drop(conn);
     let left_alone = [back.left_alone(map), back.let_be(map, wanted.restored)].into_iter().flatten();
     let notes: Vec<_> = register.gaps.iter().cloned().chain(left_alone).collect();
-    notes.iter().for_each(|note| to_stderr(format_args!("tenure: {note}\n")));
+    notes.iter().for_each(|note| to_stderr(format_args!("warning: {note}\n")));
     let is_asked = !back.of_same_day.is_empty() || wanted.restored.is_none() && !back.since.is_empty();
     let at_least = |code| worst(code, &register, is_asked);
     if back.people.values().all(Vec::is_empty) {
@@ -52,7 +52,7 @@ pub(super) fn reapply(common: &Common, wanted: &Reapply) -> Outcome {
         return Ok(at_least(Status::Ok.exit_code()));
     }
     if !wanted.yes && !wanted.dry_run {
-        to_stderr(format_args!("tenure: {}\n", back.question(map)));
+        to_stderr(format_args!("warning: {}\n", back.question(map)));
         if common.json {
             let asked: usize = back.people.values().map(Vec::len).sum();
             say_json(&serde_json::json!({ "back": asked, "question": back.question(map) }))?;
@@ -79,7 +79,7 @@ pub(super) fn reapply(common: &Common, wanted: &Reapply) -> Outcome {
             }
         }
     }
-    Ok(at_least(runs::finish(common, &setup, &records, refused)?))
+    Ok(at_least(runs::finish(common, &setup, &records, refused, &Shown::whole(common))?))
 }
 
 /// Whoever may have missed somebody has failed, whatever else was done; whom nobody can decide of but the desk is asked about.

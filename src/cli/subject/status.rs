@@ -176,7 +176,7 @@ fn one(common: &Common, counter: &Counter<'_>, conn: &mut Connection, live: &Liv
             "standing": judged.iter().map(Judged::document).collect::<Vec<_>>(),
         });
         say_json(&document)?;
-        illegible.into_iter().for_each(|illegible| to_stderr(format_args!("tenure: {illegible}\n")));
+        illegible.into_iter().for_each(|illegible| to_stderr(format_args!("warning: {illegible}\n")));
         return Ok(code);
     }
     let mut page = match (&known.person, &clock_of_closing) {
