@@ -22,7 +22,8 @@ fn anchor_without_index(about: About<'_>, target: &Target) -> Option<Mistake> {
     if !anchor.hops.is_empty() {
         return None;
     }
-    let holders = about.plan.targets.iter().filter_map(|target| about.table(&target.table));
+    let targets = about.plan.targets.iter().filter_map(|target| Some((target.only, about.table(&target.table)?)));
+    let holders = targets.flat_map(|(only, table)| if only { vec![table] } else { about.catalog.leaves_of(table) });
     let lacking: Vec<&Table> = holders.filter(|table| table.index_led_by(&anchor.column).is_none()).collect();
     if lacking.is_empty() {
         return None;

@@ -122,7 +122,8 @@ pub(super) fn act(
 /// row, when the batch is tried again; a server that speaks another language hides a deadlock among its other errors; a smaller
 /// batch takes less; and one row that stands against it keeps no other row waiting. Nothing else passes when it is tried again.
 pub(super) fn may_pass_later(error: &DbError) -> bool {
-    let may_pass = [ErrorKind::ForeignKey, ErrorKind::Unread, ErrorKind::Resources, ErrorKind::Beyond];
+    let may_pass =
+        [ErrorKind::ForeignKey, ErrorKind::Unread, ErrorKind::Resources, ErrorKind::Beyond, ErrorKind::TooFew];
     error.is_transient() || error.is_of_a_row() || may_pass.contains(&error.kind)
 }
 

@@ -5,6 +5,7 @@
 //! passed over and counted; the rule stopped, with the rest for the next run; or the rule failed, with a sentence.
 
 mod batch;
+mod buckets;
 pub mod erase;
 mod locks;
 mod outcome;
@@ -94,6 +95,8 @@ pub enum Ending {
 pub struct Tally {
     pub done: Done,
     pub batches: u64,
+    /// Rows of a roll-up that went into no row of its target.
+    pub suppressed: u64,
     pub passed_over: PassedOver,
 }
 

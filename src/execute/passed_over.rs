@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::batch::refusal;
 use crate::db::predicate::window::Window;
 use crate::db::query::count;
+use crate::db::write::rollup;
 use crate::db::{Connection, DbError, ErrorKind};
-use crate::plan::{Axis, PersonKey, RulePlan, Target};
+use crate::plan::{Axis, PersonKey, RulePlan, Span, Target};
 
 /// Why rows were passed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,15 +32,6 @@ impl Why {
             _ => Self::Refused("refused"),
         }
     }
-
-    /// As in JSON.
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Locked => "locked",
-            Self::Beyond => "beyond-plan",
-            Self::Refused(kind) => kind,
-        }
-    }
 }
 
 /// The smallest part of a table in which something cannot be changed: one row, where the table has a key.
@@ -54,8 +46,8 @@ pub(super) struct Place<'a> {
 #[derive(Default)]
 pub(super) struct Places<'a> {
     places: Vec<Place<'a>>,
-    /// Buckets of a roll-up, by the kind of the error.
-    buckets: BTreeMap<&'static str, u64>,
+    /// Buckets of a roll-up.
+    buckets: Vec<(&'a Target, Span, Why)>,
     /// The first error of each kind.
     reasons: BTreeMap<Why, String>,
 }
@@ -67,10 +59,23 @@ impl<'a> Places<'a> {
         self.places.push(Place { target, axis, window, why });
     }
 
-    pub fn note_bucket(&mut self, error: &DbError) {
+    pub fn note_bucket(&mut self, target: &'a Target, span: Span, error: &DbError) {
         let why = Why::of(error);
         self.reasons.entry(why).or_insert_with(|| refusal(error));
-        *self.buckets.entry(why.as_str()).or_default() += 1;
+        self.buckets.push((target, span, why));
+    }
+
+    /// Where a roll-up passed over something.
+    pub fn buckets(&self) -> Vec<Span> {
+        self.buckets.iter().map(|(_, span, _)| *span).collect()
+    }
+
+    /// As [`take_those_in_use`](Self::take_those_in_use), of a roll-up.
+    pub fn take_buckets_in_use(&mut self) -> Vec<(&'a Target, Span)> {
+        let (in_use, others): (Vec<_>, _) =
+            std::mem::take(&mut self.buckets).into_iter().partition(|(_, _, why)| *why == Why::Locked);
+        self.buckets = others;
+        in_use.into_iter().map(|(target, span, _)| (target, span)).collect()
     }
 
     pub fn len(&self) -> usize {
@@ -97,7 +102,12 @@ impl<'a> Places<'a> {
     /// Counts what is due there still.
     pub fn count(&self, conn: &mut Connection, plan: &RulePlan) -> Result<PassedOver, DbError> {
         let mut passed = PassedOver::told_by(&self.reasons);
-        passed.buckets.clone_from(&self.buckets);
+        for (target, span, why) in &self.buckets {
+            match why {
+                Why::Locked => passed.locked += rollup::due_in(conn, plan, target, &[*span])?,
+                Why::Beyond | Why::Refused(_) => passed.buckets += 1,
+            }
+        }
         for place in &self.places {
             passed.add(place.why, count::due_within(conn, plan, place.target, place.axis, &place.window)?);
         }
@@ -137,7 +147,7 @@ pub struct PassedOver {
     pub beyond: u64,
     /// The database refuses to change them, by the kind of the error.
     refused: BTreeMap<&'static str, u64>,
-    buckets: BTreeMap<&'static str, u64>,
+    buckets: u64,
     /// The first of the errors, and what would have been too much.
     pub refusal: Option<String>,
     pub excess: Option<String>,
@@ -165,7 +175,7 @@ impl PassedOver {
     }
 
     pub fn buckets(&self) -> u64 {
-        self.buckets.values().sum()
+        self.buckets
     }
 
     /// As in JSON: rows by the reason, and buckets.

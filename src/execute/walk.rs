@@ -15,9 +15,9 @@ use crate::db::catalog::fingerprint::Footing;
 use crate::db::predicate::window::{self, Edge, Next, Window};
 use crate::db::query::probe;
 use crate::db::write::batch::{Done, frees_its_own, takes_several};
-use crate::db::write::{hashes, rollup};
+use crate::db::write::hashes;
 use crate::db::{Connection, DbError, Dialect, ErrorKind, Mode, Wait};
-use crate::plan::{Act, Amounts, Anchor, Axis, Rollup, RulePlan, Target};
+use crate::plan::{Act, Amounts, Axis, RulePlan, Target};
 
 /// Rows that were passed over one after the other: nothing will fit then, and each costs a transaction.
 const MOST_IN_A_ROW: u32 = 5_000;
@@ -30,8 +30,8 @@ pub(super) struct Walk<'a, 'w> {
     pub plan: &'a RulePlan,
     footing: Footing,
     pub tally: &'a mut Tally,
-    places: Places<'a>,
-    locks: Locks,
+    pub(super) places: Places<'a>,
+    pub(super) locks: Locks,
     sequence: u64,
 }
 
@@ -52,12 +52,13 @@ impl<'a, 'w> Walk<'a, 'w> {
     /// All tables, as often as that frees rows of the rule; then what was locked, once more.
     pub fn tables(&mut self) -> Result<(), Halt> {
         let plan = self.plan;
+        let mut some_are_small = false;
         loop {
             let before = self.tally.done.rows;
             self.places = Places::default();
             for target in &plan.targets {
                 match &plan.act {
-                    Act::Aggregate(rollup) => self.buckets(target, rollup)?,
+                    Act::Aggregate(rollup) => some_are_small = self.buckets(target, rollup)?,
                     Act::Delete | Act::Redact => self.windows(target)?,
                 }
             }
@@ -66,6 +67,9 @@ impl<'a, 'w> Walk<'a, 'w> {
             }
         }
         self.come_back()?;
+        if let Act::Aggregate(rollup) = &plan.act {
+            self.rest(rollup, some_are_small)?;
+        }
         self.tally.passed_over = self.turn.worker.patiently(|conn| self.places.count(conn, plan))?;
         Ok(())
     }
@@ -126,9 +130,7 @@ impl<'a, 'w> Walk<'a, 'w> {
     }
 
     fn after_failure(&mut self, error: &DbError, axis: &Axis, pace: &mut Pace, took: Duration) -> Result<Then, Halt> {
-        let is_of_the_database = error.kind == ErrorKind::Lost
-            || error.kind == ErrorKind::CommitUnknown
-            || error.kind == ErrorKind::LockTimeout && self.turn.worker.conn.dialect() == Dialect::Sqlite;
+        let is_of_the_database = is_of_the_database(error, self.turn.worker.conn.dialect());
         let is_transient = error.is_transient() || is_of_the_database;
         match error.kind {
             _ if is_of_the_database => pace.shrink(error.clone()).map(|()| Then::Again),
@@ -199,45 +201,6 @@ impl<'a, 'w> Walk<'a, 'w> {
         Ok(())
     }
 
-    /// Bucket by bucket, oldest first, each in one transaction. A late row brings its bucket up again, and a bucket that cannot be
-    /// rolled up stays.
-    fn buckets(&mut self, target: &'a Target, rollup: &'a Rollup) -> Result<(), Halt> {
-        /// Of one bucket in a row, failed attempts included.
-        const MOST_VISITS: u32 = 20;
-        const MOST_FAILURES: u32 = 3;
-        let plan = self.plan;
-        let mut pace = Pace::of(self.turn.worker.conn.dialect(), &Axis::Whole);
-        let (mut last, mut visits, mut behind) = (None, 0, None);
-        loop {
-            self.turn.between_batches()?;
-            let next = |conn: &mut Connection| rollup::next_due(conn, plan, target, behind).map_err(Footing::read);
-            let due = self.turn.worker.patiently(next)?;
-            let Some((start, end)) = due.and_then(|due| rollup.bucket_of(due)) else { return Ok(()) };
-            visits = if last == Some(start) { visits + 1 } else { 1 };
-            last = Some(start);
-            if visits > MOST_VISITS {
-                let reason = "rows keep coming into a bucket as it is rolled up; the rest remains for the next run";
-                return Err(Halt::Stopped(reason.to_owned()));
-            }
-            let Some((first, ended)) = bucket_edges(plan, target, start, end) else { return Ok(()) };
-            let attempt = self.attempt(Wait::Patient, Mode::Several, |conn| {
-                rollup::bucket(conn, plan, &ended, rollup, &first, start)
-            });
-            match attempt? {
-                Attempt::Done(done) => self.count(done),
-                Attempt::Again(error) if error.kind == ErrorKind::Beyond => return Err(Halt::Bounded(error.message)),
-                Attempt::Again(error) if error.is_transient() || error.kind == ErrorKind::CommitUnknown => {
-                    pace.shrink(error)?;
-                }
-                Attempt::Again(_) if visits < MOST_FAILURES => {}
-                Attempt::Again(error) => {
-                    self.places.note_bucket(&error);
-                    behind = Some(end);
-                }
-            }
-        }
-    }
-
     fn window(&mut self, target: &Target, axis: &Axis, window: &Window, wait: Wait) -> Result<Attempt<Done>, Halt> {
         let plan = self.plan;
         let several = match plan.act {
@@ -250,7 +213,7 @@ impl<'a, 'w> Walk<'a, 'w> {
 
     /// One batch in one transaction, with its record, within the ceiling. The id is made before anything is sent, so that it can
     /// be looked for where the connection is lost at COMMIT; until it is found out, the batch keeps what it reserved.
-    fn attempt(
+    pub(super) fn attempt(
         &mut self,
         wait: Wait,
         mode: Mode,
@@ -278,10 +241,24 @@ impl<'a, 'w> Walk<'a, 'w> {
         Ok(attempt)
     }
 
-    fn count(&mut self, done: Done) {
+    pub(super) fn count(&mut self, done: Done) {
+        if let Act::Aggregate(_) = self.plan.act
+            && done.rolled_up == 0
+        {
+            self.tally.suppressed += done.rows;
+        }
         self.tally.batches += u64::from(done != Done::default());
         self.tally.done.add(done);
         (self.turn.worker.progress)(self.tally.done.rows);
+    }
+}
+
+/// No row stands against it: the connection does, or SQLite's one writer.
+pub(super) fn is_of_the_database(error: &DbError, dialect: Dialect) -> bool {
+    match error.kind {
+        ErrorKind::Lost | ErrorKind::CommitUnknown => true,
+        ErrorKind::LockTimeout => dialect == Dialect::Sqlite,
+        _ => false,
     }
 }
 
@@ -289,20 +266,4 @@ impl Pace {
     fn narrow_or_pass_over(&mut self) -> Then {
         if self.narrow() { Then::Again } else { Then::PassOver }
     }
-}
-
-/// The anchor bounded by the bucket's start, and the target bounded by its end. A bucket that has not wholly expired is
-/// not touched: the rule's own bound was already moved down to a bucket's edge.
-fn bucket_edges(
-    plan: &RulePlan,
-    target: &Target,
-    start: jiff::Timestamp,
-    end: jiff::Timestamp,
-) -> Option<(Anchor, Target)> {
-    if plan.cutoff.is_none_or(|cutoff| end > cutoff) {
-        return None;
-    }
-    let anchor = target.anchors.first()?;
-    let ended = Target { anchors: vec![anchor.bounded_by(end)], ..target.clone() };
-    Some((anchor.bounded_by(start), ended))
 }

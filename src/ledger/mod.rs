@@ -329,10 +329,14 @@ fn fill_from_batches(record: &mut RunRecord, batches: &[BatchRow]) -> Result<(),
         // Until here they said what was planned.
         rule.cascaded.clear();
         rule.detached.clear();
+        rule.suppressed = 0;
         for batch in batches.iter().filter(|batch| batch.rule == rule.rule) {
             let consequences = consequences_of(batch)?;
             rule.done += counted(batch.done);
             rule.rolled_up += counted(batch.rolled_up);
+            if rule.action == "aggregate" && batch.rolled_up == 0 {
+                rule.suppressed += counted(batch.done);
+            }
             rule.batches += 1;
             add_all(&mut rule.cascaded, &consequences.cascaded);
             add_all(&mut rule.detached, &consequences.detached);

@@ -1,15 +1,15 @@
 //! A column that tells the age of a row, and its bound in the terms of that column.
 
 use jiff::Timestamp;
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
 use crate::base::name::{Name, TableName};
 use crate::schedule::TextFormat;
 
-use crate::base::time::naive_cutoff;
+use crate::base::time::{naive_cutoff, naive_stretches};
 
-use super::Likeness;
+use super::{Likeness, Span};
 
 /// A column that tells the age, with its cutoff in the column's own terms.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,12 +67,35 @@ pub enum Reading {
 impl Anchor {
     /// The same anchor with another instant as its bound.
     pub fn bounded_by(&self, instant: Timestamp) -> Self {
+        let zone = self.reading.zone().cloned().unwrap_or(TimeZone::UTC);
+        self.bounded(instant, naive_cutoff(instant, &zone))
+    }
+
+    /// The values that mean an instant of the span, each stretch of them with its first bound, where there is one, and its last.
+    /// Never none, but a stretch may be empty.
+    pub fn stretches_of(&self, span: Span) -> Vec<(Option<Self>, Self)> {
+        let bounded = |span: Span, from: Option<DateTime>, until: DateTime| {
+            let from = span.from.zip(from).map(|(instant, naive)| self.bounded(instant, naive));
+            (from, self.bounded(span.until, until))
+        };
+        let Some(zone) = self.reading.zone() else {
+            return vec![(span.from.map(|from| self.bounded_by(from)), self.bounded_by(span.until))];
+        };
+        let mut naive = naive_stretches(span.from, span.until, zone).into_iter();
+        let nothing = naive_cutoff(span.until, zone);
+        let (from, until) = naive.next().unwrap_or((Some(nothing), nothing));
+        // Texts that say their zone are all in the first.
+        let no_instant = Span { from: Some(span.until), until: span.until };
+        std::iter::once(bounded(span, from, until))
+            .chain(naive.map(|(from, until)| bounded(no_instant, from, until)))
+            .collect()
+    }
+
+    fn bounded(&self, instant: Timestamp, naive: DateTime) -> Self {
         let reading = match &self.reading {
             Reading::Instant { .. } => Reading::Instant { bound: instant },
-            Reading::Naive { zone, .. } => Reading::Naive { bound: naive_cutoff(instant, zone), zone: zone.clone() },
-            Reading::Date { zone, .. } => {
-                Reading::Date { bound: naive_cutoff(instant, zone).date(), zone: zone.clone() }
-            }
+            Reading::Naive { zone, .. } => Reading::Naive { bound: naive, zone: zone.clone() },
+            Reading::Date { zone, .. } => Reading::Date { bound: naive.date(), zone: zone.clone() },
             Reading::Integer { per_second, .. } => {
                 Reading::Integer { bound: epoch_bound(instant, *per_second), per_second: *per_second }
             }
@@ -80,12 +103,9 @@ impl Anchor {
                 let bound = instant.as_microsecond() as f64 / (1_000_000 / per_second) as f64;
                 Reading::Float { bound, per_second: *per_second }
             }
-            Reading::Text { format, zone, .. } => Reading::Text {
-                format: format.clone(),
-                instant,
-                naive: naive_cutoff(instant, zone),
-                zone: zone.clone(),
-            },
+            Reading::Text { format, zone, .. } => {
+                Reading::Text { format: format.clone(), instant, naive, zone: zone.clone() }
+            }
         };
         Self { reading, ..self.clone() }
     }

@@ -7,6 +7,33 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 use super::Rollup;
 use crate::schedule::Bucket;
 
+/// A stretch of time, without its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// `None`: from the first instant on.
+    pub from: Option<Timestamp>,
+    pub until: Timestamp,
+}
+
+impl Span {
+    /// What lies before `until` and in none of the others, in order.
+    pub fn between(mut others: Vec<Span>, until: Timestamp) -> Vec<Span> {
+        others.sort_by_key(|span| span.from);
+        let mut spans = Vec::new();
+        let mut from = None;
+        for other in others {
+            if let Some(until) = other.from.filter(|until| from < Some(*until)) {
+                spans.push(Span { from, until });
+            }
+            from = from.max(Some(other.until));
+        }
+        if from < Some(until) {
+            spans.push(Span { from, until });
+        }
+        spans
+    }
+}
+
 impl Rollup {
     /// The start of the bucket that holds `instant`, and the start of the next one; `None` at the ends of the calendar.
     ///
@@ -66,6 +93,7 @@ mod tests {
             measures: Vec::new(),
             people: None,
             at_least: 1,
+            leaves: Vec::new(),
         }
     }
 
@@ -75,6 +103,16 @@ mod tests {
         let (start, end) = rollup(Bucket::Day, "America/Los_Angeles").bucket_of(instant).unwrap();
         assert_eq!(start.to_string(), "2026-03-08T08:00:00Z");
         assert_eq!(end.to_string(), "2026-03-09T07:00:00Z");
+    }
+
+    #[test]
+    fn what_lies_between_spans_is_what_is_in_none_of_them() {
+        let at = |hour| Timestamp::from_second(3600 * hour).unwrap();
+        let span = |from: Option<i64>, until| Span { from: from.map(at), until: at(until) };
+        assert_eq!(Span::between(vec![], at(9)), [span(None, 9)]);
+        let others = vec![span(Some(4), 5), span(Some(1), 2), span(Some(2), 3)];
+        assert_eq!(Span::between(others, at(9)), [span(None, 1), span(Some(3), 4), span(Some(5), 9)]);
+        assert_eq!(Span::between(vec![span(None, 2), span(Some(8), 9)], at(9)), [span(Some(2), 8)]);
     }
 
     #[test]

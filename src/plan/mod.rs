@@ -24,6 +24,7 @@ mod tables;
 mod target;
 
 pub use anchor::{Anchor, Hop, Never, Reading, epoch_bound};
+pub use bucket::Span;
 pub use ceiling::{Amounts, Beyond, Ceiling, Effect, Limits, Reservation};
 pub use condition::Condition;
 pub use entry_order::{entries_in_order, says_all_of};

@@ -320,6 +320,7 @@ mod tests {
             measures: Vec::new(),
             people: None,
             at_least: 5,
+            leaves: Vec::new(),
         };
         RulePlan { act: Act::Aggregate(rollup), ..delete(rule, of) }
     }

@@ -16,6 +16,8 @@ pub struct Rollup {
     pub measures: Vec<Measure>,
     pub people: Option<Name>,
     pub at_least: u32,
+    /// PostgreSQL: the tables that hold the rows, where these are several. They are rolled up as one.
+    pub leaves: Vec<TableName>,
 }
 
 /// How the target's `bucket` column says when a bucket starts.

@@ -67,6 +67,10 @@ pub struct RuleRecord {
     pub detached: BTreeMap<String, u64>,
     /// Rows written to the target of a roll-up.
     pub rolled_up: u64,
+    /// Rows of a roll-up that go, or went, into no row of its target, because they are of fewer people together than it may
+    /// show; of a plan, where that is certain.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub suppressed: u64,
     /// Held rows by the name of the hold.
     pub held_by: BTreeMap<String, u64>,
     /// Which guard stopped it, or would, with the figures.

@@ -24,7 +24,7 @@ struct Row<'a> {
 
 type Column = (&'static str, fn(&Row) -> String);
 
-const COLUMNS: [Column; 63] = [
+const COLUMNS: [Column; 64] = [
     ("notice", notice),
     ("run", |row| row.run.run.clone()),
     ("kind", |row| kind(row.run.kind).to_owned()),
@@ -88,6 +88,7 @@ const COLUMNS: [Column; 63] = [
     ("people_skipped", |row| row.of_people(|people| people.skipped)),
     ("late", |row| row.of_rule(|rule| rule.late)),
     ("passed_over", |row| row.of_rule(|rule| total(&rule.passed_over))),
+    ("suppressed", |row| row.of_rule(|rule| rule.suppressed)),
 ];
 
 /// All rules of all runs. A run without rules has one row, with the columns of a rule empty, so that it is seen.

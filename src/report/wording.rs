@@ -221,6 +221,10 @@ fn outcome(run: &RunRecord, rule: &RuleRecord) -> Vec<Fact> {
     if rule.rolled_up > 0 {
         facts.push(fact("rolled up", format!("into {}{would}", rows(rule.rolled_up))));
     }
+    if rule.suppressed > 0 {
+        let of = "of fewer people together than at_least asks for";
+        facts.push(fact("suppressed", format!("{} in no row of the roll-up{would}: {of}", rows(rule.suppressed))));
+    }
     if rule.late > 0 {
         facts.push(fact("came late", format!("{} after the plan was made, for the next run", rows(rule.late))));
     }

@@ -17,8 +17,8 @@ mod redaction;
 mod rollup;
 mod row_tables;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::base::name::TableName;
 use crate::base::time::Period;
@@ -28,8 +28,8 @@ use crate::db::predicate::condition;
 use crate::diagnostic::mistake::Mistake;
 use crate::diagnostic::place::Places;
 use crate::plan::{
-    Act, Anchor, Condition, Dependent, Erasure, GuardLimits, HeldPeople, Hold, HoldFact, Horizon, Rollup, RulePlan,
-    Target,
+    Act, Anchor, Axis, Condition, Dependent, Erasure, GuardLimits, HeldPeople, Hold, HoldFact, Horizon, Rollup,
+    RulePlan, Span, Target,
 };
 use crate::schedule::{self, Action, Age, Guard, Schedule, Term};
 use dependents::Family;
@@ -310,9 +310,10 @@ impl<'c> Resolver<'_, 'c> {
             axes: Vec::new(),
             key: root.row_key().map(<[_]>::to_vec).unwrap_or_default(),
         };
-        let targets = match cutoff {
-            Some(_) => self.targets(root, &template),
-            None => Vec::new(),
+        let targets = match (cutoff, &act) {
+            (Some(_), Act::Aggregate(_)) => vec![self.as_one(root, template)],
+            (Some(_), Act::Delete | Act::Redact) => self.targets(root, &template),
+            (None, _) => Vec::new(),
         };
         Ok(RulePlan {
             rule: rule.name.clone(),
@@ -389,6 +390,19 @@ impl<'c> Resolver<'_, 'c> {
             .collect()
     }
 
+    /// One target for all physical tables of a roll-up: a group, and its people, may lie in several of them.
+    fn as_one(&self, root: &'c Table, template: Target) -> Target {
+        let leaves = self.context.catalog.leaves_of(root);
+        // Rows of inheritance children may bear the keys of others.
+        let has_key = root.leaves.is_empty() || root.kind == TableKind::Partitioned;
+        Target {
+            holds: self.holds_on(&leaves, &leaves),
+            has_triggers: leaves.iter().any(|leaf| !leaf.triggers.is_empty()),
+            axes: if has_key { axes::axes(self.context.catalog, root, &template.anchors) } else { vec![Axis::Whole] },
+            ..template
+        }
+    }
+
     fn hold_dependents(&self, dependents: &mut [Dependent]) {
         for dependent in dependents {
             if let Some(table) = self.context.catalog.find(&dependent.table) {
@@ -460,9 +474,14 @@ fn covering<'t>(
         .collect()
 }
 
-/// A bucket is rolled up only when all of it has expired: the cutoff moves down to the start of its bucket.
+/// A bucket is rolled up only when all of it has expired: the cutoff moves down to the start of its bucket. Where the last
+/// bucket before it holds values that a clock which was set forward puts behind those of later instants, it moves down once more.
 fn bucket_edge(rollup: &Rollup, cutoff: Timestamp, anchors: &mut [Anchor]) -> Timestamp {
-    let edge = rollup.bucket_of(cutoff).map_or(cutoff, |(start, _)| start);
+    let start = |instant: Timestamp| rollup.bucket_of(instant).map(|(start, _)| start);
+    let before = |edge: Timestamp| start(edge.checked_sub(SignedDuration::from_nanos(1)).ok()?);
+    let is_whole = |edge| anchors.iter().all(|one| one.stretches_of(Span { from: None, until: edge }).len() == 1);
+    let edges = std::iter::successors(Some(start(cutoff).unwrap_or(cutoff)), |edge| before(*edge));
+    let edge = { edges }.find(|edge| is_whole(*edge)).unwrap_or(cutoff);
     for anchor in anchors {
         *anchor = anchor.bounded_by(edge);
     }

@@ -57,8 +57,10 @@ pub(super) fn rollup(
             .map(|column| Dimension { column: column.name.clone(), is_text: column.kind == ColumnKind::Text })
             .collect(),
         measures,
-        people: people.map(|column| column.name.clone()),
+        // Where one person is enough, nobody is hidden.
+        people: people.filter(|_| wanted.at_least > 1).map(|column| column.name.clone()),
         at_least: wanted.at_least,
+        leaves: source.leaves.clone(),
     })
 }
 

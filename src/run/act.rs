@@ -179,6 +179,7 @@ pub(super) fn settle(
     entry.done = tally.done.rows;
     entry.batches = tally.batches;
     entry.rolled_up = tally.done.rolled_up;
+    entry.suppressed = tally.suppressed;
     entry.cascaded = tally.done.consequences.cascaded;
     entry.detached = tally.done.consequences.detached;
     match ending {

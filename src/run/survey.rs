@@ -9,12 +9,12 @@ use crate::db::query::count;
 use crate::db::query::count::Counts;
 use crate::db::query::mark::{self, Family};
 use crate::db::query::taken;
-use crate::db::write::{batch, people_sweep};
+use crate::db::write::{batch, people_sweep, rollup};
 use crate::db::{Connection, DbError, Dialect, Mode, Value};
 use crate::diagnostic::mistake::Mistake;
 use crate::execute::PassedOver;
 use crate::ledger::pause;
-use crate::plan::{Amounts, HoldFact, Redaction, RulePlan, Target};
+use crate::plan::{Act, Amounts, HoldFact, Redaction, RulePlan, Target};
 use crate::record::ERASURES;
 use crate::record::{HoldRecord, RuleRecord, Status};
 use crate::schedule::{Rule, Subject};
@@ -88,6 +88,7 @@ fn empty(rule: &str, promises: &[String], database: &str, table: &str, action: &
         cascaded: Default::default(),
         detached: Default::default(),
         rolled_up: 0,
+        suppressed: 0,
         held_by: Default::default(),
         guard: None,
         batches: 0,
@@ -158,10 +159,18 @@ fn count_into(conn: &mut Connection, plan: &RulePlan, record: &mut RuleRecord) -
         let found = count::consequences(conn, plan)?;
         record.cascaded = found.cascaded;
         record.detached = found.detached;
+        record.suppressed = suppressed(conn, plan, record.remaining)?;
     }
     record.oldest_kept = oldest_kept(conn, plan, record)?;
     record.unread = guard::of_unreadable(conn, plan, record)?;
     Ok(())
+}
+
+/// Of the rows on which a roll-up would act, those that are counted nowhere for certain: all, where too few people are in them.
+fn suppressed(conn: &mut Connection, plan: &RulePlan, rows: u64) -> Result<u64, DbError> {
+    let Act::Aggregate(how) = &plan.act else { return Ok(0) };
+    let [target] = plan.targets.as_slice() else { return Ok(0) };
+    Ok(if rollup::are_too_few(conn, plan, target, how)? { rows } else { 0 })
 }
 
 /// What was planned, from what was counted.

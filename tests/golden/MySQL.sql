@@ -13,11 +13,10 @@ FROM (
         COUNT(*) AS `views`,
         SUM(`page_view`.`ms`) AS `ms_sum`,
         COUNT(`page_view`.`ms`) AS `ms_count`,
-        COUNT(DISTINCT `page_view`.`person_id`) + MAX(
-          CASE WHEN `page_view`.`person_id` IS NULL THEN 1 ELSE 0 END
-        ) AS tenure_n
+        COUNT(DISTINCT `page_view`.`person_id`) AS tenure_n
       FROM `campus`.`page_view`
       WHERE `page_view`.`at` >= ?
+        AND `page_view`.`at` < ?
         AND `page_view`.`at` < ?
         AND `page_view`.`at` >= '0002-01-01'
         AND MONTH(`page_view`.`at`) > 0
@@ -32,18 +31,23 @@ WHERE NOT EXISTS (
     FROM `campus`.`page_view_daily` AS tenure_t
     WHERE tenure_t.`bucket` = ? AND tenure_t.`folded` = 0 AND tenure_s.`k1` <=> tenure_t.`path`
   )
--- 1: '2026-04-01 00:00:00'
--- 2: '2026-04-01 00:00:00.000000'
+-- 1: '2026-03-31 00:00:00'
+-- 2: '2026-03-31 00:00:00.000000'
 -- 3: '2026-04-01 00:00:00.000000'
--- 4: '2026-04-01 00:00:00'
+-- 4: '2026-04-01 00:00:00.000000'
+-- 5: '2026-03-31 00:00:00'
 
 -- aggregate
 DELETE FROM `campus`.`page_view`
-WHERE `page_view`.`at` < ?
+WHERE `page_view`.`at` >= ?
+  AND `page_view`.`at` < ?
+  AND `page_view`.`at` < ?
   AND `page_view`.`at` >= '0002-01-01'
   AND MONTH(`page_view`.`at`) > 0
   AND DAYOFMONTH(`page_view`.`at`) > 0
--- 1: '2026-04-01 00:00:00.000000'
+-- 1: '2026-03-31 00:00:00.000000'
+-- 2: '2026-04-01 00:00:00.000000'
+-- 3: '2026-04-01 00:00:00.000000'
 
 -- text
 DELETE FROM `campus`.`stamp`

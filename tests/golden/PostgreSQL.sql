@@ -16,12 +16,11 @@ FROM (
         COUNT(*) AS "views",
         SUM("page_view"."ms") AS "ms_sum",
         COUNT("page_view"."ms") AS "ms_count",
-        COUNT(DISTINCT "page_view"."person_id") + MAX(
-          CASE WHEN "page_view"."person_id" IS NULL THEN 1 ELSE 0 END
-        ) AS tenure_n
+        COUNT(DISTINCT "page_view"."person_id") AS tenure_n
       FROM "public"."page_view"
       WHERE "page_view"."at" >= CAST($2 AS timestamp)
         AND "page_view"."at" < CAST($3 AS timestamp)
+        AND "page_view"."at" < CAST($4 AS timestamp)
         AND "page_view"."at" >= '0002-01-01'
       GROUP BY "page_view"."path"
     ) AS tenure_c
@@ -31,19 +30,25 @@ FROM (
 WHERE NOT EXISTS (
     SELECT 1
     FROM "public"."page_view_daily" AS tenure_t
-    WHERE tenure_t."bucket" = CAST($4 AS timestamp)
+    WHERE tenure_t."bucket" = CAST($5 AS timestamp)
       AND tenure_t."folded" = 0
       AND tenure_s."k1" IS NOT DISTINCT FROM tenure_t."path"
   )
--- 1: '2026-04-01 00:00:00'
--- 2: '2026-04-01 00:00:00.000000'
+-- 1: '2026-03-31 00:00:00'
+-- 2: '2026-03-31 00:00:00.000000'
 -- 3: '2026-04-01 00:00:00.000000'
--- 4: '2026-04-01 00:00:00'
+-- 4: '2026-04-01 00:00:00.000000'
+-- 5: '2026-03-31 00:00:00'
 
 -- aggregate
 DELETE FROM "public"."page_view"
-WHERE "page_view"."at" < CAST($1 AS timestamp) AND "page_view"."at" >= '0002-01-01'
--- 1: '2026-04-01 00:00:00.000000'
+WHERE "page_view"."at" >= CAST($1 AS timestamp)
+  AND "page_view"."at" < CAST($2 AS timestamp)
+  AND "page_view"."at" < CAST($3 AS timestamp)
+  AND "page_view"."at" >= '0002-01-01'
+-- 1: '2026-03-31 00:00:00.000000'
+-- 2: '2026-04-01 00:00:00.000000'
+-- 3: '2026-04-01 00:00:00.000000'
 
 -- text
 DELETE FROM "public"."stamp"

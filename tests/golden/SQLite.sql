@@ -11,12 +11,12 @@ FROM (
         COUNT(*) AS "views",
         SUM("page_view"."ms") AS "ms_sum",
         COUNT("page_view"."ms") AS "ms_count",
-        COUNT(DISTINCT "page_view"."person_id") + MAX(
-          CASE WHEN "page_view"."person_id" IS NULL THEN 1 ELSE 0 END
-        ) AS tenure_n
+        COUNT(DISTINCT "page_view"."person_id") AS tenure_n
       FROM "page_view"
       WHERE "page_view"."at" >= ?
         AND tenure_micros("page_view"."at") >= ?
+        AND "page_view"."at" < ?
+        AND tenure_micros("page_view"."at") < ?
         AND "page_view"."at" < ?
         AND tenure_micros("page_view"."at") < ?
       GROUP BY "page_view"."path"
@@ -29,18 +29,29 @@ WHERE NOT EXISTS (
     FROM "page_view_daily" AS tenure_t
     WHERE tenure_t."bucket" = ? AND tenure_t."folded" = 0 AND tenure_s."k1" IS tenure_t."path"
   )
--- 1: '2026-04-01 00:00:00'
--- 2: '2026-03-30'
--- 3: 1775001600000000
+-- 1: '2026-03-31 00:00:00'
+-- 2: '2026-03-29'
+-- 3: 1774915200000000
 -- 4: '2026-04-03'
 -- 5: 1775001600000000
--- 6: '2026-04-01 00:00:00'
+-- 6: '2026-04-03'
+-- 7: 1775001600000000
+-- 8: '2026-03-31 00:00:00'
 
 -- aggregate
 DELETE FROM "page_view"
-WHERE "page_view"."at" < ? AND tenure_micros("page_view"."at") < ?
--- 1: '2026-04-03'
--- 2: 1775001600000000
+WHERE "page_view"."at" >= ?
+  AND tenure_micros("page_view"."at") >= ?
+  AND "page_view"."at" < ?
+  AND tenure_micros("page_view"."at") < ?
+  AND "page_view"."at" < ?
+  AND tenure_micros("page_view"."at") < ?
+-- 1: '2026-03-29'
+-- 2: 1774915200000000
+-- 3: '2026-04-03'
+-- 4: 1775001600000000
+-- 5: '2026-04-03'
+-- 6: 1775001600000000
 
 -- text
 DELETE FROM "stamp"

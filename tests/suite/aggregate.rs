@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tenure::db::{Dialect, Value};
 
-use crate::harness::story::{Told, delete_rule, ids, plan_and_run, policy, run};
+use crate::harness::story::{AS_OF, Told, delete_rule, ids, plan_and_run, policy, run};
 use crate::harness::{Tenure, TestDb};
 
 /// The rule `views`: rows of `view` older than 30 days, which is before 12:00 of 31 May 2026, into `view_sum`.
@@ -56,6 +56,39 @@ fn sums(db: &TestDb) -> Vec<String> {
         .collect();
     rows.sort();
     rows
+}
+
+/// A trigger that keeps this row.
+fn refuse_to_delete(db: &TestDb, id: i64) {
+    db.script(&match db.dialect {
+        Dialect::Sqlite => {
+            format!("CREATE TRIGGER t BEFORE DELETE ON view WHEN OLD.id = {id} BEGIN SELECT RAISE(ABORT, 'no'); END;")
+        }
+        Dialect::Mysql => format!(
+            "CREATE TRIGGER t BEFORE DELETE ON view FOR EACH ROW
+             IF OLD.id = {id} THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no'; END IF;"
+        ),
+        Dialect::Postgres => format!(
+            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                 IF OLD.id = {id} THEN RAISE EXCEPTION 'no'; END IF; RETURN OLD; END $$;
+             CREATE TRIGGER t BEFORE DELETE ON view FOR EACH ROW EXECUTE FUNCTION f();"
+        ),
+    });
+}
+
+/// The start of the bucket, to the minute, as the calendar of `zone` has it and the clock of `shown_in` shows it.
+fn start_of(instant: &str, (zone, bucket): (&str, &str), shown_in: &str) -> String {
+    let instant: jiff::Timestamp = instant.replace("Z", ":00Z").replace(":59:00Z", ":59Z").parse().unwrap();
+    let at = instant.in_tz(zone).unwrap();
+    let start = match bucket {
+        "hour" => at.round(jiff::ZonedRound::new().smallest(jiff::Unit::Hour).mode(jiff::RoundMode::Trunc)).unwrap(),
+        "day" => at.start_of_day().unwrap(),
+        _ => {
+            let since_monday = i64::from(at.weekday().to_monday_zero_offset());
+            at.checked_sub(jiff::Span::new().days(since_monday)).unwrap().start_of_day().unwrap()
+        }
+    };
+    start.timestamp().in_tz(shown_in).unwrap().strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 /// Views and seconds over raw and rolled up rows together.
@@ -118,30 +151,84 @@ on_every_database! {
         for id in 0..20 {
             db.script(&format!("INSERT INTO view VALUES ({id}, '2026-05-01 08:00:00', 'a', {}, 1)", id % 2));
         }
-        told(&db, &rollup("day", COUNTED));
-        assert_eq!(sums(&db), ["- | other | 20 | 20 | 2"], "two people are no group of three");
+        let ran = told(&db, &rollup("day", COUNTED));
+        assert_eq!(ran.count("views", "suppressed"), 20, "two people are no group of three");
+        assert_eq!((sums(&db), db.count("view")), (vec![], 0));
     }
 
     fn a_bucket_of_too_few_people_loses_its_time_and_its_dimensions(db: TestDb) {
         tables(&db);
         views(&db, 0, "2026-05-01 08:00:00", "'a'", 1..3);
-        views(&db, 10, "2026-05-02 08:00:00", "'b'", 1..2);
+        views(&db, 10, "2026-05-02 08:00:00", "'b'", 2..4);
         views(&db, 20, "2026-05-03 08:00:00", "'a'", 1..4);
         let before = totals(&db);
-        told(&db, &rollup("day", COUNTED));
-        assert_eq!(sums(&db), ["- | other | 3 | 40 | 2", "2026-05-03 00:00 | a | 3 | 60 | 0"]);
-        assert_eq!(totals(&db), before);
+        let ran = told(&db, &rollup("day", COUNTED));
+        assert_eq!(sums(&db), ["- | other | 4 | 80 | 2", "2026-05-03 00:00 | a | 3 | 60 | 0"]);
+        assert_eq!((totals(&db), &ran.rule("views")["suppressed"]), (before, &serde_json::Value::Null));
     }
 
-    fn rows_without_a_person_count_as_one_person_together(db: TestDb) {
+    fn a_row_without_a_person_is_nobodys(db: TestDb) {
         tables(&db);
+        views(&db, 10, "2026-05-02 08:00:00", "'a'", 1..4);
+        for id in 0..9 {
+            db.script(&format!("INSERT INTO view VALUES ({id}, '2026-05-02 08:00:00', 'b', NULL, 1)"));
+        }
+        let tenure = Tenure::at(&db).schedule(&policy(&rollup("day", COUNTED)));
+        plan_and_run(&db, &tenure);
+        assert_eq!(sums(&db), ["2026-05-02 00:00 | other | 12 | 69 | 1"], "a group of nobody known is no group of three");
+        // Where there is nobody in all that is left, it shows nobody.
         for id in 0..9 {
             db.script(&format!("INSERT INTO view VALUES ({id}, '2026-05-01 08:00:00', 'a', NULL, 1)"));
         }
-        views(&db, 10, "2026-05-02 08:00:00", "'a'", 1..3);
-        db.script("INSERT INTO view VALUES (20, '2026-05-02 08:00:00', 'a', NULL, 1)");
-        told(&db, &rollup("day", COUNTED));
-        assert_eq!(sums(&db), ["- | other | 9 | 9 | 2", "2026-05-02 00:00 | a | 3 | 31 | 0"]);
+        plan_and_run(&db, &tenure);
+        assert_eq!(sums(&db), ["- | other | 9 | 9 | 2", "2026-05-02 00:00 | other | 12 | 69 | 1"]);
+        // With two people among them it shows these.
+        views(&db, 20, "2026-05-03 08:00:00", "'a'", 1..3);
+        db.script("INSERT INTO view VALUES (30, '2026-05-03 08:00:00', 'a', NULL, 1)");
+        let planned = Told(tenure.run(&["plan", "--json", "--as-of", AS_OF]).expect_code(0).json());
+        assert_eq!(planned.count("views", "suppressed"), 3, "no part of the rows can have three people");
+        assert_eq!(plan_and_run(&db, &tenure).count("views", "suppressed"), 3);
+        assert_eq!(sums(&db).len(), 2);
+    }
+
+    fn no_difference_between_two_runs_shows_fewer_people_than_a_row_may(db: TestDb) {
+        tables(&db);
+        views(&db, 0, "2026-05-01 08:00:00", "'a'", 1..5);
+        views(&db, 10, "2026-05-01 08:00:00", "'b'", 1..5);
+        let tenure = Tenure::at(&db).schedule(&policy(&rollup("day", COUNTED)));
+        plan_and_run(&db, &tenure);
+        // Three people, of whom one looked at `a`: with the others of the bucket.
+        views(&db, 20, "2026-05-01 09:00:00", "'a'", 7..8);
+        views(&db, 21, "2026-05-01 09:00:00", "'b'", 8..10);
+        plan_and_run(&db, &tenure);
+        let bucket = ["2026-05-01 00:00 | a | 4 | 100 | 0", "2026-05-01 00:00 | b | 4 | 100 | 0", "2026-05-01 00:00 | other | 3 | 240 | 1"];
+        assert_eq!(sums(&db), bucket);
+        // Two people on one day and a third on another: all three together, of no day.
+        views(&db, 30, "2026-05-01 10:00:00", "'a'", 1..3);
+        views(&db, 40, "2026-05-02 10:00:00", "'a'", 3..4);
+        plan_and_run(&db, &tenure);
+        assert_eq!(sums(&db), [&["- | other | 3 | 60 | 2"], &bucket[..]].concat());
+        // The residual row is there already; one person more would be told by the difference.
+        views(&db, 50, "2026-05-03 10:00:00", "'a'", 9..10);
+        let before = sums(&db);
+        assert_eq!(plan_and_run(&db, &tenure).count("views", "suppressed"), 1);
+        assert_eq!((sums(&db), db.count("view")), (before, 0));
+    }
+
+    fn a_bucket_that_cannot_be_rolled_up_is_no_part_of_the_rest(db: TestDb) {
+        tables(&db);
+        // Three small days, of which one has a row that cannot go; and one of three people.
+        views(&db, 0, "2026-05-01 08:00:00", "'a'", 1..2);
+        views(&db, 10, "2026-05-02 08:00:00", "'a'", 2..3);
+        views(&db, 20, "2026-05-03 08:00:00", "'a'", 3..5);
+        views(&db, 30, "2026-05-04 08:00:00", "'a'", 1..4);
+        refuse_to_delete(&db, 10);
+        let tenure = Tenure::at(&db).schedule(&policy(&rollup("day", COUNTED)));
+        let ran = Told(tenure.run(&["run", "--json", "--as-of", AS_OF]).expect_code(1).json());
+        assert_eq!((ran.count("views", "done"), ran.count("views", "remaining")), (6, 1));
+        assert_eq!(ran.count_of("views", "passed_over", "buckets"), 1);
+        assert_eq!(sums(&db), ["- | other | 3 | 80 | 2", "2026-05-04 00:00 | a | 3 | 60 | 0"]);
+        assert_eq!(ids(&db, "view"), [10]);
     }
 
     fn late_rows_are_added_to_their_bucket_and_never_dropped(db: TestDb) {
@@ -157,11 +244,8 @@ on_every_database! {
         assert_eq!(totals(&db), before);
         // One late row alone would be told by the difference to the sums of yesterday.
         views(&db, 30, "2026-05-01 10:00:00", "'a'", 1..2);
-        plan_and_run(&db, &tenure);
-        assert_eq!(
-            sums(&db),
-            ["- | other | 1 | 10 | 2", "2026-05-01 00:00 | a | 6 | 210 | 0", "2026-05-01 00:00 | b | 3 | 150 | 0"]
-        );
+        assert_eq!(plan_and_run(&db, &tenure).count("views", "suppressed"), 1);
+        assert_eq!(sums(&db), ["2026-05-01 00:00 | a | 6 | 210 | 0", "2026-05-01 00:00 | b | 3 | 150 | 0"]);
     }
 
     fn every_measure_is_merged_as_it_can_be(db: TestDb) {
@@ -245,6 +329,102 @@ on_every_database! {
         assert_eq!((ran.count("views", "done"), db.count("view")), (6, 0));
         let cast = if db.dialect == Dialect::Mysql { "SIGNED" } else { "bigint" };
         assert_eq!(db.scalar(&format!("SELECT CAST(SUM(views) AS {cast}) FROM view_sum")), 6);
+    }
+
+    fn rows_beside_a_clock_change_are_in_the_bucket_of_their_instant(db: TestDb) {
+        // Los Angeles had no 02:00 to 03:00 on 8 March 2026, and twice 01:00 to 02:00 on 2 November 2025. In Kolkata the hours
+        // of that night, and in Adelaide the days, begin within the hours around.
+        let local = [
+            ("2025-11-02 00:45:00", "2025-11-02T07:45Z"), ("2025-11-02 01:15:00", "2025-11-02T09:15Z"),
+            ("2025-11-02 01:45:00", "2025-11-02T09:45Z"), ("2025-11-02 02:15:00", "2025-11-02T10:15Z"),
+            ("2026-03-08 01:15:00", "2026-03-08T09:15Z"), ("2026-03-08 01:45:00", "2026-03-08T09:45Z"),
+            ("2026-03-08 02:15:00", "2026-03-08T10:15Z"), ("2026-03-08 02:45:00", "2026-03-08T10:45Z"),
+            ("2026-03-08 03:15:00", "2026-03-08T10:15Z"), ("2026-03-08 03:45:00", "2026-03-08T10:45Z"),
+            ("2026-03-08 04:15:00", "2026-03-08T11:15Z"), ("2026-03-08 06:29:59", "2026-03-08T13:29:59Z"),
+            ("2026-03-08 06:30:00", "2026-03-08T13:30Z"),
+        ];
+        // SQLite has no times that say their zone.
+        let shown_in = if db.dialect == Dialect::Sqlite { "America/Los_Angeles" } else { "UTC" };
+        for (zone, bucket) in [("Asia/Kolkata", "hour"), ("UTC", "hour"), ("Australia/Adelaide", "day"), ("Pacific/Marquesas", "week")] {
+            for kind in ["ts", "text"] {
+                let db = TestDb::new(db.dialect);
+                let (reading, column) = match kind {
+                    "ts" => ("\"at\"", "{ts}"),
+                    _ => ("{ column = \"at\", as = \"text\" }", "{text}"),
+                };
+                db.create(&format!(
+                    "CREATE TABLE view (id {{bigint}} PRIMARY KEY, at {column}, s {{bigint}});
+                     CREATE TABLE view_sum (bucket {{tstz}} NULL, course {{text}} NULL, views {{bigint}} NULL, seconds {{bigint}} NULL, \
+                     folded smallint NOT NULL DEFAULT 0);"
+                ));
+                let mut expected = BTreeMap::<String, (i64, i64)>::new();
+                for (id, (naive, instant)) in local.iter().enumerate() {
+                    // Texts may say their zone; those do not mind the clock.
+                    let zoned = kind == "text" && id % 2 == 1;
+                    let value = if zoned { instant.replace("Z", ":00+00:00").replace(":59:00+", ":59+") } else { (*naive).to_owned() };
+                    db.script(&format!("INSERT INTO view VALUES ({id}, '{value}', {})", 1 << id));
+                    let sums = expected.entry(start_of(instant, (zone, bucket), shown_in)).or_default();
+                    *sums = (sums.0 + 1, sums.1 + (1 << id));
+                }
+                let rules = rollup(bucket, "measures = { views = \"count\", seconds = \"sum(s)\" }").replace("\"at\"", reading);
+                let schedule = policy(&rules).replace("name = \"house\"", &format!("name = \"house\"\ntimezone = \"{zone}\""));
+                let tenure = Tenure::alone()
+                    .config(&format!("[database.main]\nurl = \"{}\"\nnaive_timezone = \"America/Los_Angeles\"", db.url()))
+                    .schedule(&schedule);
+                plan_and_run(&db, &tenure);
+                let expected: Vec<_> = expected.iter().map(|(start, (n, sum))| format!("{start} | - | {n} | {sum} | 0")).collect();
+                assert_eq!((sums(&db), db.count("view")), (expected, 0), "{zone} {bucket} {kind}");
+            }
+        }
+    }
+
+    fn days_around_a_clock_change_at_midnight_are_rolled_up(db: TestDb) {
+        // Havana sets its clock back to midnight, São Paulo set it forward and back there, and Samoa left out 30 December 2011.
+        for (zone, days) in [
+            ("America/Havana", ["2025-11-01", "2025-11-02", "2025-11-03"]),
+            ("America/Sao_Paulo", ["2018-11-03", "2018-11-04", "2018-11-05"]),
+            ("America/Sao_Paulo", ["2019-02-16", "2019-02-17", "2019-02-18"]),
+            ("Pacific/Apia", ["2011-12-29", "2011-12-30", "2011-12-31"]),
+        ] {
+            for bucket in ["hour", "day", "week"] {
+                let db = TestDb::new(db.dialect);
+                db.create(
+                    "CREATE TABLE view (id {bigint} PRIMARY KEY, at date);
+                     CREATE TABLE view_sum (bucket {tstz} NULL, views {bigint} NULL, folded smallint NOT NULL DEFAULT 0);",
+                );
+                for (id, day) in days.iter().enumerate() {
+                    db.script(&format!("INSERT INTO view VALUES ({id}, '{day}')"));
+                }
+                let rules = rollup(bucket, "measures = { views = \"count\" }");
+                let schedule = policy(&rules).replace("name = \"house\"", &format!("name = \"house\"\ntimezone = \"{zone}\""));
+                let tenure = Tenure::alone()
+                    .config(&format!("[database.main]\nurl = \"{}\"\nnaive_timezone = \"{zone}\"", db.url()))
+                    .schedule(&schedule);
+                let ran = plan_and_run(&db, &tenure);
+                assert_eq!((ran.count("views", "done"), db.count("view")), (3, 0), "{zone} {bucket}");
+                let separate = if days[1] == "2011-12-30" { 1 } else { 3 };
+                assert!(bucket != "day" || db.count("view_sum WHERE views = 1") == separate, "{zone} {bucket}");
+            }
+        }
+    }
+
+    fn a_cutoff_within_the_hour_after_a_skipped_one_splits_no_bucket(db: TestDb) {
+        db.create(
+            "CREATE TABLE view (id {bigint} PRIMARY KEY, at {ts});
+             CREATE TABLE view_sum (bucket {tstz} NULL, views {bigint} NULL, folded smallint NOT NULL DEFAULT 0);
+             INSERT INTO view VALUES (1, '2026-03-08 00:45:00'), (2, '2026-03-08 01:45:00'), (3, '2026-03-08 03:15:00'), (4, '2026-03-08 03:45:00');",
+        );
+        let rules = rollup("hour", "measures = { views = \"count\" }");
+        let schedule = policy(&rules).replace("name = \"house\"", "name = \"house\"\ntimezone = \"Asia/Kolkata\"");
+        let tenure = Tenure::alone()
+            .config(&format!("[database.main]\nurl = \"{}\"\nnaive_timezone = \"America/Los_Angeles\"", db.url()))
+            .schedule(&schedule);
+        // Thirty days before is 10:30 UTC, where the hour of Kolkata ends that holds rows 2 and 3.
+        let at = |as_of| tenure.run(&["run", "--json", "--as-of", as_of]).expect_code(0);
+        at("2026-04-07T10:30:00Z");
+        assert_eq!(ids(&db, "view"), [2, 3, 4]);
+        at("2026-04-07T11:30:00Z");
+        assert_eq!((ids(&db, "view"), db.count("view_sum"), db.count("view_sum WHERE views = 2")), (vec![], 3, 1));
     }
 
     fn a_target_without_the_columns_is_refused_with_the_table_that_it_should_be(db: TestDb) {

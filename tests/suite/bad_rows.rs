@@ -152,6 +152,54 @@ fn locked_children_keep_their_parents(dialect: Dialect) {
     assert_eq!((db.count("log"), db.count("line")), (0, 0));
 }
 
+/// Days of three people but for the second to fourth, which have three together, of whom one day is under a lock.
+fn locked_buckets_wait(dialect: Dialect) {
+    let db = TestDb::new(dialect);
+    db.create(
+        "CREATE TABLE log (id {bigint} PRIMARY KEY, at {ts}, person {bigint});
+         CREATE INDEX log_at ON log (at);
+         CREATE TABLE log_sum (bucket {ts} NULL, n {bigint} NULL, folded smallint NOT NULL);",
+    );
+    let people: [&[i64]; 6] = [&[1, 2, 3], &[1, 2], &[3], &[4], &[1, 2, 3], &[5, 6, 7]];
+    for (day, people) in (1..).zip(people) {
+        for person in people {
+            db.script(&format!("INSERT INTO log VALUES ({}, '2020-01-0{day} 08:00:00', {person})", 10 * day + person));
+        }
+    }
+    let schedule = delete("guard = { max_share = 1 }").replace("\"delete\"", "\"aggregate\"")
+        + "[rule.aggregate]\ninto = \"log_sum\"\nbucket = \"day\"\npeople = \"person\"\nat_least = 3\nmeasures = { n = \"count\" }\n";
+    let application = locked(&db, "SELECT id FROM log WHERE id IN (12, 44)");
+    let told = run(&db, &schedule, 4);
+    let rule = told.rule("logs");
+    let [done, skipped, remaining] = ["done", "skipped", "remaining"].map(|field| told.count("logs", field));
+    assert_eq!((done + skipped, remaining), (13, 0), "{rule:#}");
+    assert_eq!((&rule["status"], &rule["passed_over"]["locked"]), (&"stopped".into(), &skipped.into()), "{rule:#}");
+    if dialect == Dialect::Mysql {
+        // InnoDB locks what it looks at, and looks at what lies beside: more buckets wait then.
+        assert!(done >= 6 && db.count("log_sum WHERE n < 3") == 0, "{rule:#}");
+        drop(application);
+        run(&db, &schedule, 0);
+        assert_eq!((db.count("log"), db.count("log_sum WHERE n < 3")), (0, 0));
+        return;
+    }
+    assert_eq!(ids(&db, "log"), [11, 12, 13, 44]);
+    assert_eq!(db.count("log_sum WHERE n = 3 AND folded = 2"), 1, "the rest without the day under the lock");
+    assert_eq!(db.count("log_sum WHERE n = 3 AND folded = 0"), 2);
+    drop(application);
+    assert_eq!(run(&db, &schedule, 0).count("logs", "suppressed"), 1);
+    assert_eq!((db.count("log"), db.count("log_sum WHERE n = 3")), (0, 4));
+}
+
+#[test]
+fn buckets_under_a_lock_are_passed_over_and_are_no_part_of_the_rest_on_postgres() {
+    locked_buckets_wait(Dialect::Postgres);
+}
+
+#[test]
+fn buckets_under_a_lock_are_passed_over_and_are_no_part_of_the_rest_on_mysql() {
+    locked_buckets_wait(Dialect::Mysql);
+}
+
 #[test]
 fn rows_under_a_lock_are_passed_over_and_counted_on_postgres() {
     locked_rows_wait(Dialect::Postgres);

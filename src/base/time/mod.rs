@@ -204,7 +204,8 @@ impl fmt::Display for Period {
 pub fn naive_cutoff(cutoff: Timestamp, zone: &TimeZone) -> DateTime {
     // Between two neighbouring breaks the local time runs evenly with the instants, so the first value that is not
     // before the cutoff stands at a break or as far after it as the instant still has to go.
-    breaks_before(cutoff, zone)
+    let end = zone.to_datetime(cutoff);
+    breaks((end.saturating_sub(REACH), end), zone)
         .windows(2)
         .find_map(|piece| {
             let start = latest_reading(piece[0], zone);
@@ -214,15 +215,41 @@ pub fn naive_cutoff(cutoff: Timestamp, zone: &TimeZone) -> DateTime {
         .unwrap_or_else(|| zone.to_datetime(cutoff))
 }
 
-/// The local times, ascending, at which the reading of naive values changes on the way to the local time of `cutoff`,
-/// which is the last of them; the first lies so early that everything before it is before `cutoff` too.
-fn breaks_before(cutoff: Timestamp, zone: &TimeZone) -> Vec<DateTime> {
-    // No offset from UTC reaches 26 hours, so no reading of a value differs from it by more.
-    const REACH: SignedDuration = SignedDuration::from_hours(2 * 26);
-    let end = zone.to_datetime(cutoff);
-    let start = end.saturating_sub(REACH);
-    let from = cutoff.saturating_sub(REACH * 2).unwrap_or(Timestamp::MIN);
-    let until = cutoff.saturating_add(REACH * 2).unwrap_or(Timestamp::MAX);
+/// The naive values of `zone` that are meant by the instants from `from` on and before `until`, by the same reading, in stretches:
+/// their first value, where there is one, and the first value after them. A clock that is set forward makes several of one.
+pub fn naive_stretches(
+    from: Option<Timestamp>,
+    until: Timestamp,
+    zone: &TimeZone,
+) -> Vec<(Option<DateTime>, DateTime)> {
+    let first = zone.to_datetime(from.unwrap_or(until)).saturating_sub(REACH);
+    let last = zone.to_datetime(until).saturating_add(REACH);
+    let mut stretches: Vec<(Option<DateTime>, DateTime)> = Vec::new();
+    for piece in breaks((first, last), zone).windows(2) {
+        // Within a piece the local time runs evenly with the instants.
+        let start = latest_reading(piece[0], zone);
+        let after =
+            |instant: Timestamp| piece[0].saturating_add(instant.duration_since(start).max(SignedDuration::ZERO));
+        let (begin, end) = (from.map_or(piece[0], after), piece[1].min(after(until)));
+        match stretches.last_mut() {
+            _ if begin >= end => {}
+            Some((_, before)) if *before == begin => *before = end,
+            // What lies before the first piece is meant by earlier instants.
+            None if from.is_none() => stretches.push((None, end)),
+            _ => stretches.push((Some(begin), end)),
+        }
+    }
+    stretches
+}
+
+/// No offset from UTC reaches 26 hours, so no reading of a value differs from it by more, and no two differ by twice that.
+const REACH: SignedDuration = SignedDuration::from_hours(2 * 26);
+
+/// The local times, ascending, at which the reading of naive values changes between two of them, which are the first and the last.
+fn breaks((start, end): (DateTime, DateTime), zone: &TimeZone) -> Vec<DateTime> {
+    let instant = |naive| latest_reading(naive, zone);
+    let from = instant(start).saturating_sub(REACH).unwrap_or(Timestamp::MIN);
+    let until = instant(end).saturating_add(REACH).unwrap_or(Timestamp::MAX);
     let mut breaks = vec![start, end];
     for change in zone.following(from).take_while(|change| change.timestamp() <= until) {
         let moment = change.timestamp();
@@ -237,7 +264,7 @@ fn breaks_before(cutoff: Timestamp, zone: &TimeZone) -> Vec<DateTime> {
 }
 
 /// The last instant that a naive local time can stand for.
-fn latest_reading(naive: DateTime, zone: &TimeZone) -> Timestamp {
+pub fn latest_reading(naive: DateTime, zone: &TimeZone) -> Timestamp {
     zone.to_ambiguous_timestamp(naive).later().unwrap_or(if naive.year() < 0 { Timestamp::MIN } else { Timestamp::MAX })
 }
 
@@ -407,6 +434,25 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn the_stretches_of_a_span_hold_the_values_that_are_meant_by_it_and_no_others(
+            (name, until) in zone_and_instant(), minutes in 0i64..3000, is_open in any::<bool>(),
+        ) {
+            let zone = zone(name);
+            let from = until - SignedDuration::from_mins(minutes);
+            let stretches = naive_stretches((!is_open).then_some(from), until, &zone);
+            // Brute force: every five minutes of six days.
+            for step in -864i64..864 {
+                let naive = zone.to_datetime(until) + SignedDuration::from_mins(5 * step);
+                let meant = latest_reading(naive, &zone);
+                let holds = stretches.iter().filter(|(first, end)| {
+                    first.is_none_or(|first| first <= naive) && naive < *end
+                });
+                prop_assert_eq!(holds.count() == 1, (is_open || from <= meant) && meant < until, "{} in {}", naive, name);
+            }
+            prop_assert!(stretches.windows(2).all(|pair| Some(pair[0].1) < pair[1].0), "{stretches:?}");
+        }
 
         #[test]
         fn every_naive_value_below_the_naive_cutoff_is_before_the_cutoff_and_the_next_one_is_not(

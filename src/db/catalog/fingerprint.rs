@@ -11,7 +11,7 @@ use super::ask;
 use crate::base::name::{Name, TableName};
 use crate::db::sql::builder::Sql;
 use crate::db::{Connection, DbError, Dialect, ErrorKind, Row, Statement, Value};
-use crate::plan::RulePlan;
+use crate::plan::{Act, RulePlan};
 
 /// What the database said of each table, in short, by the table's whole name. SQLite has one answer for all, under no name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,6 +47,9 @@ impl Fingerprint {
         for plan in plans {
             deleted_from.extend(plan.tables_deleted_from().into_iter().cloned());
             others.extend(plan.tables_read().into_iter().chain(plan.tables_updated()).cloned());
+            if let Act::Aggregate(rollup) = &plan.act {
+                others.extend(rollup.leaves.iter().cloned());
+            }
         }
         others.retain(|table| !deleted_from.contains(table));
         let (deleted_from, others) = (deleted_from.into_iter().collect(), others.into_iter().collect());
@@ -70,8 +73,9 @@ impl Footing {
             return Ok(());
         }
         let mut sql = Sql::new(Dialect::Postgres);
-        sql.push("LOCK TABLE ONLY ");
-        sql.list(&self.deleted_from, ", ONLY ", |sql, table| {
+        // With what lies below them: a roll-up acts on the root.
+        sql.push("LOCK TABLE ");
+        sql.list(&self.deleted_from, ", ", |sql, table| {
             sql.table(table);
         });
         sql.push(" IN ROW EXCLUSIVE MODE");

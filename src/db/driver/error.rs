@@ -42,6 +42,8 @@ pub enum ErrorKind {
     ReadOnly,
     /// No refusal of the database: the batch would have done more than the plan counted, and was rolled back.
     Beyond,
+    /// No refusal of the database: a bucket has too few people to be rolled up by itself, and was rolled back.
+    TooFew,
     /// A setting of the server, the database or the role stands against it.
     Setting,
     /// An administrator, or a limit, ended the statement.
@@ -417,6 +419,7 @@ fn sentence(
         ErrorKind::Unread => {
             "the database refused the statement in a language that is not known here; set `lc_messages` to C for tenure's role"
         }
+        ErrorKind::TooFew => "a bucket has too few people to be rolled up by itself",
         ErrorKind::Beyond => "it would do more than the plan counted",
         ErrorKind::SchemaChanged => "the tables are not as when this was planned",
         ErrorKind::Other => {

@@ -121,7 +121,7 @@ fn says_none(text: &str, format: &str) -> i64 {
 fn iso_micros(text: &str, zone: &TimeZone) -> Option<i64> {
     let date = iso_date(text.as_bytes()).filter(|date| (2..9999).contains(&date.year()))?;
     let Some(rest) = text.get(10..).filter(|rest| !rest.is_empty()) else {
-        return Some(late(date.tomorrow().ok()?.to_datetime(Time::midnight()), zone)?.as_microsecond() - 1);
+        return Some(late(date.at(23, 59, 59, 999_999_000), zone)?.as_microsecond());
     };
     let rest = rest.strip_prefix(['T', ' '])?;
     let end = rest.find(['Z', 'z', '+', '-', ' ']).unwrap_or(rest.len());

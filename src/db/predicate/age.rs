@@ -4,12 +4,13 @@
 //! of one number, so that each row is exactly one of them. A value that nobody can read may be the latest,
 //! so the row is unknown unless another one lies ahead for certain.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 
 use super::anchor::{self, AHEAD, PAST};
 use crate::base::name::Name;
+use crate::base::time::latest_reading;
 use crate::db::sql::builder::Sql;
 use crate::db::{Dialect, Row};
 use crate::plan::Anchor;
@@ -130,11 +131,10 @@ impl Told {
     }
 }
 
-/// The first and the last microsecond of a day.
+/// The first and the last microsecond of a day, which is late where the zone has left the day out.
 fn day(day: Date, zone: &TimeZone) -> Option<(Timestamp, Timestamp)> {
-    let begin = |day: Date| Some(day.to_zoned(zone.clone()).ok()?.timestamp());
-    let last = begin(day.tomorrow().ok()?)?.checked_sub(SignedDuration::from_micros(1)).ok()?;
-    Some((begin(day)?, last))
+    let begin = day.to_zoned(zone.clone()).ok()?.timestamp();
+    Some((begin, latest_reading(day.at(23, 59, 59, 999_999_000), zone)))
 }
 
 #[cfg(test)]

@@ -7,16 +7,16 @@
 //! No time are NULL, zero, what lies before the year 2 or from the year 9999 on (programs write both for "never"), what the
 //! schedule calls `never`, days without a month, NaN and the infinities, and texts that are no time.
 
-use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use super::text::{self, Empty};
 use crate::base::name::Name;
 use crate::db::predicate::whose;
 use crate::db::sql::builder::{Sql, Terms};
 use crate::db::{Dialect, Value};
-use crate::plan::{Anchor, Hop, Never, Reading};
+use crate::plan::{Anchor, Hop, Never, Reading, Span};
 
 /// Seconds from 1970 to the year 9999.
 const YEAR_9999: u64 = 253_370_764_800;
@@ -28,11 +28,13 @@ pub(in crate::db) type Write<'a> = &'a dyn Fn(&mut Sql);
 pub(in crate::db) fn before(sql: &mut Sql, alias: &Name, anchor: &Anchor) {
     at_end_of_path(sql, alias, anchor, 0, &|sql, alias| {
         sql.all(|terms| {
-            if let Reading::Text { .. } = anchor.reading {
-                return text_before(terms, alias, anchor);
+            match anchor.reading {
+                Reading::Text { .. } => text_before(terms, alias, anchor),
+                _ => {
+                    compare(terms, alias, anchor, " < ");
+                    terms.term(|sql| floor(sql, alias, anchor, Side::Within));
+                }
             }
-            compare(terms, alias, anchor, " < ");
-            terms.term(|sql| floor(sql, alias, anchor, Side::Within));
             certain(terms, alias, anchor);
         });
     });
@@ -56,9 +58,43 @@ pub(in crate::db) fn ahead(sql: &mut Sql, alias: &Name, anchor: &Anchor) {
     });
 }
 
-/// As [`ahead`], where something else limits the value from above.
-pub(in crate::db) fn since(sql: &mut Sql, alias: &Name, anchor: &Anchor) {
-    at_end_of_path(sql, alias, anchor, 0, &|sql, alias| since_bound(sql, alias, anchor));
+/// The value of a column of the table itself tells a time within the span, as [`super::age::Told`] reads it. Something else says
+/// that the time is certain.
+pub(in crate::db) fn within(sql: &mut Sql, alias: &Name, anchor: &Anchor, span: Span) {
+    if let Reading::Float { .. } = anchor.reading {
+        return float_within(sql, alias, anchor, span);
+    }
+    sql.any(|terms| {
+        terms.each(&anchor.stretches_of(span), |sql, (from, until)| {
+            sql.all(|terms| {
+                if let Some(from) = from {
+                    terms.term(|sql| since_bound(sql, alias, from));
+                }
+                match until.reading {
+                    Reading::Text { .. } => text_before(terms, alias, until),
+                    _ => compare(terms, alias, until, " < "),
+                }
+            });
+        });
+    });
+}
+
+/// By what is told, which is rounded to microseconds; what an index can serve stands before it.
+fn float_within(sql: &mut Sql, alias: &Name, anchor: &Anchor, span: Span) {
+    const BESIDE: SignedDuration = SignedDuration::from_secs(1);
+    let near = |at: Timestamp, beside: SignedDuration| anchor.bounded_by(at.saturating_add(beside).unwrap_or(at));
+    let told_beside = |sql: &mut Sql, how: &'static str, at: Timestamp| {
+        told(sql, alias, anchor);
+        sql.push(how).bind(Value::Int(at.as_microsecond() * 4));
+    };
+    sql.all(|terms| {
+        if let Some(from) = span.from {
+            compare(terms, alias, &near(from, -BESIDE), " >= ");
+            terms.term(|sql| told_beside(sql, " >= ", from));
+        }
+        compare(terms, alias, &near(span.until, BESIDE), " < ");
+        terms.term(|sql| told_beside(sql, " < ", span.until));
+    });
 }
 
 /// The value tells no time that is certain: neither [`before`] nor [`ahead`]. Of a plain column an index serves it.
@@ -335,7 +371,6 @@ fn text_before(terms: &mut Terms<'_>, alias: &Name, anchor: &Anchor) {
         });
     }
     terms.term(|sql| text_is_before(sql, alias, anchor));
-    certain(terms, alias, anchor);
 }
 
 fn text_since(terms: &mut Terms<'_>, alias: &Name, anchor: &Anchor) {

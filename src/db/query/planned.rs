@@ -24,13 +24,12 @@ pub fn each_key(
         (Some(columns), _) => {
             sql.list(columns, ", ", |sql, column| outward(sql, &target.alias, &column.name, &column.transport));
         }
-        // A place in the table, and the transaction that wrote the row there: a row that changed is another one.
+        // A place in a table, and the transaction that wrote the row there: a row that changed is another one.
         (None, Dialect::Postgres) => {
-            sql.push("CAST(")
-                .name(&target.alias)
-                .push(".ctid AS text), CAST(")
-                .name(&target.alias)
-                .push(".xmin AS text)");
+            let parts = [".tableoid AS text)", ".ctid AS text)", ".xmin AS text)"];
+            sql.list(&parts, ", ", |sql, part| {
+                sql.push("CAST(").name(&target.alias).push(part);
+            });
         }
         (None, Dialect::Sqlite | Dialect::Mysql) => return Ok(false),
     }

@@ -9,7 +9,7 @@ use crate::db::query::count::{number, one_row, scope};
 use crate::db::sql::builder::Sql;
 use crate::db::write::redact;
 use crate::db::{Connection, DbError, Dialect, Value};
-use crate::plan::{Redaction, RulePlan, Target};
+use crate::plan::{Axis, Redaction, RulePlan, Target};
 use crate::schedule::Redact;
 
 /// Of the plan's rows, how many would be given a placeholder that another row bears; by the column, and only where there are
@@ -21,9 +21,10 @@ pub fn placeholders(
 ) -> Result<BTreeMap<Name, u64>, DbError> {
     let mut taken = BTreeMap::new();
     let can_be = |one: &&Redaction| one.is_unique && matches!(one.how, Redact::Placeholder(_));
-    for target in plan.targets.iter().filter(|target| !target.key.is_empty()) {
+    for target in &plan.targets {
+        let Some(key) = key(target) else { continue };
         for redaction in target.redactions.iter().chain(first).filter(can_be) {
-            let rows = rows(conn, plan, target, redaction)?;
+            let rows = rows(conn, plan, (target, &key), redaction)?;
             if rows > 0 {
                 *taken.entry(redaction.column.clone()).or_default() += rows;
             }
@@ -32,7 +33,23 @@ pub fn placeholders(
     Ok(taken)
 }
 
-fn rows(conn: &mut Connection, plan: &RulePlan, target: &Target, redaction: &Redaction) -> Result<u64, DbError> {
+/// What tells rows of the table apart: its key, or the rowid of SQLite.
+fn key(target: &Target) -> Option<Vec<Name>> {
+    if !target.key.is_empty() {
+        return Some(target.key.clone());
+    }
+    target.axes.iter().find_map(|axis| match axis {
+        Axis::Key(columns) => Some(columns.iter().map(|column| column.name.clone()).collect()),
+        Axis::Anchor(_) | Axis::Pages | Axis::Whole => None,
+    })
+}
+
+fn rows(
+    conn: &mut Connection,
+    plan: &RulePlan,
+    (target, key): (&Target, &[Name]),
+    redaction: &Redaction,
+) -> Result<u64, DbError> {
     let collation = collation(conn, &target.table, &redaction.column)?;
     let mut sql = Sql::new(conn.dialect());
     let other = sql.fresh_alias();
@@ -51,7 +68,7 @@ fn rows(conn: &mut Connection, plan: &RulePlan, target: &Target, redaction: &Red
         }
     }
     sql.push(" AND NOT (");
-    eligible::equal(&mut sql, &other, &target.key, &target.alias, &target.key);
+    eligible::equal(&mut sql, &other, key, &target.alias, key);
     sql.push("))");
     Ok(number(&one_row(conn, &sql.finish())?, 0))
 }

@@ -1,57 +1,70 @@
 //! Rolling a bucket up and removing its rows, in the caller's transaction.
 //!
-//! A bucket is never split: whether a group has enough people can only be told from all of it. Groups with too few people
-//! are folded into the bucket's `other` row; where those few are themselves too few, the smallest of the larger groups is
-//! folded in with them, so that neither a row nor a difference of rows singles anyone out; and where the whole bucket has
-//! too few, it goes into the one residual row that has neither time nor dimensions.
+//! Nobody is singled out: whatever is added to a row of the target comes from rows of at least `at_least` known people, or of
+//! nobody. So neither a row nor the difference between two states of it shows fewer. Each bucket is looked at by itself, also where
+//! rows of it were rolled up before. Groups with too few people are folded into the bucket's `other`; where these have too few
+//! together, the smallest of the larger groups is folded in with them. A bucket with too few people is not rolled up by itself:
+//! what is left of all buckets goes into the one residual row, which has neither time nor dimensions, or nowhere.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::base::name::Name;
 use crate::db::predicate::age::Told;
 use crate::db::predicate::anchor;
-use crate::db::predicate::doomed::Within;
 use crate::db::predicate::eligible;
 use crate::db::predicate::eligible::{Look, Scope};
-use crate::db::predicate::window::Window;
 use crate::db::query::count::{Consequences, number, one_row, scope};
 use crate::db::sql::builder::Sql;
 use crate::db::write::batch::{Done, require_same};
 use crate::db::{Connection, DbError, Dialect, ErrorKind, Statement, Value};
-use crate::plan::{Anchor, Axis, BucketForm, Fold, Measure, Rollup, RulePlan, Target};
+use crate::plan::{BucketForm, Fold, Measure, Rollup, RulePlan, Span, Target};
 
-/// What a row of the target stands for; the value of its `folded` column.
+/// What a row of the target stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Folded {
-    /// One group of one bucket.
-    Named = 0,
-    /// The small groups of one bucket.
-    Other = 1,
+    /// One group of the bucket that begins then.
+    Named(Timestamp),
+    /// The small groups of the bucket that begins then.
+    Other(Timestamp),
     /// Buckets that were too small to show.
-    Residual = 2,
+    Residual,
 }
 
-/// The instant of some row that is due, of the oldest ones by the column's own order: it tells the next bucket.
+impl Folded {
+    /// The value of the `folded` column.
+    fn number(self) -> u64 {
+        match self {
+            Self::Named(_) => 0,
+            Self::Other(_) => 1,
+            Self::Residual => 2,
+        }
+    }
+
+    fn bucket(self) -> Option<Timestamp> {
+        match self {
+            Self::Named(start) | Self::Other(start) => Some(start),
+            Self::Residual => None,
+        }
+    }
+
+    fn is_named(self) -> bool {
+        matches!(self, Self::Named(_))
+    }
+}
+
+/// The instant of some row of the span that is due.
 pub fn next_due(
     conn: &mut Connection,
     rule: &RulePlan,
     target: &Target,
-    behind: Option<Timestamp>,
+    span: Span,
 ) -> Result<Option<Timestamp>, DbError> {
     let Some(first) = target.anchors.first() else { return Ok(None) };
     let mut sql = Sql::new(conn.dialect());
     sql.push("SELECT ");
     anchor::told(&mut sql, &target.alias, first);
     sql.push(" FROM ");
-    eligible::from(&mut sql, target);
-    sql.filter(|sql| {
-        sql.all(|terms| {
-            terms.term(|sql| eligible::due(sql, scope(rule, target), Look::Now));
-            if let Some(behind) = behind {
-                terms.not_true(|sql| anchor::before(sql, &target.alias, &first.bounded_by(behind)));
-            }
-        });
-    });
+    rows_of(&mut sql, scope(rule, target), &[span]);
     sql.push(" ORDER BY ").column(&target.alias, &first.column).push(" LIMIT 1");
     let rows = conn.query(&sql.finish())?;
     // A day is as late as it can be: so late that the bucket of that instant holds it.
@@ -59,82 +72,118 @@ pub fn next_due(
     Ok(told.map(|told| told.latest))
 }
 
-/// One bucket of one table: its rows, and where they go.
-#[derive(Clone, Copy)]
-struct Bucket<'a> {
-    scope: Scope<'a>,
-    rollup: &'a Rollup,
-    /// The anchor with the bucket's start as its bound: rows before it belong to earlier buckets.
-    start: &'a Anchor,
-    at: Timestamp,
+/// How many rows of the spans are due.
+pub fn due_in(conn: &mut Connection, rule: &RulePlan, target: &Target, spans: &[Span]) -> Result<u64, DbError> {
+    count(conn, scope(rule, target), spans, Lock::No)
 }
 
-/// Rolls up the bucket `[start, end)` and deletes its rows. `target` bears the bucket's end as its bound.
+/// Are there fewer known people than the rule shows in all the rows that are due, and any? Then there are in each part of them.
+pub fn are_too_few(conn: &mut Connection, rule: &RulePlan, target: &Target, rollup: &Rollup) -> Result<bool, DbError> {
+    let Some(people) = &rollup.people else { return Ok(false) };
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("SELECT COUNT(*) FROM (SELECT DISTINCT ").column(&target.alias, people).push(" AS tenure_p FROM ");
+    eligible::from(&mut sql, target);
+    sql.filter(|sql| {
+        sql.all(|terms| {
+            terms.term(|sql| eligible::due(sql, scope(rule, target), Look::Ahead));
+            terms.term(|sql| {
+                sql.column(&target.alias, people).push(" IS NOT NULL");
+            });
+        });
+    });
+    sql.push(" LIMIT ").number(u64::from(rollup.at_least)).push(") AS tenure_people");
+    let known = number(&one_row(conn, &sql.finish())?, 0);
+    Ok(known > 0 && known < u64::from(rollup.at_least))
+}
+
+/// The rows of these spans that are due, and what is kept of them.
+#[derive(Clone, Copy)]
+struct Part<'a> {
+    scope: Scope<'a>,
+    rollup: &'a Rollup,
+    spans: &'a [Span],
+}
+
+/// Rolls up the bucket and deletes its rows.
 ///
 /// # Errors
-/// As [`delete`](crate::db::write::batch::delete); the caller rolls back.
+/// As [`delete`](crate::db::write::batch::delete), and [`ErrorKind::TooFew`] where nothing else stands against it but that it has
+/// too few people; the caller rolls back.
 pub fn bucket(
     conn: &mut Connection,
     rule: &RulePlan,
     target: &Target,
     rollup: &Rollup,
-    start: &Anchor,
-    at: Timestamp,
+    (start, end): (Timestamp, Timestamp),
 ) -> Result<Done, DbError> {
-    let bucket = Bucket { scope: scope(rule, target), rollup, start, at };
-    let expected = lock_and_count(conn, bucket)?;
+    let spans = [Span { from: Some(start), until: end }];
+    let part = Part { scope: scope(rule, target), rollup, spans: &spans };
+    let expected = count(conn, part.scope, part.spans, Lock::OnMysql)?;
     if expected == 0 {
         return Ok(Done::default());
     }
-    let rolled_up = match folding(conn, bucket)? {
-        Folding::Groups { folded } => {
-            let named = write(conn, bucket, Folded::Named, folded)?;
-            let other = if folded > 0 { write(conn, bucket, Folded::Other, folded)? } else { 0 };
-            named + other
-        }
-        Folding::TooSmall => write(conn, bucket, Folded::Residual, 0)?,
+    let Some(folded) = groups_to_fold(conn, part)? else {
+        delete(conn, part, expected)?;
+        return Err(DbError::new(ErrorKind::TooFew, "a bucket has too few people to be rolled up by itself"));
     };
-    let rows = conn.execute(&delete_rows(conn.dialect(), bucket))?;
-    require_same(expected, rows)?;
+    let mut rolled_up = write(conn, part, Folded::Named(start), folded)?;
+    if folded > 0 {
+        rolled_up += write(conn, part, Folded::Other(start), folded)?;
+    }
+    let rows = delete(conn, part, expected)?;
     Ok(Done { rows, consequences: Consequences::default(), rolled_up })
 }
 
-enum Folding {
-    /// The `folded` smallest groups become `other`.
-    Groups {
-        folded: u64,
-    },
-    TooSmall,
+/// Adds the rows of the spans to the residual row and deletes them. Where they are of too few people, they are deleted all the
+/// same, and nothing is rolled up.
+///
+/// # Errors
+/// As [`delete`](crate::db::write::batch::delete); the caller rolls back.
+pub fn rest(
+    conn: &mut Connection,
+    rule: &RulePlan,
+    target: &Target,
+    rollup: &Rollup,
+    spans: &[Span],
+) -> Result<Done, DbError> {
+    let part = Part { scope: scope(rule, target), rollup, spans };
+    let expected = count(conn, part.scope, part.spans, Lock::OnMysql)?;
+    if expected == 0 {
+        return Ok(Done::default());
+    }
+    let known = known_people(conn, part)?;
+    let may_be_shown = known == 0 || known >= u64::from(rollup.at_least);
+    let rolled_up = if may_be_shown { write(conn, part, Folded::Residual, 0)? } else { 0 };
+    let rows = delete(conn, part, expected)?;
+    Ok(Done { rows, consequences: Consequences::default(), rolled_up })
 }
 
-fn folding(conn: &mut Connection, bucket: Bucket<'_>) -> Result<Folding, DbError> {
-    let Some(people) = &bucket.rollup.people else { return Ok(Folding::Groups { folded: 0 }) };
-    let row = one_row(conn, &people_statement(conn.dialect(), bucket, people))?;
+/// How many of the smallest groups become `other`; `None` where even all of them have too few people.
+fn groups_to_fold(conn: &mut Connection, part: Part<'_>) -> Result<Option<u64>, DbError> {
+    let Some(people) = &part.rollup.people else { return Ok(Some(0)) };
+    let row = one_row(conn, &people_statement(conn.dialect(), part, people))?;
     let [groups, small, small_people, all_people] = [0, 1, 2, 3].map(|column| number(&row, column));
-    let enough = u64::from(bucket.rollup.at_least);
+    let enough = u64::from(part.rollup.at_least);
     Ok(if all_people < enough {
-        Folding::TooSmall
+        None
     } else if small == 0 || small_people >= enough {
-        Folding::Groups { folded: small }
+        Some(small)
     } else {
-        // A group of enough people, or all groups there are, whose people together are enough.
-        Folding::Groups { folded: (small + 1).min(groups) }
+        // With a group of enough people, or with all groups there are, whose people together are enough.
+        Some((small + 1).min(groups))
     })
 }
 
-/// Groups; those with too few people; the distinct people in those; all distinct people. Rows without a person count as
-/// one person together.
-fn people_statement(dialect: Dialect, bucket: Bucket<'_>, people: &Name) -> Statement {
+/// Groups; those with too few people; the people in those; all people. Who is not known is nobody here.
+fn people_statement(dialect: Dialect, part: Part<'_>, people: &Name) -> Statement {
     let mut sql = Sql::new(dialect);
-    let alias = &bucket.scope.target.alias;
-    let dimensions: Vec<Name> = bucket.rollup.dimensions.iter().map(|dimension| dimension.column.clone()).collect();
-    let keys = dimension_names(bucket.rollup);
-    let enough = u64::from(bucket.rollup.at_least);
+    let alias = &part.scope.target.alias;
+    let dimensions: Vec<Name> = part.rollup.dimensions.iter().map(|dimension| dimension.column.clone()).collect();
+    let keys = dimension_names(part.rollup);
+    let enough = u64::from(part.rollup.at_least);
     sql.push("SELECT COUNT(DISTINCT tenure_g), COUNT(DISTINCT CASE WHEN tenure_n < ").number(enough);
     sql.push(" THEN tenure_g END), COUNT(DISTINCT CASE WHEN tenure_n < ").number(enough);
-    sql.push(" THEN tenure_p END) + COALESCE(MAX(CASE WHEN tenure_n < ").number(enough);
-    sql.push(" AND tenure_p IS NULL THEN 1 ELSE 0 END), 0), COUNT(DISTINCT tenure_p) + ");
-    sql.push("COALESCE(MAX(CASE WHEN tenure_p IS NULL THEN 1 ELSE 0 END), 0) FROM (SELECT tenure_p, COUNT(*) OVER (");
+    sql.push(" THEN tenure_p END), COUNT(DISTINCT tenure_p) FROM (SELECT tenure_p, COUNT(tenure_p) OVER (");
     partition(&mut sql, &keys);
     sql.push(") AS tenure_n, DENSE_RANK() OVER (");
     if !keys.is_empty() {
@@ -150,13 +199,22 @@ fn people_statement(dialect: Dialect, bucket: Bucket<'_>, people: &Name) -> Stat
         sql.push(", ");
     }
     sql.column(alias, people).push(" AS tenure_p FROM ");
-    rows_of(&mut sql, bucket);
+    rows_of(&mut sql, part.scope, part.spans);
     sql.push(" GROUP BY ").columns(alias, &dimensions);
     if !keys.is_empty() {
         sql.push(", ");
     }
     sql.column(alias, people).push(") AS tenure_pairs) AS tenure_groups");
     sql.finish()
+}
+
+/// Whoever is known among the people of the rows.
+fn known_people(conn: &mut Connection, part: Part<'_>) -> Result<u64, DbError> {
+    let Some(people) = &part.rollup.people else { return Ok(0) };
+    let mut sql = Sql::new(conn.dialect());
+    sql.push("SELECT COUNT(DISTINCT ").column(&part.scope.target.alias, people).push(") FROM ");
+    rows_of(&mut sql, part.scope, part.spans);
+    Ok(number(&one_row(conn, &sql.finish())?, 0))
 }
 
 fn partition(sql: &mut Sql, keys: &[Name]) {
@@ -168,14 +226,14 @@ fn partition(sql: &mut Sql, keys: &[Name]) {
 }
 
 /// Adds the bucket's measures to rows of the target that are there (a late row meets its bucket) and inserts the others.
-fn write(conn: &mut Connection, bucket: Bucket<'_>, folded: Folded, count: u64) -> Result<u64, DbError> {
+fn write(conn: &mut Connection, part: Part<'_>, folded: Folded, count: u64) -> Result<u64, DbError> {
     let dialect = conn.dialect();
-    if number(&one_row(conn, &has_rows(dialect, bucket, folded))?, 0) == 0 {
-        return conn.execute(&insert_rows(dialect, bucket, folded, count));
+    if number(&one_row(conn, &has_rows(dialect, part, folded))?, 0) == 0 {
+        return conn.execute(&insert_rows(dialect, part, folded, count));
     }
-    let groups = number(&one_row(conn, &count_groups(dialect, bucket, folded, count))?, 0);
-    let added = conn.execute(&add_to_rows(dialect, bucket, folded, count))?;
-    let written = added + conn.execute(&insert_rows(dialect, bucket, folded, count))?;
+    let groups = number(&one_row(conn, &count_groups(dialect, part, folded, count))?, 0);
+    let added = conn.execute(&add_to_rows(dialect, part, folded, count))?;
+    let written = added + conn.execute(&insert_rows(dialect, part, folded, count))?;
     if written == groups {
         return Ok(written);
     }
@@ -184,43 +242,43 @@ fn write(conn: &mut Connection, bucket: Bucket<'_>, folded: Folded, count: u64) 
         format!(
             "{groups} groups met {written} rows of the roll-up's target `{}`, so a total would be lost or counted twice; \
              let each group have one row there, and its columns compare as those of the table that is rolled up",
-            bucket.rollup.into
+            part.rollup.into
         ),
     ))
 }
 
-fn count_groups(dialect: Dialect, bucket: Bucket<'_>, folded: Folded, count: u64) -> Statement {
+fn count_groups(dialect: Dialect, part: Part<'_>, folded: Folded, count: u64) -> Statement {
     let mut sql = Sql::new(dialect);
     sql.push("SELECT COUNT(*) FROM (");
-    source(&mut sql, bucket, folded, count);
+    source(&mut sql, part, folded, count);
     sql.push(") AS tenure_s");
     sql.finish()
 }
 
-fn has_rows(dialect: Dialect, bucket: Bucket<'_>, folded: Folded) -> Statement {
+fn has_rows(dialect: Dialect, part: Part<'_>, folded: Folded) -> Statement {
     let mut sql = Sql::new(dialect);
-    sql.push("SELECT COUNT(*) FROM (SELECT 1 AS one FROM ").table(&bucket.rollup.into).push(" AS tenure_t WHERE ");
-    same_bucket(&mut sql, bucket, folded);
+    sql.push("SELECT COUNT(*) FROM (SELECT 1 AS one FROM ").table(&part.rollup.into).push(" AS tenure_t WHERE ");
+    same_bucket(&mut sql, part, folded);
     sql.push(" LIMIT 1) AS tenure_rows");
     sql.finish()
 }
 
-fn same_bucket(sql: &mut Sql, bucket: Bucket<'_>, folded: Folded) {
-    sql.push("tenure_t.").name(&bucket_name()).push(match folded {
-        Folded::Residual => " IS NULL",
-        Folded::Named | Folded::Other => " = ",
-    });
-    if folded != Folded::Residual {
-        bucket_value(sql, bucket);
+fn same_bucket(sql: &mut Sql, part: Part<'_>, folded: Folded) {
+    sql.push("tenure_t.").name(&bucket_name());
+    match folded.bucket() {
+        Some(start) => bucket_value(sql.push(" = "), part.rollup, start),
+        None => {
+            sql.push(" IS NULL");
+        }
     }
-    sql.push(" AND tenure_t.").name(&folded_name()).push(" = ").number(folded as u64);
+    sql.push(" AND tenure_t.").name(&folded_name()).push(" = ").number(folded.number());
 }
 
-fn add_to_rows(dialect: Dialect, bucket: Bucket<'_>, folded: Folded, count: u64) -> Statement {
+fn add_to_rows(dialect: Dialect, part: Part<'_>, folded: Folded, count: u64) -> Statement {
     let mut sql = Sql::new(dialect);
-    let into = &bucket.rollup.into;
+    let into = &part.rollup.into;
     let assign = |sql: &mut Sql| {
-        sql.list(&bucket.rollup.measures, ", ", |sql, measure| {
+        sql.list(&part.rollup.measures, ", ", |sql, measure| {
             if dialect == Dialect::Mysql {
                 sql.push("tenure_t.");
             }
@@ -229,15 +287,15 @@ fn add_to_rows(dialect: Dialect, bucket: Bucket<'_>, folded: Folded, count: u64)
         });
     };
     let matched = |sql: &mut Sql| {
-        same_bucket(sql, bucket, folded);
-        if folded == Folded::Named {
-            same_group(sql, bucket);
+        same_bucket(sql, part, folded);
+        if folded.is_named() {
+            same_group(sql, part);
         }
     };
     sql.update().table(into).push(" AS tenure_t");
     if dialect == Dialect::Mysql {
         sql.push(" JOIN (");
-        source(&mut sql, bucket, folded, count);
+        source(&mut sql, part, folded, count);
         sql.push(") AS tenure_s ON ");
         matched(&mut sql);
         sql.push(" SET ");
@@ -246,15 +304,15 @@ fn add_to_rows(dialect: Dialect, bucket: Bucket<'_>, folded: Folded, count: u64)
         sql.push(" SET ");
         assign(&mut sql);
         sql.push(" FROM (");
-        source(&mut sql, bucket, folded, count);
+        source(&mut sql, part, folded, count);
         sql.push(") AS tenure_s WHERE ");
         matched(&mut sql);
     }
     sql.finish()
 }
 
-fn same_group(sql: &mut Sql, bucket: Bucket<'_>) {
-    for (dimension, key) in bucket.rollup.dimensions.iter().zip(dimension_names(bucket.rollup)) {
+fn same_group(sql: &mut Sql, part: Part<'_>) {
+    for (dimension, key) in part.rollup.dimensions.iter().zip(dimension_names(part.rollup)) {
         // The group's own value on the left: there SQLite takes the collation from, so that no two groups are one here.
         sql.push(" AND tenure_s.").name(&key);
         sql.push(match sql.dialect {
@@ -311,40 +369,37 @@ fn merged(sql: &mut Sql, measure: &Measure) {
     }
 }
 
-fn insert_rows(dialect: Dialect, bucket: Bucket<'_>, folded: Folded, count: u64) -> Statement {
+fn insert_rows(dialect: Dialect, part: Part<'_>, folded: Folded, count: u64) -> Statement {
     let mut sql = Sql::new(dialect);
-    let rollup = bucket.rollup;
+    let rollup = part.rollup;
     sql.insert_into().table(&rollup.into).push(" (").name(&bucket_name()).push(", ").name(&folded_name());
     for column in rollup.dimensions.iter().map(|d| &d.column).chain(rollup.measures.iter().map(|m| &m.target)) {
         sql.push(", ").name(column);
     }
     sql.push(") SELECT ");
-    match folded {
-        Folded::Residual => {
+    match folded.bucket() {
+        Some(start) => bucket_value(&mut sql, rollup, start),
+        None => {
             sql.push("NULL");
         }
-        Folded::Named | Folded::Other => bucket_value(&mut sql, bucket),
     }
-    sql.push(", ").number(folded as u64);
+    sql.push(", ").number(folded.number());
     for (dimension, key) in rollup.dimensions.iter().zip(dimension_names(rollup)) {
-        match folded {
-            Folded::Named => {
-                sql.push(", tenure_s.").name(&key);
-            }
-            Folded::Other | Folded::Residual => {
-                sql.push(if dimension.is_text { ", 'other'" } else { ", NULL" });
-            }
+        if folded.is_named() {
+            sql.push(", tenure_s.").name(&key);
+        } else {
+            sql.push(if dimension.is_text { ", 'other'" } else { ", NULL" });
         }
     }
     for measure in &rollup.measures {
         sql.push(", tenure_s.").name(&measure.target);
     }
     sql.push(" FROM (");
-    source(&mut sql, bucket, folded, count);
+    source(&mut sql, part, folded, count);
     sql.push(") AS tenure_s WHERE NOT EXISTS (SELECT 1 FROM ").table(&rollup.into).push(" AS tenure_t WHERE ");
-    same_bucket(&mut sql, bucket, folded);
-    if folded == Folded::Named {
-        same_group(&mut sql, bucket);
+    same_bucket(&mut sql, part, folded);
+    if folded.is_named() {
+        same_group(&mut sql, part);
     }
     sql.push(")");
     sql.finish()
@@ -352,14 +407,14 @@ fn insert_rows(dialect: Dialect, bucket: Bucket<'_>, folded: Folded, count: u64)
 
 /// The rows to write: the named groups, or the folded ones as one row. Dimensions are `k1`, `k2`, …; measures bear the
 /// names of their columns.
-fn source(sql: &mut Sql, bucket: Bucket<'_>, folded: Folded, count: u64) {
-    let rollup = bucket.rollup;
+fn source(sql: &mut Sql, part: Part<'_>, folded: Folded, count: u64) {
+    let rollup = part.rollup;
     if folded == Folded::Residual || rollup.people.is_none() {
-        return groups(sql, bucket, folded == Folded::Named);
+        return groups(sql, part, folded.is_named());
     }
     sql.push("SELECT ");
     match folded {
-        Folded::Named => {
+        Folded::Named(_) => {
             for key in dimension_names(rollup) {
                 sql.name(&key).push(", ");
             }
@@ -367,7 +422,7 @@ fn source(sql: &mut Sql, bucket: Bucket<'_>, folded: Folded, count: u64) {
                 sql.name(&measure.target);
             });
         }
-        Folded::Other | Folded::Residual => {
+        Folded::Other(_) | Folded::Residual => {
             sql.list(&rollup.measures, ", ", |sql, measure| {
                 regrouped(sql, measure);
                 sql.push(" AS ").name(&measure.target);
@@ -379,15 +434,15 @@ fn source(sql: &mut Sql, bucket: Bucket<'_>, folded: Folded, count: u64) {
         sql.push(", ").name(&key);
     }
     sql.push(") AS tenure_r FROM (");
-    groups(sql, bucket, true);
+    groups(sql, part, true);
     sql.push(") AS tenure_c) AS tenure_f WHERE tenure_r ");
-    sql.push(if folded == Folded::Named { "> " } else { "<= " }).number(count);
+    sql.push(if folded.is_named() { "> " } else { "<= " }).number(count);
 }
 
 /// The measures of each group, or of the whole bucket.
-fn groups(sql: &mut Sql, bucket: Bucket<'_>, by_dimension: bool) {
-    let rollup = bucket.rollup;
-    let alias = &bucket.scope.target.alias;
+fn groups(sql: &mut Sql, part: Part<'_>, by_dimension: bool) {
+    let rollup = part.rollup;
+    let alias = &part.scope.target.alias;
     let dimensions: Vec<Name> = rollup.dimensions.iter().map(|dimension| dimension.column.clone()).collect();
     let by_dimension = by_dimension && !dimensions.is_empty();
     sql.push("SELECT ");
@@ -400,11 +455,10 @@ fn groups(sql: &mut Sql, bucket: Bucket<'_>, by_dimension: bool) {
         sql.push(" AS ").name(&measure.target);
     });
     if let Some(people) = &rollup.people {
-        sql.push(", COUNT(DISTINCT ").column(alias, people).push(") + MAX(CASE WHEN ").column(alias, people);
-        sql.push(" IS NULL THEN 1 ELSE 0 END) AS tenure_n");
+        sql.push(", COUNT(DISTINCT ").column(alias, people).push(") AS tenure_n");
     }
     sql.push(" FROM ");
-    rows_of(sql, bucket);
+    rows_of(sql, part.scope, part.spans);
     if by_dimension {
         sql.push(" GROUP BY ").columns(alias, &dimensions);
     }
@@ -439,50 +493,68 @@ fn regrouped(sql: &mut Sql, measure: &Measure) {
     sql.push(function).name(&measure.target).push(")");
 }
 
-/// `FROM` the table `WHERE` the bucket and the whole predicate.
-fn rows_of(sql: &mut Sql, bucket: Bucket<'_>) {
-    eligible::from(sql, bucket.scope.target);
+/// `FROM` the table `WHERE` the spans and the whole predicate.
+fn rows_of(sql: &mut Sql, scope: Scope<'_>, spans: &[Span]) {
+    eligible::from(sql, scope.target);
     sql.filter(|sql| {
         sql.all(|terms| {
-            terms.term(|sql| anchor::since(sql, &bucket.scope.target.alias, bucket.start));
-            terms.term(|sql| eligible::due(sql, bucket.scope, Look::Now));
+            if let Some(first) = scope.target.anchors.first() {
+                terms.term(|sql| {
+                    sql.any(|terms| {
+                        terms.each(spans, |sql, span| anchor::within(sql, &scope.target.alias, first, *span));
+                    });
+                });
+            }
+            terms.term(|sql| eligible::due(sql, scope, Look::Now));
         });
     });
 }
 
-fn lock_and_count(conn: &mut Connection, bucket: Bucket<'_>) -> Result<u64, DbError> {
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lock {
+    No,
+    /// The rows and the gaps between them, so that the statements that follow meet the same rows. The others' snapshots do that.
+    OnMysql,
+}
+
+fn count(conn: &mut Connection, scope: Scope<'_>, spans: &[Span], lock: Lock) -> Result<u64, DbError> {
     let mut sql = Sql::new(conn.dialect());
     sql.push("SELECT COUNT(*) FROM ");
-    rows_of(&mut sql, bucket);
-    if conn.dialect() == Dialect::Mysql {
+    rows_of(&mut sql, scope, spans);
+    if conn.dialect() == Dialect::Mysql && lock == Lock::OnMysql {
         sql.push(" FOR UPDATE");
     }
     Ok(number(&one_row(conn, &sql.finish())?, 0))
 }
 
-fn delete_rows(dialect: Dialect, bucket: Bucket<'_>) -> Statement {
+fn delete(conn: &mut Connection, part: Part<'_>, expected: u64) -> Result<u64, DbError> {
+    let rows = conn.execute(&delete_rows(conn.dialect(), part))?;
+    require_same(expected, rows)?;
+    Ok(rows)
+}
+
+fn delete_rows(dialect: Dialect, part: Part<'_>) -> Statement {
     let mut sql = Sql::new(dialect);
     sql.push("DELETE FROM ");
-    rows_of(&mut sql, bucket);
+    rows_of(&mut sql, part.scope, part.spans);
     sql.finish()
 }
 
-/// The statements of one bucket, for showing: those that write the named groups, and the delete.
+/// The statements of the last bucket, for showing: those that write the named groups, and the delete.
 pub(in crate::db) fn statements(dialect: Dialect, rule: &RulePlan, target: &Target, rollup: &Rollup) -> Vec<Statement> {
-    let (Some(first), Some(at)) = (target.anchors.first(), rule.cutoff) else { return Vec::new() };
-    let bucket = Bucket { scope: scope(rule, target), rollup, start: first, at };
-    let everything = Window::default();
-    vec![
-        insert_rows(dialect, bucket, Folded::Named, 0),
-        crate::db::write::batch::delete_roots(dialect, bucket.scope, Within::Window(&Axis::Whole, &everything)),
-    ]
+    let within_last = |cutoff: Timestamp| cutoff.checked_sub(SignedDuration::from_nanos(1)).ok();
+    let last = rule.cutoff.and_then(within_last).and_then(|instant| rollup.bucket_of(instant));
+    let Some((start, end)) = last else { return Vec::new() };
+    let spans = [Span { from: Some(start), until: end }];
+    let part = Part { scope: scope(rule, target), rollup, spans: &spans };
+    vec![insert_rows(dialect, part, Folded::Named(start), 0), delete_rows(dialect, part)]
 }
 
-fn bucket_value(sql: &mut Sql, bucket: Bucket<'_>) {
-    let (text, sql_type) = match &bucket.rollup.form {
-        BucketForm::Instant => (anchor::instant_text(bucket.at, sql.dialect), "timestamptz"),
-        BucketForm::Naive(zone) => (zone.to_datetime(bucket.at).strftime("%Y-%m-%d %H:%M:%S").to_string(), "timestamp"),
-        BucketForm::Date(zone) => (zone.to_datetime(bucket.at).date().to_string(), "date"),
+fn bucket_value(sql: &mut Sql, rollup: &Rollup, start: Timestamp) {
+    let (text, sql_type) = match &rollup.form {
+        BucketForm::Instant => (anchor::instant_text(start, sql.dialect), "timestamptz"),
+        BucketForm::Naive(zone) => (zone.to_datetime(start).strftime("%Y-%m-%d %H:%M:%S").to_string(), "timestamp"),
+        BucketForm::Date(zone) => (zone.to_datetime(start).date().to_string(), "date"),
     };
     sql.bind_as(Value::Text(text), sql_type);
 }

@@ -4,7 +4,7 @@ use tenure::db::Dialect;
 use tenure::plan::Axis;
 
 use super::{Story, delete_rule, hold};
-use crate::harness::TestDb;
+use crate::harness::{Tenure, TestDb};
 
 /// Two levels, one partition without an index, equal ctids and ages in all of them.
 const PARTITIONED: &str = "
@@ -162,5 +162,47 @@ fn many_rows_of_one_day_are_purged_although_no_window_on_that_day_is_short() {
         assert!(matches!(story.plans(&db)[0].targets[0].axes[0], Axis::Anchor(_)));
         let done = story.rule(&["run", "--yes"], 0);
         assert_eq!((db.count("tie"), db.scalar("SELECT min(id) FROM tie")), (11, 40_000), "{done}");
+    }
+}
+
+/// A group whose people lie in several partitions or children: some in two of them.
+#[test]
+fn a_roll_up_takes_all_partitions_as_one_under_the_holds_of_each() {
+    for (root, [a, b]) in [
+        (
+            "PARTITION BY HASH (person)",
+            [0, 1].map(|n| format!("PARTITION OF view FOR VALUES WITH (MODULUS 2, REMAINDER {n})")),
+        ),
+        ("", [(); 2].map(|()| "() INHERITS (view)".to_owned())),
+    ] {
+        let db = TestDb::new(Dialect::Postgres);
+        db.script(&format!(
+            "CREATE TABLE view (at timestamptz, course text, person bigint) {root};
+             CREATE TABLE view_a {a}; CREATE TABLE view_b {b};
+             CREATE TABLE view_sum (bucket timestamptz, course text, n bigint, who bigint, folded smallint NOT NULL);"
+        ));
+        let [first, second] = if root.is_empty() { ["view_a", "view_b"] } else { ["view", "view"] };
+        for (table, course, people) in
+            [(first, "a", "1, 4"), (second, "a", "5, 8"), ("view", "a", "3, 4"), ("view", "c", "101, 140")]
+        {
+            db.script(&format!(
+                "INSERT INTO {table} SELECT '2025-01-01 08:00+00', '{course}', n FROM generate_series({people}) n"
+            ));
+        }
+        let schedule = delete_rule("view", "\"at\"", "").replace("\"delete\"", "\"aggregate\"")
+            + "[rule.aggregate]\ninto = \"view_sum\"\nbucket = \"day\"\nkeep = [\"course\"]\npeople = \"person\"\n\
+               at_least = 5\nmeasures = { n = \"count\", who = \"distinct(person)\" }\n"
+            + &hold("view_a", "course = 'c'");
+        let held = db.count("view WHERE tableoid = 'view_a'::regclass AND course = 'c'");
+        let tenure = Tenure::at(&db).schedule(&schedule);
+        tenure.run(&["check"]).expect_code(0);
+        let ran = tenure.run(&["run", "--json", "--yes", "--as-of", "2025-12-31T00:00:00Z"]).expect_code(0).json();
+        assert_eq!((ran["rules"][0]["held"].as_i64(), db.count("view")), (Some(held), held), "{ran:#}");
+        assert_eq!(db.count("view_sum WHERE course = 'a' AND n = 10 AND who = 8 AND folded = 0"), 1, "{root}");
+        assert_eq!(
+            db.count(&format!("view_sum WHERE course = 'c' AND n = {n} AND who = {n}", n = 40 - held)),
+            1,
+            "{root}"
+        );
     }
 }

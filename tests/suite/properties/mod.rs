@@ -6,6 +6,7 @@
 
 mod arbitrary;
 mod case;
+mod few_people;
 mod judge;
 mod oracle;
 mod people;
