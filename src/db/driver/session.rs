@@ -3,7 +3,7 @@
 //!
 //! PostgreSQL: behind a pooler of transactions each transaction may run on another connection of the server, and what one
 //! client sets for its session stays there for the next client. So nothing is set but with SET LOCAL, at the beginning of
-//! each transaction, and [`Connection`](super::Connection) runs no statement outside of one. MySQL's proxies keep the
+//! each transaction, and [`Connection`] runs no statement outside of one. MySQL's proxies keep the
 //! settings of a session for its client, so there they are set once.
 
 use std::fmt::Write as _;
